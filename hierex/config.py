@@ -1,0 +1,130 @@
+"""One frozen config per stage, and what a run needs beside them. Imports nothing of ours but the errors.
+
+A config is part of the key under which a stage's result is kept, so everything that changes a result is a field
+here, and nothing that doesn't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .errors import ConfigError
+
+Progress = Callable[[float], None]
+"""A stage calls it with the share of its work that is done, 0 to 1. It never changes a result."""
+
+
+def no_progress(share: float) -> None:
+    """The progress callback for callers who don't watch."""
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    model: str = "all-MiniLM-L6-v2"
+    """The installed MiniLM package, or the name or folder of any sentence-transformers model."""
+    dtype: str = "auto"
+    """`auto`: bfloat16 where the processor computes in it natively, else float32."""
+    max_characters: int = 2_000
+    """Text beyond this is not read: the model itself stops at 256 word pieces."""
+
+
+@dataclass(frozen=True)
+class TreeConfig:
+    finest: int = 4_096
+    """The tree stops growing at this many clusters, or when nothing can be split."""
+    min_side: float = 0.3
+    """Each side of a split keeps at least this share of the node's traffic, where single items allow."""
+    restarts: int = 2
+    iterations: int = 8
+
+
+@dataclass(frozen=True)
+class MapConfig:
+    n_neighbors: int = 15
+    min_dist: float = 0.1
+
+
+@dataclass(frozen=True)
+class DescriptionConfig:
+    n_phrases: int = 10
+    max_features: int = 50_000
+    max_name_words: int = 5
+
+
+@dataclass(frozen=True)
+class TransitionConfig:
+    k: int = 2
+    contexts_per_novel: int = 10
+    """Fine-tuning examples kept per novel interest: its most frequent contexts (paper, section 3)."""
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    kind: str = "encoder"
+    epochs: int = 60
+    patience: int = 6
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    dimensions: int = 64
+    validation_share: float = 0.1
+
+    def __post_init__(self):
+        if self.kind not in POLICIES:
+            raise ConfigError(f"There is no policy '{self.kind}'. Choose one of: {', '.join(POLICIES)}.")
+
+
+POLICIES = ("encoder", "counts")
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    top: int = 10
+
+
+@dataclass(frozen=True)
+class RecommenderConfig:
+    dimensions: int = 64
+    layers: int = 2
+    heads: int = 2
+    max_length: int = 50
+    dropout: float = 0.2
+    epochs: int = 12
+    patience: int = 2
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    negatives: int = 512
+    validation_share: float = 0.05
+
+
+@dataclass(frozen=True)
+class GroundingConfig:
+    items: int = 10
+    check_users: int = 100
+    """How many users a run grounds to check that the chain holds from log to items."""
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    holdout_share: float = 0.2
+    """The latest share of the interactions, by time, that training never sees."""
+    granularities: tuple[int, ...] = (10, 25, 50, 100, 200, 300, 500, 761)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that one run of the pipeline is told."""
+
+    granularity: int | None = None
+    """None: a default that suits the size of the data (`taxonomy.default_granularity`)."""
+    seed: int = 0
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    tree: TreeConfig = field(default_factory=TreeConfig)
+    item_map: MapConfig = field(default_factory=MapConfig)
+    description: DescriptionConfig = field(default_factory=DescriptionConfig)
+    transition: TransitionConfig = field(default_factory=TransitionConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    table: TableConfig = field(default_factory=TableConfig)
+    recommender: RecommenderConfig = field(default_factory=RecommenderConfig)
+    grounding: GroundingConfig = field(default_factory=GroundingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
