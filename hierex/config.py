@@ -6,8 +6,10 @@ here, and nothing that doesn't.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .errors import ConfigError
 
@@ -35,7 +37,9 @@ class TreeConfig:
     """The tree stops growing at this many clusters, or when nothing can be split."""
     min_side: float = 0.3
     """Each side of a split keeps at least this share of the node's traffic, where single items allow."""
-    restarts: int = 2
+    min_items: int = 5
+    """The finest interests hold at least this many items, where possible."""
+    restarts: int = 4
     iterations: int = 8
 
 
@@ -109,6 +113,12 @@ class EvaluationConfig:
     holdout_share: float = 0.2
     """The latest share of the interactions, by time, that training never sees."""
     granularities: tuple[int, ...] = (10, 25, 50, 100, 200, 300, 500, 761)
+    tops: tuple[int, ...] = (1, 5, 10)
+    """The list lengths at which recall is measured."""
+    resamples: int = 1_000
+    """How often people are drawn again for the 95 % intervals."""
+    people_for_items: int = 2_000
+    """How many people are asked for their next item at most; each needs a score for every item."""
 
 
 @dataclass(frozen=True)
@@ -128,3 +138,19 @@ class RunConfig:
     recommender: RecommenderConfig = field(default_factory=RecommenderConfig)
     grounding: GroundingConfig = field(default_factory=GroundingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """What the owner of the server sets, in environment variables; nobody is asked for it on a page."""
+
+    workspaces: Path
+    """HIEREX_WORKSPACES: the folder of workspace files; by default `workspaces` where hierex lies."""
+    files: Path | None
+    """HIEREX_FILES: a folder whose files people may pick for import, for those too large for a browser."""
+
+    @classmethod
+    def from_environment(cls) -> ServerConfig:
+        workspaces = os.environ.get("HIEREX_WORKSPACES") or Path(__file__).parents[1] / "workspaces"
+        files = os.environ.get("HIEREX_FILES")
+        return cls(Path(workspaces).resolve(), Path(files).resolve() if files else None)

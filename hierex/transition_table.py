@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .config import Progress, TableConfig, no_progress
+from .errors import ConfigError
+from .policies import LanguagePolicy
+from .transitions import Histories, latest_contexts
+
+K = 2
+"""Interests in a context of the table."""
+CELLS_AT_ONCE = 4_000_000
+"""Scores held at once: 16 MB, and a few times that while they are ranked."""
+
 
 @dataclass(frozen=True)
 class TransitionTable:
@@ -25,8 +35,9 @@ class Predictions:
     """Ranked novel interests for some users, one row per user and rank.
 
     user: (n,) int32; context: (n, K) int32; rank: (n,) int32 from 1; novel: (n,) int32 cluster index; score: (n,)
-    float32 probability; path: (n,) str, `table` (looked up) or `computed` (the table's answers were all in the
-    user's history, so the policy was asked again).
+    float32, the policy's probability of that interest given the context. It is not renormalised over what the user
+    has not seen, so a user's scores add up to less than one; path: (n,) str, `table` (looked up) or `computed` (too
+    few of the table's answers were new to the user, so the policy was asked again).
     """
 
     user: np.ndarray
@@ -35,3 +46,145 @@ class Predictions:
     novel: np.ndarray
     score: np.ndarray
     path: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.novel)
+
+
+def tabulate(
+    policy: LanguagePolicy, *, config: TableConfig = TableConfig(), progress: Progress = no_progress
+) -> TransitionTable:
+    """The best `config.top` novel interests for every ordered pair of interests. Memory is bounded by the result.
+
+    Raises ConfigError when `config.top` is below 1.
+    """
+    if config.top < 1:
+        raise ConfigError(f"A table of {config.top} novel interests per context was asked for. Choose 1 or more.")
+    n = policy.n_clusters
+    width = max(min(config.top, n - K), 0)
+    novel = np.empty((n * n, width), np.int32)
+    score = np.empty((n * n, width), np.float32)
+    for lo in range(0, n * n, _rows_at_once(n)):
+        rows = np.arange(lo, min(lo + _rows_at_once(n), n * n))
+        contexts = np.stack(np.divmod(rows, n), axis=1).astype(np.int32)
+        novel[rows], score[rows] = rank_best(policy.score(contexts), width)
+        progress((rows[-1] + 1) / (n * n))
+    return TransitionTable(novel, score, n)
+
+
+def rank_best(log_probs: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """The `top` best columns of every row (n, m) of log-probabilities: ((n, top) int32, (n, top) float32 probabilities).
+
+    Best first; equal ones in the order of their columns.
+    """
+    # One sortable integer per cell: for a log-probability (never above 0) the bits of its size grow as it gets
+    # worse, and the column in the lower half settles ties.
+    size = np.abs(log_probs.astype(np.float32, copy=False)).view(np.int32)
+    keys = (size.astype(np.int64) << 32) | np.arange(log_probs.shape[1])
+    if top < keys.shape[1]:
+        keys = np.partition(keys, top, axis=1)[:, :top]
+    keys = np.sort(keys, axis=1)
+    return (keys & 0xFFFFFFFF).astype(np.int32), np.exp(-(keys >> 32).astype(np.int32).view(np.float32))
+
+
+def predict_novel(
+    policy: LanguagePolicy,
+    table: TransitionTable,
+    histories: Histories,
+    users: np.ndarray,
+    *,
+    top: int,
+    contexts: np.ndarray | None = None,
+) -> Predictions:
+    """The `top` best novel interests of each user: looked up where the table has enough that are new to the user.
+
+    users: (m,) int indices into the histories. contexts: (m, 2) int cluster indices to start from instead of each
+    user's two latest interests. Rows are in the order of `users`. Nothing of the history, nor of the context, is
+    predicted; a user without history, or who has every interest, gets no rows, one with few left gets fewer.
+    Raises ConfigError for a `top` below 1, and for users or contexts that do not exist.
+    """
+    users = np.asarray(users, np.int64).reshape(-1)
+    _check_request(histories, users, top, contexts)
+    has_history = histories.starts[users + 1] > histories.starts[users]
+    if contexts is not None:
+        contexts = np.asarray(contexts, np.int32)[has_history]
+    users = users[has_history]
+    size = _rows_at_once(histories.n_clusters)
+    parts = []
+    for lo in range(0, max(len(users), 1), size):
+        part = users[lo : lo + size]
+        if contexts is None:
+            start_from = latest_contexts(histories, histories.starts[part + 1], histories.starts[part], k=K)
+        else:
+            start_from = contexts[lo : lo + size]
+        parts.append(_predict_part(policy, table, histories, part, start_from, top))
+    return Predictions(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _predict_part(
+    policy: LanguagePolicy,
+    table: TransitionTable,
+    histories: Histories,
+    users: np.ndarray,
+    contexts: np.ndarray,
+    top: int,
+) -> tuple[np.ndarray, ...]:
+    """The columns of Predictions for users who all have a history."""
+    n, n_clusters = len(users), histories.n_clusters
+    seen = _seen(histories, users)
+    seen[np.arange(n)[:, None], contexts] = True
+    wanted = np.minimum(top, n_clusters - seen.sum(axis=1))
+    answers = contexts[:, 0].astype(np.int64) * n_clusters + contexts[:, 1]
+    novel, score = table.novel[answers], table.score[answers]
+    is_new = ~np.take_along_axis(seen, novel, axis=1)
+    short = np.flatnonzero(is_new.sum(axis=1) < wanted)
+
+    best = np.zeros((n, top), np.int32), np.zeros((n, top), np.float32)
+    row, column = np.nonzero(is_new)
+    place = (np.cumsum(is_new, axis=1) - 1)[row, column]
+    row, column, place = row[place < top], column[place < top], place[place < top]
+    best[0][row, place], best[1][row, place] = novel[row, column], score[row, column]
+    if len(short):
+        log_probs = np.where(seen[short], -np.inf, policy.score(contexts[short]))
+        width = min(top, n_clusters)
+        best[0][short, :width], best[1][short, :width] = rank_best(log_probs, width)
+
+    row, place = np.nonzero(np.arange(top) < wanted[:, None])
+    path = np.where(np.isin(np.arange(n), short), "computed", "table")
+    return (
+        users[row].astype(np.int32),
+        contexts[row],
+        (place + 1).astype(np.int32),
+        best[0][row, place],
+        best[1][row, place],
+        path[row],
+    )
+
+
+def _seen(histories: Histories, users: np.ndarray) -> np.ndarray:
+    """(n, n_clusters) bool: what each of these users already has."""
+    starts = histories.starts[users]
+    lengths = histories.starts[users + 1] - starts
+    row = np.repeat(np.arange(len(users)), lengths)
+    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    seen = np.zeros((len(users), histories.n_clusters), bool)
+    seen[row, histories.cluster[np.repeat(starts, lengths) + offset]] = True
+    return seen
+
+
+def _check_request(histories: Histories, users: np.ndarray, top: int, contexts: np.ndarray | None) -> None:
+    if top < 1:
+        raise ConfigError(f"{top} novel interests per user were asked for. Choose 1 or more.")
+    if len(users) and not 0 <= users.min() <= users.max() < histories.n_users:
+        raise ConfigError(f"A user was asked for who is not among the {histories.n_users:,} users of the log.")
+    if contexts is None:
+        return
+    contexts = np.asarray(contexts)
+    if contexts.shape != (len(users), K):
+        raise ConfigError(f"{K} interests to start from are needed for each of {len(users):,} users.")
+    if contexts.size and not 0 <= contexts.min() <= contexts.max() < histories.n_clusters:
+        raise ConfigError(f"An interest to start from is not among the {histories.n_clusters:,} that exist.")
+
+
+def _rows_at_once(n_clusters: int) -> int:
+    return max(CELLS_AT_ONCE // max(n_clusters, 1), 1)

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from .descriptions import Description
+from .errors import ConfigError
+
+TARGET_PREFIX = "New cluster: "
+PROMPT = (Path(__file__).parent / "prompts" / "novel_interest.txt").read_text(encoding="utf-8").strip()
+
+
+@dataclass(frozen=True)
+class FirstVisits:
+    """The small table that everything here comes from: when each user first reached each of the tree's finest nodes.
+
+    user: (n,) int32; leaf: (n,) int32, index into `tree.cut(tree.finest)`; clock: (n,) int64; position: (n,) int32 or
+    int64, the place of that interaction in the user's own log. Sorted by user, then position.
+    """
+
+    user: np.ndarray
+    leaf: np.ndarray
+    clock: np.ndarray
+    position: np.ndarray
+    n_users: int
+    n_leaves: int
 
 
 @dataclass(frozen=True)
@@ -33,7 +58,8 @@ class Moves:
     """One row for every time a user reached a novel interest: one that the whole earlier history lacks.
 
     contexts: (n, K) int32, the K latest clusters before it in order of first visit, latest last; novel: (n,) int32;
-    user: (n,) int32; clock: (n,) int64, when the novel interest was first visited.
+    user: (n,) int32; clock: (n,) int64, when the novel interest was first visited. Rows are user by user, and within
+    a user in order of first visit.
     """
 
     contexts: np.ndarray
@@ -41,6 +67,13 @@ class Moves:
     user: np.ndarray
     clock: np.ndarray
     n_clusters: int
+
+    def __len__(self) -> int:
+        return len(self.novel)
+
+    def take(self, rows: np.ndarray) -> Moves:
+        """Only these rows (a mask or indices), in the order given."""
+        return Moves(self.contexts[rows], self.novel[rows], self.user[rows], self.clock[rows], self.n_clusters)
 
 
 @dataclass(frozen=True)
@@ -51,3 +84,120 @@ class Transitions:
     novel: np.ndarray
     n_users: np.ndarray
     n_clusters: int
+
+    def __len__(self) -> int:
+        return len(self.novel)
+
+
+def collect_histories(
+    visits: FirstVisits, cluster_of_leaf: np.ndarray, n_clusters: int, *, before: int | None = None
+) -> Histories:
+    """Histories at any granularity: the first visit to a cluster is the earliest of the first visits to its leaves.
+
+    cluster_of_leaf: (n_leaves,) int32 cluster index of each finest node. With `before`, nothing at or after that clock
+    is seen. Every user keeps their index, some with no rows.
+    """
+    user, clock = visits.user, visits.clock
+    cluster = np.asarray(cluster_of_leaf, np.int32)[visits.leaf]
+    if before is not None:
+        kept = clock < before
+        user, cluster, clock = user[kept], cluster[kept], clock[kept]
+    first = np.sort(np.unique(user.astype(np.int64) * n_clusters + cluster, return_index=True)[1])
+    n_rows = np.bincount(user[first], minlength=visits.n_users)
+    starts = np.concatenate([[0], np.cumsum(n_rows)]).astype(np.int64)
+    return Histories(cluster[first], clock[first].astype(np.int64), starts, n_clusters)
+
+
+def latest_contexts(histories: Histories, ends: np.ndarray, starts: np.ndarray, *, k: int) -> np.ndarray:
+    """(n, k) int32: the `k` interests just before row `ends` of the histories, none before row `starts`, latest last.
+
+    Where there are fewer than `k`, the earliest is repeated: (a, a) is a person with only interest a. Every `ends`
+    must be past its `starts`.
+    """
+    rows = np.maximum(ends[:, None] - np.arange(k, 0, -1), starts[:, None])
+    return histories.cluster[rows]
+
+
+def list_moves(histories: Histories, *, k: int) -> Moves:
+    """Every move with the `k` interests it started from. A person's very first interest is no move.
+
+    Raises ConfigError for k < 1.
+    """
+    if k < 1:
+        raise ConfigError(f"A prediction cannot start from {k} interests. Choose 1 or more.")
+    lengths = np.diff(histories.starts)
+    starts = np.repeat(histories.starts[:-1], lengths)
+    ends = np.flatnonzero(np.arange(len(starts)) > starts)
+    user = np.repeat(np.arange(histories.n_users, dtype=np.int32), lengths)[ends]
+    contexts = latest_contexts(histories, ends, starts[ends], k=k)
+    return Moves(contexts, histories.cluster[ends], user, histories.clock[ends], histories.n_clusters)
+
+
+def count_transitions(moves: Moves) -> Transitions:
+    """Moves with the same context and novel interest, counted; sorted by context, then novel interest.
+
+    A user reaches a novel interest once, so the count is one of users. Contexts of fewer than K distinct interests
+    (people at their very beginning) are left out.
+    """
+    k = moves.contexts.shape[1]
+    ordered = np.sort(moves.contexts, axis=1)
+    moves = moves.take((ordered[:, 1:] != ordered[:, :-1]).all(axis=1))
+    shape = (max(moves.n_clusters, 1),) * (k + 1)
+    keys = np.ravel_multi_index((*moves.contexts.T, moves.novel), shape)
+    keys, n_users = np.unique(keys, return_counts=True)
+    columns = np.stack(np.unravel_index(keys, shape), axis=1).astype(np.int32)
+    return Transitions(columns[:, :k], columns[:, k], n_users.astype(np.int64), moves.n_clusters)
+
+
+def balance_examples(transitions: Transitions, *, per_novel: int) -> Transitions:
+    """For every novel interest its `per_novel` most frequent contexts, so that no popular interest dominates.
+
+    Sorted by novel interest, most frequent first; ties go to the context with the smaller indices. Source: paper,
+    section 3 (ten contexts for each of 761 interests).
+    """
+    order = np.lexsort((*transitions.contexts.T[::-1], -transitions.n_users, transitions.novel))
+    novel = transitions.novel[order]
+    place = np.arange(len(novel)) - np.searchsorted(novel, novel)
+    kept = order[place < per_novel]
+    return Transitions(
+        transitions.contexts[kept], transitions.novel[kept], transitions.n_users[kept], transitions.n_clusters
+    )
+
+
+def fine_tuning_examples(transitions: Transitions, descriptions: Sequence[Description]) -> Iterator[dict]:
+    """One chat example per transition: the context's descriptions in, the novel interest's phrases out.
+
+    descriptions: one per cluster, by cluster index. Yields `{"messages": [user, assistant]}`; the answer is
+    `New cluster: ` and the novel interest's phrases, word for word as the prompts show that interest. Source: the
+    form of the paper's figure 2, in our own words.
+    """
+    shown = [phrases_on_one_line(description) for description in descriptions]
+    for context, novel in zip(transitions.contexts, transitions.novel, strict=True):
+        lines = [f"Cluster {place}: {shown[cluster]}" for place, cluster in enumerate(context, start=1)]
+        yield {
+            "messages": [
+                {"role": "user", "content": PROMPT.replace("{clusters}", "\n".join(lines))},
+                {"role": "assistant", "content": TARGET_PREFIX + shown[novel]},
+            ]
+        }
+
+
+def phrases_on_one_line(description: Description) -> str:
+    """The description as prompts show it: its phrases (its name where it has none), unable to break out of their line."""
+    phrases = [one_line(phrase) for phrase in description.phrases]
+    return ", ".join(phrase for phrase in phrases if phrase) or one_line(description.name)
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks, control characters, overrides of writing direction and half characters.
+
+    What it removes becomes a space, and runs of spaces become one. Joiners inside words and emoji stay.
+    """
+    return " ".join("".join(" " if _breaks_form(character) else character for character in text).split())
+
+
+def _breaks_form(character: str) -> bool:
+    if character.isascii():
+        return not character.isprintable()
+    overrides = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return character in overrides or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")

@@ -1,0 +1,133 @@
+"""How well it works, and what each granularity is like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from .. import columns
+from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, name_rows, percent, plain, settle
+
+BASELINES = ("popularity", "chance", "random")
+WORDS = {
+    "encoder": "Language policy (encoder)",
+    "counts": "Counted transitions",
+    "sequence": "Sequence model",
+    "popularity": "Most popular first",
+    "chance": "Pure chance",
+    "random": "Random order",
+}
+ROW_HEIGHT = 38
+PANELS = (
+    (columns.COHERENCE, "Likeness within interests"),
+    ("largest_over_mean", "Largest ÷ average interest"),
+    ("share_ready", "People with {}+ interests"),
+)
+TICKS = [2, 5, 10, 30, 100, 300, 1_000, 3_000]
+
+
+def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Figure:
+    """How often the right answer is among the first 1, 5 and 10, a panel each, with 95 % intervals.
+
+    table: what `evaluate_policies` returns, or with who = "recommender" what `evaluate_items` does. Names stand
+    beside the bars and baselines are hatched, so that nothing hangs on colour.
+    """
+    recalls = table[table["metric"].str.startswith("recall@")] if len(table) else table
+    if not len(recalls):
+        return empty_figure("Nothing could be measured: nobody reached something new after the split date.")
+    metrics, names = list(recalls["metric"].unique()), list(recalls[who].unique())
+    titles = [_among_the_first(int(metric.split("@")[1])) for metric in metrics]
+    figure = make_subplots(1, len(metrics), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.03)
+    for place, metric in enumerate(metrics, start=1):
+        rows = recalls[recalls["metric"] == metric].set_index(who).loc[names]
+        figure.add_traces(_bars_with_intervals(rows), rows=1, cols=place)
+    settle(figure, height=95 + ROW_HEIGHT * len(names), top=30)
+    figure.update_layout(bargap=0.35, barmode="overlay")
+    reach = 1.3 * max(np.nanmax(recalls[["value", "high"]].to_numpy(float)), 1e-3)
+    figure.update_xaxes(tickformat=",.1~%", range=[0, reach], nticks=4, tickangle=0)
+    name_rows(figure, [WORDS.get(name, name) for name in names])
+    n_cases = int(recalls["n_cases"].iloc[0])
+    figure.update_xaxes(title_text=f"Share of {n_cases:,} held-out cases", col=(len(metrics) + 1) // 2)
+    return figure
+
+
+def granularity_panel(table: pd.DataFrame, current: int | None = None, *, k: int = 2) -> go.Figure:
+    """Coherence, balance and share of people who can be predicted for, over the number of interests.
+
+    table: what `evaluate_granularities` returns, and the `k` that it was told. current: the number of interests that
+    is chosen now, marked.
+    """
+    if not len(table):
+        return empty_figure("There are no granularities to compare yet.")
+    titles = [title.format(k + 1) for _, title in PANELS]
+    figure = make_subplots(1, len(PANELS), subplot_titles=titles, horizontal_spacing=0.07)
+    for place, ((column, _), title) in enumerate(zip(PANELS, titles, strict=True), start=1):
+        figure.add_trace(_line_over_granularity(table, column, title), row=1, col=place)
+        if current is not None:
+            line = {"dash": "dot", "color": QUIET, "width": 1.5}
+            figure.add_vline(x=current, line=line, row=1, col=place)
+    settle(figure, height=270, top=34)
+    figure.update_xaxes(type="log", tickvals=TICKS, ticktext=[f"{n:,}" for n in TICKS], showgrid=False, tickangle=0)
+    marked = f"Number of interests (dotted: {current:,}, chosen now)" if current is not None else "Number of interests"
+    figure.update_xaxes(title_text=marked, col=2)
+    figure.update_yaxes(rangemode="tozero", nticks=5)
+    figure.update_yaxes(tickformat=".0%", range=[0, 1.05], col=3)
+    figure.update_yaxes(range=[0, 1.05], col=1)
+    return figure
+
+
+def _among_the_first(k: int) -> str:
+    return "Right answer first" if k == 1 else f"Among the first {k}"
+
+
+def _bars_with_intervals(rows: pd.DataFrame) -> list[go.Bar | go.Scatter]:
+    rows = rows.assign(place=range(len(rows)), end=rows["high"].fillna(rows["value"]))
+    is_baseline = rows.index.isin(BASELINES)
+    labels = go.Scatter(
+        x=rows["end"],
+        y=rows["place"],
+        mode="text",
+        text=[f"  {percent(value)}" for value in rows["value"]],
+        textposition="middle right",
+        textfont={"size": FONT_SIZE - 1},
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    return [_bars(rows[~is_baseline], BLUE, ""), _bars(rows[is_baseline], GREY, "/"), labels]
+
+
+def _bars(rows: pd.DataFrame, color: str, pattern: str) -> go.Bar:
+    over, under = rows["high"] - rows["value"], rows["value"] - rows["low"]
+    return go.Bar(
+        x=rows["value"],
+        y=rows["place"],
+        orientation="h",
+        marker={"color": color, "pattern": {"shape": pattern, "fgopacity": 0.45}, "line": {"width": 0}},
+        error_x={"array": over, "arrayminus": under, "color": QUIET, "thickness": 1.5, "width": 4},
+        hovertext=[_measured(row) for row in rows.itertuples()],
+        hoverinfo="text",
+    )
+
+
+def _measured(row: tuple) -> str:
+    text = f"<b>{plain(WORDS.get(row.Index, row.Index))}</b><br>{percent(row.value)}"
+    if np.isnan(row.low):
+        return text
+    return f"{text} (95% interval: {percent(row.low)} to {percent(row.high)})"
+
+
+def _line_over_granularity(table: pd.DataFrame, column: str, title: str) -> go.Scatter:
+    show = percent if column == "share_ready" else "{:.2f}".format
+    return go.Scatter(
+        x=table["granularity"],
+        y=table[column],
+        mode="lines+markers",
+        line={"color": BLUE, "width": 2},
+        marker={"size": 7, "color": BLUE},
+        hovertext=[
+            f"{n:,} interests<br>{title}: {show(v)}" for n, v in zip(table["granularity"], table[column], strict=True)
+        ],
+        hoverinfo="text",
+    )

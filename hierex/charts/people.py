@@ -1,0 +1,92 @@
+"""One person: which interests they had when, and which ones come next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from .. import columns
+from .sizes import ranked_bars
+from .style import BLUE, GRID, QUIET, empty_figure, name_rows, new_figure, plain
+
+ROW_HEIGHT = 26
+WHEN = "when"
+COLOR = "color"
+
+
+def history_timeline(visits: pd.DataFrame, *, starting: Collection[str] = (), most: int = 25) -> go.Figure:
+    """A person's interests over time, one line each, in the order in which they came; a big dot is the first visit.
+
+    visits: when (dates, or the number of the interaction where the log has no dates), name, color (hex, of the
+    interest) and, where wanted, title (of the item); one row per interaction, in order. starting: names of the
+    interests that a prediction starts from, marked with a diamond. Only the `most` latest interests are shown.
+    """
+    if not len(visits):
+        return empty_figure("This person has no interactions.")
+    names = visits[columns.NAME].drop_duplicates()
+    shown = names.tail(most).tolist()
+    kept = visits[visits[columns.NAME].isin(shown)]
+    row = kept[columns.NAME].map({name: place for place, name in enumerate(shown)}).to_numpy()
+    first = ~kept[columns.NAME].duplicated().to_numpy()
+    starts_here = kept[columns.NAME].isin(list(starting)).to_numpy() & first
+    traces = [_life_lines(kept, row), _visits(kept, row, first, starts_here)]
+    hidden = len(names) - len(shown)
+    figure = new_figure(*traces, height=75 + ROW_HEIGHT * len(shown))
+    dated = pd.api.types.is_datetime64_any_dtype(visits[WHEN])
+    figure.update_xaxes(title_text="Date" if dated else "Number of the interaction", showgrid=True)
+    if not dated:
+        figure.update_xaxes(tickformat="d")
+    name_rows(figure, [f"◆ {name}" if name in starting else name for name in shown])
+    if hidden:
+        title = f"{figure.layout.xaxis.title.text} ({hidden:,} earlier interests not shown)"
+        figure.update_xaxes(title_text=title)
+    return figure
+
+
+def prediction_bars(predictions: pd.DataFrame, colors: Sequence[str] | None = None) -> go.Figure:
+    """Predicted interests by rank, with their probability.
+
+    predictions: rank (from 1), name, score (probability 0-1), one row per predicted interest of one person. colors: a
+    hex colour per row.
+    """
+    if not len(predictions):
+        return empty_figure("There is no new interest left to predict for this person.")
+    ordered = predictions.assign(color=list(colors) if colors is not None else BLUE).sort_values(columns.RANK)
+    names = ordered[columns.RANK].astype(str) + ". " + ordered[columns.NAME].astype(str)
+    figure = ranked_bars(names, ordered[columns.SCORE], ordered[COLOR], "probability")
+    figure.update_xaxes(title_text="Probability of being the next new interest")
+    return figure
+
+
+def _life_lines(visits: pd.DataFrame, row: np.ndarray) -> go.Scatter:
+    """A thin line per interest from its first visit to its last."""
+    spans = visits.assign(row=row).groupby("row")[WHEN].agg(["min", "max"])
+    gap = pd.Series([None] * len(spans), index=spans.index, dtype=object)
+    x = pd.concat([spans["min"].astype(object), spans["max"].astype(object), gap], axis=1).to_numpy().ravel()
+    y = np.repeat(spans.index.to_numpy(), 3)
+    return go.Scatter(x=list(x), y=list(y), mode="lines", line={"color": GRID, "width": 2}, hoverinfo="skip")
+
+
+def _visits(visits: pd.DataFrame, row: np.ndarray, first: np.ndarray, starts_here: np.ndarray) -> go.Scatter:
+    titles = visits[columns.TITLE] if columns.TITLE in visits else [""] * len(visits)
+    texts = [
+        f"<b>{plain(name, 60)}</b>" + (f"<br>{plain(title)}" if title else "")
+        for name, title in zip(visits[columns.NAME], titles, strict=True)
+    ]
+    return go.Scatter(
+        x=visits[WHEN],
+        y=row,
+        mode="markers",
+        hovertext=texts,
+        hoverinfo="x+text",
+        marker={
+            "color": visits[COLOR].tolist(),
+            "size": np.where(first, 13, 6),
+            "symbol": np.where(starts_here, "diamond", "circle"),
+            "opacity": np.where(first, 1.0, 0.6),
+            "line": {"width": np.where(starts_here, 2, 0), "color": QUIET},
+        },
+    )

@@ -1,0 +1,238 @@
+"""The same pipeline without the app, for automation. Names and files are a contract; see the README."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+
+from . import STAGES, __version__
+from .config import POLICIES, PolicyConfig, RunConfig, ServerConfig
+from .errors import HierexError, LogError
+from .exports import export_all
+from .imports import import_logs
+from .logs import LogFile, LogReport
+from .pipeline import run_pipeline
+from .runs import config_of, shown_run
+from .serving import find_users, serve_users, served_frame
+from .store import open_store
+from .workspace import Workspace
+from .workspace_folder import workspace_path
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "data" / "sample"
+SAMPLE_NAME = "Sample"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, or 2 with the reason on the error stream."""
+    options = build_parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except HierexError as error:
+        print(f"hierex: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("hierex: stopped; what was finished is kept.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("hierex", description="Explore people's novel interests.")
+    parser.add_argument("--version", action="version", version=f"hierex {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="import logs and run the whole pipeline")
+    run.add_argument("--items", type=Path, required=True, help="item catalogue: CSV, TSV, JSONL or Parquet")
+    run.add_argument("--interactions", type=Path, required=True, help="interaction log, in one of the same formats")
+    run.add_argument("--policy", choices=POLICIES, default="encoder")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--until", choices=STAGES, default=STAGES[-1], help="stop after this stage")
+    run.set_defaults(command=run_command)
+
+    predict = commands.add_parser("predict", help="novel interests and items for users, as Parquet")
+    who = predict.add_mutually_exclusive_group(required=True)
+    who.add_argument("--user", action="append", metavar="ID", help="a user id; may be repeated")
+    who.add_argument("--users", type=Path, metavar="FILE", help="user ids, one a line")
+    who.add_argument("--all", action="store_true")
+    predict.add_argument("--top", type=positive, default=10, help="novel interests for each user")
+    predict.add_argument("--items", type=positive, default=10, help="items for each novel interest")
+    predict.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
+    predict.set_defaults(command=predict_command)
+
+    evaluate = commands.add_parser("evaluate", help="how well the predictions do on held-out time")
+    evaluate.set_defaults(command=evaluate_command)
+
+    export = commands.add_parser("export", help="all tables as Parquet, and fine-tuning examples as JSONL")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR")
+    export.set_defaults(command=export_command)
+
+    for command in (run, predict, evaluate, export):
+        command.add_argument("--store", type=Path, required=True, help="the workspace file")
+        command.add_argument("--granularity", type=int, metavar="N", help="number of interests")
+    for command in (run, evaluate):
+        command.add_argument("--json", action="store_true", help="end with one JSON object")
+
+    app = commands.add_parser("app", help="open the app in the browser")
+    app.add_argument("--port", type=int, default=8501)
+    app.set_defaults(command=app_command)
+    sample = commands.add_parser("sample", help="build the sample workspace, unless it is built")
+    sample.set_defaults(command=sample_command)
+    return parser
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def run_command(options: argparse.Namespace) -> None:
+    started = perf_counter()
+    with open_workspace(options, create=True) as store:
+        lines = StageLines()
+        report = lines.timed("logs", lambda: import_files(store, options.items, options.interactions))
+        config = RunConfig(granularity=options.granularity, seed=options.seed, policy=PolicyConfig(kind=options.policy))
+        work = run_pipeline(store, config, until=options.until, watch=lines.watch)
+        if options.json:
+            print(json.dumps(summary(work, report, lines.seconds, perf_counter() - started)))
+
+
+def predict_command(options: argparse.Namespace) -> None:
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="recommenders")
+        if options.all:
+            users = np.arange(len(work.user_ids))
+        else:
+            users = find_users(work, options.user or read_ids(options.users))
+        served = serve_users(work, users, top=options.top, items=options.items)
+        frame = served_frame(work, served)
+    write_parquet(frame, options.out)
+    print(f"{frame['user_id'].nunique():,} of {len(users):,} users, {len(frame):,} predictions: {options.out}")
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="evaluation")
+        parts = work.evaluation
+        if options.json:
+            found = {part: json.loads(frame.to_json(orient="records")) for part, frame in parts.items()}
+            print(json.dumps({"granularity": work.granularity, **found}))
+            return
+        for part, frame in parts.items():
+            print(f"\n{part} at {work.granularity} interests\n{frame.to_string(index=False)}")
+
+
+def export_command(options: argparse.Namespace) -> None:
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="transition_table")
+        for file in export_all(work, options.out):
+            print(file)
+
+
+def app_command(options: argparse.Namespace) -> None:
+    print(f"hierex is at http://localhost:{options.port}  (stop it with Ctrl-C)", flush=True)
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(options.port)]
+    raise SystemExit(subprocess.call(command, cwd=ROOT))
+
+
+def sample_command(options: argparse.Namespace) -> None:
+    """Builds the sample workspace in the folder that the app looks in."""
+    path = workspace_path(ServerConfig.from_environment().workspaces, SAMPLE_NAME)
+    with open_store(path) as store:
+        if shown_run(store) and shown_run(store).status == "done":
+            print(f"The sample workspace is ready: {path}")
+            return
+        print("Building the sample workspace (about a minute, once) ...", flush=True)
+        import_files(store, SAMPLE / "items.csv", SAMPLE / "interactions.csv.gz")
+        run_pipeline(store, RunConfig(), watch=StageLines().watch)
+
+
+class StageLines:
+    """Prints a line for every finished stage and remembers its seconds."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = {}
+
+    def watch(self, stage: str, state: str, value: float) -> None:
+        if state == "running" or stage in self.seconds:
+            return
+        self.seconds[stage] = round(value, 3)
+        print(f"{stage:<18}{value:8.1f} s{'  (kept)' if state == 'reused' else ''}", flush=True)
+
+    def timed(self, stage: str, work: Callable):
+        started = perf_counter()
+        result = work()
+        self.watch(stage, "made", perf_counter() - started)
+        return result
+
+
+def open_workspace(options: argparse.Namespace, *, create: bool = False):
+    path = options.store if options.store.suffix else options.store.with_suffix(".duckdb")
+    return open_store(path, create=create)
+
+
+def import_files(store, items: Path, interactions: Path) -> LogReport:
+    return import_logs(store, LogFile(items, items.name), LogFile(interactions, interactions.name))
+
+
+def work_at(store, granularity: int | None, *, until: str) -> Workspace:
+    """The finished run of this workspace; at another granularity, or when there is none, what is missing is made."""
+    run = shown_run(store)
+    config = config_of(run.config) if run else RunConfig()
+    wanted = replace(config, granularity=granularity or config.granularity)
+    if run and run.status == "done" and wanted == config:
+        return Workspace(store, config, run.keys)
+    return run_pipeline(store, wanted, until=until)
+
+
+def read_ids(path: Path) -> list[str]:
+    """User ids, one a line. Raises LogError when the file cannot be read or holds none."""
+    try:
+        ids = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise LogError(f"'{path.name}' cannot be read as a text file with one user id a line ({error}).") from error
+    if not ids:
+        raise LogError(f"'{path.name}' holds no user id. Write one a line.")
+    return ids
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Written beside its place first, so that a file is there whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(part, index=False)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise HierexError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+
+
+def summary(work: Workspace, report: LogReport, seconds: dict[str, float], total: float) -> dict:
+    """What `run --json` ends with. Memory is in MiB; ru_maxrss counts KiB, on macOS bytes."""
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return {
+        "version": __version__,
+        "seconds": round(total, 3),
+        "stage_seconds": seconds,
+        "counts": {
+            "items": len(work.items),
+            "users": len(work.user_ids),
+            "interactions": len(work.interactions.item_index),
+            "interests": work.granularity if "interest_tree" in work.keys else None,
+            "dropped": {drop.reason: drop.count for drop in report.drops},
+        },
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
+    }

@@ -1,0 +1,176 @@
+"""What people wrote about interests. Rows are only added or marked as undone, so nothing typed is ever lost.
+
+An edit remembers some items of its interest. When the tree is grown anew, the edit moves to the node that shares most
+items with what was described; where no node is alike enough it is listed as unplaced (design, section 7).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from .descriptions import Description
+from .errors import EditConflict, HierexError
+from .interest_tree import InterestTree
+from .results import now
+from .store import Store
+
+REMEMBERED_ITEMS = 500
+ALIKE = 0.5
+LONGEST_NAME = 80
+LONGEST_TEXT = 500
+TURNING_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A person's description of a node: of `tree_key`'s, or, after a new tree was grown, of the one most like it."""
+
+    edit_id: int
+    tree_key: str
+    node_id: int
+    name: str
+    phrases: tuple[str, ...]
+    summary: str
+    author: str
+    edited_at: datetime
+    item_ids: tuple[str, ...]
+    n_items: int
+
+
+def read_edits(store: Store) -> list[Edit]:
+    """All edits that are not undone, earliest first."""
+    rows = store.table(
+        "SELECT edit_id, tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items "
+        "FROM description_edits WHERE NOT undone ORDER BY edit_id"
+    ).to_pylist()
+    return [Edit(**{**row, "phrases": tuple(row["phrases"]), "item_ids": tuple(row["item_ids"])}) for row in rows]
+
+
+def place_edits(edits: Sequence[Edit], tree_key: str, tree: InterestTree, item_ids: Sequence[str]) -> dict[int, Edit]:
+    """The latest edit of each node of this tree, by node id. Edits that fit no node are left out."""
+    index = pd.Index(item_ids)
+    placed = {}
+    for edit in edits:
+        node = edit.node_id if edit.tree_key == tree_key else most_alike(edit, tree, index)
+        if node is not None:
+            placed[node] = edit
+    return placed
+
+
+def most_alike(edit: Edit, tree: InterestTree, item_index: pd.Index) -> int | None:
+    """The node whose items are most like those of the edit (estimated Jaccard), None below `ALIKE`."""
+    found = item_index.get_indexer(pd.Index(edit.item_ids))
+    remembered = np.zeros(tree.n_items, bool)
+    remembered[found[found >= 0]] = True
+    before = np.concatenate([[0], np.cumsum(remembered[tree.order])])
+    shared = (before[tree.hi] - before[tree.lo]) / len(edit.item_ids) * edit.n_items
+    alike = shared / (edit.n_items + (tree.hi - tree.lo) - shared)
+    best = int(np.argmax(alike))
+    return best if alike[best] >= ALIKE else None
+
+
+def apply_edits(descriptions: Sequence[Description], placed: dict[int, Edit]) -> list[Description]:
+    """Human words win: the described nodes with `source` 'human', the others as they were."""
+    human = {
+        node: replace(descriptions[node], name=e.name, phrases=e.phrases, summary=e.summary, source="human")
+        for node, e in placed.items()
+    }
+    return [human.get(node, description) for node, description in enumerate(descriptions)]
+
+
+def save_edit(
+    store: Store,
+    description: Description,
+    *,
+    tree_key: str,
+    item_ids: Sequence[str],
+    author: str,
+    seen_edit_id: int | None,
+) -> int:
+    """Keeps a person's description; returns its edit id.
+
+    `seen_edit_id` is the edit that the person had before them (None: the machine's words). Raises EditConflict when
+    somebody else has changed the same interest since, and HierexError when the text cannot be used.
+    """
+    checked = check_description(description)
+    sample = list(item_ids[:: max(1, len(item_ids) // REMEMBERED_ITEMS)])[:REMEMBERED_ITEMS]
+    with store.transaction() as writer:
+        latest = writer.execute(
+            "SELECT edit_id, author, name FROM description_edits WHERE tree_key = ? AND node_id = ? AND NOT undone "
+            "ORDER BY edit_id DESC LIMIT 1",
+            [tree_key, checked.cluster_id],
+        )
+        if latest and latest[0] != seen_edit_id:
+            raise EditConflict(
+                f"{latest[1] or 'Somebody'} changed this interest in the meantime, to '{latest[2]}'. "
+                "Your text was not saved over it; look at theirs, then save again."
+            )
+        return writer.execute(
+            "INSERT INTO description_edits "
+            "(tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING edit_id",
+            [
+                tree_key,
+                checked.cluster_id,
+                checked.name,
+                list(checked.phrases),
+                checked.summary,
+                author,
+                now(),
+                sample,
+                len(item_ids),
+            ],
+        )[0]
+
+
+def undo_edit(store: Store, edit_id: int) -> None:
+    """Takes one edit back; what was there before it shows again."""
+    with store.transaction() as writer:
+        writer.execute("UPDATE description_edits SET undone = TRUE WHERE edit_id = ?", [edit_id])
+
+
+def redo_edit(store: Store, edit_id: int) -> None:
+    """Brings back an edit that was undone."""
+    with store.transaction() as writer:
+        writer.execute("UPDATE description_edits SET undone = FALSE WHERE edit_id = ?", [edit_id])
+
+
+def last_undone(store: Store) -> int | None:
+    """The edit that 'redo' would bring back."""
+    return store.value(
+        "SELECT edit_id FROM description_edits WHERE undone AND edit_id > "
+        "coalesce((SELECT max(edit_id) FROM description_edits WHERE NOT undone), 0) ORDER BY edit_id LIMIT 1"
+    )
+
+
+def check_description(description: Description) -> Description:
+    """The description with spaces tidied. Raises HierexError when it has no name or no phrase, or is too long."""
+    name = tidy(description.name)
+    phrases = tuple(dict.fromkeys(p for p in (tidy(phrase) for phrase in description.phrases) if p))
+    summary = tidy(description.summary)
+    if not name:
+        raise HierexError("An interest needs a name. Nothing was changed.")
+    if not phrases:
+        raise HierexError("An interest needs at least one phrase. Nothing was changed.")
+    if len(name) > LONGEST_NAME:
+        raise HierexError(
+            f"The name has {len(name)} characters; at most {LONGEST_NAME} are allowed. Nothing was changed."
+        )
+    if max(len(summary), *(len(phrase) for phrase in phrases)) > LONGEST_TEXT:
+        raise HierexError(f"A text has more than {LONGEST_TEXT} characters. Shorten it; nothing was changed.")
+    return replace(description, name=name, phrases=phrases, summary=summary, source="human")
+
+
+def tidy(text: str) -> str:
+    """One line, without control characters and without marks that turn the reading direction around."""
+    return " ".join("".join(" " if is_control(c) else c for c in text).split())
+
+
+def is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in TURNING_MARKS

@@ -1,0 +1,268 @@
+"""How well it works on time that training never saw, beside baselines, and what each granularity is like.
+
+A *case* is a moment at which a person reached something new to them, and a scorer is asked to rank everything that
+was new to them then. There is one right answer per case. Scorers that give equal scores are judged by the average
+over all orders of the equal ones, so `chance` (all scores equal) is an exact expectation and not one lucky draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from . import columns
+from .config import EvaluationConfig, Progress, no_progress
+from .errors import ConfigError
+from .interest_tree import InterestTree
+from .logs import Interactions
+from .metrics import gini, ndcg_at, recall_at, resample_means
+from .policies import LanguagePolicy
+from .recommenders import Recommender
+from .transitions import FirstVisits, Histories, latest_contexts
+
+POPULARITY = "popularity"
+CHANCE = "chance"
+MATCH_RATE = "match_rate"
+BY_CONSTRUCTION = "by construction"
+CELLS_AT_ONCE = 4_000_000
+"""Scores held at once: 32 MB as doubles, and a few times that inside a policy."""
+DEFAULTS = EvaluationConfig()
+
+
+def evaluate_policies(
+    policies: dict[str, LanguagePolicy],
+    histories: Histories,
+    *,
+    split: int,
+    k: int,
+    config: EvaluationConfig = DEFAULTS,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    """How well each policy ranks the next novel interest, for every move at or after the clock `split`.
+
+    histories: the full ones. A case's context is its `k` latest interests before the move; nothing of the history
+    before the move is a candidate. Returns one row per policy and metric: policy, metric (`recall@1`, ...,
+    `ndcg@10`, `match_rate`), value, low and high (95 % interval, resampling people; missing with one person),
+    n_cases, n_users, note. Beside the policies given stand `popularity` (interests by the number of people who moved
+    to them before the split) and `chance`. No rows where there is no case. Raises ConfigError for k < 1.
+    """
+    if k < 1:
+        raise ConfigError(f"A prediction cannot start from {k} interests. Choose 1 or more.")
+    starts = np.repeat(histories.starts[:-1], np.diff(histories.starts))
+    is_move = np.arange(len(starts)) > starts
+    held_out = histories.clock >= split
+    ends = np.flatnonzero(is_move & held_out)
+    user = np.searchsorted(histories.starts, ends, side="right") - 1
+    cases = Cases(histories.cluster, starts[ends], ends, user, histories.n_clusters)
+    people = np.bincount(histories.cluster[is_move & ~held_out], minlength=histories.n_clusters)
+
+    def ask(policy: LanguagePolicy) -> Scorer:
+        return lambda part: policy.score(latest_contexts(histories, part.ends, part.starts, k=k))
+
+    scorers = {name: ask(policy) for name, policy in policies.items()}
+    table = _measure(_with_baselines(scorers, people), cases, columns.POLICY, config, seed, progress)
+    matches = table.drop_duplicates(columns.POLICY)
+    matches = matches[matches[columns.POLICY].isin(list(policies))].assign(
+        metric=MATCH_RATE, value=1.0, low=np.nan, high=np.nan, note=BY_CONSTRUCTION
+    )
+    return pd.concat([table, matches], ignore_index=True) if len(matches) else table
+
+
+def evaluate_items(
+    recommenders: dict[str, Recommender],
+    interactions: Interactions,
+    *,
+    split: int,
+    config: EvaluationConfig = DEFAULTS,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    """How well each recommender ranks a person's next item: the first one at or after `split` that is new to them.
+
+    interactions: the full log. The recommender sees the items before it; none of them is a candidate. At most
+    `config.people_for_items` people are asked, drawn with the seed. Returns the columns of `evaluate_policies`, with
+    `recommender` in place of `policy`; `popularity` (interactions before the split) and `chance` stand beside them.
+    """
+    cases = _next_items(interactions, split)
+    if len(cases) > config.people_for_items:
+        drawn = np.random.default_rng(seed).choice(len(cases), config.people_for_items, replace=False)
+        cases = cases.take(np.sort(drawn))
+    every_item = np.arange(interactions.n_items)
+
+    def ask(recommender: Recommender) -> Scorer:
+        return lambda part: recommender.score(part.seen(), every_item)
+
+    scorers = {name: ask(recommender) for name, recommender in recommenders.items()}
+    traffic = interactions.before(split).traffic()
+    return _measure(_with_baselines(scorers, traffic), cases, "recommender", config, seed, progress)
+
+
+def evaluate_granularities(
+    tree: InterestTree, visits: FirstVisits, *, granularities: Sequence[int] = DEFAULTS.granularities, k: int = 2
+) -> pd.DataFrame:
+    """What the interests are like at each granularity that the tree can be cut at, one row each, coarsest first.
+
+    Columns: granularity; coherence (traffic-weighted mean over interests); largest_over_mean and gini (of traffic);
+    median_items, smallest_items, largest_items; share_ready (share of people with at least `k` + 1 interests, who
+    can have made a move from a full context); n_contexts (ordered contexts of `k`, repeats included).
+    """
+    by_leaf = np.lexsort((visits.leaf, visits.user))
+    user, leaf = visits.user[by_leaf], visits.leaf[by_leaf]
+    leaf_starts = tree.lo[tree.cut(tree.finest)]
+    rows = []
+    for granularity in sorted({int(n) for n in granularities if 1 <= n <= tree.finest}):
+        nodes = tree.cut(granularity)
+        cluster = np.searchsorted(tree.lo[nodes], leaf_starts, side="right")[leaf]
+        first = np.r_[True, (user[1:] != user[:-1]) | (cluster[1:] != cluster[:-1])][: len(user)]
+        n_interests = np.bincount(user[first], minlength=visits.n_users)
+        rows.append(
+            {"granularity": granularity}
+            | _traffic_balance(tree.traffic[nodes], tree.coherence[nodes])
+            | _item_counts(tree.hi[nodes] - tree.lo[nodes])
+            | {
+                "share_ready": float((n_interests > k).mean()) if visits.n_users else np.nan,
+                "n_contexts": granularity**k,
+            }
+        )
+    return pd.DataFrame(rows, columns=GRANULARITY_COLUMNS)
+
+
+GRANULARITY_COLUMNS = [
+    "granularity",
+    columns.COHERENCE,
+    "largest_over_mean",
+    "gini",
+    "median_items",
+    "smallest_items",
+    "largest_items",
+    "share_ready",
+    "n_contexts",
+]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Moments at which somebody reached something new. All (n,) int: starts, ends, user.
+
+    Case i saw `sequence[starts[i]:ends[i]]`, all theirs, earliest first; the right answer is `sequence[ends[i]]`;
+    the candidates are 0..n_choices - 1 without what was seen.
+    """
+
+    sequence: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    user: np.ndarray
+    n_choices: int
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def take(self, rows: np.ndarray | slice) -> Cases:
+        return Cases(self.sequence, self.starts[rows], self.ends[rows], self.user[rows], self.n_choices)
+
+    def seen(self) -> list[np.ndarray]:
+        return [self.sequence[start:end] for start, end in zip(self.starts, self.ends, strict=True)]
+
+
+Scorer = Callable[[Cases], np.ndarray]
+"""Scores (n, n_choices) for some cases, larger is better."""
+
+
+def rank_answers(scores: np.ndarray, cases: Cases) -> tuple[np.ndarray, np.ndarray]:
+    """Where the right answers stand among the candidates: how many score better, how many the same (itself included).
+
+    scores: (n, n_choices). Both results are (n,) int64. Raises ValueError where a score is not a number.
+    """
+    if np.isnan(scores).any():
+        raise ValueError("A scorer gave scores that are not numbers.")
+    candidates = np.array(scores)
+    candidates[_places_seen(cases)] = np.nan
+    answers = candidates[np.arange(len(cases)), cases.sequence[cases.ends], None]
+    return (candidates > answers).sum(axis=1), (candidates == answers).sum(axis=1)
+
+
+def _measure(
+    scorers: dict[str, Scorer], cases: Cases, who: str, config: EvaluationConfig, seed: int, progress: Progress
+) -> pd.DataFrame:
+    """One row per scorer and metric, the scorer's name in the column `who`."""
+    header = [who, "metric", "value", "low", "high", "n_cases", columns.N_USERS, "note"]
+    if not len(cases):
+        return pd.DataFrame(columns=header)
+    metrics = _metrics(config)
+    people, person = np.unique(cases.user, return_inverse=True)
+    counts = np.bincount(person)
+    at_once = max(1, CELLS_AT_ONCE // cases.n_choices)
+    sums = np.zeros((len(people), len(scorers), len(metrics)))
+    for place, score in enumerate(scorers.values()):
+        for start in range(0, len(cases), at_once):
+            rows = slice(start, start + at_once)
+            part = cases.take(rows)
+            better, tied = rank_answers(score(part), part)
+            for column, metric in enumerate(metrics.values()):
+                sums[:, place, column] += np.bincount(person[rows], metric(better, tied), minlength=len(people))
+            progress((place + min(1.0, (start + at_once) / len(cases))) / len(scorers))
+    sums = sums.reshape(len(people), -1)
+    values = sums.sum(axis=0) / len(cases)
+    low, high = np.full((2, len(values)), np.nan)
+    if len(people) > 1:
+        low, high = np.percentile(
+            resample_means(sums, counts, resamples=config.resamples, seed=seed), [2.5, 97.5], axis=0
+        )
+    names = [(name, metric) for name in scorers for metric in metrics]
+    table = pd.DataFrame(names, columns=[who, "metric"])
+    return table.assign(value=values, low=low, high=high, n_cases=len(cases), n_users=len(people), note="")[header]
+
+
+def _metrics(config: EvaluationConfig) -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
+    def recall(k: int):
+        return lambda better, tied: recall_at(better, tied, k=k)
+
+    return {f"recall@{k}": recall(k) for k in config.tops} | {"ndcg@10": lambda b, t: ndcg_at(b, t, k=10)}
+
+
+def _with_baselines(scorers: dict[str, Scorer], popularity: np.ndarray) -> dict[str, Scorer]:
+    def same_for_all(scores: np.ndarray) -> Scorer:
+        return lambda part: np.broadcast_to(scores, (len(part), part.n_choices))
+
+    popularity = popularity.astype(np.float64)
+    baselines = {POPULARITY: same_for_all(popularity), CHANCE: same_for_all(np.zeros_like(popularity))}
+    return scorers | {name: scorer for name, scorer in baselines.items() if name not in scorers}
+
+
+def _places_seen(cases: Cases) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of everything that the cases had seen."""
+    lengths = cases.ends - cases.starts
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(np.arange(len(cases)), lengths), cases.sequence[np.repeat(cases.starts, lengths) + within]
+
+
+def _next_items(interactions: Interactions, split: int) -> Cases:
+    """Per person with anything before it: their first interaction at or after `split` with an item new to them."""
+    item, user = interactions.item_index, interactions.user_index.astype(np.int64)
+    new = np.zeros(len(item), bool)
+    new[np.unique(user * interactions.n_items + item, return_index=True)[1]] = True
+    starts = interactions.starts[user]
+    rows = np.flatnonzero(new & (interactions.clock >= split) & (np.arange(len(item)) > starts))
+    ends = rows[np.unique(user[rows], return_index=True)[1]]
+    return Cases(item, starts[ends], ends, user[ends], interactions.n_items)
+
+
+def _traffic_balance(traffic: np.ndarray, coherence: np.ndarray) -> dict[str, float]:
+    total = traffic.sum()
+    return {
+        columns.COHERENCE: float(traffic @ coherence / total) if total > 0 else np.nan,
+        "largest_over_mean": float(traffic.max() * len(traffic) / total) if total > 0 else np.nan,
+        "gini": gini(traffic),
+    }
+
+
+def _item_counts(n_items: np.ndarray) -> dict[str, float]:
+    return {
+        "median_items": float(np.median(n_items)),
+        "smallest_items": int(n_items.min()),
+        "largest_items": int(n_items.max()),
+    }

@@ -1,0 +1,166 @@
+"""Long work in the background: one run at a time, with progress, an estimate, cancel, and the error in plain words."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from . import STAGES, results
+from .config import RunConfig
+from .errors import Cancelled, HierexError
+from .item_map import warm_up
+from .pipeline import run_pipeline
+from .store import Store
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+FIRST_GUESS = {
+    "embeddings": (6.0, 3e-3),
+    "interest_tree": (0.5, 3e-4),
+    "item_map": (6.0, 1e-3),
+    "descriptions": (1.0, 5e-4),
+    "transitions": (0.3, 0.0),
+    "policies": (5.0, 5e-4),
+    "transition_table": (0.5, 0.0),
+    "recommenders": (6.0, 2e-3),
+    "grounding": (0.5, 0.0),
+    "evaluation": (4.0, 0.0),
+}
+"""Seconds of a stage before it ever ran in a workspace: a constant, and more per item."""
+
+
+@dataclass
+class StageState:
+    """state: waiting, running, made, reused. share: 0-1 of a running stage. seconds: taken, or expected."""
+
+    state: str = "waiting"
+    share: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass
+class Job:
+    """A run in the background. status: waiting, running, done, stopped, failed."""
+
+    path: Path
+    config: RunConfig
+    stages: dict[str, StageState]
+    status: str = "waiting"
+    error: str = ""
+    stage_began: float = field(default_factory=monotonic)
+
+    @property
+    def active(self) -> bool:
+        return self.status in ("waiting", "running")
+
+    def share(self) -> float:
+        """How much of the whole is done, 0-1, by expected seconds."""
+        total = sum(stage.seconds for stage in self.stages.values()) or 1.0
+        return min(1.0, sum(done_share(stage) * stage.seconds for stage in self.stages.values()) / total)
+
+    def seconds_left(self) -> float:
+        """Expected seconds to the end; a running stage is judged by its own pace once it has one."""
+        left = sum(stage.seconds for stage in self.stages.values() if stage.state == "waiting")
+        for stage in self.stages.values():
+            if stage.state == "running":
+                spent = monotonic() - self.stage_began
+                expected = spent / stage.share if stage.share > 0.05 else max(stage.seconds, spent)
+                left += max(0.0, expected - spent)
+        return left
+
+    def watch(self, stage: str, state: str, value: float) -> None:
+        """Hears from the pipeline."""
+        if stage not in self.stages:
+            return
+        now = self.stages[stage]
+        if state == "running":
+            if now.state != "running":
+                self.stage_began = monotonic()
+            self.stages[stage] = StageState("running", value, now.seconds)
+        else:
+            self.stages[stage] = StageState(state, 1.0, value)
+
+
+def done_share(stage: StageState) -> float:
+    return {"waiting": 0.0, "running": stage.share}.get(stage.state, 1.0)
+
+
+class Jobs:
+    """All jobs of this process: the latest of each workspace. One computes at a time; others wait their turn."""
+
+    def __init__(self):
+        self._worker = Worker()
+        self._turn = threading.Lock()
+        self._registry = threading.Lock()
+        self._jobs: dict[Path, Job] = {}
+
+    def of(self, path: Path) -> Job | None:
+        """The latest job of a workspace."""
+        return self._jobs.get(path)
+
+    def start(self, store: Store, config: RunConfig) -> Job:
+        """Begins a run, or returns the one that is already going on in this workspace."""
+        with self._registry:
+            current = self._jobs.get(store.path)
+            if current and current.active:
+                return current
+            job = Job(store.path, config, expected_stages(store))
+            self._jobs[store.path] = job
+        threading.Thread(target=self._run, args=(job, store), daemon=True).start()
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Stops a job at once; what it finished is kept."""
+        if job.status == "waiting":
+            job.status = "stopped"
+        elif job.status == "running":
+            self._worker.cancel()
+
+    def warm_up(self) -> None:
+        """Has the worker load and compile what the first run would otherwise wait for."""
+        threading.Thread(target=self._warm_up, daemon=True).start()
+
+    def _warm_up(self) -> None:
+        with self._turn:
+            try:
+                self._worker.compute(warm_up_map, progress=lambda share: None)
+            except HierexError:
+                log.info("the warm-up was ended")
+
+    def _run(self, job: Job, store: Store) -> None:
+        with self._turn:
+            if not job.active:
+                return
+            self._worker.reset()
+            job.status = "running"
+            try:
+                run_pipeline(store, job.config, compute=self._compute, watch=job.watch)
+                job.status = "done"
+            except Cancelled:
+                job.status = "stopped"
+            except HierexError as error:
+                job.status, job.error = "failed", str(error)
+            except Exception as error:
+                log.exception("a run failed")
+                job.status = "failed"
+                job.error = f"A fault in hierex itself ({type(error).__name__}: {error}). What was finished is kept."
+
+    def _compute(self, function, *args, progress, **kwargs):
+        self._worker.check_cancelled()
+        return self._worker.compute(function, *args, progress=progress, **kwargs)
+
+
+def warm_up_map(*, progress) -> None:
+    warm_up()
+
+
+def expected_stages(store: Store) -> dict[str, StageState]:
+    """Every stage with the seconds it is expected to take: as it took here before, else a first guess."""
+    known = results.stage_seconds(store)
+    n_items = store.value("SELECT count(*) FROM items")
+    guess = {stage: base + per_item * n_items for stage, (base, per_item) in FIRST_GUESS.items()}
+    return {stage: StageState(seconds=known.get(stage, guess.get(stage, 0.1))) for stage in STAGES}

@@ -1,0 +1,374 @@
+"""Runs the stages in order, using again what is there: a run that was cut off goes on where it stopped.
+
+The key of a result is made of all that it depends on, so a changed setting redoes what it touches and nothing else:
+another granularity keeps embeddings, tree, map and recommender; an edited description keeps all but the policy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+
+from . import results, runs
+from .config import Progress, RunConfig
+from .descriptions import describe_nodes
+from .embeddings import embed_texts, model_name, text_keys
+from .errors import Cancelled, NotReady
+from .evaluation import evaluate_granularities, evaluate_items, evaluate_policies
+from .grounding import ground
+from .interest_tree import InterestTree, grow_tree
+from .item_map import map_items
+from .logs import Interactions
+from .policies import LanguagePolicy, train_policy
+from .policies.counts import train_counts
+from .recommenders import Recommender, train_sequence
+from .store import Store, Writer
+from .taxonomy import leaf_of_item
+from .transition_table import predict_novel, tabulate
+from .transitions import FirstVisits, Histories, Moves, count_transitions
+from .workspace import Workspace
+
+VERSION = 1
+"""Raise it when a stage gives another result for the same input."""
+
+EMBEDDED_AT_ONCE = 2_000
+
+Compute = Callable[..., object]
+"""Runs `function(*args, progress=progress, **kwargs)`, here or in another process."""
+
+Watch = Callable[[str, str, float], None]
+"""Told (stage, state, value): running with the share done, then made or reused with the seconds taken."""
+
+
+def compute_here(function: Callable, *args, progress: Progress, **kwargs):
+    """The plain way: in this process."""
+    return function(*args, progress=progress, **kwargs)
+
+
+def watch_nothing(stage: str, state: str, value: float) -> None:
+    """For callers who don't watch."""
+
+
+def result_key(stage: str, *depends_on) -> str:
+    """The key under which a stage's result is kept."""
+    text = json.dumps([VERSION, stage, *depends_on], sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """How one stage went: its seconds, and whether an earlier result was used again."""
+
+    stage: str
+    seconds: float
+    reused: bool
+
+
+def run_pipeline(
+    store: Store,
+    config: RunConfig,
+    *,
+    until: str = "evaluation",
+    compute: Compute = compute_here,
+    watch: Watch = watch_nothing,
+) -> Workspace:
+    """Runs every stage up to `until` over the workspace's logs and returns what they made.
+
+    Raises NotReady when no logs were imported, Cancelled when `compute` was told to stop; what was finished is kept.
+    """
+    run = Run(store, config, compute, watch)
+    run_id = runs.start_run(store, config)
+    try:
+        for stage, step in run.steps().items():
+            step()
+            runs.update_run(store, run_id, "running", run.work.keys)
+            if stage == until:
+                break
+    except BaseException as error:
+        status = "stopped" if isinstance(error, Cancelled | KeyboardInterrupt) else "failed"
+        runs.update_run(store, run_id, status, run.work.keys, str(error))
+        raise
+    runs.update_run(store, run_id, "done" if until == "evaluation" else "partial", run.work.keys)
+    return run.work
+
+
+class Run:
+    """One pass through the stages; each method is a stage: its key, how to make it, how to keep it."""
+
+    def __init__(self, store: Store, config: RunConfig, compute: Compute, watch: Watch):
+        self.store, self.config, self.compute, self.watch = store, config, compute, watch
+        self.work = Workspace(store, config)
+        self.keys = self.work.keys
+
+    def steps(self) -> dict[str, Callable[[], None]]:
+        """Stage -> what does it, in the order of `hierex.STAGES`."""
+        return {
+            "logs": self.logs,
+            "embeddings": self.embeddings,
+            "interest_tree": self.interest_tree,
+            "taxonomy": self.taxonomy,
+            "item_map": self.item_map,
+            "descriptions": self.descriptions,
+            "transitions": self.transitions,
+            "policies": self.policies,
+            "transition_table": self.transition_table,
+            "recommenders": self.recommenders,
+            "grounding": self.grounding,
+            "evaluation": self.evaluation,
+        }
+
+    def logs(self) -> None:
+        report = results.log_report(self.store)
+        if report is None:
+            raise NotReady("There is no log in this workspace yet. Import a catalogue and a log first.")
+        self.keys["logs"] = report.content_key
+        self.watch("logs", "reused", 0.0)
+
+    def embeddings(self) -> None:
+        started = perf_counter()
+        texts = pd.Series(self.work.texts).drop_duplicates()
+        self.keys["embeddings"] = result_key("embeddings", self.embed(texts.tolist(), self._progress("embeddings")))
+        made = self.embedded_now
+        self.watch("embeddings", "made" if made else "reused", perf_counter() - started)
+
+    def embed(self, texts: list[str], progress: Progress) -> str:
+        """Sees to it that every text has a vector, in portions that are kept as they come; returns a key of them all."""
+        config = self.config.embedding
+        model, keys = model_name(config), text_keys(texts, config)
+        known = results.read_known(self.store, model, keys)
+        todo = sorted(np.flatnonzero(~known), key=lambda i: len(texts[i]))
+        self.embedded_now = len(todo)
+        for start in range(0, len(todo), EMBEDDED_AT_ONCE):
+            portion = todo[start : start + EMBEDDED_AT_ONCE]
+
+            def portion_progress(share: float, start=start, portion=portion) -> None:
+                progress((start + share * len(portion)) / len(todo))
+
+            vectors = self.compute(embed_texts, [texts[i] for i in portion], config=config, progress=portion_progress)
+            results.write_embeddings(self.store, model, [keys[i] for i in portion], vectors)
+        return result_key("vectors", model, hashlib.blake2b("".join(keys).encode()).hexdigest())
+
+    def interest_tree(self) -> None:
+        traffic = self.work.items["traffic"].to_numpy()
+        depends = [self.keys["embeddings"], digest(traffic), asdict(self.config.tree), self.config.seed]
+        self._make(
+            "interest_tree",
+            depends,
+            lambda progress: self.compute(
+                grow_tree, self.work.vectors, traffic, config=self.config.tree, seed=self.config.seed, progress=progress
+            ),
+            results.write_tree,
+        )
+
+    def taxonomy(self) -> None:
+        """A cut is a filter: nothing to keep, but the granularity is checked and fixed here."""
+        started = perf_counter()
+        self.keys["taxonomy"] = str(self.work.taxonomy.n_clusters)
+        self.watch("taxonomy", "made", perf_counter() - started)
+
+    def item_map(self) -> None:
+        self._make(
+            "item_map",
+            [self.keys["embeddings"], asdict(self.config.item_map), self.config.seed],
+            lambda progress: self.compute(
+                map_items, self.work.vectors, config=self.config.item_map, seed=self.config.seed, progress=progress
+            ),
+            results.write_map,
+            note=lambda item_map: item_map.method,
+        )
+
+    def descriptions(self) -> None:
+        self._make(
+            "descriptions",
+            [self.keys["interest_tree"], asdict(self.config.description)],
+            lambda progress: self.compute(
+                describe_nodes,
+                self.work.tree,
+                self.work.items["title"].tolist(),
+                self.work.texts,
+                self.work.vectors,
+                config=self.config.description,
+                progress=progress,
+            ),
+            results.write_descriptions,
+        )
+
+    def transitions(self) -> None:
+        self._make(
+            "first_visits",
+            [self.keys["logs"], self.keys["interest_tree"]],
+            lambda progress: leaf_of_item(self.work.tree),
+            results.write_first_visits,
+        )
+        self._make(
+            "transitions",
+            [self.keys["first_visits"], self.work.granularity, asdict(self.config.transition), self.work.split],
+            lambda progress: count_transitions(self.work.training_moves),
+            lambda writer, key, transitions: results.write_transitions(writer, key, transitions, self.work.taxonomy),
+        )
+
+    def policies(self) -> None:
+        """Keyed by the words of the interests: an edited description trains anew."""
+        words = self.work.words()
+        self._make(
+            "policies",
+            policy_depends(self.work, words),
+            lambda progress: self.train_policy(words, progress),
+            lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
+            note=lambda policy: policy.note,
+        )
+
+    def train_policy(self, words: list[str], progress: Progress):
+        self.embed(words, lambda share: progress(0.2 * share))
+        config = self.config.embedding
+        vectors, _ = results.read_embeddings(self.store, model_name(config), text_keys(words, config))
+        return self.compute(
+            train_policy,
+            self.work.training_moves,
+            vectors,
+            config=self.config.policy,
+            seed=self.config.seed,
+            progress=lambda share: progress(0.2 + 0.8 * share),
+        )
+
+    def transition_table(self) -> None:
+        self._make(
+            "transition_table",
+            [self.keys["policies"], asdict(self.config.table)],
+            lambda progress: self.compute(tabulate, self.work.policy, config=self.config.table, progress=progress),
+            lambda writer, key, table: results.write_table(writer, key, table, self.work.taxonomy),
+        )
+
+    def recommenders(self) -> None:
+        config = self.config.recommender
+        self._make(
+            "recommenders",
+            [self.keys["logs"], self.keys["embeddings"], asdict(config), self.config.seed, self.work.split],
+            lambda progress: self.compute(
+                train_sequence,
+                self.work.interactions.before(self.work.split),
+                self.work.vectors,
+                config=config,
+                seed=self.config.seed,
+                progress=progress,
+            ),
+            lambda writer, key, model: results.write_model(writer, "recommenders", key, model.name, model.arrays()),
+        )
+
+    def grounding(self) -> None:
+        """Goes the whole way for some users, so that a finished run is known to work from log to items."""
+        config = self.config.grounding
+        self._make(
+            "grounding",
+            [self.keys["transition_table"], self.keys["recommenders"], asdict(config), self.config.seed],
+            lambda progress: self.ground_sample(),
+            lambda writer, key, found: results.write_grounded(writer, key, *found, self.work.taxonomy),
+        )
+
+    def ground_sample(self):
+        work, config = self.work, self.config.grounding
+        n_users = work.histories.n_users
+        rng = np.random.default_rng(self.config.seed)
+        users = np.sort(rng.choice(n_users, min(config.check_users, n_users), replace=False))
+        predictions = predict_novel(work.policy, work.table, work.histories, users, top=3)
+        consumed = [work.interactions.items_of(user) for user in predictions.user]
+        return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
+
+    def evaluation(self) -> None:
+        depends = [self.keys["transition_table"], self.keys["recommenders"], asdict(self.config.evaluation)]
+        self._make(
+            "evaluation",
+            depends,
+            lambda progress: self.compute(evaluate_run, *self.evaluated(), config=self.config, progress=progress),
+            results.write_evaluation,
+        )
+
+    def evaluated(self) -> tuple:
+        work = self.work
+        moves, split = work.training_moves, work.split
+        return work.policy, moves, work.recommender, work.histories, work.interactions, work.tree, work.visits, split
+
+    def _progress(self, stage: str) -> Progress:
+        return lambda share: self.watch(stage, "running", share)
+
+    def _make(
+        self,
+        stage: str,
+        depends_on: list,
+        make: Callable[[Progress], object],
+        write: Callable[[Writer, str, object], None],
+        note: Callable[[object], str] = lambda _: "",
+    ) -> None:
+        """Uses the kept result, or makes it and keeps it in one transaction."""
+        key = result_key(stage, *depends_on)
+        if results.has_result(self.store, stage, key):
+            self.keys[stage] = key
+            results.touch_result(self.store, stage, key)
+            self.watch(stage, "reused", 0.0)
+            return
+        self.watch(stage, "running", 0.0)
+        started = perf_counter()
+        result = make(self._progress(stage))
+        with self.store.transaction() as writer:
+            write(writer, key, result)
+            results.record_result(writer, stage, key, perf_counter() - started, note(result))
+        self.keys[stage] = key
+        self.watch(stage, "made", perf_counter() - started)
+
+
+def policy_depends(work: Workspace, words: list[str]) -> list:
+    config = work.config
+    model = model_name(config.embedding)
+    return [work.keys["transitions"], words, asdict(config.policy), config.seed, model]
+
+
+def policy_is_stale(work: Workspace) -> bool:
+    """Whether descriptions were changed since the policy learned from them."""
+    return "policies" in work.keys and work.keys["policies"] != result_key(
+        "policies", *policy_depends(work, work.words())
+    )
+
+
+def evaluate_run(
+    policy: LanguagePolicy,
+    moves: Moves,
+    recommender: Recommender,
+    histories: Histories,
+    interactions: Interactions,
+    tree: InterestTree,
+    visits: FirstVisits,
+    split: int,
+    *,
+    config: RunConfig,
+    progress: Progress,
+) -> dict[str, pd.DataFrame]:
+    """The three tables of the Evaluation page: policies, items, granularities."""
+    policies = {policy.name: policy}
+    if "counts" not in policies:
+        policies["counts"] = train_counts(moves, config=config.policy)
+    k, options = config.transition.k, config.evaluation
+    by_policy = evaluate_policies(
+        policies, histories, split=split, k=k, config=options, seed=config.seed, progress=lambda s: progress(0.5 * s)
+    )
+    by_recommender = evaluate_items(
+        {recommender.name: recommender},
+        interactions,
+        split=split,
+        config=options,
+        seed=config.seed,
+        progress=lambda share: progress(0.5 + 0.4 * share),
+    )
+    shown = sorted({*options.granularities, histories.n_clusters})
+    by_granularity = evaluate_granularities(tree, visits, granularities=shown, k=k)
+    return {"policies": by_policy, "items": by_recommender, "granularities": by_granularity}
+
+
+def digest(array: np.ndarray) -> str:
+    """A short hash of an array's values."""
+    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=12).hexdigest()

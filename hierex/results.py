@@ -1,0 +1,343 @@
+"""What the workspace keeps of each stage, and as which data class it comes back.
+
+Every result has a key made of all that it depends on (`pipeline.result_key`): same key, same result. Writing one is
+part of a transaction, so a result is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from .descriptions import Description
+from .errors import NotReady
+from .grounding import GroundedItems
+from .interest_tree import InterestTree
+from .item_map import ItemMap
+from .logs import Interactions, LogReport
+from .store import SQL, Scratch, Store, Writer
+from .taxonomy import Taxonomy
+from .transition_table import Predictions, TransitionTable
+from .transitions import FirstVisits, Transitions
+
+KEPT = 6
+RESULT_TABLES = {
+    "interest_tree": ("tree_nodes", "item_order"),
+    "item_map": ("item_map",),
+    "descriptions": ("descriptions",),
+    "first_visits": ("first_visits",),
+    "transitions": ("transitions",),
+    "policies": ("models",),
+    "transition_table": ("transition_table",),
+    "recommenders": ("models",),
+    "grounding": ("grounded",),
+    "evaluation": ("evaluation",),
+}
+LOG_TABLES = ("items", "users", "interactions")
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+# -- results by key ----------------------------------------------------------------------------------------------------
+
+
+def has_result(store: Store, stage: str, key: str) -> bool:
+    return bool(store.value("SELECT count(*) FROM results WHERE stage = ? AND key = ?", [stage, key]))
+
+
+def result_note(store: Store, stage: str, key: str) -> str:
+    """What has to be said about how this result came about; empty when there is nothing to say."""
+    return store.value("SELECT note FROM results WHERE stage = ? AND key = ?", [stage, key]) or ""
+
+
+def touch_result(store: Store, stage: str, key: str) -> None:
+    """A result that was used again counts as new, so that it is not the first to be forgotten."""
+    with store.transaction() as writer:
+        writer.execute("UPDATE results SET made_at = ? WHERE stage = ? AND key = ?", [now(), stage, key])
+
+
+def record_result(writer: Writer, stage: str, key: str, seconds: float, note: str = "") -> None:
+    """Marks a result as complete, and forgets the oldest ones of the stage beyond the `KEPT` latest."""
+    writer.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", [stage, key, now(), seconds, note])
+    old = "SELECT key FROM results WHERE stage = ? ORDER BY made_at DESC OFFSET ?"
+    for table in RESULT_TABLES[stage]:
+        writer.execute(f"DELETE FROM {table} WHERE key IN ({old})", [stage, KEPT])
+    writer.execute(f"DELETE FROM results WHERE key IN ({old})", [stage, KEPT])
+
+
+def stage_seconds(store: Store) -> dict[str, float]:
+    """How long each stage took when it last ran in this workspace."""
+    frame = store.frame("SELECT stage, arg_max(seconds, made_at) AS seconds FROM results GROUP BY stage")
+    return dict(zip(frame["stage"], frame["seconds"], strict=True))
+
+
+# -- logs --------------------------------------------------------------------------------------------------------------
+
+
+def replace_logs(store: Store, scratch: Scratch, report: LogReport) -> None:
+    """The staged catalogue and log take the place of the workspace's, which stay for one `restore_logs`."""
+    with store.attached(scratch.path, "staged"), store.transaction() as writer:
+        for table in LOG_TABLES:
+            writer.execute(f"DROP TABLE IF EXISTS previous_{table}")
+            writer.execute(f"ALTER TABLE {table} RENAME TO previous_{table}")
+            writer.execute(f"CREATE TABLE {table} AS FROM staged.{table}")
+        writer.execute("INSERT INTO imports VALUES (?, ?, ?)", [now(), report.content_key, report.to_json()])
+
+
+def can_restore_logs(store: Store) -> bool:
+    return store.value("SELECT count(*) FROM imports") > 1 and bool(
+        store.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'previous_items'")
+    )
+
+
+def restore_logs(store: Store) -> None:
+    """Undoes the latest import. Raises NotReady when there is nothing to go back to."""
+    if not can_restore_logs(store):
+        raise NotReady("There is no earlier import to go back to.")
+    with store.transaction() as writer:
+        for table in LOG_TABLES:
+            writer.execute(f"DROP TABLE {table}")
+            writer.execute(f"ALTER TABLE previous_{table} RENAME TO {table}")
+        writer.execute("DELETE FROM imports WHERE imported_at = (SELECT max(imported_at) FROM imports)")
+
+
+def log_report(store: Store) -> LogReport | None:
+    text = store.value("SELECT report FROM imports ORDER BY imported_at DESC LIMIT 1")
+    return LogReport.from_json(text) if text else None
+
+
+def read_items(store: Store) -> pd.DataFrame:
+    """item_id, title, text, traffic; row = item index."""
+    return store.frame(
+        "SELECT item_id, title, text, coalesce(traffic, 0)::BIGINT AS traffic FROM items LEFT JOIN "
+        "(SELECT item_index, count(*) AS traffic FROM interactions GROUP BY item_index) USING (item_index) "
+        "ORDER BY item_index"
+    )
+
+
+def read_users(store: Store) -> list[str]:
+    """User ids; position = user index."""
+    return store.table("SELECT user_id FROM users ORDER BY user_index")["user_id"].to_pylist()
+
+
+def read_interactions(store: Store) -> Interactions:
+    columns = store.columns("SELECT user_index, item_index, clock FROM interactions ORDER BY user_index, position")
+    n_users, n_items = store.value("SELECT count(*) FROM users"), store.value("SELECT count(*) FROM items")
+    counts = np.bincount(columns["user_index"], minlength=n_users)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    report = log_report(store)
+    return Interactions(**columns, starts=starts, n_items=n_items, has_dates=bool(report and report.has_dates))
+
+
+# -- embeddings --------------------------------------------------------------------------------------------------------
+
+
+def read_known(store: Store, model: str, text_keys: Sequence[str]) -> np.ndarray:
+    """(n,) bool: which texts have a vector already."""
+    known = store.table("SELECT text_key FROM embeddings WHERE model = ?", [model])["text_key"].to_pylist()
+    return (
+        np.isin(np.array(text_keys, dtype=object), np.array(known, dtype=object))
+        if known
+        else np.zeros(len(text_keys), bool)
+    )
+
+
+def read_embeddings(store: Store, model: str, text_keys: Sequence[str]) -> tuple[np.ndarray | None, np.ndarray]:
+    """((n, dim) float32 vectors, (n,) bool which of them are known). The vectors are None when none is known."""
+    wanted = pa.table({"place": np.arange(len(text_keys)), "text_key": pa.array(text_keys, pa.string())})
+    found = store.with_keys(
+        "SELECT place, vector FROM wanted JOIN embeddings USING (text_key) WHERE model = ?", "wanted", wanted, [model]
+    )
+    known = np.zeros(len(text_keys), bool)
+    if not found.num_rows:
+        return None, known
+    places = found["place"].to_numpy()
+    flat = found["vector"].combine_chunks().flatten().to_numpy()
+    vectors = np.zeros((len(text_keys), len(flat) // len(places)), np.float32)
+    vectors[places] = flat.reshape(len(places), -1)
+    known[places] = True
+    return vectors, known
+
+
+def write_embeddings(store: Store, model: str, text_keys: Sequence[str], vectors: np.ndarray) -> None:
+    """Keeps vectors by text; a text that is there already stays as it is."""
+    arrays = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    with store.transaction() as writer:
+        writer.register("new_vectors", {"text_key": pa.array(text_keys, pa.string()), "vector": arrays})
+        writer.execute(
+            "INSERT INTO embeddings SELECT DISTINCT ON (text_key) ?, text_key, vector FROM new_vectors "
+            "ANTI JOIN (SELECT text_key FROM embeddings WHERE model = ?) USING (text_key)",
+            [model, model],
+        )
+
+
+# -- tree, map, descriptions -------------------------------------------------------------------------------------------
+
+TREE_COLUMNS = {"lo": "lo", "hi": "hi", "born": "born", "dies": "dies", "parent": "parent_id"}
+
+
+def write_tree(writer: Writer, key: str, tree: InterestTree) -> None:
+    n = len(tree.lo)
+    nodes = {column: getattr(tree, field) for field, column in TREE_COLUMNS.items()}
+    nodes |= {"traffic": tree.traffic, "coherence": tree.coherence}
+    writer.insert("tree_nodes", {"key": [key] * n, "node_id": np.arange(n, dtype=np.int32), **nodes})
+    positions = np.arange(tree.n_items, dtype=np.int32)
+    writer.insert("item_order", {"key": [key] * tree.n_items, "position": positions, "item_index": tree.order})
+
+
+def read_tree(store: Store, key: str) -> InterestTree:
+    nodes = store.columns(
+        "SELECT lo, hi, born, dies, parent_id AS parent, traffic, coherence FROM tree_nodes WHERE key = ? "
+        "ORDER BY node_id",
+        [key],
+    )
+    order = store.columns("SELECT item_index FROM item_order WHERE key = ? ORDER BY position", [key])["item_index"]
+    return InterestTree(order=order, **nodes)
+
+
+def write_map(writer: Writer, key: str, item_map: ItemMap) -> None:
+    n = len(item_map.xy)
+    columns = {"item_index": np.arange(n, dtype=np.int32), "x": item_map.xy[:, 0], "y": item_map.xy[:, 1]}
+    writer.insert("item_map", {"key": [key] * n, **columns})
+
+
+def read_map(store: Store, key: str) -> ItemMap:
+    columns = store.columns("SELECT x, y FROM item_map WHERE key = ? ORDER BY item_index", [key])
+    return ItemMap(np.column_stack([columns["x"], columns["y"]]), result_note(store, "item_map", key))
+
+
+def write_descriptions(writer: Writer, key: str, descriptions: Sequence[Description]) -> None:
+    columns = {
+        "node_id": np.array([d.cluster_id for d in descriptions], np.int32),
+        "name": [d.name for d in descriptions],
+        "phrases": pa.array([list(d.phrases) for d in descriptions], pa.list_(pa.string())),
+        "summary": [d.summary for d in descriptions],
+        "source": [d.source for d in descriptions],
+    }
+    writer.insert("descriptions", {"key": [key] * len(descriptions), **columns})
+
+
+def read_descriptions(store: Store, key: str) -> list[Description]:
+    """One per node, in node order."""
+    rows = store.table(
+        "SELECT node_id AS cluster_id, name, phrases, summary, source FROM descriptions WHERE key = ? ORDER BY node_id",
+        [key],
+    ).to_pylist()
+    return [Description(**{**row, "phrases": tuple(row["phrases"])}) for row in rows]
+
+
+# -- transitions, policies, tables -------------------------------------------------------------------------------------
+
+
+def write_first_visits(writer: Writer, key: str, leaf_of_item: np.ndarray) -> None:
+    items = np.arange(len(leaf_of_item), dtype=np.int32)
+    writer.register("leaf_of_item", {"item_index": items, "leaf": leaf_of_item})
+    writer.execute((SQL / "first_visits.sql").read_text(), {"key": key})
+
+
+def read_first_visits(store: Store, key: str, n_leaves: int) -> FirstVisits:
+    columns = store.columns(
+        "SELECT user_index AS user, leaf, clock, position FROM first_visits WHERE key = ? ORDER BY user, position",
+        [key],
+    )
+    return FirstVisits(**columns, n_users=store.value("SELECT count(*) FROM users"), n_leaves=n_leaves)
+
+
+def write_transitions(writer: Writer, key: str, transitions: Transitions, taxonomy: Taxonomy) -> None:
+    columns = {
+        "context": lists_of(taxonomy.cluster_ids[transitions.contexts]),
+        "novel_cluster_id": taxonomy.cluster_ids[transitions.novel],
+        "n_users": transitions.n_users,
+    }
+    writer.insert("transitions", {"key": [key] * len(transitions.novel), **columns})
+
+
+def read_transitions(store: Store, key: str) -> pd.DataFrame:
+    """context (list of cluster ids), novel_cluster_id, n_users; the most frequent first."""
+    return store.frame(
+        "SELECT context, novel_cluster_id, n_users FROM transitions WHERE key = ? "
+        "ORDER BY n_users DESC, context, novel_cluster_id",
+        [key],
+    )
+
+
+def write_model(writer: Writer, stage: str, key: str, name: str, arrays: dict[str, np.ndarray]) -> None:
+    tensors = save_tensors({part: np.ascontiguousarray(array) for part, array in arrays.items()})
+    writer.execute("INSERT INTO models VALUES (?, ?, ?, ?)", [stage, key, name, tensors])
+
+
+def read_model(store: Store, stage: str, key: str) -> tuple[str, dict[str, np.ndarray]]:
+    """The model's name and its arrays."""
+    row = store.table("SELECT name, tensors FROM models WHERE stage = ? AND key = ?", [stage, key]).to_pylist()[0]
+    return row["name"], load_tensors(row["tensors"])
+
+
+def write_table(writer: Writer, key: str, table: TransitionTable, taxonomy: Taxonomy) -> None:
+    top = table.novel.shape[1]
+    ids = taxonomy.cluster_ids
+    pairs = np.column_stack([np.repeat(ids, table.n_clusters), np.tile(ids, table.n_clusters)])
+    columns = {
+        "context": lists_of(np.repeat(pairs, top, axis=0)),
+        "rank": np.tile(np.arange(1, top + 1, dtype=np.int32), len(pairs)),
+        "novel_cluster_id": ids[table.novel.ravel()],
+        "score": table.score.ravel(),
+    }
+    n = len(columns["rank"])
+    writer.insert("transition_table", {"key": pa.repeat(key, n), **columns})
+
+
+def read_table(store: Store, key: str, taxonomy: Taxonomy) -> TransitionTable:
+    columns = store.columns("SELECT novel_cluster_id, score FROM transition_table WHERE key = ? ORDER BY rowid", [key])
+    by_id = np.argsort(taxonomy.cluster_ids)
+    novel = by_id[np.searchsorted(taxonomy.cluster_ids[by_id], columns["novel_cluster_id"])].astype(np.int32)
+    shape = (taxonomy.n_clusters**2, -1)
+    return TransitionTable(novel.reshape(shape), columns["score"].reshape(shape), taxonomy.n_clusters)
+
+
+def read_table_frame(store: Store, key: str) -> pd.DataFrame:
+    """context (list of cluster ids), rank, novel_cluster_id, score."""
+    return store.frame(
+        "SELECT context, rank, novel_cluster_id, score FROM transition_table WHERE key = ? ORDER BY rowid", [key]
+    )
+
+
+def write_grounded(
+    writer: Writer, key: str, predictions: Predictions, grounded: GroundedItems, taxonomy: Taxonomy
+) -> None:
+    columns = {
+        "user_index": predictions.user,
+        "context": lists_of(taxonomy.cluster_ids[predictions.context]),
+        "rank": predictions.rank,
+        "novel_cluster_id": taxonomy.cluster_ids[predictions.novel],
+        "score": predictions.score,
+        "path": pa.array(predictions.path.tolist(), pa.string()),
+        "items": pa.array([items.tolist() for items in grounded.items], pa.list_(pa.int32())),
+        "item_scores": pa.array([scores.tolist() for scores in grounded.scores], pa.list_(pa.float32())),
+    }
+    writer.insert("grounded", {"key": pa.repeat(key, len(predictions.user)), **columns})
+
+
+def write_evaluation(writer: Writer, key: str, parts: dict[str, pd.DataFrame]) -> None:
+    for part, frame in parts.items():
+        text = json.dumps(frame.to_dict("list"), default=float)
+        writer.execute("INSERT INTO evaluation VALUES (?, ?, ?)", [key, part, text])
+
+
+def read_evaluation(store: Store, key: str) -> dict[str, pd.DataFrame]:
+    rows = store.table("SELECT part, frame FROM evaluation WHERE key = ?", [key]).to_pylist()
+    return {row["part"]: pd.DataFrame(json.loads(row["frame"])) for row in rows}
+
+
+def lists_of(rows: np.ndarray) -> pa.Array:
+    """(n, k) as a column of lists of k."""
+    flat = pa.array(np.ascontiguousarray(rows, np.int32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])

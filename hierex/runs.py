@@ -1,0 +1,80 @@
+"""The record of runs: what was asked for, how far it got, and the keys of what it made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from .config import EmbeddingConfig, PolicyConfig, RunConfig
+from .results import log_report, now
+from .store import Store
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of the pipeline. status: running, done, stopped (by a person), failed. keys: stage -> result key."""
+
+    run_id: int
+    started_at: datetime
+    status: str
+    keys: dict[str, str]
+    config: dict
+    note: str
+
+
+def read_runs(store: Store, *, status: str | None = None) -> list[RunRecord]:
+    """Runs of the present logs, latest first; only those with `status` where it is given."""
+    report = log_report(store)
+    rows = store.table(
+        "SELECT run_id, started_at, status, keys, config, note FROM runs ORDER BY run_id DESC"
+    ).to_pylist()
+    runs = [RunRecord(**{**r, "keys": json.loads(r["keys"]), "config": json.loads(r["config"])}) for r in rows]
+    content = report.content_key if report else None
+    return [run for run in runs if run.keys.get("logs") == content and status in (None, run.status)]
+
+
+def shown_run(store: Store) -> RunRecord | None:
+    """The run that the app shows: the latest finished one, else the latest that got as far as a tree."""
+    done = read_runs(store, status="done")
+    if done:
+        return done[0]
+    return next((run for run in read_runs(store) if "interest_tree" in run.keys), None)
+
+
+def start_run(store: Store, config: RunConfig) -> int:
+    """Notes that a run begins; returns its id."""
+    with store.transaction() as writer:
+        return writer.execute(
+            "INSERT INTO runs (started_at, status, config, keys, note) VALUES (?, 'running', ?, '{}', '') "
+            "RETURNING run_id",
+            [now(), json.dumps(choices_of(config))],
+        )[0]
+
+
+def update_run(store: Store, run_id: int, status: str, keys: dict[str, str], note: str = "") -> None:
+    with store.transaction() as writer:
+        writer.execute(
+            "UPDATE runs SET status = ?, keys = ?, note = ?, ended_at = ? WHERE run_id = ?",
+            [status, json.dumps(keys), note, now(), run_id],
+        )
+
+
+def choices_of(config: RunConfig) -> dict:
+    """What a person chose for a run; all else is a default."""
+    return {
+        "granularity": config.granularity,
+        "seed": config.seed,
+        "policy": config.policy.kind,
+        "model": config.embedding.model,
+    }
+
+
+def config_of(choices: dict) -> RunConfig:
+    """The inverse of `choices_of`."""
+    return RunConfig(
+        granularity=choices["granularity"],
+        seed=choices["seed"],
+        policy=PolicyConfig(kind=choices["policy"]),
+        embedding=EmbeddingConfig(model=choices["model"]),
+    )

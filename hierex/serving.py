@@ -1,0 +1,92 @@
+"""What people would be shown: their ranked novel interests, and real items for each. The look-up that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .errors import HierexError
+from .grounding import GroundedItems, ground
+from .transition_table import Predictions, predict_novel
+from .workspace import Workspace
+
+SHOWN_IDS = 3
+
+
+@dataclass(frozen=True)
+class Served:
+    """Predictions and, row by row, the items grounded in each."""
+
+    predictions: Predictions
+    grounded: GroundedItems
+
+
+def serve_users(
+    work: Workspace, users: np.ndarray, *, top: int, items: int, contexts: np.ndarray | None = None
+) -> Served:
+    """The `top` novel interests of each user (m,) and `items` items in each; `contexts` (m, K) overrides theirs.
+
+    A user without a history, or who has all interests already, gets no rows.
+    """
+    predictions = predict_novel(work.policy, work.table, work.histories, users, top=top, contexts=contexts)
+    consumed = {user: work.interactions.items_of(user) for user in np.unique(predictions.user)}
+    histories = [consumed[user] for user in predictions.user]
+    return Served(predictions, ground(predictions, work.recommender, work.taxonomy, histories, top=items))
+
+
+def served_frame(work: Workspace, served: Served) -> pd.DataFrame:
+    """user_id, context, rank, novel_cluster_id, score, policy, items: what `predict` writes."""
+    predictions, grounded = served.predictions, served.grounded
+    ids = work.taxonomy.cluster_ids
+    item_ids = work.items["item_id"].to_numpy()
+    items = [
+        [{"item_id": item_ids[i], "score": float(s)} for i, s in zip(row, scores, strict=True)]
+        for row, scores in zip(grounded.items, grounded.scores, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "user_id": np.array(work.user_ids, dtype=object)[predictions.user],
+            "context": [distinct(ids[context]) for context in predictions.context],
+            "rank": predictions.rank,
+            "novel_cluster_id": ids[predictions.novel],
+            "score": predictions.score,
+            "policy": work.policy.name,
+            "items": items,
+        }
+    )
+
+
+def visits_frame(work: Workspace, user: int, names: Sequence[str], colors: Sequence[str]) -> pd.DataFrame:
+    """A user's interactions in order: when (dates, or numbers where the log has none), name, color, title."""
+    rows = slice(work.interactions.starts[user], work.interactions.starts[user + 1])
+    items, clock = work.interactions.item_index[rows], work.interactions.clock[rows]
+    clusters = work.taxonomy.cluster_of_item[items]
+    return pd.DataFrame(
+        {
+            "when": pd.to_datetime(clock, unit="us") if work.interactions.has_dates else np.arange(1, len(items) + 1),
+            "name": [names[c] for c in clusters],
+            "color": [colors[c] for c in clusters],
+            "title": work.items["title"].to_numpy()[items],
+        }
+    )
+
+
+def distinct(context: np.ndarray) -> list[int]:
+    """A context as it is shown: the padding of a person with one interest is left out."""
+    return list(dict.fromkeys(context.tolist()))
+
+
+def find_users(work: Workspace, user_ids: list[str]) -> np.ndarray:
+    """(m,) user indices. Raises HierexError that names the ids that are not in the log."""
+    places = pd.Index(work.user_ids).get_indexer(pd.Index(user_ids))
+    unknown = [user for user, place in zip(user_ids, places, strict=True) if place < 0]
+    if unknown:
+        raise HierexError(
+            f"{len(unknown)} of {len(user_ids)} user ids are not in the log, for example "
+            f"{', '.join(repr(user[:40]) for user in unknown[:SHOWN_IDS])}. Ids in the log look like "
+            f"{', '.join(repr(user[:40]) for user in work.user_ids[:SHOWN_IDS])}."
+        )
+    return places.astype(np.int64)

@@ -1,0 +1,98 @@
+"""The folder of workspaces: one file each; made, renamed, thrown away and brought back by name."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+from .errors import HierexError, StoreError
+from .store import SCRATCH_PREFIX, open_store
+
+SUFFIX = ".duckdb"
+TRASH = ".trash"
+LONGEST_NAME = 60
+ALLOWED_MARKS = " -_.()"
+
+
+def list_workspaces(folder: Path) -> list[str]:
+    """Names of the workspaces, in alphabetical order."""
+    found = (p.stem for p in folder.glob(f"*{SUFFIX}") if not p.name.startswith("."))
+    return sorted(found, key=str.casefold)
+
+
+def workspace_path(folder: Path, name: str) -> Path:
+    """Where the workspace of that name is or would be. Raises HierexError for a name that cannot be used."""
+    name = unicodedata.normalize("NFC", name).strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise HierexError(f"A workspace name has 1 to {LONGEST_NAME} characters; this one has {len(name)}.")
+    bad = sorted({c for c in name if not (c.isalnum() or c in ALLOWED_MARKS)})
+    if bad or name.startswith("."):
+        raise HierexError(
+            f"A workspace name may hold letters, digits, spaces and - _ . ( ), and starts with no dot; "
+            f"'{name[:40]}' does not fit."
+        )
+    return folder / f"{name}{SUFFIX}"
+
+
+def create_workspace(folder: Path, name: str) -> Path:
+    """A new empty workspace. Raises HierexError when the name is taken or cannot be used."""
+    path = free_path(folder, name)
+    open_store(path)
+    return path
+
+
+def rename_workspace(folder: Path, name: str, new_name: str) -> Path:
+    """Gives a workspace another name. No job may be running in it."""
+    path, new_path = existing_path(folder, name), free_path(folder, new_name)
+    open_store(path).close()
+    path.rename(new_path)
+    return new_path
+
+
+def throw_away(folder: Path, name: str) -> Path:
+    """Moves a workspace to the trash, from which `bring_back` takes it; returns its place there."""
+    path = existing_path(folder, name)
+    open_store(path).close()
+    trash = folder / TRASH
+    trash.mkdir(exist_ok=True)
+    place = trash / path.name
+    number = 2
+    while place.exists():
+        place = trash / f"{path.stem} ({number}){SUFFIX}"
+        number += 1
+    return path.rename(place)
+
+
+def list_trash(folder: Path) -> list[str]:
+    """Names in the trash, latest thrown away first."""
+    found = sorted((folder / TRASH).glob(f"*{SUFFIX}"), key=lambda p: p.stat().st_ctime, reverse=True)
+    return [p.stem for p in found]
+
+
+def bring_back(folder: Path, name: str) -> Path:
+    """Takes a workspace out of the trash. Raises HierexError when another one has its name by now."""
+    place = folder / TRASH / workspace_path(folder, name).name
+    if not place.exists():
+        raise StoreError(f"There is no workspace '{name}' in the trash.")
+    return place.rename(free_path(folder, name))
+
+
+def clear_scratch(folder: Path) -> None:
+    """Removes what an interrupted import left behind. Only safe when no import is going on: at the start of the app."""
+    for path in folder.glob(f"{SCRATCH_PREFIX}*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def existing_path(folder: Path, name: str) -> Path:
+    path = workspace_path(folder, name)
+    if not path.exists():
+        raise StoreError(f"There is no workspace '{name}'.")
+    return path
+
+
+def free_path(folder: Path, name: str) -> Path:
+    path = workspace_path(folder, name)
+    if any(name.strip().casefold() == taken.casefold() for taken in list_workspaces(folder)):
+        raise HierexError(f"There is a workspace '{name.strip()}' already. Choose another name.")
+    return path

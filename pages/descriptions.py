@@ -1,0 +1,164 @@
+"""What is said about each interest: inspect it, edit it, take it back."""
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from hierex import description_edits, exports, view, wording
+from hierex.pipeline import policy_is_stale
+from hierex.wording import SOURCE_NAMES
+
+EXAMPLES = 40
+
+st.title("Descriptions")
+work = view.current_work()
+taxonomy = view.chosen_taxonomy(work)
+placed = work.placed_edits()
+descriptions = description_edits.apply_edits(work.machine_descriptions, placed)
+nodes = taxonomy.cluster_ids
+share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
+
+
+def table_row(node: int) -> dict:
+    d = descriptions[node]
+    return {"Name": d.name, "Phrases": ", ".join(d.phrases), "Summary": d.summary, "Written": SOURCE_NAMES[d.source]}
+
+
+def save_changes() -> None:
+    """Keeps what was typed into the table, row by row; a row that cannot be kept says why and the rest are kept."""
+    seen = st.session_state["seen_edits"]
+    for row, changes in st.session_state[editor_key]["edited_rows"].items():
+        node = int(st.session_state["rows_shown"][int(row)])
+        wanted = changed_description(descriptions[node], changes)
+        if wanted == descriptions[node]:
+            continue
+
+        def save(node=node, wanted=wanted) -> None:
+            seen[node] = view.save_description(work, wanted, seen.get(node))
+
+        view.doing(save, f"Saved “{wanted.name}”.")
+
+
+def changed_description(description, changes: dict):
+    phrases = changes.get("Phrases")
+    return replace(
+        description,
+        name=changes.get("Name", description.name) or "",
+        phrases=tuple((phrases or "").split(",")) if "Phrases" in changes else description.phrases,
+        summary=changes.get("Summary", description.summary) or "",
+    )
+
+
+def undo(edit_id: int) -> None:
+    view.doing(lambda: description_edits.undo_edit(work.store, edit_id), "Undone.")
+    st.session_state["editor_version"] = st.session_state.get("editor_version", 0) + 1
+
+
+def redo(edit_id: int) -> None:
+    view.doing(lambda: description_edits.redo_edit(work.store, edit_id), "Done again.")
+    st.session_state["editor_version"] = st.session_state.get("editor_version", 0) + 1
+
+
+human = sum(descriptions[node].source == "human" for node in nodes)
+st.caption(
+    f"{taxonomy.n_clusters:,} interests, {human} described by a person, {taxonomy.n_clusters - human} from keywords. "
+    "Double-click a name, its phrases (separated by commas) or its summary to change it. A change is saved at once, and "
+    "no machine ever writes over it."
+)
+search_box, author_box = st.columns([3, 1])
+search = search_box.text_input("Search", key="description_search", placeholder="A word in a name, phrase or summary")
+author_box.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
+
+rows = pd.DataFrame([table_row(node) for node in nodes], index=nodes)
+rows["Items"], rows["Share"] = taxonomy.hi - taxonomy.lo, share
+rows = rows.sort_values("Share", ascending=False, kind="stable")
+if search:
+    texts = rows["Name"] + " " + rows["Phrases"] + " " + rows["Summary"]
+    rows = rows[texts.str.contains(search.strip(), case=False, regex=False)]
+    if not len(rows):
+        st.info("No interest holds these words.")
+
+version = st.session_state.get("editor_version", 0)
+editor_key = f"editor-{work.key('interest_tree')}-{taxonomy.n_clusters}-{version}-{search}"
+if st.session_state.get("editor_shown") != editor_key:
+    st.session_state["editor_shown"] = editor_key
+    st.session_state["seen_edits"] = {node: edit.edit_id for node, edit in placed.items()}
+    st.session_state["rows_shown"] = rows.index.tolist()
+    st.session_state["editor_rows"] = rows
+st.data_editor(
+    st.session_state["editor_rows"],
+    key=editor_key,
+    on_change=save_changes,
+    hide_index=True,
+    height=460,
+    disabled=["Written", "Items", "Share"],
+    column_config={
+        "Name": st.column_config.TextColumn(width="medium", max_chars=description_edits.LONGEST_NAME, required=True),
+        "Phrases": st.column_config.TextColumn(width="large", required=True),
+        "Summary": st.column_config.TextColumn(width="large", max_chars=description_edits.LONGEST_TEXT),
+        "Share": st.column_config.ProgressColumn("Share of traffic", format="percent", max_value=float(share.max())),
+    },
+)
+
+history, download = st.columns([3, 1])
+edits = description_edits.read_edits(work.store)
+with history, st.container(horizontal=True):
+    last, undone = (edits[-1] if edits else None), description_edits.last_undone(work.store)
+    st.button("Undo", disabled=last is None, on_click=undo, args=(last and last.edit_id,), icon=":material/undo:")
+    st.button("Redo", disabled=undone is None, on_click=redo, args=(undone,), icon=":material/redo:")
+    if last:
+        st.caption(
+            f"Last change: “{wording.plain_markdown(last.name)}” {wording.by_whom(last.author)}, {last.edited_at:%d %b %H:%M} UTC"
+        )
+download.download_button(
+    "Download (CSV)",
+    exports.safe_csv(exports.clusters_frame(work)),
+    "interests.csv",
+    "text/csv",
+    icon=":material/download:",
+)
+if policy_is_stale(work):
+    note, button = st.columns([3, 1], vertical_alignment="center")
+    note.info("Descriptions changed since the predictions were built. They count once the predictions are built again.")
+    button.button("Build again", on_click=view.start_run, args=(work.config,), type="primary", width="stretch")
+
+unplaced = [edit for edit in edits if edit not in placed.values() and edit.tree_key != work.key("interest_tree")]
+if unplaced:
+    with st.expander(f"{len(unplaced)} descriptions of interests that no longer exist"):
+        st.caption("The logs or the tree changed so much that no interest is alike enough. They are kept here.")
+        st.dataframe(
+            pd.DataFrame([{"Name": e.name, "Phrases": ", ".join(e.phrases), "By": e.author} for e in unplaced])
+        )
+
+st.subheader("Look closer")
+if len(rows):
+    node = st.selectbox(
+        "Interest",
+        rows.index.tolist(),
+        format_func=lambda node: descriptions[node].name,
+        key="closer",
+        label_visibility="collapsed",
+    )
+    place = taxonomy.index_of(node)
+    items = work.items.iloc[taxonomy.items_of(place)].sort_values("traffic", ascending=False, kind="stable")
+    words, examples = st.columns([1, 2])
+    with words, st.container(border=True):
+        d = descriptions[node]
+        st.markdown(f"**{wording.plain_markdown(d.name)}**")
+        st.markdown(wording.plain_markdown(d.summary))
+        st.markdown("\n".join(f"- {wording.plain_markdown(phrase)}" for phrase in d.phrases))
+        st.caption(
+            f"Written {SOURCE_NAMES[d.source]}" + (f" {wording.by_whom(placed[node].author)}" if node in placed else "")
+        )
+        if node in placed:
+            machine = work.machine_descriptions[node]
+            st.caption(
+                f"The machine's words: {wording.plain_markdown(machine.name)}. {wording.plain_markdown(machine.summary)}"
+            )
+            st.button(
+                "Back to the machine's words", on_click=undo, args=(placed[node].edit_id,), icon=":material/undo:"
+            )
+    shown = items[["title", "traffic"]].rename(columns={"title": "Title", "traffic": "Traffic"})
+    examples.dataframe(shown.head(EXAMPLES), hide_index=True, height=360)
+    examples.caption(f"{min(EXAMPLES, len(items))} of {len(items):,} items, those with most traffic.")

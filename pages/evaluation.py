@@ -1,0 +1,50 @@
+"""How well the predictions do on time that training never saw."""
+
+import streamlit as st
+
+from hierex import charts, view, wording
+from hierex.evaluation import MATCH_RATE
+
+st.title("Evaluation")
+work = view.current_work()
+parts = work.evaluation
+policies, items, granularities = parts["policies"], parts["items"], parts["granularities"]
+
+when = wording.split_text(work.interactions, work.split)
+st.markdown(
+    f"Everything was learned from what happened before **{when}** and is measured on what happened from then on, "
+    f"at **{work.granularity} interests**. The interests themselves were formed from the whole catalogue."
+)
+
+st.subheader("The next new interest")
+if not len(policies):
+    st.info("Nobody reached a new interest in the later part of the log, so there is nothing to measure.")
+else:
+    recall = policies[policies["metric"] == "recall@10"].set_index("policy")
+    st.markdown(wording.evaluation_sentence(recall))
+    st.plotly_chart(charts.evaluation_bars(policies), alt="Share of right answers by method; the table below has all.")
+    matches = policies[policies["metric"] == MATCH_RATE]
+    for row in matches.itertuples():
+        st.caption(
+            f"{wording.method_name(row.policy)}: {row.value:.0%} of its answers are known interests"
+            + (" (by construction: it can only choose among them)." if row.note else ".")
+        )
+    with st.expander("All numbers"):
+        st.dataframe(wording.metric_table(policies, "policy"), hide_index=True)
+
+st.subheader("The next item")
+if not len(items):
+    st.info("Nobody came back in the later part of the log, so there is nothing to measure.")
+else:
+    st.caption("The recommender that finds items, without being held to an interest: each person's first new item.")
+    st.plotly_chart(charts.evaluation_bars(items, who="recommender"), alt="Share of right answers by recommender.")
+    with st.expander("All numbers"):
+        st.dataframe(wording.metric_table(items, "recommender"), hide_index=True)
+
+st.subheader("By number of interests")
+st.plotly_chart(
+    charts.granularity_panel(granularities, work.granularity, k=work.config.transition.k),
+    alt="Likeness, balance and readiness by number of interests; the table below has all.",
+)
+with st.expander("All numbers"):
+    st.dataframe(wording.granularity_table(granularities), hide_index=True)

@@ -1,0 +1,133 @@
+"""How fine the interests are: a slider over one tree, the map, and what each interest holds."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hierex import charts, exports, view
+from hierex.wording import plain_markdown
+
+ITEMS_SHOWN = 500
+
+st.title("Granularity")
+work = view.current_work()
+tree = work.tree
+st.session_state.setdefault("interests", work.granularity)
+st.session_state["interests"] = int(np.clip(st.session_state["interests"], 2, tree.finest))
+st.slider(
+    "Number of interests",
+    2,
+    tree.finest,
+    key="interests",
+    persist_state="session",
+    help="Moving it by one splits or rejoins exactly one interest; all others stay as they are. Arrow keys move it too.",
+)
+taxonomy = view.chosen_taxonomy(work)
+descriptions = work.descriptions()
+names = [descriptions[node].name for node in taxonomy.cluster_ids]
+colors = view.colors_of(work.key("interest_tree"), taxonomy.n_clusters, work)
+sizes = taxonomy.hi - taxonomy.lo
+share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
+
+facts = st.columns(4)
+facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
+facts[1].metric(
+    "Items in a typical interest", f"{int(np.median(sizes)):,}", help="Half of the interests hold more, half fewer."
+)
+facts[2].metric(
+    "Busiest interest",
+    f"{share.max() * taxonomy.n_clusters:.1f} × average",
+    help="Traffic of the busiest interest against the average. Close to 1 means evenly balanced.",
+)
+facts[3].metric(
+    "Alike within",
+    f"{np.average(taxonomy.coherence, weights=np.maximum(taxonomy.traffic, 1e-9)):.2f}",
+    help="How alike the items of an interest are, from 0 (not at all) to 1 (the same). Finer interests are more alike.",
+)
+if taxonomy.n_clusters != work.granularity:
+    note, button = st.columns([3, 1], vertical_alignment="center")
+    note.info(f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.granularity}.")
+    button.button(
+        f"Build predictions on {taxonomy.n_clusters}",
+        on_click=view.start_run,
+        args=(view.config_at(work, taxonomy.n_clusters),),
+        type="primary",
+        width="stretch",
+    )
+
+points = pd.DataFrame(
+    {
+        "x": work.item_map.xy[:, 0],
+        "y": work.item_map.xy[:, 1],
+        "item_index": np.arange(len(work.items)),
+        "title": work.items["title"],
+        "cluster_index": taxonomy.cluster_of_item,
+        "name": np.array(names, dtype=object)[taxonomy.cluster_of_item],
+        "traffic": work.items["traffic"],
+    }
+)
+table = pd.DataFrame(
+    {"Interest": names, "Items": sizes, "Traffic": taxonomy.traffic.astype(np.int64), "Share": share},
+    index=taxonomy.cluster_ids,
+).sort_values("Traffic", ascending=False, kind="stable")
+
+left, right = st.columns([3, 2])
+with right:
+    st.caption("Choose interests here, or draw around items on the map.")
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        height=560,
+        key="interest_table",
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={
+            "Share": st.column_config.ProgressColumn(
+                "Share of traffic", format="percent", min_value=0, max_value=float(share.max())
+            )
+        },
+    )
+chosen = table.index[picked["selection"]["rows"]]
+with left:
+    if work.item_map.method != "umap":
+        st.caption("There are too few different items for the usual map (UMAP); this is a plain projection (PCA).")
+    highlighted = np.flatnonzero(np.isin(taxonomy.cluster_ids, chosen))
+    event = st.plotly_chart(
+        charts.item_map(points, colors, highlight=highlighted),
+        key="map",
+        on_select="rerun",
+        selection_mode=("points", "box", "lasso"),
+        config={"scrollZoom": True, "displaylogo": False},
+        alt="Map of all items, coloured by interest. The table beside it holds the same interests.",
+    )
+lassoed = [point["customdata"] for point in event["selection"]["points"] if "customdata" in point]
+lassoed = np.array([c[0] if isinstance(c, list) else c for c in lassoed], dtype=np.int64)
+
+if len(lassoed) == 1:
+    inside = np.flatnonzero(taxonomy.cluster_of_item == taxonomy.cluster_of_item[lassoed[0]])
+    heading = f"Items of “{names[taxonomy.cluster_of_item[lassoed[0]]]}”"
+elif len(lassoed):
+    inside, heading = lassoed, f"{len(lassoed):,} items drawn around"
+elif len(chosen):
+    inside = np.flatnonzero(np.isin(taxonomy.cluster_ids[taxonomy.cluster_of_item], chosen))
+    heading = "Items of " + ", ".join(f"“{descriptions[node].name}”" for node in chosen)
+else:
+    inside, heading = np.array([], dtype=np.int64), ""
+
+if len(inside):
+    st.subheader(plain_markdown(heading))
+    items = work.items.iloc[inside].assign(Interest=points["name"].iloc[inside])
+    items = items.sort_values("traffic", ascending=False, kind="stable")
+    shown = items[["title", "Interest", "traffic", "item_id"]].rename(
+        columns={"title": "Title", "traffic": "Traffic", "item_id": "Id"}
+    )
+    if len(shown) > ITEMS_SHOWN:
+        st.caption(f"The {ITEMS_SHOWN} with most traffic of {len(shown):,}; the download holds all.")
+    st.dataframe(shown.head(ITEMS_SHOWN), hide_index=True, height=320)
+    st.download_button(
+        "Download these items (CSV)", exports.safe_csv(shown), "items.csv", "text/csv", icon=":material/download:"
+    )
+
+if "evaluation" in work.keys:
+    with st.expander("How the choice plays out over all numbers of interests"):
+        st.plotly_chart(charts.granularity_panel(work.evaluation["granularities"], taxonomy.n_clusters))

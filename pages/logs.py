@@ -1,0 +1,206 @@
+"""What comes in: the catalogue, the log, what was left out and why; and the button that builds everything from it."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from hierex import imports, results, view, wording
+from hierex.config import POLICIES, PolicyConfig, RunConfig
+from hierex.logs import InteractionColumns, ItemColumns, LogFile
+from hierex.runs import config_of, read_runs
+
+FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
+NOT_THERE = "(none)"
+PREVIEW_ROWS = 6
+
+store = view.current_store()
+report = results.log_report(store)
+st.title("Logs")
+
+
+def show_report(report) -> None:
+    """What came in and what was left out, with examples."""
+    facts = st.columns(4)
+    facts[0].metric("Items", f"{report.items_kept:,}", help=f"{report.items_in:,} rows in the catalogue")
+    facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
+    facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
+    dates = f"{report.first_date:%b %Y} – {report.last_date:%b %Y}" if report.has_dates else "no dates, only an order"
+    facts[3].metric("Time", dates)
+    if not report.drops:
+        st.caption("Nothing was left out.")
+        return
+    with st.expander(f"What was left out or changed, and why ({len(report.drops)})"):
+        st.dataframe(
+            pd.DataFrame(
+                [{"Why": d.sentence, "Rows": d.count, "For example": ", ".join(d.examples)} for d in report.drops]
+            ),
+            hide_index=True,
+        )
+
+
+def show_build() -> None:
+    """The one button: everything from the logs to grounded items."""
+    st.subheader("Build")
+    n_items = store.value("SELECT count(*) FROM items")
+    last = next(iter(read_runs(store)), None)
+    chosen = config_of(last.config) if last else RunConfig()
+    auto = st.toggle("Let hierex choose the number of interests", value=chosen.granularity is None, key="auto_number")
+    granularity = None
+    if not auto:
+        most = max(2, min(4096, n_items // 2))
+        granularity = st.number_input(
+            "Number of interests",
+            2,
+            most,
+            min(chosen.granularity or 50, most),
+            key="number_to_build",
+            help="You can look at any other number on the Granularity page without building again.",
+        )
+    with st.expander("More choices"):
+        kind = st.radio(
+            "How the next interest is predicted",
+            POLICIES,
+            index=POLICIES.index(chosen.policy.kind),
+            format_func=wording.method_name,
+            captions=["Knows what the interests are about; works for rare ones too.", "Only counts who moved where."],
+        )
+        seed = st.number_input("Seed", 0, 2**31 - 1, chosen.seed, help="The same seed gives the same result.")
+    config = RunConfig(granularity=granularity, seed=int(seed), policy=PolicyConfig(kind=kind))
+    job = view.jobs().of(store.path)
+    interrupted = last is not None and last.status in ("running", "stopped", "failed")
+    label = "Continue building" if interrupted else "Build again" if last else "Build"
+    st.button(
+        label,
+        type="primary",
+        icon=":material/construction:",
+        disabled=bool(job and job.active),
+        on_click=view.start_run,
+        args=(config,),
+    )
+    left = view.expected_seconds(store)
+    if not (job and job.active):
+        st.caption(f"About {wording.duration(left)} when all is new. What is there already is used again.")
+    else:
+        st.caption("Building. Progress is in the side bar; you can look around meanwhile.")
+
+
+def pick_file(what: str, key: str) -> LogFile | None:
+    """An uploaded file, or one from the server's folder where its owner named one."""
+    folder = view.server().files
+    uploaded = st.file_uploader(what, key=f"upload-{key}", help=FORMATS)
+    if uploaded is not None:
+        return imports.spool(view.uploads_folder(), uploaded.file_id, uploaded.name, uploaded)
+    if folder is None:
+        return None
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    name = st.selectbox(f"or a file on the server ({what.lower()})", names, index=None, key=f"server-{key}")
+    return LogFile(folder / name, name) if name else None
+
+
+def choose_column(label: str, columns: list[str], guess: str | None, key: str, *, optional: bool = False) -> str | None:
+    options = [NOT_THERE, *columns] if optional else columns
+    index = options.index(guess) if guess in options else (0 if optional else None)
+    chosen = st.selectbox(label, options, index=index, key=key, placeholder="Choose a column")
+    return None if chosen == NOT_THERE else chosen
+
+
+def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, InteractionColumns] | None:
+    """Which column is what, as recognised, to be corrected; None while something needed is not chosen."""
+    item_rows, interaction_rows = view.preview(items), view.preview(interactions)
+    item_guess, interaction_guess = view.guess(items, interactions)
+    file_key = f"{items.path.name}-{interactions.path.name}"
+    left, right = st.columns(2)
+    with left:
+        names = list(item_rows.columns)
+        st.markdown("**Catalogue**")
+        item_id = choose_column("Item id", names, item_guess.item_id, f"item_id-{file_key}")
+        title = choose_column("Title", names, item_guess.title, f"title-{file_key}", optional=True)
+        text = st.multiselect("Other words about the item", names, list(item_guess.text), key=f"text-{file_key}")
+        st.dataframe(item_rows.head(PREVIEW_ROWS), hide_index=True)
+    with right:
+        names = list(interaction_rows.columns)
+        st.markdown("**Log**")
+        user_id = choose_column("Person id", names, interaction_guess.user_id, f"user-{file_key}")
+        item = choose_column("Item id", names, interaction_guess.item_id, f"item-{file_key}")
+        timestamp = choose_column("Time", names, interaction_guess.timestamp, f"time-{file_key}", optional=True)
+        order = choose_column("Order", names, interaction_guess.order, f"order-{file_key}", optional=True)
+        st.dataframe(interaction_rows.head(PREVIEW_ROWS), hide_index=True)
+    if not (item_id and (title or text) and user_id and item):
+        st.info("Choose the columns that were not recognised: item id, a title or other words, person id.")
+        return None
+    return ItemColumns(item_id, title, tuple(text)), InteractionColumns(user_id, item, timestamp, order)
+
+
+def start_check(items: LogFile, item_columns: ItemColumns, interactions: LogFile, columns: InteractionColumns) -> None:
+    job = imports.ImportJob(store, items, item_columns, interactions, columns)
+    if view.doing(job.start):
+        st.session_state["import_job"] = job
+
+
+def forget_import() -> None:
+    st.session_state.pop("import_job").cancel()
+
+
+def accept_import() -> None:
+    job = st.session_state["import_job"]
+    if view.doing(job.accept, "The logs are in place. Press 'Build'."):
+        del st.session_state["import_job"]
+
+
+def draw_check(job: imports.ImportJob) -> None:
+    """The check while it runs; then the page shows what it found."""
+    if job.status == "checking":
+        st.progress(job.share, "Checking the files …")
+        st.button("Stop", on_click=forget_import, key="stop_check", icon=":material/stop_circle:")
+    elif st.session_state.get("import_shown") != id(job):
+        st.session_state["import_shown"] = id(job)
+        st.rerun()
+
+
+def show_import() -> None:
+    st.subheader("Import other logs" if report else "Import your logs")
+    job = st.session_state.get("import_job")
+    if job is not None and job.store.path == store.path:
+        st.fragment(run_every=1.0 if job.status == "checking" else None)(draw_check)(job)
+        if job.status == "failed":
+            st.error(job.error, icon=":material/error:")
+            st.button("Choose again", on_click=forget_import)
+        elif job.status == "checked":
+            st.markdown("**This is what would come in.** Nothing has been replaced yet.")
+            show_report(job.report)
+            with st.container(horizontal=True):
+                st.button("Use these logs", type="primary", on_click=accept_import, icon=":material/check:")
+                st.button("Discard", on_click=forget_import, icon=":material/close:")
+        return
+    st.caption(
+        f"Two files: a catalogue with a line per item, and a log with a line per interaction. {FORMATS}. "
+        "Columns are recognised and can be corrected; you see what would come in before anything is replaced."
+    )
+    left, right = st.columns(2)
+    with left:
+        items = pick_file("Item catalogue", "items")
+    with right:
+        interactions = pick_file("Interaction log", "interactions")
+    if not (items and interactions):
+        return
+    columns = show_mapping(items, interactions)
+    if columns:
+        st.button(
+            "Check these files",
+            type="primary",
+            on_click=start_check,
+            args=(items, columns[0], interactions, columns[1]),
+        )
+
+
+def undo_import() -> None:
+    view.doing(lambda: results.restore_logs(store), "The earlier logs are back.")
+
+
+if report:
+    show_report(report)
+    if results.can_restore_logs(store):
+        st.button("Undo the last import", on_click=undo_import, icon=":material/undo:")
+    show_build()
+show_import()

@@ -1,0 +1,71 @@
+"""The direction of imports (docs/design): a stage never knows the database, the app or a later stage."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "hierex"
+
+LAYERS = [
+    {"columns", "errors", "config"},
+    {"store", "metrics", "synthetic", "synthetic_interests"},
+    {"logs", "log_columns"},
+    {"embeddings"},
+    {"interest_tree"},
+    {"taxonomy"},
+    {"item_map"},
+    {"descriptions"},
+    {"transitions"},
+    {"policies"},
+    {"transition_table"},
+    {"recommenders"},
+    {"grounding"},
+    {"evaluation"},
+    {"results", "runs", "description_edits", "imports", "workspace", "workspace_folder"},
+    {"pipeline", "serving", "exports", "worker", "jobs", "charts"},
+    {"wording", "view", "cli", "__main__"},
+]
+LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
+STAGES = {name for names in LAYERS[2:14] for name in names}
+ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}}
+
+
+def modules() -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+def top_name(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Names of hierex's own modules and of foreign packages that a module imports."""
+    names = set()
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.split(".")[0])
+        elif isinstance(node, ast.ImportFrom) and node.level == depth:
+            names |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    own = top_name(path)
+    assert own in LAYER_OF, f"give '{own}' a place in LAYERS"
+    for name in imported(path) & set(LAYER_OF) - {own}:
+        assert LAYER_OF[name] <= LAYER_OF[own], f"{own} imports {name}, which comes later"
+        if own in STAGES:
+            assert name != "store"
+
+
+@pytest.mark.parametrize(("library", "allowed"), ONLY_HERE.items())
+def test_one_module_knows_each_of_these(library, allowed):
+    found = {top_name(path) for path in modules() if library in imported(path)}
+    assert found <= allowed
+    assert found, f"nothing imports {library}"

@@ -1,0 +1,130 @@
+"""Human words: never overwritten, always taken back, carried to the tree that comes next."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hierex import description_edits as edits_of
+from hierex.descriptions import Description
+from hierex.errors import EditConflict, HierexError
+from hierex.interest_tree import InterestTree
+from hierex.store import open_store
+
+MACHINE = [Description(node, f"Interest {node}", (f"word {node}",), "", "keywords") for node in range(3)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path / "w.duckdb") as store:
+        yield store
+
+
+def tree_of(order, middle):
+    """A root over all items and its two halves."""
+    n = len(order)
+    ints = {"lo": [0, 0, middle], "hi": [n, middle, n], "born": [1, 2, 2], "dies": [2, 3, 3], "parent": [0, 0, 0]}
+    arrays = {name: np.array(values, np.int32) for name, values in ints.items()}
+    return InterestTree(
+        order=np.array(order, np.int32), **arrays, traffic=np.array([n, middle, n - middle], float), coherence=np.ones(3)
+    )
+
+
+ITEM_IDS = [f"item{i}" for i in range(10)]
+TREE = tree_of(range(10), 4)
+
+
+def shown(store, *, tree_key="t", tree=TREE, item_ids=ITEM_IDS):
+    placed = edits_of.place_edits(edits_of.read_edits(store), tree_key, tree, item_ids)
+    return edits_of.apply_edits(MACHINE, placed)
+
+
+def save(store, node, name, *, seen=None, tree_key="t", author="Ada"):
+    tree = TREE
+    items = [ITEM_IDS[i] for i in tree.order[tree.lo[node] : tree.hi[node]]]
+    wanted = replace(MACHINE[node], name=name)
+    return edits_of.save_edit(
+        store, wanted, tree_key=tree_key, item_ids=items, author=author, seen_edit_id=seen
+    )
+
+
+def test_an_edit_shows_and_the_others_stay(store):
+    save(store, 1, "Bread")
+    found = shown(store)
+    assert [d.name for d in found] == ["Interest 0", "Bread", "Interest 2"]
+    assert [d.source for d in found] == ["keywords", "human", "keywords"]
+
+
+def test_undoing_goes_back_step_by_step_and_redo_returns(store):
+    first = save(store, 1, "Bread")
+    second = save(store, 1, "Sourdough", seen=first)
+    edits_of.undo_edit(store, second)
+    assert shown(store)[1].name == "Bread"
+    edits_of.undo_edit(store, first)
+    assert shown(store) == MACHINE
+    edits_of.redo_edit(store, edits_of.last_undone(store))
+    assert shown(store)[1].name == "Bread"
+    edits_of.redo_edit(store, edits_of.last_undone(store))
+    assert shown(store)[1].name == "Sourdough"
+    assert edits_of.last_undone(store) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.text(st.characters(categories=["L"]), min_size=1, max_size=8)), max_size=8))
+def test_undoing_everything_is_the_original(tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("edits") / "w.duckdb"
+    with open_store(path) as store:
+        seen = {}
+        for node, name in changes:
+            seen[node] = save(store, node, name, seen=seen.get(node))
+        for edit in reversed(edits_of.read_edits(store)):
+            edits_of.undo_edit(store, edit.edit_id)
+        assert shown(store) == MACHINE
+
+
+def test_two_people_at_once_one_is_told(store):
+    save(store, 1, "Bread", author="Ada")
+    with pytest.raises(EditConflict, match="Ada changed this interest"):
+        save(store, 1, "Cake", seen=None, author="Bob")
+    assert shown(store)[1].name == "Bread"
+    save(store, 2, "Tea", seen=None, author="Bob")
+    assert [d.name for d in shown(store)[1:]] == ["Bread", "Tea"]
+
+
+def test_an_edit_moves_to_the_most_alike_interest_of_a_new_tree(store):
+    save(store, 1, "Bread")
+    turned = tree_of([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], 6)
+    found = shown(store, tree_key="new", tree=turned)
+    assert [d.name for d in found] == ["Interest 0", "Interest 1", "Bread"]
+
+
+def test_an_edit_without_a_like_interest_is_kept_but_not_shown(store):
+    save(store, 1, "Bread")
+    strangers = [f"other{i}" for i in range(10)]
+    assert shown(store, tree_key="new", item_ids=strangers) == MACHINE
+    assert [edit.name for edit in edits_of.read_edits(store)] == ["Bread"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"name": "  "}, "needs a name"),
+        ({"phrases": (" ", "")}, "at least one phrase"),
+        ({"name": "x" * 81}, "at most 80"),
+        ({"summary": "x" * 501}, "more than 500"),
+    ],
+)
+def test_text_that_cannot_be_used_says_why_and_changes_nothing(store, change, reason):
+    wanted = replace(MACHINE[1], **change)
+    with pytest.raises(HierexError, match=reason):
+        edits_of.save_edit(store, wanted, tree_key="t", item_ids=["a"], author="", seen_edit_id=None)
+    assert shown(store) == MACHINE
+
+
+def test_hostile_text_is_one_plain_line(store):
+    wanted = replace(MACHINE[1], name="a\nb\x00c \u202edef", phrases=("<script>", "<script>", "=1+1"))
+    edits_of.save_edit(store, wanted, tree_key="t", item_ids=["a"], author="", seen_edit_id=None)
+    found = shown(store)[1]
+    assert found.name == "a b c def"
+    assert found.phrases == ("<script>", "=1+1")

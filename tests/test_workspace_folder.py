@@ -1,0 +1,57 @@
+"""Workspaces by name: made, renamed, thrown away, brought back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hierex import workspace_folder as folder_of
+from hierex.errors import HierexError
+
+
+def test_the_life_of_a_workspace(tmp_path):
+    folder_of.create_workspace(tmp_path, "Spring")
+    folder_of.create_workspace(tmp_path, "autumn")
+    assert folder_of.list_workspaces(tmp_path) == ["autumn", "Spring"]
+    folder_of.rename_workspace(tmp_path, "Spring", "Summer")
+    assert folder_of.list_workspaces(tmp_path) == ["autumn", "Summer"]
+    folder_of.throw_away(tmp_path, "Summer")
+    assert folder_of.list_workspaces(tmp_path) == ["autumn"]
+    assert folder_of.list_trash(tmp_path) == ["Summer"]
+    folder_of.bring_back(tmp_path, "Summer")
+    assert folder_of.list_workspaces(tmp_path) == ["autumn", "Summer"]
+    assert folder_of.list_trash(tmp_path) == []
+
+
+def test_throwing_away_twice_keeps_both(tmp_path):
+    for _ in range(2):
+        folder_of.create_workspace(tmp_path, "Spring")
+        folder_of.throw_away(tmp_path, "Spring")
+    assert sorted(folder_of.list_trash(tmp_path)) == ["Spring", "Spring (2)"]
+
+
+def test_a_name_that_is_taken_is_refused_in_any_case(tmp_path):
+    folder_of.create_workspace(tmp_path, "Spring")
+    with pytest.raises(HierexError, match="already"):
+        folder_of.create_workspace(tmp_path, "SPRING")
+    folder_of.throw_away(tmp_path, "Spring")
+    folder_of.create_workspace(tmp_path, "Spring")
+    with pytest.raises(HierexError, match="already"):
+        folder_of.bring_back(tmp_path, "Spring")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "../x", "a/b", ".hidden", "x" * 61, "a\x00b", "<b>", "a\nb", "..", "a\\b"])
+def test_names_that_cannot_be_used(tmp_path, name):
+    with pytest.raises(HierexError):
+        folder_of.create_workspace(tmp_path, name)
+    assert folder_of.list_workspaces(tmp_path) == []
+
+
+@given(st.text(max_size=70))
+def test_no_name_leaves_the_folder(tmp_path_factory, name):
+    folder = tmp_path_factory.getbasetemp() / "names"
+    try:
+        path = folder_of.workspace_path(folder, name)
+    except HierexError:
+        return
+    assert path.parent == folder
+    assert path.resolve().parent == folder.resolve()
