@@ -53,7 +53,7 @@ class MapConfig:
 class DescriptionConfig:
     n_phrases: int = 10
     max_features: int = 50_000
-    max_name_words: int = 5
+    max_name_words: int = 4
 
 
 @dataclass(frozen=True)

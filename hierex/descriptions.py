@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
+
+import numpy as np
+from scipy import sparse
+
+from .config import DescriptionConfig, Progress, no_progress
+from .interest_tree import InterestTree
+from .phrases import Phrases, find_phrases, plain_text, stop_words, vague_words
+
+CANDIDATES = 80
+"""Phrases of a node that are looked at closely: those with the best scores."""
+SPARE = 5
+"""Phrases kept beyond those asked for, to tell nodes apart whose phrases are otherwise the same."""
+LENGTH_BONUS = np.array([0, 1, 1.3, 1.4, 1.4])
+"""Longer phrases say more at the same frequency; by number of words."""
+ABSORBED = 0.6
+"""A phrase gives way to a longer one that holds it, where this share of its items have the longer one."""
+VAGUE_SHARE = 0.05
+"""From this share of all items on, a vague word is no phrase."""
+FEW_ITEMS = 10
+"""In a node of at least so many items, a phrase needs two of them."""
+EXAMPLES_FROM = 500
+"""Items of a node among which the most central are found; of more, an even selection along the tree."""
+N_EXAMPLES = 2
+TITLE_LENGTH = 60
+NAME_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -18,3 +47,223 @@ class Description:
     def text(self) -> str:
         """The words that a language policy reads: the phrases, as in the paper's prompt."""
         return ", ".join(self.phrases)
+
+
+def describe_nodes(
+    tree: InterestTree,
+    titles: Sequence[str],
+    texts: Sequence[str],
+    vectors: np.ndarray,
+    *,
+    config: DescriptionConfig,
+    progress: Progress = no_progress,
+) -> list[Description]:
+    """Describe every node by the phrases that set its items apart, after class-based TF-IDF (BERTopic, arXiv 2203.05794).
+
+    titles, texts: (n_items,), may be empty, may hold markup. vectors: (n_items, d), unit length. The result is in node
+    order with source `keywords`. A phrase's score is the share p of the node's items that hold it, times the log of how
+    many times the share of all items that is, times 2p / (p + its share in the parent): what sets a node apart from its
+    sibling comes first. Names are unique over all nodes, and so is what `Description.text` gives. A node has fewer than
+    `config.n_phrases` phrases where its items' texts hold no more, and at least one.
+    """
+    contents = [f"{title} . {text}" for title, text in zip(titles, texts, strict=True)]
+    phrases = find_phrases(contents, most=config.max_features)
+    progress(0.4)
+    evidence = _gather(tree, phrases)
+    progress(0.6)
+    wording = _Wording(phrases, config)
+    described = []
+    for node in range(len(tree.lo)):
+        salient = _salient(evidence, phrases, node, config.n_phrases + SPARE)
+        examples = _central_titles(tree, node, titles, vectors)
+        name = wording.name(node, int(tree.parent[node]), salient, examples)
+        chosen = wording.phrases(salient, name)
+        summary = _summary(chosen if salient else (), int(tree.hi[node] - tree.lo[node]), examples)
+        described.append(Description(node, name, chosen, summary, "keywords"))
+        progress(0.6 + 0.4 * (node + 1) / len(tree.lo))
+    return described
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """counts: (n_nodes, P), how many items of each node hold each phrase; size, parent: (n_nodes,).
+
+    overall: (P,) share of all items that hold the phrase; worth: (P,) factor of its score.
+    """
+
+    counts: sparse.csr_array
+    size: np.ndarray
+    parent: np.ndarray
+    overall: np.ndarray
+    worth: np.ndarray
+
+    def row(self, node: int) -> tuple[np.ndarray, np.ndarray]:
+        """The phrases that the node's items hold, ascending, and how many of the items hold each."""
+        part = slice(*self.counts.indptr[node : node + 2])
+        return self.counts.indices[part], self.counts.data[part]
+
+
+def _gather(tree: InterestTree, phrases: Phrases) -> _Evidence:
+    overall = phrases.counts.sum(0) / tree.n_items
+    worth = LENGTH_BONUS[[len(stems) for stems in phrases.stems]]
+    vague = np.array([not vague_words().isdisjoint((text, text.removesuffix("s"))) for text in phrases.texts], bool)
+    worth[vague & (overall > VAGUE_SHARE)] = 0
+    return _Evidence(_count(tree, phrases.counts), tree.hi - tree.lo, tree.parent, overall, worth)
+
+
+def _count(tree: InterestTree, counts: sparse.csr_array) -> sparse.csr_array:
+    """(n_nodes, P): items of each node that hold each phrase, counted per leaf and added up over each node's leaves."""
+    leaves = tree.cut(tree.finest)
+    starts = tree.lo[leaves]
+    of_leaf = _slices(starts, tree.hi[leaves], tree.n_items)
+    of_leaf.indices = tree.order[of_leaf.indices]
+    of_node = _slices(np.searchsorted(starts, tree.lo), np.searchsorted(starts, tree.hi), len(leaves))
+    counted = sparse.csr_array(of_node @ (of_leaf @ counts))
+    counted.sort_indices()
+    return counted
+
+
+def _slices(lo: np.ndarray, hi: np.ndarray, width: int) -> sparse.csr_array:
+    """(len(lo), width), row k is 1 from lo[k] up to hi[k]."""
+    ends = np.concatenate([[0], np.cumsum(hi - lo)])
+    columns = np.arange(ends[-1]) - np.repeat(ends[:-1] - lo, hi - lo)
+    return sparse.csr_array((np.ones(ends[-1], np.float32), columns, ends), shape=(len(lo), width))
+
+
+def _score(evidence: _Evidence, node: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The node's best candidates, best first: phrases, how many items hold each, scores (all above 0)."""
+    phrases, held = evidence.row(node)
+    size, parent = evidence.size[node], evidence.parent[node]
+    share = (held - 0.5) / size  # Half an item less: one item of five says less than one in five of a hundred.
+    if node == parent:
+        score = share * np.log(1 / evidence.overall[phrases])
+    else:
+        in_parent, held_in_parent = evidence.row(parent)
+        share_of_parent = held_in_parent[np.searchsorted(in_parent, phrases)] / evidence.size[parent]
+        score = share * np.log(share / evidence.overall[phrases]) * 2 * share / (share + share_of_parent)
+    score = score * evidence.worth[phrases]
+    score[held < (2 if size >= FEW_ITEMS else 1)] = 0
+    best = np.argsort(-score, kind="stable")[:CANDIDATES]
+    best = best[score[best] > 0]
+    return phrases[best], held[best], score[best]
+
+
+def _salient(evidence: _Evidence, phrases: Phrases, node: int, most: int) -> list[int]:
+    """The node's phrases, best first. Each brings a new word, and no word comes more than twice."""
+    candidates, held, _ = _score(evidence, node)
+    items = dict(zip(candidates.tolist(), held.tolist(), strict=True))
+    absorbed = {
+        part
+        for phrase in items
+        for part in phrases.shorter[phrase]
+        if items[phrase] >= ABSORBED * items.get(part, np.inf)
+    }
+    times: Counter[int] = Counter()
+    chosen = []
+    for phrase in items:
+        stems = set(phrases.stems[phrase])
+        new = [stem for stem in stems if not times[stem]]
+        if phrase in absorbed or not new or any(times[stem] > 1 for stem in stems):
+            continue
+        times.update(stems)
+        chosen.append(phrase)
+        if len(chosen) == most:
+            break
+    return chosen
+
+
+class _Wording:
+    """Names and lists of phrases, each given out once."""
+
+    def __init__(self, phrases: Phrases, config: DescriptionConfig):
+        self._known = phrases
+        self._config = config
+        self._taken_names: set[str] = set()
+        self._taken_stems: set[frozenset[int]] = set()
+        self._taken_texts: set[str] = set()
+        self._stems_of_node: dict[int, frozenset[int]] = {}
+
+    def name(self, node: int, parent: int, salient: list[int], examples: list[str]) -> str:
+        """Of the first phrases that nobody has yet and that say more than the parent's name, title-cased."""
+        above = self._stems_of_node.get(parent, frozenset())
+        for option in self._options(salient):
+            stems = frozenset(stem for phrase in option for stem in self._known.stems[phrase])
+            name = " & ".join(_title_case(self._known.texts[phrase]) for phrase in option)
+            if stems <= above or stems in self._taken_stems or name.casefold() in self._taken_names:
+                continue
+            self._taken_stems.add(stems)
+            self._stems_of_node[node] = stems
+            break
+        else:
+            name = self._fallback(node, salient, examples)
+        self._taken_names.add(name.casefold())
+        return name
+
+    def _options(self, salient: list[int]) -> Iterator[tuple[int, ...]]:
+        """One phrase of several words or two phrases with no word in common, within the length of a name."""
+        for place, first in enumerate(salient):
+            stems, length = set(self._known.stems[first]), self._length(first)
+            if len(stems) > 1 or len(salient) == 1:
+                yield (first,)
+            for second in salient[place + 1 :]:
+                if (
+                    stems.isdisjoint(self._known.stems[second])
+                    and length + self._length(second) <= self._config.max_name_words
+                ):
+                    yield first, second
+
+    def _length(self, phrase: int) -> int:
+        return len(self._known.texts[phrase].split())
+
+    def _fallback(self, node: int, salient: list[int], examples: list[str]) -> str:
+        """The most central title's first words, else the first phrase; numbered where that is taken."""
+        words = examples[0].split()[: self._config.max_name_words] if examples else []
+        base = " ".join(words)[:NAME_LENGTH].strip() or f"Interest {node}"
+        if salient:
+            base = _title_case(self._known.texts[salient[0]])
+        numbered = chain([base], (f"{base} {number}" for number in count(2)))
+        return next(name for name in numbered if name.casefold() not in self._taken_names)
+
+    def phrases(self, salient: list[int], name: str) -> tuple[str, ...]:
+        """The first phrases; where another node has the same ones, the last is exchanged, in the end for the name."""
+        texts = [self._known.texts[phrase] for phrase in salient]
+        wanted = self._config.n_phrases
+        head = texts[: wanted - 1]
+        options = chain(
+            [texts[:wanted] or [name]],
+            ([*head, text] for text in texts[wanted:]),
+            ([*head, name, *map(str, range(2, n))] for n in count(2)),
+        )
+        chosen = next(option for option in options if ", ".join(option) not in self._taken_texts)
+        self._taken_texts.add(", ".join(chosen))
+        return tuple(chosen)
+
+
+def _title_case(phrase: str) -> str:
+    """Capitals at the start of all words but the small ones inside; capitals that are there stay."""
+    words = phrase.split(" ")
+    last = len(words) - 1
+    return " ".join(
+        word if 0 < place < last and word in stop_words() else word[:1].upper() + word[1:]
+        for place, word in enumerate(words)
+    )
+
+
+def _central_titles(tree: InterestTree, node: int, titles: Sequence[str], vectors: np.ndarray) -> list[str]:
+    """Up to two different titles from the middle of the node, as plain text, shortened."""
+    lo, hi = int(tree.lo[node]), int(tree.hi[node])
+    items = tree.order[np.linspace(lo, hi - 1, min(hi - lo, EXAMPLES_FROM)).astype(np.int64)]
+    inside = vectors[items]
+    central = items[np.argsort(-(inside @ inside.sum(0)), kind="stable")[: 5 * N_EXAMPLES]]
+    shown = dict.fromkeys(textwrap.shorten(plain_text(titles[item]), TITLE_LENGTH, placeholder="…") for item in central)
+    return [title for title in shown if title][:N_EXAMPLES]
+
+
+def _summary(phrases: tuple[str, ...], n_items: int, examples: list[str]) -> str:
+    items = f"{n_items:,} {'item' if n_items == 1 else 'items'}"
+    quoted = " and ".join(f"“{title}”" for title in examples)
+    shown = f"{items}, for example {quoted}" if quoted else items
+    if not phrases:
+        return f"{shown}."
+    listed = ", ".join(phrases[:2]) + " and " + phrases[2] if len(phrases) > 2 else " and ".join(phrases)
+    return f"About {listed}; {shown}."

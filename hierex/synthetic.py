@@ -164,11 +164,91 @@ class _Catalogue:
 
 
 def _publish(n_items: int, popularity: np.ndarray, rng: np.random.Generator) -> _Catalogue:
-    """Half of the items, and at least one of each interest, are there from the start, the others come later."""
-    n_interests = len(popularity)
-    interest = np.repeat(np.arange(n_interests, dtype=np.int32), _apportion(n_items, popularity**0.7, least=1))
+    """Half of the items, and the most watched one of each interest, are there from the start; the others come later."""
+    counts = _apportion(n_items, popularity**0.7, least=1)
+    interest = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     rank = np.arange(n_items) - np.searchsorted(interest, interest)
-    early = (rng.random(n_items) < 0.5) | (rank == rng.integers(0, 1 + rank[np.searchsorted(interest, interest, "right") - 1]))
-    published = np.where(early, rng.uniform(-180, 0, n_items), rng.uniform(0, 0.9 * DAYS, n_items)) * DAY
-    order = np.argsort(published)
-    return _Catalogue(interest[order], published[order].astype(np.int64), 1.0 / (rank[order] + 2.0) ** 0.9)
+    early = (rank == 0) | (rng.random(n_items) < 0.5)
+    days = np.where(early, rng.uniform(-180, -1, n_items), rng.uniform(0, 0.9 * DAYS, n_items))
+    order = np.argsort(days)
+    return _Catalogue(interest[order], (days[order] * DAY).astype(np.int64), _zipf(rank[order] + 2, 0.9))
+
+
+def _choose_items(
+    catalogue: _Catalogue, interest: np.ndarray, user: np.ndarray, clock: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """(n,) row of an item of that interest, by appeal; what isn't out yet or was watched already is chosen again.
+
+    After some rounds the rest stand: people with little left to watch watch again, and who asked too often for what
+    isn't out gets the most watched item.
+    """
+    by_interest = np.lexsort((-catalogue.appeal, catalogue.interest))
+    firsts = np.searchsorted(catalogue.interest[by_interest], np.arange(interest.max() + 2))
+    reach = np.concatenate([[0], np.cumsum(catalogue.appeal[by_interest])])
+    item = np.empty(len(interest), dtype=np.int64)
+    todo = np.arange(len(interest))
+    for _ in range(12):
+        lo, hi = firsts[interest[todo]], firsts[interest[todo] + 1]
+        point = reach[lo] + rng.random(len(todo)) * (reach[hi] - reach[lo])
+        item[todo] = by_interest[np.clip(np.searchsorted(reach, point, side="right") - 1, lo, hi - 1)]
+        todo = np.flatnonzero((catalogue.published[item] > clock) | _repeated(user, item))
+    unpublished = catalogue.published[item] > clock
+    item[unpublished] = by_interest[firsts[interest[unpublished]]]
+    return item
+
+
+def _draw_clock(lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(sum of lengths,) int64, when each user watches, in sessions of about four; user by user, earliest first.
+
+    Sessions are a Poisson process in activity time, which runs faster in the evenings and at weekends.
+    """
+    n_users, n = len(lengths), lengths.sum()
+    starts = np.cumsum(lengths) - lengths
+    opens = rng.random(n) < 0.25
+    opens[starts] = True
+    gaps = np.where(opens, rng.exponential(size=n), 0)
+    waited = gaps.cumsum() - np.repeat(gaps.cumsum()[starts] - gaps[starts], lengths)
+    joined = np.where(rng.random(n_users) < 0.55, 0, rng.uniform(0, 0.8, n_users))
+    span = (1 - joined) * rng.uniform(0.35, 1, n_users)
+    pace = span / (waited[starts + lengths - 1] + rng.exponential(size=n_users))
+    share = np.repeat(joined, lengths) + waited * np.repeat(pace, lengths)
+
+    hour = np.arange(24 * DAYS)
+    monday_based = START.astype("datetime64[D]").astype(int) + 3
+    activity = np.concatenate([[0], np.cumsum(HOURS[hour % 24] * WEEKDAYS[(hour // 24 + monday_based) % 7])])
+    opened = np.interp(share * activity[-1], activity, np.arange(len(activity)) * 3_600)
+    watching = np.where(opens, 0, rng.uniform(8, 150, n)).cumsum()
+    clock = (opened + watching - watching[opens][opens.cumsum() - 1]).astype(np.int64)
+    return clock[np.lexsort((clock, np.repeat(np.arange(n_users), lengths)))]
+
+
+def _apportion(total: int, weights: np.ndarray, *, least: int) -> np.ndarray:
+    """Whole numbers of at least `least` that sum to the total and go by the weights (largest remainders)."""
+    exact = (total - least * len(weights)) * weights / weights.sum()
+    counts = exact.astype(np.int64)
+    missing = total - least * len(weights) - counts.sum()
+    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
+    return counts + least
+
+
+def _zipf(rank: np.ndarray, exponent: float) -> np.ndarray:
+    weights = rank ** -float(exponent)
+    return weights / weights.sum()
+
+
+def _repeated(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(n,) bool: the pair has been there before."""
+    return pd.Series(first.astype(np.int64) << 32 | second).duplicated().to_numpy()
+
+
+def _starts(user: np.ndarray, n_users: int) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(np.bincount(user, minlength=n_users))]).astype(np.int64)
+
+
+def _ids(prefix: str, n: int) -> np.ndarray:
+    width = max(4, len(str(n)))
+    return np.array([f"{prefix}{number:0{width}}" for number in range(1, n + 1)], dtype=object)
+
+
+def _iso(clock: np.ndarray) -> np.ndarray:
+    return np.datetime_as_string(START + clock.astype("timedelta64[s]"), unit="s", timezone="UTC")

@@ -12,9 +12,7 @@ NOISE = 0.15
 """Share of the moves that follow nothing but the popularity of the interests."""
 
 
-def plant_successors(
-    interests: tuple[Interest, ...], popularity: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def plant_successors(interests: tuple[Interest, ...], popularity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The law, (n, n, n) float32: see `World.successors`. popularity: (n,), sums to one.
 
     Every pair has successors of its own, drawn from those that either interest pulls to, the later one more.
@@ -55,7 +53,7 @@ def walk(successors: np.ndarray, popularity: np.ndarray, lengths: np.ndarray, rn
     starts = (np.cumsum(lengths) - lengths)[longest_first]
     still_there = np.searchsorted(-lengths[longest_first], -np.arange(lengths.max()))
     people = _People(successors, popularity, len(lengths), rng)
-    curiosity = rng.beta(4, 6, len(lengths))
+    curiosity = rng.beta(5, 4, len(lengths))
     stayed = np.ones(len(lengths))
     interest = np.empty(lengths.sum(), dtype=np.int32)
     interest[starts] = people.current

@@ -67,7 +67,7 @@ def read_vocabulary() -> tuple[tuple[Interest, ...], Templates]:
 
 
 def choose_interests(n: int) -> tuple[Interest, ...]:
-    """n interests that are spread over the top of the tree and still have siblings: whole branches, one per top in turn."""
+    """n interests spread over the tops of the tree that still have siblings: whole branches, one per top in turn."""
     tops: dict[str, dict[str, list[Interest]]] = {}
     for interest in read_vocabulary()[0]:
         tops.setdefault(interest.path[0], {}).setdefault(interest.path[1], []).append(interest)
@@ -75,7 +75,9 @@ def choose_interests(n: int) -> tuple[Interest, ...]:
     return tuple(interest for turn in turns for branch in turn for interest in branch)[:n]
 
 
-def write_texts(interests: tuple[Interest, ...], interest_of_item: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def write_texts(
+    interests: tuple[Interest, ...], interest_of_item: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
     """title, description (often empty) and hashtags of every item; a title that was used already is drawn again."""
     texts: list[tuple[str, str, str]] = [("", "", "")] * len(interest_of_item)
     todo = np.arange(len(texts))

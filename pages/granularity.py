@@ -93,7 +93,7 @@ with left:
         st.caption("There are too few different items for the usual map (UMAP); this is a plain projection (PCA).")
     highlighted = np.flatnonzero(np.isin(taxonomy.cluster_ids, chosen))
     event = st.plotly_chart(
-        charts.item_map(points, colors, highlight=highlighted),
+        charts.item_map(points, colors, highlight=highlighted, dark=st.context.theme.type == "dark"),
         key="map",
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),

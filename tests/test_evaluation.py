@@ -259,6 +259,11 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     assert 0.88 <= covered / 150 <= 0.99
 
 
+def test_a_metric_that_is_the_same_for_every_case_has_no_spread():
+    counts = np.array([1, 50, 3, 7])
+    assert (resample_means(counts[:, None] * 0.5, counts, resamples=100, seed=0) == 0.5).all()
+
+
 # ---------------------------------------------------------------- items
 
 
@@ -298,6 +303,15 @@ def test_the_next_item_is_the_first_new_one_after_the_split():
     assert value(table, "sequence", "recall@1") == 1
     assert table.columns[0] == "recommender"
     assert set(table["recommender"]) == {"sequence", "popularity", "chance"}
+
+
+def test_item_popularity_knows_nothing_after_the_split():
+    before = [[(0, 1), (1, 2)], [(0, 1), (1, 2)]]
+    after = [[(0, 1), (2, SPLIT + step)] for step in range(5)]
+    table = evaluate_items({}, log_of(before + after, 4), split=SPLIT, config=QUICK)
+    # Item 2 is everyone's next; before the split it had no interactions, so 1 stands first and 3 beside it.
+    assert value(table, "popularity", "recall@1") == 0
+    assert value(table, "popularity", "recall@1", "n_cases") == 5
 
 
 def test_item_recommenders_stand_between_oracle_and_chance():

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..interest_tree import InterestTree
 
-CHROMA = 0.13
+CHROMA = 0.135
 LIGHTNESS = 0.65
-LIGHTNESS_BY_HUE = 0.10
-LIGHTEST_HUE = 175.0
-LIGHTNESS_BY_SIDE = 0.04
+LIGHTNESS_BY_HUE = 0.12
+LIGHTEST_HUE = 170.0
+LIGHTNESS_BY_SIDE = 0.03
 
 
 def interest_colors(tree: InterestTree, node_ids: Sequence[int] | np.ndarray) -> list[str]:
@@ -25,7 +25,7 @@ def interest_colors(tree: InterestTree, node_ids: Sequence[int] | np.ndarray) ->
     """
     nodes = np.asarray(node_ids, np.int64)
     hue = 360.0 * (tree.lo[nodes] + tree.hi[nodes]) / 2 / max(tree.n_items, 1)
-    side = np.where(nodes == 0, 0, np.where(nodes % 2, 1, -1))
+    side = np.where(nodes == 0, 0, np.where(nodes % 2, -1, 1))
     lightness = LIGHTNESS + LIGHTNESS_BY_HUE * np.cos(np.radians(hue - LIGHTEST_HUE)) + LIGHTNESS_BY_SIDE * side
     return oklch_to_hex(lightness, np.full(len(nodes), CHROMA), hue)
 

@@ -16,6 +16,7 @@ CLUSTER_INDEX = "cluster_index"
 MOST_POINTS = 99_000
 """The browser's search for the point under the mouse turns slow at 100,000 points in one trace."""
 SMALLEST, LARGEST = 3.0, 7.0
+DIMMED = 0.18
 PADDING = 0.04
 NAME_LENGTH = 26
 NAME_SIZES = (12, 15)
@@ -120,10 +121,10 @@ def _item_trace(points: pd.DataFrame, colors: Sequence[str], highlight: Collecti
             "cmin": 0,
             "cmax": max(len(colors) - 1, 1),
             "size": (SMALLEST + (LARGEST - SMALLEST) * share).astype(np.float32),
-            "opacity": np.where(bright, 0.85, 0.1).astype(np.float32),
+            "opacity": np.where(bright, 0.85, DIMMED).astype(np.float32),
             "line": {"width": 0},
         },
-        unselected={"marker": {"opacity": 0.1}},
+        unselected={"marker": {"opacity": DIMMED}},
     )
 
 

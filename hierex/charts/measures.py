@@ -20,6 +20,7 @@ WORDS = {
     "random": "Random order",
 }
 ROW_HEIGHT = 38
+HATCH = {"fillmode": "replace", "fgcolor": "#ffffff", "fgopacity": 0.55}
 PANELS = (
     (columns.COHERENCE, "Likeness within interests"),
     ("largest_over_mean", "Largest ÷ average interest"),
@@ -104,7 +105,7 @@ def _bars(rows: pd.DataFrame, color: str, pattern: str) -> go.Bar:
         x=rows["value"],
         y=rows["place"],
         orientation="h",
-        marker={"color": color, "pattern": {"shape": pattern, "fgopacity": 0.45}, "line": {"width": 0}},
+        marker={"color": color, "line": {"width": 0}, "pattern": HATCH | {"shape": pattern, "bgcolor": color}},
         error_x={"array": over, "arrayminus": under, "color": QUIET, "thickness": 1.5, "width": 4},
         hovertext=[_measured(row) for row in rows.itertuples()],
         hoverinfo="text",

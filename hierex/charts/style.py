@@ -60,6 +60,7 @@ def settle(figure: go.Figure, *, height: int, left: int = 10, top: int = 10, rig
         plot_bgcolor=TRANSPARENT,
         showlegend=False,
         font={"size": FONT_SIZE},
+        modebar={"bgcolor": TRANSPARENT, "color": QUIET, "activecolor": BLUE},
         hoverlabel={"bgcolor": PAPER, "font": {"size": FONT_SIZE, "color": INK}, "align": "left"},
     )
     axis = {

@@ -1,0 +1,202 @@
+"""The baseline that every other policy has to beat: counted moves, smoothed from the particular to the general.
+
+How often did people with exactly this context move on to each interest? Few contexts have enough people, so each
+count is backed off to a more general one (Dirichlet smoothing; Zhai & Lafferty 2004): the ordered context to the
+unordered one, that to the single interests in it, those to how often an interest is reached at all, where older
+moves may count less. How strongly, is chosen on the later part of the moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields, replace
+
+import numpy as np
+from scipy import sparse
+
+from ..config import PolicyConfig
+from ..transitions import Moves
+from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+
+FEWEST_TO_CHOOSE_BY = 50
+SWEEPS = 2
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How counts are combined. Strengths are in moves: how many it takes to outweigh the more general level."""
+
+    half_life: float = np.inf
+    """After this share of the log's time a move counts half for the popularity of interests."""
+    latest_share: float = 0.5
+    """The latest interest's share among the single interests; the next one has the same share of the rest, ..."""
+    single: float = 1_000.0
+    unordered: float = 300.0
+    ordered: float = 300.0
+
+
+CHOICES = {
+    "half_life": (0.1, 0.2, 0.5, np.inf),
+    "single": (100.0, 300.0, 1_000.0, 3_000.0),
+    "latest_share": (0.3, 0.5, 0.7, 0.9),
+    "unordered": (30.0, 100.0, 300.0, 1_000.0, 3_000.0),
+    "ordered": (30.0, 100.0, 300.0, 1_000.0, 3_000.0),
+}
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """Counts of novel interests by some key of the context, sparse: keys (m,) int64 sorted, counts (m + 1, n) CSR.
+
+    The last row is empty: the answer to a key that was never seen.
+    """
+
+    keys: np.ndarray
+    counts: sparse.csr_array
+
+    @classmethod
+    def of(cls, keys: np.ndarray, novel: np.ndarray, n_clusters: int) -> CountTable:
+        known, row = np.unique(keys, return_inverse=True)
+        ones = np.ones(len(novel), np.float32)
+        return cls(known, sparse.csr_array((ones, (row, novel)), shape=(len(known) + 1, n_clusters)))
+
+    def look_up(self, keys: np.ndarray) -> np.ndarray:
+        """(len(keys), n) float32, zeros where the key was never seen."""
+        row = np.searchsorted(self.keys, keys)
+        is_known = np.append(self.keys, -1)[row] == keys
+        return self.counts[np.where(is_known, row, len(self.keys))].toarray()
+
+
+@dataclass(frozen=True)
+class CountsPolicy:
+    """Smoothed counts. tables: one per level (`_level_keys`); log_popularity: (n_clusters,) float32."""
+
+    tables: tuple[CountTable, ...]
+    log_popularity: np.ndarray
+    smoothing: Smoothing
+    k: int
+    note: str = ""
+    name: str = "counts"
+
+    @property
+    def n_clusters(self) -> int:
+        return len(self.log_popularity)
+
+    def score(self, contexts: np.ndarray) -> np.ndarray:
+        """See `LanguagePolicy`."""
+        contexts = np.asarray(contexts)
+        counts = _look_up(self.tables, contexts, self.n_clusters)
+        return leave_out_context(np.log(_blend(counts, self.log_popularity, self.smoothing)), contexts)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See `LanguagePolicy`."""
+        arrays = {
+            "log_popularity": self.log_popularity,
+            "smoothing": np.array(astuple(self.smoothing)),
+            "k": np.array([self.k]),
+        }
+        for place, table in enumerate(self.tables):
+            arrays |= {
+                f"{place}.keys": table.keys,
+                f"{place}.indptr": table.counts.indptr,
+                f"{place}.indices": table.counts.indices,
+                f"{place}.data": table.counts.data,
+            }
+        return arrays
+
+
+def load_counts(arrays: dict[str, np.ndarray]) -> CountsPolicy:
+    """The policy whose `arrays()` these are."""
+    k, n = int(arrays["k"][0]), len(arrays["log_popularity"])
+    tables = []
+    for place in range(3 * k - 2):
+        keys = arrays[f"{place}.keys"]
+        parts = tuple(arrays[f"{place}.{part}"] for part in ("data", "indices", "indptr"))
+        tables.append(CountTable(keys, sparse.csr_array(parts, shape=(len(keys) + 1, n))))
+    smoothing = Smoothing(*map(float, arrays["smoothing"]))
+    return CountsPolicy(tuple(tables), arrays["log_popularity"], smoothing, k)
+
+
+def train_counts(moves: Moves, *, config: PolicyConfig) -> CountsPolicy:
+    """Count `moves` (rows as `list_moves` gives them), smoothed as foresees the later `validation_share` of them best.
+
+    Smoothing is chosen one setting after the other, by likelihood; with too few moves to choose by, it stays at its
+    defaults. Counts are then of all moves.
+    """
+    earlier, later = part_by_time(moves, config.validation_share)
+    later = thin_out(later, moves.n_clusters)
+    enough = len(later) >= FEWEST_TO_CHOOSE_BY
+    smoothing = _choose_smoothing(moves, earlier, later) if enough else Smoothing()
+    return _count(moves, smoothing)
+
+
+def log_popularity(moves: Moves, half_life: float) -> np.ndarray:
+    """(n_clusters,) float32 log shares of moves to each interest, recent ones weighing more; half a move for each free."""
+    counts = np.full(moves.n_clusters, 0.5)
+    if len(moves):
+        age = (moves.clock.max() - moves.clock) / max(np.ptp(moves.clock), 1)
+        counts += np.bincount(moves.novel, 0.5 ** (age / half_life), minlength=moves.n_clusters)
+    return np.log(counts / counts.sum()).astype(np.float32)
+
+
+def _count(moves: Moves, smoothing: Smoothing) -> CountsPolicy:
+    keys = _level_keys(moves.contexts, moves.n_clusters)
+    tables = tuple(CountTable.of(level, moves.novel, moves.n_clusters) for level in keys)
+    popularity = log_popularity(moves, smoothing.half_life)
+    return CountsPolicy(tables, popularity, smoothing, moves.contexts.shape[1])
+
+
+def _level_keys(contexts: np.ndarray, n_clusters: int) -> Iterator[np.ndarray]:
+    """One number per context and level: each interest, latest first; then the last 2, ..., K, unordered and ordered."""
+    contexts = contexts.astype(np.int64)
+    k = contexts.shape[1]
+    for place in range(k - 1, -1, -1):
+        yield contexts[:, place]
+    for length in range(2, k + 1):
+        last = contexts[:, -length:]
+        shape = (n_clusters,) * length
+        yield np.ravel_multi_index(tuple(np.sort(last, axis=1).T), shape)
+        yield np.ravel_multi_index(tuple(last.T), shape)
+
+
+def _look_up(tables: tuple[CountTable, ...], contexts: np.ndarray, n_clusters: int) -> list[np.ndarray]:
+    return [table.look_up(keys) for table, keys in zip(tables, _level_keys(contexts, n_clusters), strict=True)]
+
+
+def _blend(counts: list[np.ndarray], log_popularity: np.ndarray, smoothing: Smoothing) -> np.ndarray:
+    """(n, n_clusters) float32 probabilities, the context not yet left out. counts: one (n, n_clusters) per level."""
+    k = (len(counts) + 2) // 3
+    popularity = np.exp(log_popularity)[None]
+    probabilities = np.zeros_like(counts[0])
+    left = 1.0
+    for place, single in enumerate(counts[:k], start=1):
+        share = left * smoothing.latest_share if place < k else left
+        probabilities += np.float32(share) * _back_off(single, popularity, smoothing.single)
+        left -= share
+    for place, level in enumerate(counts[k:]):
+        strength = smoothing.ordered if place % 2 else smoothing.unordered
+        probabilities = _back_off(level, probabilities, strength)
+    return probabilities
+
+
+def _back_off(counts: np.ndarray, general: np.ndarray, strength: float) -> np.ndarray:
+    return (counts + np.float32(strength) * general) / (counts.sum(axis=1, keepdims=True) + np.float32(strength))
+
+
+def _choose_smoothing(moves: Moves, earlier: np.ndarray, later: np.ndarray) -> Smoothing:
+    """The smoothing under which counts of the earlier moves give the later ones the highest likelihood."""
+    seen, novel = mark_seen(moves, later), moves.novel[later]
+    past = moves.take(earlier)
+    counts = _look_up(_count(past, Smoothing()).tables, moves.contexts[later], moves.n_clusters)
+    popularity = {half_life: log_popularity(past, half_life) for half_life in CHOICES["half_life"]}
+
+    def likelihood(smoothing: Smoothing) -> float:
+        blended = _blend(counts, popularity[smoothing.half_life], smoothing)
+        return judge_choices(np.log(blended), novel, seen)[1]
+
+    best = Smoothing()
+    for _ in range(SWEEPS):
+        for field in fields(Smoothing):
+            tried = [replace(best, **{field.name: value}) for value in CHOICES[field.name]]
+            best = max(tried, key=likelihood)
+    return best

@@ -1,0 +1,151 @@
+"""The command line is a contract: names, files, columns, exit codes."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hierex import STAGES, __version__
+from hierex.cli import main
+from hierex.store import open_store
+from hierex.synthetic import make_world
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    world = make_world(n_items=220, n_users=100, n_interactions=2_000, seed=5)
+    world.items.to_parquet(folder / "items.parquet")
+    world.interactions.to_parquet(folder / "interactions.parquet")
+    return folder
+
+
+def run(files, *more):
+    return main(
+        [
+            *("run", "--items", str(files / "items.parquet"), "--interactions", str(files / "interactions.parquet")),
+            *("--store", str(files / "w.duckdb"), "--granularity", "10", *more),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def built(files):
+    assert run(files, "--policy", "counts") == 0
+    return files
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_run_prints_a_line_per_stage_and_ends_with_json(built, capsys):
+    assert run(built, "--policy", "counts", "--json") == 0
+    *lines, last = capsys.readouterr().out.strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(STAGES)
+    found = json.loads(last)
+    assert set(found["stage_seconds"]) == set(STAGES)
+    assert found["counts"]["items"] == 220
+    assert found["counts"]["interests"] == 10
+    assert found["peak_memory_mib"] > 0
+
+
+def test_predict_writes_the_columns_of_the_contract(built, tmp_path):
+    out = tmp_path / "predictions.parquet"
+    assert (
+        main(["predict", "--store", str(built / "w.duckdb"), "--all", "--top", "3", "--items", "4", "--out", str(out)])
+        == 0
+    )
+    frame = pd.read_parquet(out)
+    assert list(frame.columns) == ["user_id", "context", "rank", "novel_cluster_id", "score", "policy", "items"]
+    assert frame["rank"].between(1, 3).all()
+    assert set(frame["policy"]) == {"counts"}
+    assert frame["items"].map(len).max() == 4
+    assert set(frame["items"].iloc[0][0]) == {"item_id", "score"}
+
+
+def test_predict_for_some_users(built, tmp_path):
+    out, ids = tmp_path / "p.parquet", tmp_path / "ids.txt"
+    with open_store(built / "w.duckdb") as store:
+        users = store.table("SELECT user_id FROM users ORDER BY user_index LIMIT 2")["user_id"].to_pylist()
+    ids.write_text("\n".join(users))
+    store = str(built / "w.duckdb")
+    assert main(["predict", "--store", store, "--users", str(ids), "--out", str(out)]) == 0
+    from_file = pd.read_parquet(out)
+    assert main(["predict", "--store", store, "--user", users[0], "--user", users[1], "--out", str(out)]) == 0
+    pd.testing.assert_frame_equal(from_file, pd.read_parquet(out))
+    assert set(from_file["user_id"]) == set(users)
+
+
+def test_an_unknown_user_is_named_and_nothing_is_written(built, tmp_path, capsys):
+    out = tmp_path / "p.parquet"
+    assert main(["predict", "--store", str(built / "w.duckdb"), "--user", "nobody", "--out", str(out)]) == 2
+    assert "'nobody'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_evaluate_as_json(built, capsys):
+    assert main(["evaluate", "--store", str(built / "w.duckdb"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["granularity"] == 10
+    assert {"counts", "popularity", "chance"} <= {row["policy"] for row in found["policies"]}
+    assert {"recall@1", "recall@5", "recall@10"} <= {row["metric"] for row in found["policies"]}
+
+
+def test_export_writes_the_files_of_the_contract(built, tmp_path):
+    assert main(["export", "--store", str(built / "w.duckdb"), "--out", str(tmp_path)]) == 0
+    expected = {
+        "items.parquet": "item_id title traffic cluster_id x y",
+        "item_order.parquet": "position item_id",
+        "tree.parquet": "node_id parent_id lo hi born dies n_items traffic coherence",
+        "clusters.parquet": "cluster_id name phrases summary source n_items traffic traffic_share coherence",
+        "transitions.parquet": "context novel_cluster_id n_users",
+        "transition_table.parquet": "context rank novel_cluster_id score",
+    }
+    for name, columns in expected.items():
+        assert list(pd.read_parquet(tmp_path / name).columns) == columns.split()
+    table = pd.read_parquet(tmp_path / "transition_table.parquet")
+    assert table.groupby(table["context"].map(tuple)).size().shape == (100,)
+    phrases = pd.read_parquet(tmp_path / "clusters.parquet").set_index("cluster_id")["phrases"].map(", ".join)
+    for line in (tmp_path / "fine_tuning.jsonl").read_text().splitlines():
+        user, answer = (message["content"] for message in json.loads(line)["messages"][-2:])
+        assert any(answer.endswith(text) for text in phrases)
+        assert sum(text in user for text in phrases) >= 1
+
+
+def test_a_granularity_of_its_own_is_made_when_asked_for(built, tmp_path):
+    assert main(["export", "--store", str(built / "w.duckdb"), "--out", str(tmp_path), "--granularity", "6"]) == 0
+    assert len(pd.read_parquet(tmp_path / "clusters.parquet")) == 6
+
+
+def test_until_stops_there(files, tmp_path, capsys):
+    more = ["--store", str(tmp_path / "w.duckdb"), "--until", "interest_tree"]
+    logs = ["--items", str(files / "items.parquet"), "--interactions", str(files / "interactions.parquet")]
+    assert main(["run", *logs, *more]) == 0
+    stages = [line.split()[0] for line in capsys.readouterr().out.strip().splitlines()]
+    assert stages == ["logs", "embeddings", "interest_tree"]
+
+
+@pytest.mark.parametrize("command", ["predict --all --out p.parquet", "export --out d", "evaluate"])
+def test_without_a_workspace_it_says_so(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name, *rest = command.split()
+    assert main([name, "--store", str(tmp_path / "no.duckdb"), *rest]) == 2
+    assert "There is no workspace" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_logs_change_nothing(built, tmp_path, capsys):
+    with open_store(built / "w.duckdb") as store:
+        before = store.value("SELECT count(*) FROM interactions")
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(np.random.default_rng(0).bytes(10_000))
+    logs = ["--items", str(bad), "--interactions", str(built / "interactions.parquet")]
+    assert main(["run", *logs, "--store", str(built / "w.duckdb")]) == 2
+    assert capsys.readouterr().err.startswith("hierex: ")
+    with open_store(built / "w.duckdb") as store:
+        assert store.value("SELECT count(*) FROM interactions") == before

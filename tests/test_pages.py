@@ -1,0 +1,165 @@
+"""Every page on an empty, a tiny and a busy workspace, without a browser."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hierex import view
+from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
+from hierex.description_edits import read_edits
+from hierex.imports import import_logs
+from hierex.logs import LogFile
+from hierex.pipeline import run_pipeline
+from hierex.store import open_store
+from hierex.synthetic import make_world
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["logs", "granularity", "descriptions", "preview", "evaluation"]
+CONFIG = RunConfig(
+    granularity=12, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
+)
+HOSTILE = ["<script>alert(1)</script>", "=1+1", "**bold** [link](x)", "نص عربي", "🍞🍞", "a"]
+
+
+def build(folder: Path, name: str, *, hostile: bool = False, **sizes) -> None:
+    world = make_world(seed=4, **sizes)
+    items = world.items.copy()
+    if hostile:
+        items.loc[: len(HOSTILE) - 1, "title"] = HOSTILE
+    files = folder / f"{name}-items.csv", folder / f"{name}-interactions.csv"
+    items.to_csv(files[0], index=False)
+    world.interactions.to_csv(files[1], index=False)
+    store = open_store(folder / f"{name}.duckdb")
+    import_logs(store, *(LogFile(file, file.name) for file in files))
+    run_pipeline(store, replace(CONFIG, granularity=12 if sizes["n_items"] > 100 else 3))
+
+
+@pytest.fixture(scope="module")
+def workspaces(tmp_path_factory):
+    """A folder with an empty, a tiny and a busy workspace, in which the app looks."""
+    folder = tmp_path_factory.mktemp("workspaces")
+    open_store(folder / "Empty.duckdb")
+    build(folder, "Tiny", n_items=30, n_users=12, n_interactions=150)
+    build(folder, "Busy", n_items=240, n_users=120, n_interactions=2_400, hostile=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HIEREX_WORKSPACES", str(folder))
+        patch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
+        view.server.clear()
+        view.jobs.clear()
+        yield folder
+    for path in folder.glob("*.duckdb"):
+        open_store(path).close()
+    view.server.clear()
+    view.jobs.clear()
+
+
+def open_app(page: str, workspace: str | None = None) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    if workspace:
+        app.session_state["workspace"] = workspace
+    app.run()
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    parts = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
+    return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("workspace", ["Empty", "Tiny", "Busy"])
+def test_every_page_opens_on_every_workspace(workspaces, page, workspace):
+    app = open_app(page, workspace)
+    assert not app.error
+    assert "luster" not in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_any_workspace_pages_say_what_to_do(tmp_path, page, monkeypatch):
+    monkeypatch.setenv("HIEREX_WORKSPACES", str(tmp_path))
+    monkeypatch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
+    view.server.clear()
+    try:
+        assert "Create one" in words(open_app(page))
+    finally:
+        view.server.clear()
+
+
+def test_an_empty_workspace_points_to_the_logs_page(workspaces):
+    assert "Import" in words(open_app("granularity", "Empty"))
+
+
+def test_the_slider_changes_the_number_of_interests(workspaces):
+    app = open_app("granularity", "Busy")
+    assert app.metric[0].value == "12"
+    app.slider(key="interests").set_value(7).run()
+    assert not app.exception
+    assert app.metric[0].value == "7"
+    assert any("Build predictions on 7" in button.label for button in app.button)
+
+
+def test_the_slider_keeps_its_place_on_other_pages(workspaces):
+    app = open_app("granularity", "Busy")
+    app.slider(key="interests").set_value(7).run()
+    app.switch_page("pages/descriptions.py").run()
+    assert "7 interests" in words(app)
+
+
+def edit_first_row(app: AppTest, changes: dict) -> AppTest:
+    key = app.session_state["editor_shown"]
+    app.session_state[key] = {"edited_rows": {0: changes}, "added_rows": [], "deleted_rows": []}
+    return app.run()
+
+
+def test_a_picked_user_gets_predictions_that_are_new_to_them(workspaces):
+    app = open_app("preview", "Busy")
+    assert not app.error
+    assert any("Which new interest comes next" in str(part.value) for part in app.subheader)
+    app.selectbox(key="person").select_index(3).run()
+    assert not app.exception
+
+
+def test_an_unknown_person_is_said_to_be_unknown(workspaces):
+    app = open_app("preview", "Busy")
+    app.text_input(key="person_id").set_value("<b>nobody</b>").run()
+    assert not app.exception
+    assert "There is no person" in words(app)
+
+
+def test_a_workspace_is_created_renamed_deleted_and_brought_back(workspaces):
+    app = open_app("logs", "Empty")
+    app.text_input(key="new_workspace").set_value("Autumn 2026")
+    press(app, "Create")
+    assert app.session_state["workspace"] == "Autumn 2026"
+    app.text_input(key="renamed_workspace").set_value("Winter")
+    press(app, "Rename")
+    assert app.session_state["workspace"] == "Winter"
+    press(app, "Delete")
+    assert app.session_state["workspace"] != "Winter"
+    press(app, "Bring back")
+    assert app.session_state["workspace"] == "Winter"
+    press(app, "Delete")
+    assert (workspaces / ".trash" / "Winter.duckdb").exists()
+
+
+def test_a_bad_workspace_name_is_explained(workspaces):
+    app = open_app("logs", "Empty")
+    app.text_input(key="new_workspace").set_value("../evil")
+    press(app, "Create")
+    assert "letters, digits" in app.error[0].value
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label.startswith(label)).click()
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_no_edit_is_made_by_looking(workspaces):
+    open_app("descriptions", "Busy")
+    assert read_edits(open_store(workspaces / "Busy.duckdb")) == []

@@ -1,0 +1,209 @@
+"""From logs to grounded items over a small planted world: laws that must hold at the end, and what a rerun reuses."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hierex import STAGES, results
+from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.description_edits import save_edit, undo_edit
+from hierex.errors import ConfigError, EmbedderError, NotReady
+from hierex.exports import export_all
+from hierex.imports import import_logs
+from hierex.logs import LogFile
+from hierex.pipeline import policy_is_stale, run_pipeline
+from hierex.runs import read_runs, shown_run
+from hierex.serving import serve_users, served_frame
+from hierex.store import open_store
+from hierex.synthetic import make_world
+
+CONFIG = RunConfig(
+    granularity=12,
+    policy=PolicyConfig(epochs=6),
+    recommender=RecommenderConfig(epochs=1, dimensions=16),
+)
+
+
+def write_world(folder, **sizes):
+    world = make_world(**{"n_items": 240, "n_users": 120, "n_interactions": 2_400, "seed": 3, **sizes})
+    folder.mkdir(exist_ok=True)
+    world.items.to_csv(folder / "items.csv", index=False)
+    world.interactions.to_csv(folder / "interactions.csv", index=False)
+    return LogFile(folder / "items.csv", "items.csv"), LogFile(folder / "interactions.csv", "interactions.csv")
+
+
+class Watched:
+    def __init__(self):
+        self.states = {}
+
+    def __call__(self, stage, state, value):
+        self.states[stage] = state
+
+    def made(self):
+        return {stage for stage, state in self.states.items() if state == "made"} - {"taxonomy"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built")
+    store = open_store(folder / "w.duckdb")
+    import_logs(store, *write_world(folder / "logs"))
+    watched = Watched()
+    work = run_pipeline(store, CONFIG, watch=watched)
+    yield store, work, watched
+    store.close()
+
+
+def test_every_stage_is_made_and_the_run_is_done(built):
+    store, work, watched = built
+    assert set(STAGES) <= set(watched.states)
+    assert set(STAGES) <= set(work.keys)
+    assert shown_run(store).status == "done"
+
+
+def test_nothing_that_the_user_had_is_predicted_or_recommended(built):
+    _, work, _ = built
+    users = np.arange(len(work.user_ids))
+    served = serve_users(work, users, top=5, items=5)
+    assert len(served.predictions.user)
+    for user, novel, items in zip(
+        served.predictions.user, served.predictions.novel, served.grounded.items, strict=True
+    ):
+        assert novel not in work.histories.of(user)
+        assert not set(items) & set(work.interactions.items_of(user))
+        assert (work.taxonomy.cluster_of_item[items] == novel).all()
+
+
+def test_training_sees_nothing_from_the_split_on(built):
+    _, work, _ = built
+    assert (work.training_moves.clock < work.split).all()
+    assert (work.interactions.clock >= work.split).any()
+    assert (work.interactions.before(work.split).clock < work.split).all()
+
+
+def test_the_same_run_again_makes_nothing(built):
+    store, work, _ = built
+    watched = Watched()
+    again = run_pipeline(store, CONFIG, watch=watched)
+    assert watched.made() == set()
+    assert again.keys == work.keys
+
+
+def test_another_granularity_keeps_embeddings_tree_map_and_recommender(built):
+    store, *_ = built
+    watched = Watched()
+    run_pipeline(store, replace(CONFIG, granularity=7), watch=watched)
+    kept = {"embeddings", "interest_tree", "item_map", "descriptions", "recommenders"}
+    assert watched.made() == {"transitions", "policies", "transition_table", "grounding", "evaluation"}
+    assert all(watched.states[stage] == "reused" for stage in kept)
+    run_pipeline(store, CONFIG)
+
+
+def test_the_same_seed_gives_the_same_result(built, tmp_path):
+    _, work, _ = built
+    with open_store(tmp_path / "w.duckdb") as other:
+        import_logs(other, *write_world(tmp_path / "logs"))
+        again = run_pipeline(other, CONFIG)
+        users = np.arange(0, len(work.user_ids), 7)
+        first = served_frame(work, serve_users(work, users, top=3, items=3))
+        second = served_frame(again, serve_users(again, users, top=3, items=3))
+    pd.testing.assert_frame_equal(first, second)
+    assert np.array_equal(work.item_map.xy, again.item_map.xy)
+
+
+def test_what_is_read_back_is_what_was_made(built):
+    _, work, _ = built
+    table = results.read_table(work.store, work.key("transition_table"), work.taxonomy)
+    contexts = np.array([[0, 1], [3, 3], [11, 2]])
+    best = np.argsort(-work.policy.score(contexts), axis=1, kind="stable")[:, 0]
+    assert np.array_equal(table.novel[contexts[:, 0] * 12 + contexts[:, 1], 0], best)
+
+
+def test_an_edited_description_makes_the_policy_stale(built):
+    store, work, _ = built
+    assert not policy_is_stale(work)
+    node = int(work.taxonomy.cluster_ids[0])
+    wanted = replace(work.machine_descriptions[node], phrases=("completely", "other words"))
+    edit = save_edit(store, wanted, tree_key=work.key("interest_tree"), item_ids=["a"], author="", seen_edit_id=None)
+    assert policy_is_stale(work)
+    undo_edit(store, edit)
+    assert not policy_is_stale(work)
+
+
+def test_export_holds_every_table(built, tmp_path):
+    _, work, _ = built
+    files = export_all(work, tmp_path / "out")
+    frames = {file.stem: pd.read_parquet(file) for file in files if file.suffix == ".parquet"}
+    assert list(frames["items"].columns) == ["item_id", "title", "traffic", "cluster_id", "x", "y"]
+    assert list(frames["transition_table"].columns) == ["context", "rank", "novel_cluster_id", "score"]
+    assert frames["clusters"]["traffic_share"].sum() == pytest.approx(1.0)
+    assert set(frames["items"]["cluster_id"]) == set(frames["clusters"]["cluster_id"])
+    order, tree = frames["item_order"], frames["tree"].set_index("node_id")
+    members = frames["items"].groupby("cluster_id")["item_id"].agg(set)
+    for cluster, item_ids in members.items():
+        lo, hi = tree.loc[cluster, ["lo", "hi"]]
+        assert set(order["item_id"].iloc[int(lo) : int(hi)]) == item_ids
+    assert tree.loc[0].isna()["parent_id"]
+
+
+def test_a_granularity_that_the_tree_does_not_reach_is_refused_and_the_rest_is_kept(built):
+    store, *_ = built
+    with pytest.raises(ConfigError, match="can be divided into 2 to"):
+        run_pipeline(store, replace(CONFIG, granularity=100_000))
+    assert read_runs(store)[0].status == "failed"
+    assert shown_run(store).status == "done"
+
+
+def test_an_empty_workspace_says_what_to_do(tmp_path):
+    with open_store(tmp_path / "w.duckdb") as store, pytest.raises(NotReady, match="Import"):
+        run_pipeline(store, CONFIG)
+
+
+def test_a_text_model_that_is_not_there_is_explained(built):
+    store, *_ = built
+    with pytest.raises(EmbedderError):
+        run_pipeline(store, replace(CONFIG, embedding=EmbeddingConfig(model="no-such/model")))
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[3])
+    from test_pipeline import CONFIG
+    from hierex.pipeline import run_pipeline
+    from hierex.store import open_store
+
+    def watch(stage, state, value):
+        if stage == sys.argv[2] and state == "running":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run_pipeline(open_store(sys.argv[1]), CONFIG, watch=watch)
+"""
+
+
+def test_killed_in_the_middle_of_any_stage_it_goes_on_from_there(tmp_path):
+    """One workspace, killed once in every stage: each time it opens again and keeps what was finished."""
+    path, here = tmp_path / "w.duckdb", str(Path(__file__).parent)
+    with open_store(path) as store:
+        import_logs(store, *write_world(tmp_path / "logs"))
+    long_ones = [stage for stage in STAGES if stage not in ("logs", "taxonomy")]
+    for number, stage in enumerate(long_ones):
+        command = [sys.executable, "-c", textwrap.dedent(KILLED), str(path), stage, here]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert answer.returncode == -signal.SIGKILL, answer.stderr
+        with open_store(path) as store:
+            record = read_runs(store)[0]
+            assert record.status == "running"
+            assert set(long_ones[:number]) <= set(record.keys)
+            assert stage not in record.keys
+    with open_store(path) as store:
+        watched = Watched()
+        run_pipeline(store, CONFIG, watch=watched)
+        assert watched.made() == {"evaluation"}
