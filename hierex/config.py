@@ -30,6 +30,15 @@ class EmbeddingConfig:
     max_characters: int = 2_000
     """Text beyond this is not read: the model itself stops at 256 word pieces."""
 
+    def __post_init__(self):
+        if self.dtype not in DTYPES:
+            raise ConfigError(f"There is no number format '{self.dtype}'. Choose one of: {', '.join(DTYPES)}.")
+        if self.max_characters < 1:
+            raise ConfigError(f"Texts cannot be cut to {self.max_characters} characters. Give 1 or more.")
+
+
+DTYPES = ("auto", "bfloat16", "float32")
+
 
 @dataclass(frozen=True)
 class TreeConfig:
@@ -47,6 +56,13 @@ class TreeConfig:
 class MapConfig:
     n_neighbors: int = 15
     min_dist: float = 0.1
+
+    def __post_init__(self):
+        if self.n_neighbors < 2 or not 0 <= self.min_dist <= 1:
+            raise ConfigError(
+                f"A map with {self.n_neighbors} neighbours and a distance of {self.min_dist} cannot be made. "
+                "Give 2 neighbours or more and a distance from 0 to 1."
+            )
 
 
 @dataclass(frozen=True)
@@ -67,11 +83,18 @@ class TransitionConfig:
 class PolicyConfig:
     kind: str = "encoder"
     epochs: int = 60
-    patience: int = 6
-    learning_rate: float = 3e-3
+    patience: int = 5
+    batch_size: int = 512
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-2
+    dropout: float = 0.3
     dimensions: int = 64
     validation_share: float = 0.1
+    """The latest share of the moves, by which it is decided when to stop; then all of them are learned from."""
+    half_life: float = 0.2
+    """A move that this share of all moves lies behind counts half for how popular interests are."""
+    most_moves: int = 300_000
+    """As many of the latest moves are learned from at most, to bound the time."""
 
     def __post_init__(self):
         if self.kind not in POLICIES:
@@ -92,13 +115,21 @@ class RecommenderConfig:
     layers: int = 2
     heads: int = 2
     max_length: int = 50
+    """How many of a person's latest items are read; longer histories are trained on in several pieces."""
     dropout: float = 0.2
     epochs: int = 12
+    max_steps: int = 10_000
+    """An end to training on large logs, in batches; the learning rate runs out with it."""
     patience: int = 2
     batch_size: int = 128
     learning_rate: float = 2e-3
-    negatives: int = 512
-    validation_share: float = 0.05
+    weight_decay: float = 1e-2
+    sample_above: int = 20_000
+    """With more items than this, the loss is over a sample of them: those of the batch and `negatives` others."""
+    negatives: int = 2_048
+    validation_share: float = 0.2
+    validation_users: int = 1_000
+    """The last item of this share of people, and of at most so many, decides when training stops."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,23 +13,30 @@ from scipy import sparse
 
 from .config import DescriptionConfig, Progress, no_progress
 from .interest_tree import InterestTree
-from .phrases import Phrases, find_phrases, plain_text, stop_words, vague_words
+from .phrases import Phrases, find_phrases
+from .words import plain_text, stop_words, vague_words
 
 CANDIDATES = 80
 """Phrases of a node that are looked at closely: those with the best scores."""
 SPARE = 5
 """Phrases kept beyond those asked for, to tell nodes apart whose phrases are otherwise the same."""
 LENGTH_BONUS = np.array([0, 1, 1.3, 1.4, 1.4])
-"""Longer phrases say more at the same frequency; by number of words."""
+"""Longer phrases say more at the same frequency; by number of words. What repeats a word says nothing."""
+PRIOR = 3
+"""Items added to those that hold a phrase: what is very rare tells little."""
 ABSORBED = 0.6
 """A phrase gives way to a longer one that holds it, where this share of its items have the longer one."""
-VAGUE_SHARE = 0.05
-"""From this share of all items on, a vague word is no phrase."""
+COMMON = 0.05
+"""What more than this share of all items hold is no phrase if it is a vague word, or spread evenly over interests."""
+SPREAD_OVER = 100
+EVEN = 0.05
+"""Share of a phrase's variance over the items that lies between the interests (100 of them), below which it is even."""
 FEW_ITEMS = 10
 """In a node of at least so many items, a phrase needs two of them."""
 EXAMPLES_FROM = 500
 """Items of a node among which the most central are found; of more, an even selection along the tree."""
-N_EXAMPLES = 2
+CENTRAL = 10
+"""Titles from a node's middle that may be quoted: two in its summary, one in its name where words run out."""
 TITLE_LENGTH = 60
 NAME_LENGTH = 40
 
@@ -58,7 +65,7 @@ def describe_nodes(
     config: DescriptionConfig,
     progress: Progress = no_progress,
 ) -> list[Description]:
-    """Describe every node by the phrases that set its items apart, after class-based TF-IDF (BERTopic, arXiv 2203.05794).
+    """Describe every node by the phrases that set its items apart, after class-based TF-IDF (arXiv 2203.05794).
 
     titles, texts: (n_items,), may be empty, may hold markup. vectors: (n_items, d), unit length. The result is in node
     order with source `keywords`. A phrase's score is the share p of the node's items that hold it, times the log of how
@@ -66,6 +73,7 @@ def describe_nodes(
     sibling comes first. Names are unique over all nodes, and so is what `Description.text` gives. A node has fewer than
     `config.n_phrases` phrases where its items' texts hold no more, and at least one.
     """
+    titles = [plain_text(title) for title in titles]
     contents = [f"{title} . {text}" for title, text in zip(titles, texts, strict=True)]
     phrases = find_phrases(contents, most=config.max_features)
     progress(0.4)
@@ -75,10 +83,10 @@ def describe_nodes(
     described = []
     for node in range(len(tree.lo)):
         salient = _salient(evidence, phrases, node, config.n_phrases + SPARE)
-        examples = _central_titles(tree, node, titles, vectors)
-        name = wording.name(node, int(tree.parent[node]), salient, examples)
+        central = _central_titles(tree, node, titles, vectors)
+        name = wording.name(node, int(tree.parent[node]), salient, central)
         chosen = wording.phrases(salient, name)
-        summary = _summary(chosen if salient else (), int(tree.hi[node] - tree.lo[node]), examples)
+        summary = _summary(chosen if salient else (), int(tree.hi[node] - tree.lo[node]), central)
         described.append(Description(node, name, chosen, summary, "keywords"))
         progress(0.6 + 0.4 * (node + 1) / len(tree.lo))
     return described
@@ -104,11 +112,16 @@ class _Evidence:
 
 
 def _gather(tree: InterestTree, phrases: Phrases) -> _Evidence:
+    counts, size = _count(tree, phrases.counts), tree.hi - tree.lo
     overall = phrases.counts.sum(0) / tree.n_items
-    worth = LENGTH_BONUS[[len(stems) for stems in phrases.stems]]
+    worth = LENGTH_BONUS[[len(stems) if len(set(stems)) == len(stems) else 0 for stems in phrases.stems]]
     vague = np.array([not vague_words().isdisjoint((text, text.removesuffix("s"))) for text in phrases.texts], bool)
-    worth[vague & (overall > VAGUE_SHARE)] = 0
-    return _Evidence(_count(tree, phrases.counts), tree.hi - tree.lo, tree.parent, overall, worth)
+    nodes = tree.cut(min(SPREAD_OVER, tree.finest))
+    share = counts[nodes].toarray() / size[nodes, None]
+    between = np.average((share - overall) ** 2, axis=0, weights=size[nodes])
+    even = between < EVEN * overall * (1 - overall)
+    worth[(vague | even) & (overall > COMMON)] = 0
+    return _Evidence(counts, size, tree.parent, overall, worth)
 
 
 def _count(tree: InterestTree, counts: sparse.csr_array) -> sparse.csr_array:
@@ -140,8 +153,9 @@ def _score(evidence: _Evidence, node: int) -> tuple[np.ndarray, np.ndarray, np.n
     else:
         in_parent, held_in_parent = evidence.row(parent)
         share_of_parent = held_in_parent[np.searchsorted(in_parent, phrases)] / evidence.size[parent]
-        score = share * np.log(share / evidence.overall[phrases]) * 2 * share / (share + share_of_parent)
-    score = score * evidence.worth[phrases]
+        rest = evidence.overall[phrases] + PRIOR / evidence.size[0]
+        score = share * np.log(share / rest) * 2 * share / (share + share_of_parent)
+    score = score * np.where(held > 1, evidence.worth[phrases], np.minimum(evidence.worth[phrases], 1))
     score[held < (2 if size >= FEW_ITEMS else 1)] = 0
     best = np.argsort(-score, kind="stable")[:CANDIDATES]
     best = best[score[best] > 0]
@@ -183,7 +197,7 @@ class _Wording:
         self._taken_texts: set[str] = set()
         self._stems_of_node: dict[int, frozenset[int]] = {}
 
-    def name(self, node: int, parent: int, salient: list[int], examples: list[str]) -> str:
+    def name(self, node: int, parent: int, salient: list[int], central: list[str]) -> str:
         """Of the first phrases that nobody has yet and that say more than the parent's name, title-cased."""
         above = self._stems_of_node.get(parent, frozenset())
         for option in self._options(salient):
@@ -195,7 +209,7 @@ class _Wording:
             self._stems_of_node[node] = stems
             break
         else:
-            name = self._fallback(node, salient, examples)
+            name = self._fallback(node, salient, central)
         self._taken_names.add(name.casefold())
         return name
 
@@ -215,14 +229,14 @@ class _Wording:
     def _length(self, phrase: int) -> int:
         return len(self._known.texts[phrase].split())
 
-    def _fallback(self, node: int, salient: list[int], examples: list[str]) -> str:
-        """The most central title's first words, else the first phrase; numbered where that is taken."""
-        words = examples[0].split()[: self._config.max_name_words] if examples else []
-        base = " ".join(words)[:NAME_LENGTH].strip() or f"Interest {node}"
-        if salient:
-            base = _title_case(self._known.texts[salient[0]])
-        numbered = chain([base], (f"{base} {number}" for number in count(2)))
-        return next(name for name in numbered if name.casefold() not in self._taken_names)
+    def _fallback(self, node: int, salient: list[int], central: list[str]) -> str:
+        """The first phrase with the first words of a central title, or what there is of the two; last, a number."""
+        phrase = _title_case(self._known.texts[salient[0]]) if salient else ""
+        room = max(1, self._config.max_name_words - len(phrase.split()))
+        starts = [_first_words(title, room) for title in central] or [""]
+        bases = [": ".join(filter(None, (phrase, start))) or f"Interest {node}" for start in starts]
+        numbered = (f"{bases[0]} {number}" for number in count(2))
+        return next(name for name in chain(bases, numbered) if name.casefold() not in self._taken_names)
 
     def phrases(self, salient: list[int], name: str) -> tuple[str, ...]:
         """The first phrases; where another node has the same ones, the last is exchanged, in the end for the name."""
@@ -249,19 +263,34 @@ def _title_case(phrase: str) -> str:
     )
 
 
-def _central_titles(tree: InterestTree, node: int, titles: Sequence[str], vectors: np.ndarray) -> list[str]:
-    """Up to two different titles from the middle of the node, as plain text, shortened."""
+def _first_words(title: str, most: int) -> str:
+    """So many words of the title without what is in brackets and '#', and no stop word at the end."""
+    words = re.sub(r"[(\[].*?[)\]]|#", "", title).split()[:most]
+    while len(words) > 1 and words[-1].strip(",").lower() in stop_words():
+        words.pop()
+    return _shorten(" ".join(words).strip(" ,;:-–—…"), NAME_LENGTH)
+
+
+def _shorten(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    start = text[:most]
+    at_space = start.rfind(" ")
+    return start[: at_space if at_space > most // 2 else most - 1].rstrip() + "…"
+
+
+def _central_titles(tree: InterestTree, node: int, titles: list[str], vectors: np.ndarray) -> list[str]:
+    """A few different titles from the middle of the node, the most central first."""
     lo, hi = int(tree.lo[node]), int(tree.hi[node])
     items = tree.order[np.linspace(lo, hi - 1, min(hi - lo, EXAMPLES_FROM)).astype(np.int64)]
     inside = vectors[items]
-    central = items[np.argsort(-(inside @ inside.sum(0)), kind="stable")[: 5 * N_EXAMPLES]]
-    shown = dict.fromkeys(textwrap.shorten(plain_text(titles[item]), TITLE_LENGTH, placeholder="…") for item in central)
-    return [title for title in shown if title][:N_EXAMPLES]
+    central = items[np.argsort(-(inside @ inside.sum(0)), kind="stable")[:CENTRAL]]
+    return [title for title in dict.fromkeys(titles[item] for item in central) if title]
 
 
-def _summary(phrases: tuple[str, ...], n_items: int, examples: list[str]) -> str:
+def _summary(phrases: tuple[str, ...], n_items: int, central: list[str]) -> str:
     items = f"{n_items:,} {'item' if n_items == 1 else 'items'}"
-    quoted = " and ".join(f"“{title}”" for title in examples)
+    quoted = " and ".join(f"“{_shorten(title, TITLE_LENGTH)}”" for title in central[:2])
     shown = f"{items}, for example {quoted}" if quoted else items
     if not phrases:
         return f"{shown}."

@@ -2,18 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from .recommenders import Recommender
+from .taxonomy import Taxonomy
+from .transition_table import Predictions
+
+CELLS_AT_ONCE = 2_000_000
+"""Scores held at once: 8 MB, and a few times that while the best are picked."""
+LOW_BITS = np.int64(0xFFFF_FFFF)
+
 
 @dataclass(frozen=True)
 class GroundedItems:
-    """Items for each prediction, in the order of the predictions handed in.
+    """Items for each row that was asked for, in the order in which the rows were handed in.
 
-    items: list of (<= top,) int32 item indices, best first; scores: list of the same lengths, float32. A prediction
-    whose interest has no item left that the user has not consumed gets empty arrays.
+    items: list of (<= top,) int32 item indices, best first; scores: list of the same lengths, float32. path: (n,)
+    str, what the order comes from: `recommender`; `popularity` where the recommender knows nothing of the user, or is
+    nothing more; `random` where that was asked for; `empty` where the user has had every item, so that there is none.
     """
 
     items: list[np.ndarray]
     scores: list[np.ndarray]
+    path: np.ndarray
+
+
+def ground(
+    predictions: Predictions,
+    recommender: Recommender,
+    taxonomy: Taxonomy,
+    item_histories: Sequence[np.ndarray],
+    *,
+    top: int,
+) -> GroundedItems:
+    """The `top` best items of each predicted interest for its user, without those that the user has had.
+
+    item_histories: for every row of `predictions`, all items of that row's user, earliest first; they are both what
+    the recommender reads and what is left out. Equal scores come in the order of the item index.
+
+    Each user is encoded once, and the users of an interest are one matrix product with the interest's slice.
+    """
+    _, first, user = np.unique(predictions.user, return_index=True, return_inverse=True)
+    histories = [item_histories[row] for row in first]
+    consumed = Consumed(histories, taxonomy.cluster_of_item, taxonomy.n_clusters)
+    return _rank(recommender, histories, consumed, user, predictions.novel, taxonomy.items_of, top)
+
+
+def recommend_anything(
+    recommender: Recommender, item_histories: Sequence[np.ndarray], n_items: int, *, top: int
+) -> GroundedItems:
+    """The `top` best items of the whole catalogue for each user, without those that the user has had.
+
+    What the same recommender gives when it is not held to an interest: one row per history.
+    """
+    consumed = Consumed(item_histories, np.zeros(n_items, np.int32), 1)
+    user = np.arange(len(item_histories))
+    return _rank(recommender, item_histories, consumed, user, np.zeros_like(user), lambda _: np.arange(n_items), top)
+
+
+class Consumed:
+    """Who has had what, sorted so that one user's items of one cluster lie together."""
+
+    def __init__(self, histories: Sequence[np.ndarray], cluster_of_item: np.ndarray, n_clusters: int):
+        items = np.concatenate([np.empty(0, np.int64), *histories]).astype(np.int64)
+        user = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+        keys = user * n_clusters + cluster_of_item[items]
+        order = np.argsort(keys, kind="stable")
+        self.n_clusters, self.keys, self.items = n_clusters, keys[order], items[order]
+
+    def cells(self, users: np.ndarray, cluster: int, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column of everything that is consumed in a table of `users` by `candidates`.
+
+        candidates: all items of the cluster, ascending.
+        """
+        keys = users * self.n_clusters + cluster
+        lo, hi = np.searchsorted(self.keys, keys, "left"), np.searchsorted(self.keys, keys, "right")
+        rows = np.repeat(np.arange(len(users)), hi - lo)
+        places = np.arange(len(rows)) - np.repeat(np.cumsum(hi - lo) - hi, hi - lo)
+        return rows, np.searchsorted(candidates, self.items[places])
+
+
+def _rank(recommender, histories, consumed: Consumed, user, cluster, items_of, top: int) -> GroundedItems:
+    """The best items of `cluster` (n,) for `user` (n,), an index into `histories`."""
+    encoded = recommender.encode(histories)
+    items: list[np.ndarray] = [np.empty(0, np.int32)] * len(user)
+    scores: list[np.ndarray] = [np.empty(0, np.float32)] * len(user)
+    for rows, wanted in _rows_by_cluster(cluster):
+        candidates = np.sort(items_of(wanted)).astype(np.int32)
+        for part in _parts(rows, len(candidates)):
+            table = np.array(recommender.score_encoded(encoded[user[part]], candidates), np.float32)
+            table[consumed.cells(user[part], wanted, candidates)] = -np.inf
+            columns = best_columns(table, top)
+            found = np.take_along_axis(table, columns, axis=1)
+            for row, n_left, best, score in zip(part, (found > -np.inf).sum(axis=1), columns, found, strict=True):
+                items[row], scores[row] = candidates[best[:n_left]], score[:n_left]
+    path = recommender.paths(histories)[user].astype(object)
+    path[[len(row) == 0 for row in items]] = "empty"
+    return GroundedItems(items, scores, path.astype(str))
+
+
+def _rows_by_cluster(cluster: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """For every cluster that occurs, the rows where it does."""
+    order = np.argsort(cluster, kind="stable")
+    wanted, starts = np.unique(cluster[order], return_index=True)
+    ends = np.append(starts[1:], len(order))
+    return ((order[lo:hi], int(name)) for lo, hi, name in zip(starts, ends, wanted, strict=False))
+
+
+def _parts(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
+    """The rows in pieces whose tables of scores are small enough to hold."""
+    size = max(1, CELLS_AT_ONCE // max(1, width))
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def best_columns(table: np.ndarray, top: int) -> np.ndarray:
+    """(n, min(top, m)) int64: the columns of the largest values of each row of a (n, m) float32 table, best first.
+
+    Of equal values the earlier column comes first: value and column are one integer, so that there are no equals.
+    """
+    n_columns = table.shape[1]
+    top = min(top, n_columns)
+    bits = (table + np.float32(0)).view(np.int32).astype(np.int64)  # + 0 turns -0 into 0
+    rising = np.where(bits < 0, bits ^ np.int64(0x7FFF_FFFF), bits)  # floats below 0 fall as their bits rise
+    keys = (rising << np.int64(32)) | (LOW_BITS - np.arange(n_columns))
+    if 0 < top < n_columns:
+        keys.partition(n_columns - top, axis=1)
+    best = np.sort(keys[:, n_columns - top :], axis=1)[:, ::-1]
+    return LOW_BITS - (best & LOW_BITS)

@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+
+from .config import Progress, no_progress
+from .log_columns import (
+    InteractionColumns,
+    ItemColumns,
+    guess_columns,
+    guess_interaction_columns,
+    guess_item_columns,
+)
+from .log_files import LogFile, digest, preview, sniff
+from .log_formats import FileFormat
+from .log_report import Drop, LogReport
+from .log_staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, workbench, worth_telling
+
+__all__ = [
+    "Drop",
+    "FileFormat",
+    "InteractionColumns",
+    "Interactions",
+    "ItemColumns",
+    "LogFile",
+    "LogReport",
+    "guess_columns",
+    "guess_interaction_columns",
+    "guess_item_columns",
+    "preview",
+    "sniff",
+    "stage_logs",
+]
+
+VERSION = 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -12,7 +47,8 @@ class Interactions:
     """The log as arrays, sorted by user and, within a user, by time (ties: the order in which they came).
 
     user_index, item_index: (n,) int32. clock: (n,) int64, microseconds since 1970 UTC where the log has dates,
-    else an order number. starts: (n_users + 1,) int64, user u's rows are `starts[u]:starts[u + 1]`.
+    else the row's share of its user's history in millionths. starts: (n_users + 1,) int64, user u's rows are
+    `starts[u]:starts[u + 1]`.
     """
 
     user_index: np.ndarray
@@ -42,3 +78,66 @@ class Interactions:
         return Interactions(
             self.user_index[keep], self.item_index[keep], self.clock[keep], starts, self.n_items, self.has_dates
         )
+
+    def split_clock(self, share: float) -> int:
+        """The clock value from which on the latest `share` of the interactions happened.
+
+        Where the log has no dates: of everyone's own history.
+        """
+        if not self.has_dates:
+            return round((1 - share) * SHARES)
+        place = min(int((1 - share) * len(self.clock)), len(self.clock) - 1)
+        return int(np.partition(self.clock, place)[place])
+
+
+def stage_logs(
+    database,
+    items: LogFile,
+    item_columns: ItemColumns,
+    interactions: LogFile,
+    interaction_columns: InteractionColumns,
+    *,
+    progress: Progress = no_progress,
+) -> LogReport:
+    """Checks both files and makes the tables `items`, `users` and `interactions` in the current schema of `database`.
+
+    items (item_index, item_id, title, text) in the order of the file; users (user_index, user_id) in the order of their
+    ids; interactions (user_index, item_index, position, clock) in the order of user and position. Raises LogError when
+    a file or a column cannot be used, TooLittleData when too few items or people are left; no table is made then.
+    """
+    key = _content_key(items, item_columns, interactions, interaction_columns)
+    dated = interaction_columns.timestamp is not None
+    with workbench(database):
+        items_in, drops = stage_catalogue(database, items, item_columns)
+        progress(0.1)
+        interactions_in, form, lost = stage_log(database, interactions, interaction_columns)
+        progress(0.7)
+        drops += lost + stage_people(database, interactions)
+        progress(0.75)
+        run(database, "stage_tables")
+        progress(0.95)
+        first, last = database.execute("SELECT min(clock), max(clock) FROM interactions").fetchone()
+        drops += worth_telling(database)
+        users_in = database.execute("SELECT count(DISTINCT user_key) FROM staged_users").fetchone()[0]
+    progress(1.0)
+    return LogReport(
+        items_in=items_in,
+        items_kept=count(database, "items"),
+        users_in=users_in,
+        users_kept=count(database, "users"),
+        interactions_in=interactions_in,
+        interactions_kept=count(database, "interactions"),
+        has_dates=dated,
+        time_form=form,
+        first_date=EPOCH + timedelta(microseconds=first) if dated else None,
+        last_date=EPOCH + timedelta(microseconds=last) if dated else None,
+        drops=tuple(found for found in drops if found.count),
+        content_key=key,
+    )
+
+
+def _content_key(items: LogFile, item_columns, interactions: LogFile, interaction_columns) -> str:
+    """Files and columns, and nothing else, decide what is staged."""
+    columns = [{**asdict(chosen), "why": None} for chosen in (item_columns, interaction_columns)]
+    told = json.dumps([VERSION, digest(items), digest(interactions), *columns])
+    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()

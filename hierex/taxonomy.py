@@ -54,9 +54,25 @@ def cut_tree(tree: InterestTree, granularity: int) -> Taxonomy:
         )
     nodes = tree.cut(granularity)
     lo, hi = tree.lo[nodes], tree.hi[nodes]
-    cluster_of_item = np.empty(tree.n_items, np.int32)
-    cluster_of_item[tree.order] = np.repeat(np.arange(len(nodes), dtype=np.int32), hi - lo)
-    return Taxonomy(nodes, lo, hi, tree.traffic[nodes], tree.coherence[nodes], tree.order, cluster_of_item)
+    return Taxonomy(nodes, lo, hi, tree.traffic[nodes], tree.coherence[nodes], tree.order, _spread(tree, nodes))
+
+
+def leaf_of_item(tree: InterestTree) -> np.ndarray:
+    """(n_items,) int32: the finest node of every item, as its place in `tree.cut(tree.finest)`."""
+    return _spread(tree, tree.cut(tree.finest))
+
+
+def cluster_of_leaf(tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
+    """(tree.finest,) int32: the cluster index of every finest node, in the order of `tree.cut(tree.finest)`."""
+    leaves = tree.cut(tree.finest)
+    return (np.searchsorted(taxonomy.lo, tree.lo[leaves], side="right") - 1).astype(np.int32)
+
+
+def _spread(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
+    """(n_items,) int32: which of the nodes holds each item. The nodes cover all items, in item order."""
+    of_item = np.empty(tree.n_items, np.int32)
+    of_item[tree.order] = np.repeat(np.arange(len(nodes), dtype=np.int32), tree.hi[nodes] - tree.lo[nodes])
+    return of_item
 
 
 def default_granularity(tree: InterestTree, n_interactions: int) -> int:

@@ -15,6 +15,7 @@ K = 2
 """Interests in a context of the table."""
 CELLS_AT_ONCE = 4_000_000
 """Scores held at once: 16 MB, and a few times that while they are ranked."""
+DEFAULTS = TableConfig()
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Predictions:
 
 
 def tabulate(
-    policy: LanguagePolicy, *, config: TableConfig = TableConfig(), progress: Progress = no_progress
+    policy: LanguagePolicy, *, config: TableConfig = DEFAULTS, progress: Progress = no_progress
 ) -> TransitionTable:
     """The best `config.top` novel interests for every ordered pair of interests. Memory is bounded by the result.
 
@@ -73,9 +74,9 @@ def tabulate(
 
 
 def rank_best(log_probs: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `top` best columns of every row (n, m) of log-probabilities: ((n, top) int32, (n, top) float32 probabilities).
+    """The `top` best columns of every row (n, m) of log-probabilities, best first, equal ones in column order.
 
-    Best first; equal ones in the order of their columns.
+    Returns the columns, (n, top) int32, and their probabilities, (n, top) float32; both narrower where m is less.
     """
     # One sortable integer per cell: for a log-probability (never above 0) the bits of its size grow as it gets
     # worse, and the column in the lower half settles ties.

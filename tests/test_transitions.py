@@ -29,7 +29,7 @@ N_LEAVES = 12
 
 @st.composite
 def logs(draw):
-    """Some users' visits to leaves, and which cluster each leaf is in: (visits per user, cluster_of_leaf, n_clusters)."""
+    """Some users' visits to leaves, and which cluster each leaf is in: (visits, cluster_of_leaf, n_clusters)."""
     users = draw(st.lists(st.lists(st.integers(0, N_LEAVES - 1), max_size=15), max_size=6))
     n_clusters = draw(st.integers(1, 6))
     cluster_of_leaf = draw(st.lists(st.integers(0, n_clusters - 1), min_size=N_LEAVES, max_size=N_LEAVES))
@@ -37,7 +37,7 @@ def logs(draw):
 
 
 def first_visits(users) -> FirstVisits:
-    """The table as the store makes it; the clock of a visit is ten times its place in the log, so users share clocks."""
+    """The table as the store makes it; a visit's clock is ten times its place in the log, so users share clocks."""
     rows = [
         (user, leaf, 10 * place, place)
         for user, leaves in enumerate(users)
@@ -83,14 +83,10 @@ def test_moves_go_from_the_latest_interests_to_one_that_the_history_lacks(log, k
     users, cluster_of_leaf, n_clusters = log
     histories = collect_histories(first_visits(users), cluster_of_leaf, n_clusters)
     moves = list_moves(histories, k=k)
-    expected = [
-        (user, *move) for user, leaves in enumerate(users) for move in slow_moves(leaves, cluster_of_leaf, k)
-    ]
+    expected = [(user, *move) for user, leaves in enumerate(users) for move in slow_moves(leaves, cluster_of_leaf, k)]
     contexts = map(tuple, moves.contexts.tolist())
     assert moves.contexts.shape == (len(expected), k)
-    assert list(
-        zip(moves.user.tolist(), contexts, moves.novel.tolist(), moves.clock.tolist(), strict=True)
-    ) == expected
+    assert list(zip(moves.user.tolist(), contexts, moves.novel.tolist(), moves.clock.tolist(), strict=True)) == expected
     for user, novel, clock in zip(moves.user, moves.novel, moves.clock, strict=True):
         rows = slice(histories.starts[user], histories.starts[user + 1])
         assert novel not in histories.cluster[rows][histories.clock[rows] < clock]
@@ -99,7 +95,9 @@ def test_moves_go_from_the_latest_interests_to_one_that_the_history_lacks(log, k
 @given(logs(), st.integers(1, 3))
 def test_transitions_count_every_user_once(log, k):
     users, cluster_of_leaf, n_clusters = log
-    transitions = count_transitions(list_moves(collect_histories(first_visits(users), cluster_of_leaf, n_clusters), k=k))
+    transitions = count_transitions(
+        list_moves(collect_histories(first_visits(users), cluster_of_leaf, n_clusters), k=k)
+    )
     expected = Counter()
     for leaves in users:
         found = {(context, novel) for context, novel, _ in slow_moves(leaves, cluster_of_leaf, k)}
@@ -136,9 +134,7 @@ def test_moves_need_at_least_one_interest_to_start_from():
 
 
 @given(
-    st.dictionaries(
-        st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), st.integers(1, 3), max_size=40
-    ),
+    st.dictionaries(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), st.integers(1, 3), max_size=40),
     st.integers(1, 4),
 )
 def test_balancing_keeps_the_most_frequent_contexts_of_every_novel_interest(counts, per_novel):

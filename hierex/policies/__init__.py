@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+
+from ..config import PolicyConfig, Progress, no_progress
+from ..errors import ConfigError
+from ..transitions import Moves
+from .counts import load_counts, train_counts
+
+FEWEST_MOVES = 100
+"""With fewer moves than this a network learns nothing that counting does not."""
 
 
 class LanguagePolicy(Protocol):
@@ -12,13 +21,62 @@ class LanguagePolicy(Protocol):
 
     `score` takes contexts (n, K) int of cluster indices and returns (n, n_clusters) float32 log-probabilities. The
     clusters of the context itself get -inf; every row sums to one after `exp`. A context that repeats one cluster
-    means a person who has only that interest.
+    means a person who has only that interest. `note` says in plain words what a person should know about how the
+    policy came to be, or is empty. Policies can be pickled, so that they cross to other processes.
     """
 
     name: str
+    note: str
+
+    @property
+    def n_clusters(self) -> int: ...
 
     def score(self, contexts: np.ndarray) -> np.ndarray: ...
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What has to be kept to use it again (`load_policy`)."""
+        """What has to be kept to use it again (`load_policy`): plain numbers, by name."""
         ...
+
+
+def train_policy(
+    moves: Moves,
+    description_vectors: np.ndarray,
+    *,
+    config: PolicyConfig,
+    seed: int,
+    progress: Progress = no_progress,
+) -> LanguagePolicy:
+    """The policy of `config.kind`, learned from `moves`: all from before the split, as `list_moves` orders them.
+
+    description_vectors: (n_clusters, d) float32, the text vector of each cluster's description. With fewer than
+    `FEWEST_MOVES` moves the answer is a `counts` policy whose `note` says so. Raises ConfigError when there is not
+    one vector per cluster.
+    """
+    if len(description_vectors) != moves.n_clusters:
+        raise ConfigError(
+            f"{len(description_vectors):,} descriptions were given for {moves.n_clusters:,} interests. "
+            "Describe every interest once before training."
+        )
+    if config.kind == "counts":
+        return train_counts(moves, config=config)
+    if len(moves) < FEWEST_MOVES:
+        note = (
+            f"There are only {len(moves):,} moves to novel interests to learn from, and the encoder needs "
+            f"{FEWEST_MOVES}. Smoothed counts answer instead."
+        )
+        return replace(train_counts(moves, config=config), note=note)
+    # Here and not above: torch takes seconds to import, and whoever only counts does without.
+    from .encoder import train_encoder
+
+    return train_encoder(moves, description_vectors, config=config, seed=seed, progress=progress)
+
+
+def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
+    """The policy that was kept as `name` and `arrays()`. Raises ConfigError for a name that is not known."""
+    if name == "counts":
+        return load_counts(arrays)
+    if name == "encoder":
+        from .encoder import load_encoder
+
+        return load_encoder(arrays)
+    raise ConfigError(f"There is no policy '{name}'. Train the policy again.")

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ..config import PolicyConfig
 from ..transitions import Moves
-from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from .choices import follow_popularity, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 
 FEWEST_TO_CHOOSE_BY = 50
 SWEEPS = 2
@@ -27,7 +27,7 @@ class Smoothing:
     """How counts are combined. Strengths are in moves: how many it takes to outweigh the more general level."""
 
     half_life: float = np.inf
-    """After this share of the log's time a move counts half for the popularity of interests."""
+    """A move that this share of all moves lies behind counts half for the popularity of interests."""
     latest_share: float = 0.5
     """The latest interest's share among the single interests; the next one has the same share of the rest, ..."""
     single: float = 1_000.0
@@ -130,19 +130,10 @@ def train_counts(moves: Moves, *, config: PolicyConfig) -> CountsPolicy:
     return _count(moves, smoothing)
 
 
-def log_popularity(moves: Moves, half_life: float) -> np.ndarray:
-    """(n_clusters,) float32 log shares of moves to each interest, recent ones weighing more; half a move for each free."""
-    counts = np.full(moves.n_clusters, 0.5)
-    if len(moves):
-        age = (moves.clock.max() - moves.clock) / max(np.ptp(moves.clock), 1)
-        counts += np.bincount(moves.novel, 0.5 ** (age / half_life), minlength=moves.n_clusters)
-    return np.log(counts / counts.sum()).astype(np.float32)
-
-
 def _count(moves: Moves, smoothing: Smoothing) -> CountsPolicy:
     keys = _level_keys(moves.contexts, moves.n_clusters)
     tables = tuple(CountTable.of(level, moves.novel, moves.n_clusters) for level in keys)
-    popularity = log_popularity(moves, smoothing.half_life)
+    popularity = follow_popularity(moves, smoothing.half_life)[1][-1]
     return CountsPolicy(tables, popularity, smoothing, moves.contexts.shape[1])
 
 
@@ -188,7 +179,7 @@ def _choose_smoothing(moves: Moves, earlier: np.ndarray, later: np.ndarray) -> S
     seen, novel = mark_seen(moves, later), moves.novel[later]
     past = moves.take(earlier)
     counts = _look_up(_count(past, Smoothing()).tables, moves.contexts[later], moves.n_clusters)
-    popularity = {half_life: log_popularity(past, half_life) for half_life in CHOICES["half_life"]}
+    popularity = {half_life: follow_popularity(past, half_life)[1][-1] for half_life in CHOICES["half_life"]}
 
     def likelihood(smoothing: Smoothing) -> float:
         blended = _blend(counts, popularity[smoothing.half_life], smoothing)

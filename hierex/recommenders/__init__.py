@@ -1,23 +1,63 @@
-"""Item recommenders: a person's items in, a score for every item out."""
+"""Item recommenders: a person's items in, a score for any item out."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
+
+from ..errors import HierexError
+from .sequence import SequenceRecommender
+from .simple import PopularityRecommender, RandomRecommender
+from .training import train_sequence
+
+__all__ = [
+    "PopularityRecommender",
+    "RandomRecommender",
+    "Recommender",
+    "SequenceRecommender",
+    "load_recommender",
+    "train_sequence",
+]
 
 
 class Recommender(Protocol):
     """What every recommender offers.
 
-    `score` takes the users' items, earliest first (a list of int arrays), and items (m,) int to score; returns
-    (n_users, m) float32, larger is better. It does not leave out what was consumed; `grounding` does.
+    Histories are a list of (any length,) int arrays, each a user's items, earliest first; users and items may come
+    in any number. Scores are float32, larger is better. They do not leave out what was consumed; `grounding` does.
+    Whoever scores many sets of items for the same users encodes the users once.
     """
 
     name: str
 
-    def score(self, histories: list[np.ndarray], items: np.ndarray) -> np.ndarray: ...
+    def encode(self, histories: Sequence[np.ndarray]) -> Any:
+        """What the recommender makes of each user: something with a row per user that numpy can index."""
+        ...
+
+    def score_encoded(self, users: Any, items: np.ndarray) -> np.ndarray:
+        """(n_users, m): scores of the items (m,) for rows of what `encode` gave."""
+        ...
+
+    def score(self, histories: Sequence[np.ndarray], items: np.ndarray) -> np.ndarray:
+        """(n_users, m): `encode`, then `score_encoded`."""
+        ...
+
+    def paths(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """(n_users,) str, what a user's order of items comes from: `recommender`, `popularity` or `random`."""
+        ...
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What has to be kept to use it again (`load_recommender`)."""
         ...
+
+
+KINDS = {kind.name: kind for kind in (SequenceRecommender, PopularityRecommender, RandomRecommender)}
+
+
+def load_recommender(name: str, arrays: dict[str, np.ndarray]) -> Recommender:
+    """The recommender whose `name` and `arrays()` these are. Raises HierexError for an unknown name."""
+    if name not in KINDS:
+        raise HierexError(f"There is no recommender '{name}'. This version knows: {', '.join(KINDS)}.")
+    return KINDS[name].from_arrays(arrays)

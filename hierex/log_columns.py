@@ -1,0 +1,283 @@
+"""Which column is which, recognised by its name (in several languages) and by what is in it.
+
+What cannot be recognised is None, so that the screen asks. `why` says of each choice, by field name, how sure it is.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from .log_words import DATES, ID_WORDS, ITEMS, NO_TEXT, ORDERS, STRONG_ITEM_IDS, TEXTS, TITLES, USERS, WEAK_USERS
+
+LONGEST_ID = 200
+MOST_TEXTS = 8
+EPOCH_NUMBERS = (10**8, 2 * 10**18)
+ENOUGH_SHARED = 0.3
+FEW_STEPS = 5
+NEARLY_ALL = 0.95
+STROKES = str.maketrans("łøđħı", "lodhi")
+
+
+@dataclass(frozen=True)
+class ItemColumns:
+    """Columns of the catalogue. `text`: the columns with other words about the item (descriptions, tags, genres)."""
+
+    item_id: str | None
+    title: str | None
+    text: tuple[str, ...] = ()
+    why: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class InteractionColumns:
+    """Columns of the log. `timestamp` and `order` may both be None: then the order of the rows is the order in time."""
+
+    user_id: str | None
+    item_id: str | None
+    timestamp: str | None = None
+    order: str | None = None
+    why: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+def guess_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[ItemColumns, InteractionColumns]:
+    """Both files together: ids that occur in both, or a column of the same name, tell more than either file alone."""
+    shared = _shared_columns(items, interactions)
+    return _guess_items(items, shared[0]), _guess_interactions(interactions, shared[1])
+
+
+def guess_item_columns(frame: pd.DataFrame) -> ItemColumns:
+    return _guess_items(frame, {})
+
+
+def guess_interaction_columns(frame: pd.DataFrame) -> InteractionColumns:
+    return _guess_interactions(frame, {})
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a sample of a column's values looks like."""
+
+    filled: float
+    distinct: float
+    characters: float
+    spaced: float
+    lettered: float
+    numeric: float
+    dated: float
+    linked: float
+    kinds: int = 0
+
+    @property
+    def recurs(self) -> bool:
+        return self.kinds > FEW_STEPS and self.distinct < 1
+
+    @property
+    def unique(self) -> bool:
+        return self.filled == 1 and self.distinct == 1
+
+    @property
+    def worded(self) -> bool:
+        """Words for people: not numbers, dates, links or codes."""
+        return self.lettered > 0.7 and self.dated < 0.5 and self.linked < 0.5 and self.numeric < 0.5
+
+
+def _look(values: pd.Series) -> _Look:
+    texts = _texts(values)
+    if texts.empty:
+        return _Look(0, 0, 0, 0, 0, 0, 0, 0)
+    numbers = pd.to_numeric(texts, errors="coerce")
+    epochs = numbers.between(*EPOCH_NUMBERS)
+    dates = pd.Series(False, index=texts.index)
+    if numbers.isna().any():
+        dates = texts.str.match(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{4}|\w{3},? \w+ \w+ )")
+        dates &= texts.str.count(r"\d") >= 5
+    return _Look(
+        filled=len(texts) / len(values),
+        distinct=texts.nunique() / len(texts),
+        characters=float(texts.str.len().median()),
+        spaced=texts.str.contains(r"\s|[^\x00-\x7f]").mean(),
+        lettered=texts.str.contains(r"[^\W\d_]").mean(),
+        numeric=numbers.notna().mean(),
+        dated=(dates | epochs).mean() if not pd.api.types.is_datetime64_any_dtype(values) else 1.0,
+        linked=texts.str.match(r"\s*(https?://|www\.|/)\S+$", case=False).mean(),
+        kinds=texts.nunique(),
+    )
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """The filled values as text, whole numbers without '.0'."""
+    texts = values.dropna().astype(str).str.strip()
+    if pd.api.types.is_float_dtype(values):
+        texts = texts.str.replace(r"\.0$", "", regex=True)
+    return texts[texts != ""]
+
+
+def _guess_items(frame: pd.DataFrame, shared: dict[str, str]) -> ItemColumns:
+    looks = {name: _look(frame[name]) for name in frame.columns}
+    why: dict[str, str] = {}
+    item_id = _choose(
+        "item_id",
+        {name: _item_id_score(name, look) + 3 * (name in shared) for name, look in looks.items()},
+        why,
+        shared,
+        floor=2 if len(frame) else 1,
+    )
+    rest = {name: look for name, look in looks.items() if name != item_id and not _is_id(name)}
+    title = _choose("title", {name: _title_score(name, look) for name, look in rest.items()}, why, {}, floor=1.3)
+    text = tuple(name for name, look in rest.items() if name != title and _is_text(name, look))[:MOST_TEXTS]
+    if text:
+        why["text"] = "sure: named like texts" if all(_named(n, TEXTS) for n in text) else "likely: they hold words"
+    return ItemColumns(item_id, title, text, why)
+
+
+def _guess_interactions(frame: pd.DataFrame, shared: dict[str, str]) -> InteractionColumns:
+    looks = {name: _look(frame[name]) for name in frame.columns}
+    why: dict[str, str] = {}
+    user_id = _choose(
+        "user_id", {name: _user_score(name, look, shared) for name, look in looks.items()}, why, {}, floor=2
+    )
+    rest = {name: look for name, look in looks.items() if name != user_id}
+    times = {name: _time_score(name, look) for name, look in rest.items() if name not in shared}
+    timestamp = _choose("timestamp", times, why, {}, floor=2)
+    rest.pop(timestamp, None)
+    scores = {name: _log_item_score(name, look) + 3 * (name in shared) for name, look in rest.items()}
+    item_id = _choose("item_id", scores, why, shared, floor=2)
+    rest.pop(item_id, None)
+    orders = {name: 3.0 * (_named(name, ORDERS) and look.numeric > 0.9) for name, look in rest.items()}
+    order = _choose("order", orders, why, {}, floor=2)
+    if user_id is None and item_id is not None:
+        user_id = _only_id_left(rest, order, why)
+    return InteractionColumns(user_id, item_id, timestamp, order, why)
+
+
+def _only_id_left(rest: dict[str, _Look], order: str | None, why: dict[str, str]) -> str | None:
+    """The one other column whose values come again as a person's id does: not words, dates or a scale of few steps."""
+    left = [
+        name
+        for name, look in rest.items()
+        if name != order and not _named(name, ITEMS) and look.spaced < 0.1 and look.dated < 0.5 and look.recurs
+    ]
+    if len(left) != 1:
+        return None
+    why["user_id"] = "a guess: the only other id"
+    return left[0]
+
+
+def _choose(
+    role: str, scores: dict[str, float], why: dict[str, str], shared: dict[str, str], *, floor: float
+) -> str | None:
+    """The column with the best score, the leftmost of equals; None below `floor`."""
+    best = max(scores, key=scores.get, default=None)
+    if best is None or scores[best] < floor:
+        return None
+    sure = "sure" if scores[best] >= 4 else "likely" if scores[best] >= 3 else "a guess"
+    words = {"item_id": ITEMS, "title": TITLES, "user_id": USERS, "timestamp": DATES, "order": ORDERS}[role]
+    by_name = _named(best, words) or (role.endswith("_id") and _is_id(best))
+    reasons = ["its name"] * by_name + ([shared[best]] if best in shared else [])
+    why[role] = f"{sure}: {' and '.join(reasons) or 'what is in it'}"
+    return best
+
+
+def _item_id_score(name: str, look: _Look) -> float:
+    if (look.dated > 0.5 and not _is_id(name)) or look.characters > LONGEST_ID or _named(name, USERS):
+        return 0
+    named = 3 if _plain(name) in STRONG_ITEM_IDS or (_is_id(name) and _named(name, ITEMS)) else 0
+    named = named or (2 if _plain(name) in ID_WORDS else 1.5 if _named(name, ITEMS) else 0.5 if _is_id(name) else 0)
+    bare = not (_named(name, TITLES) or _named(name, TEXTS)) and look.spaced < 0.1
+    return named + (1 if look.unique and bare else 0) - (1 if look.distinct < 0.9 else 0)
+
+
+def _title_score(name: str, look: _Look) -> float:
+    if not look.worded or _named(name, NO_TEXT):
+        return 0
+    named = 4 if _plain(name) in TITLES else 3 if _named(name, TITLES) else 0
+    short = 1 if 2 <= look.characters <= LONGEST_ID else 0
+    varied = 0.8 if look.distinct > 0.5 else 0
+    return named + short * varied + (0 if _named(name, TEXTS) else 0.7 * short * varied)
+
+
+def _is_text(name: str, look: _Look) -> bool:
+    if not look.worded or _named(name, NO_TEXT):
+        return False
+    return _named(name, TEXTS) or _named(name, TITLES) or look.spaced > 0.3 or look.characters > 30
+
+
+def _user_score(name: str, look: _Look, shared: dict[str, str]) -> float:
+    if not _named(name, USERS) or look.filled == 0:
+        return 0
+    named = 4 if _is_id(name) or _plain(name) in USERS else 3
+    return named - (_named(name, WEAK_USERS) and not _named(name, USERS - WEAK_USERS)) - 2 * (name in shared)
+
+
+def _log_item_score(name: str, look: _Look) -> float:
+    if _named(name, USERS) or look.filled == 0 or _named(name, ORDERS):
+        return 0
+    if _plain(name) in STRONG_ITEM_IDS or (_is_id(name) and _named(name, ITEMS)):
+        return 4
+    return 3 if _named(name, ITEMS) else 0
+
+
+def _time_score(name: str, look: _Look) -> float:
+    if _is_id(name) or look.dated < 0.5:
+        return 0
+    return 2 + (2 if _named(name, DATES) else 0)
+
+
+def _shared_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
+    """Columns that hold the same ids in both files, with the reason; empty where none or several pairs do."""
+    known = {name: set(_texts(items[name])) for name in items.columns}
+    unique = [name for name, values in known.items() if values and len(values) >= NEARLY_ALL * len(items)]
+    best: tuple[float, str, str] | None = None
+    for theirs in interactions.columns:
+        if _named(theirs, USERS) or _named(theirs, ORDERS):
+            continue
+        found = set(_texts(interactions[theirs]))
+        for ours in unique:
+            share = len(found & known[ours]) / max(1, len(found)) if len(found) > 5 else 0
+            share += 0.5 * (_plain(ours) == _plain(theirs))
+            if share >= ENOUGH_SHARED and (best is None or share > best[0]):
+                best = (share, ours, theirs)
+    if best is None:
+        return {}, {}
+    _, ours, theirs = best
+    reason = "both files have it"
+    return {ours: reason}, {theirs: reason}
+
+
+def _plain(name: str) -> str:
+    """A name without accents, case, spaces and signs: 'Código Artículo' -> 'codigoarticulo'."""
+    spread = unicodedata.normalize("NFKD", str(name)).casefold().translate(STROKES)
+    return "".join(c for c in spread if c.isalnum() and not unicodedata.combining(c))
+
+
+def _parts(name: str) -> list[str]:
+    """The words of a name: 'movieId', 'movie_id' and 'Movie ID' all give movie, id."""
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", str(name))
+    return [_plain(part) for part in re.split(r"[\W_]+", split) if _plain(part)]
+
+
+def _named(name: str, words: frozenset[str]) -> bool:
+    """The whole name, the name without its id word, or one of its parts is among the words."""
+    plain, parts = _plain(name), _parts(name)
+    if plain in words or any(part in words for part in parts):
+        return True
+    return _without_id(plain) in words
+
+
+def _is_id(name: str) -> bool:
+    plain = _plain(name)
+    return any(part in ID_WORDS for part in _parts(name)) or _without_id(plain) != plain
+
+
+def _without_id(plain: str) -> str:
+    """'artikelnummer' -> 'artikel', 'idusuario' -> 'usuario', where what is left is a word that we know."""
+    known = ITEMS | USERS
+    for word in ID_WORDS:
+        for rest in (plain.removesuffix(word), plain.removeprefix(word)):
+            if rest != plain and rest in known:
+                return rest
+    return plain
