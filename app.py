@@ -1,4 +1,8 @@
-"""The app: `make app`, or `python -m hierex app`."""
+"""The app: `make app`, or `python -m hierex app`.
+
+The pages are not in a folder named `pages`: Streamlit would run what it finds there by itself, past this file, when a
+link leads straight to a page.
+"""
 
 import streamlit as st
 
@@ -7,11 +11,11 @@ from hierex import view
 st.set_page_config("hierex", page_icon=":material/explore:", layout="wide")
 page = st.navigation(
     [
-        st.Page("pages/logs.py", title="Logs", icon=":material/upload_file:"),
-        st.Page("pages/granularity.py", title="Granularity", icon=":material/account_tree:", default=True),
-        st.Page("pages/descriptions.py", title="Descriptions", icon=":material/edit_note:"),
-        st.Page("pages/preview.py", title="Preview", icon=":material/person_search:"),
-        st.Page("pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
+        st.Page("app_pages/logs.py", title="Logs", icon=":material/upload_file:"),
+        st.Page("app_pages/granularity.py", title="Granularity", icon=":material/account_tree:", default=True),
+        st.Page("app_pages/descriptions.py", title="Descriptions", icon=":material/edit_note:"),
+        st.Page("app_pages/preview.py", title="Preview", icon=":material/person_search:"),
+        st.Page("app_pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
     ]
 )
 view.sidebar()

@@ -166,7 +166,7 @@ class StageLines:
         self.seconds: dict[str, float] = {}
 
     def watch(self, stage: str, state: str, value: float) -> None:
-        if state == "running" or stage in self.seconds:
+        if state == "running" or stage not in STAGES or stage in self.seconds:
             return
         self.seconds[stage] = round(value, 3)
         print(f"{stage:<18}{value:8.1f} s{'  (kept)' if state == 'reused' else ''}", flush=True)

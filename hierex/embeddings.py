@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import cache, lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,13 +47,8 @@ def model_name(config: EmbeddingConfig) -> str:
 
     Raises EmbedderError where there is no such model.
     """
-    folder = _folder(config.model)
-    dtype = _dtype(config.dtype)
-    if _is_packaged(config.model):
-        return f"{PACKAGED_NAMES[0]} {version(PACKAGE)} {dtype}"
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stamps = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return f"{config.model} {_content(str(folder), stamps)} {dtype}"
+    name = PACKAGED_NAMES[0] if _is_packaged(config.model) else config.model
+    return f"{name} {_version(config.model, _folder(config.model))} {_dtype(config.dtype)}"
 
 
 def embed_texts(
@@ -68,7 +63,8 @@ def embed_texts(
     config = config or EmbeddingConfig()
     cleaned = [_clean(text, config.max_characters) for text in texts]
     row_of = {text: row for row, text in enumerate(dict.fromkeys(cleaned))}
-    model = _load(str(_folder(config.model)), _dtype(config.dtype))
+    folder = _folder(config.model)
+    model = _load(str(folder), _version(config.model, folder), _dtype(config.dtype))
     vectors = _embed_distinct(model, list(row_of), progress)
     _check(vectors, list(row_of), config.model)
     progress(1.0)
@@ -185,8 +181,16 @@ def _published(model: str) -> Path:
             raise _cannot_load(model, reason) from error
 
 
+def _version(model: str, folder: Path) -> str:
+    if _is_packaged(model):
+        return version(PACKAGE)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return _content(str(folder), tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
 @lru_cache(maxsize=1)
-def _load(folder: str, dtype: str) -> SentenceTransformer:
+def _load(folder: str, version: str, dtype: str) -> SentenceTransformer:
+    """The model stays in memory until another one, or another version of it, is asked for."""
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -202,7 +206,7 @@ def _load(folder: str, dtype: str) -> SentenceTransformer:
 def _cannot_load(model: str, reason: str) -> EmbedderError:
     return EmbedderError(
         f"The text model '{model}' cannot be loaded: {reason}. Always available is '{PACKAGED_NAMES[0]}'. Give that, "
-        "the folder of a sentence-transformers model, or (with a connection to the internet) the name of a published one."
+        "the folder of a sentence-transformers model, or (when online) the name of a published one."
     )
 
 

@@ -29,7 +29,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class ItemMap:
-    """xy: (n_items, 2) float32, centred, the longer side from -10 to 10. method: `umap`, or `pca` where UMAP cannot be."""
+    """xy: (n_items, 2) float32, centred, the longer side from -10 to 10. method: `umap`, or `pca` as a way out."""
 
     xy: np.ndarray
     method: str
@@ -55,7 +55,7 @@ def map_items(
 
 
 def warm_up() -> None:
-    """Compiles what UMAP needs, for this process and (in numba's cache on disk) for later ones: some ten seconds, once."""
+    """Compiles what UMAP needs (ten seconds) for this process and, in numba's cache on disk, for later ones."""
     vectors, _ = _distinct(np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32))
     _try_umap(vectors, MapConfig(), 0, no_progress)
 
@@ -63,11 +63,11 @@ def warm_up() -> None:
 def _distinct(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The different rows, scaled to unit length, and for each item which of them is its own."""
     if not vectors.size:
-        return vectors, np.zeros(len(vectors), dtype=np.int64)
-    rows = np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.itemsize * vectors.shape[1])))
-    _, first, place_of = np.unique(rows.ravel(), return_index=True, return_inverse=True)
-    lengths = np.linalg.norm(vectors[first], axis=1, keepdims=True)
-    return vectors[first] / np.maximum(lengths, np.finfo(np.float32).tiny), place_of
+        return vectors, np.arange(len(vectors))
+    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    as_bytes = units.view(np.dtype((np.void, units.itemsize * units.shape[1]))).ravel()
+    _, first, place_of = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return units[first], place_of
 
 
 def _principal_components(vectors: np.ndarray, seed: int) -> np.ndarray:
@@ -77,7 +77,8 @@ def _principal_components(vectors: np.ndarray, seed: int) -> np.ndarray:
     xy = np.zeros((len(vectors), 2))
     dimensions = min(2, *vectors.shape)
     if len(vectors) > 1 and dimensions:
-        xy[:, :dimensions] = PCA(dimensions, random_state=seed).fit_transform(vectors)
+        with np.errstate(invalid="ignore"):  # there may be no variance to explain
+            xy[:, :dimensions] = PCA(dimensions, random_state=seed).fit_transform(vectors)
     return xy
 
 

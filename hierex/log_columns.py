@@ -110,7 +110,7 @@ def _look(values: pd.Series) -> _Look:
 
 def _texts(values: pd.Series) -> pd.Series:
     """The filled values as text, whole numbers without '.0'."""
-    texts = values.dropna().astype(str).str.strip()
+    texts = values.dropna().map(str).astype(str).str.strip()
     if pd.api.types.is_float_dtype(values):
         texts = texts.str.replace(r"\.0$", "", regex=True)
     return texts[texts != ""]

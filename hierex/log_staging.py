@@ -26,7 +26,6 @@ SHARES = 1_000_000
 SETTINGS = {"TimeZone": "UTC", "preserve_insertion_order": "true"}
 TABLES = "items lines broken broken_scan catalogue users item_values order duplicates people"
 MACROS = "clock kept_clock trim id title words"
-VIEW = "CREATE OR REPLACE TEMP VIEW staged_log AS"
 SHOWN_COLUMNS = 20
 
 
@@ -115,11 +114,10 @@ def stage_people(database, file: LogFile) -> list[Drop]:
             f"{LEAST_USERS} such people are needed, better hundreds. Choose a longer log, or another column for the "
             "person's id."
         )
-    users = (
-        "SELECT min(user_id) FROM staged_users {} JOIN staged_people USING (user_key) {} GROUP BY user_key ORDER BY 1"
-    )
-    singles = _counted(database, "single_user", users.format("", "WHERE n = 1"))
-    unusable = _counted(database, "unusable_user", users.format("ANTI", ""))
+    chosen = "SELECT min(user_id) FROM staged_users {} JOIN staged_people USING (user_key)"
+    chosen += " WHERE user_key IS NOT NULL AND {} GROUP BY user_key ORDER BY 1"
+    singles = _counted(database, "single_user", chosen.format("", "n = 1"))
+    unusable = _counted(database, "unusable_user", chosen.format("ANTI", "TRUE"))
     return [*drops, drop("single", singles.count), singles, unusable]
 
 
@@ -150,21 +148,17 @@ def _read_log(database, source: Source, columns: InteractionColumns) -> None:
     in_place = source.format.kind == "parquet" and "file_row_number" not in map(str.lower, source.columns)
     row = "file_row_number" if in_place else "rowid"
     values = {"user_value": source.id(columns.user_id), "item_value": source.id(columns.item_id)}
-    numbers = {"file_row": row}
-    if times:
-        values["moment"] = source.moment(times[0])
-    else:
-        numbers["moment"] = row
-    if len(times) == 2:
-        values["sequence"] = order_expression(source.columns[columns.order], source.moment(columns.order))
-    else:
-        numbers["sequence"] = "NULL::INTEGER"
+    values |= dict(zip(("moment", "sequence"), map(source.moment, times), strict=False))
     if in_place:
-        database.execute(f"{VIEW} SELECT {_named(values | numbers)} FROM {source.relation(numbered=True)}")
-        return
-    lines = f"SELECT {_named(values)} FROM {source.relation(broken='staged_broken')}"
-    database.execute(f"CREATE OR REPLACE TEMP TABLE staged_lines AS {lines}")
-    database.execute(f"{VIEW} SELECT *, {_named(numbers)} FROM staged_lines")
+        relation = source.relation(numbered=True)
+    else:  # values as they are: the database would take a cast in this statement as a reason to reject rows
+        lines = f"SELECT {_named(values)} FROM {source.relation(broken='staged_broken')}"
+        database.execute(f"CREATE OR REPLACE TEMP TABLE staged_lines AS {lines}")
+        values, relation = {name: name for name in values}, "staged_lines"
+    if len(times) == 2:
+        values["sequence"] = order_expression(source.columns[columns.order], values["sequence"])
+    values = {"file_row": row, "moment": row, "sequence": "NULL::INTEGER"} | values
+    database.execute(f"CREATE OR REPLACE TEMP VIEW staged_log AS SELECT {_named(values)} FROM {relation}")
 
 
 def _named(values: dict[str, str]) -> str:
@@ -232,7 +226,7 @@ def _problems(database, columns: InteractionColumns) -> list[Drop]:
     found = {reason: (number, examples) for reason, number, examples in run(database, "stage_problems").fetchall()}
     if columns.timestamp is None and "impossible_time" in found:
         found["no_order"] = found.pop("impossible_time")
-    return [drop(reason, *found[reason]) for reason in REASONS if reason in found]
+    return [drop(reason, found[reason][0], found[reason][1] or ()) for reason in REASONS if reason in found]
 
 
 def _duplicate_examples(database) -> list[str]:

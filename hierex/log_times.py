@@ -48,7 +48,7 @@ def recognise_times(database, table: str, kind: str, column: str) -> TimeForm:
     """
     latest = int(time.time()) + DAY
     if is_date(kind):
-        stored = "moment" if kind == "TIMESTAMP WITH TIME ZONE" else "moment::TIMESTAMP"
+        stored = "moment::TIMESTAMPTZ" if "ZONE" in kind or "TZ" in kind else "moment::TIMESTAMP"
         return TimeForm("dates", _possible(f"epoch_us({stored})", latest))
     best_share, best = 0.0, []
     for forms in _numeric_forms(kind, latest), *([] if is_number(kind) else _text_forms(latest)):

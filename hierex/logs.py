@@ -105,7 +105,6 @@ def stage_logs(
     ids; interactions (user_index, item_index, position, clock) in the order of user and position. Raises LogError when
     a file or a column cannot be used, TooLittleData when too few items or people are left; no table is made then.
     """
-    key = _content_key(items, item_columns, interactions, interaction_columns)
     dated = interaction_columns.timestamp is not None
     with workbench(database):
         items_in, drops = stage_catalogue(database, items, item_columns)
@@ -132,7 +131,7 @@ def stage_logs(
         first_date=EPOCH + timedelta(microseconds=first) if dated else None,
         last_date=EPOCH + timedelta(microseconds=last) if dated else None,
         drops=tuple(found for found in drops if found.count),
-        content_key=key,
+        content_key=_content_key(items, item_columns, interactions, interaction_columns),
     )
 
 

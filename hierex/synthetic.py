@@ -123,7 +123,7 @@ def make_world(
     catalogue = _publish(n_items, popularity, rng)
     texts = write_texts(interests, catalogue.interest, rng)
 
-    n_twice = n_interactions // 500
+    n_twice = min(n_interactions // 500, n_interactions - n_users)
     n_once = n_interactions - n_twice
     lengths = _apportion(n_once, rng.lognormal(sigma=0.75, size=n_users), least=min(3, n_once // n_users))
     user = np.repeat(np.arange(n_users), lengths)
@@ -209,7 +209,7 @@ def _draw_clock(lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     gaps = np.where(opens, rng.exponential(size=n), 0)
     waited = gaps.cumsum() - np.repeat(gaps.cumsum()[starts] - gaps[starts], lengths)
     joined = np.where(rng.random(n_users) < 0.55, 0, rng.uniform(0, 0.8, n_users))
-    span = (1 - joined) * rng.uniform(0.35, 1, n_users)
+    span = (1 - joined) * np.minimum(rng.uniform(0.3, 2, n_users), 1)
     pace = span / (waited[starts + lengths - 1] + rng.exponential(size=n_users))
     share = np.repeat(joined, lengths) + waited * np.repeat(pace, lengths)
 
@@ -250,5 +250,5 @@ def _ids(prefix: str, n: int) -> np.ndarray:
     return np.array([f"{prefix}{number:0{width}}" for number in range(1, n + 1)], dtype=object)
 
 
-def _iso(clock: np.ndarray) -> np.ndarray:
-    return np.datetime_as_string(START + clock.astype("timedelta64[s]"), unit="s", timezone="UTC")
+def _iso(clock: np.ndarray) -> pd.Series:
+    return pd.Series(np.datetime_as_string(START + clock.astype("timedelta64[s]"))) + "Z"

@@ -136,6 +136,7 @@ def rename_workspace() -> None:
     def rename() -> None:
         refuse_while_busy(workspace_folder.workspace_path(server().workspaces, old))
         workspace_folder.rename_workspace(server().workspaces, old, new)
+        read_work.clear()
 
     if doing(rename, f"'{old}' is now '{new}'."):
         st.session_state["workspace"], st.session_state["renamed_workspace"] = new, ""
@@ -147,6 +148,7 @@ def delete_workspace() -> None:
     def delete() -> None:
         refuse_while_busy(workspace_folder.workspace_path(server().workspaces, name))
         workspace_folder.throw_away(server().workspaces, name)
+        read_work.clear()
 
     doing(delete, f"Deleted '{name}'. 'Manage workspaces' can bring it back.")
 
@@ -283,7 +285,7 @@ def item_list(titles: Sequence[str], interests: Sequence[str] | None = None) -> 
     columns = {"#": range(1, len(titles) + 1), "Item": titles}
     if interests is not None:
         columns["Interest"] = interests
-    st.dataframe(pd.DataFrame(columns), hide_index=True)
+    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={"#": st.column_config.NumberColumn(width=40)})
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the first rows ...")

@@ -112,7 +112,7 @@ def granularity_table(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(
         columns={
             "granularity": "Interests",
-            "coherence": "Alike within",
+            "coherence": "Likeness within",
             "largest_over_mean": "Busiest ÷ average",
             "gini": "Gini of traffic",
             "median_items": "Items, typical",

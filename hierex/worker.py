@@ -82,7 +82,7 @@ class Worker:
                 command = [sys.executable, "-m", "hierex.worker"]
                 path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path}
                 )
             return self._process
 

@@ -10,12 +10,18 @@ PACKAGE = ROOT / "hierex"
 
 LAYERS = [
     {"columns", "errors", "config"},
-    {"store", "metrics", "synthetic", "synthetic_interests"},
-    {"logs", "log_columns"},
+    {"store", "metrics"},
+    {"log_words", "log_formats", "log_report", "log_times"},
+    {"log_files"},
+    {"log_columns"},
+    {"log_staging"},
+    {"logs"},
     {"embeddings"},
     {"interest_tree"},
     {"taxonomy"},
     {"item_map"},
+    {"words"},
+    {"phrases"},
     {"descriptions"},
     {"transitions"},
     {"policies"},
@@ -23,12 +29,16 @@ LAYERS = [
     {"recommenders"},
     {"grounding"},
     {"evaluation"},
+    {"synthetic_interests"},
+    {"synthetic_drift"},
+    {"synthetic"},
     {"results", "runs", "description_edits", "imports", "workspace", "workspace_folder"},
     {"pipeline", "serving", "exports", "worker", "jobs", "charts"},
     {"wording", "view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
-STAGES = {name for names in LAYERS[2:14] for name in names}
+FIRST, LAST = LAYER_OF["log_words"], LAYER_OF["evaluation"]
+STAGES = {name for names in LAYERS[FIRST : LAST + 1] for name in names}
 ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}}
 
 

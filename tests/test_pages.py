@@ -60,7 +60,7 @@ def open_app(page: str, workspace: str | None = None) -> AppTest:
     if workspace:
         app.session_state["workspace"] = workspace
     app.run()
-    app.switch_page(f"pages/{page}.py").run()
+    app.switch_page(f"app_pages/{page}.py").run()
     assert not app.exception, app.exception
     return app
 
@@ -105,7 +105,7 @@ def test_the_slider_changes_the_number_of_interests(workspaces):
 def test_the_slider_keeps_its_place_on_other_pages(workspaces):
     app = open_app("granularity", "Busy")
     app.slider(key="interests").set_value(7).run()
-    app.switch_page("pages/descriptions.py").run()
+    app.switch_page("app_pages/descriptions.py").run()
     assert "7 interests" in words(app)
 
 

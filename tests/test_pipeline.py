@@ -114,8 +114,8 @@ def test_the_same_seed_gives_the_same_result(built, tmp_path):
         users = np.arange(0, len(work.user_ids), 7)
         first = served_frame(work, serve_users(work, users, top=3, items=3))
         second = served_frame(again, serve_users(again, users, top=3, items=3))
+        assert np.array_equal(work.item_map.xy, again.item_map.xy)
     pd.testing.assert_frame_equal(first, second)
-    assert np.array_equal(work.item_map.xy, again.item_map.xy)
 
 
 def test_what_is_read_back_is_what_was_made(built):

@@ -94,9 +94,9 @@ st.data_editor(
     height=460,
     disabled=["Written", "Items", "Share"],
     column_config={
-        "Name": st.column_config.TextColumn(width="medium", max_chars=description_edits.LONGEST_NAME, required=True),
-        "Phrases": st.column_config.TextColumn(width="large", required=True),
-        "Summary": st.column_config.TextColumn(width="large", max_chars=description_edits.LONGEST_TEXT),
+        "Name": st.column_config.TextColumn(width=190, max_chars=description_edits.LONGEST_NAME, required=True),
+        "Phrases": st.column_config.TextColumn(width=330, required=True),
+        "Summary": st.column_config.TextColumn(width=300, max_chars=description_edits.LONGEST_TEXT),
         "Share": st.column_config.ProgressColumn("Share of traffic", format="percent", max_value=float(share.max())),
     },
 )

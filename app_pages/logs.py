@@ -21,12 +21,12 @@ st.title("Logs")
 
 def show_report(report) -> None:
     """What came in and what was left out, with examples."""
-    facts = st.columns(4)
+    facts = st.columns(5)
     facts[0].metric("Items", f"{report.items_kept:,}", help=f"{report.items_in:,} rows in the catalogue")
     facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
     facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
-    dates = f"{report.first_date:%b %Y} – {report.last_date:%b %Y}" if report.has_dates else "no dates, only an order"
-    facts[3].metric("Time", dates)
+    facts[3].metric("From", f"{report.first_date:%d %b %Y}" if report.has_dates else "no dates")
+    facts[4].metric("To", f"{report.last_date:%d %b %Y}" if report.has_dates else "only an order")
     if not report.drops:
         st.caption("Nothing was left out.")
         return

@@ -40,7 +40,7 @@ facts[2].metric(
     help="Traffic of the busiest interest against the average. Close to 1 means evenly balanced.",
 )
 facts[3].metric(
-    "Alike within",
+    "Likeness within",
     f"{np.average(taxonomy.coherence, weights=np.maximum(taxonomy.traffic, 1e-9)):.2f}",
     help="How alike the items of an interest are, from 0 (not at all) to 1 (the same). Finer interests are more alike.",
 )
