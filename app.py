@@ -8,7 +8,7 @@ import streamlit as st
 
 from hierex import view
 
-st.set_page_config("hierex", page_icon=":material/explore:", layout="wide")
+st.set_page_config("hierex", page_icon=".streamlit/icon.png", layout="wide")
 page = st.navigation(
     [
         st.Page("app_pages/logs.py", title="Logs", icon=":material/upload_file:"),

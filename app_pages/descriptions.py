@@ -37,7 +37,14 @@ def save_changes() -> None:
         def save(node=node, wanted=wanted) -> None:
             seen[node] = view.save_description(work, wanted, seen.get(node))
 
-        view.doing(save, f"Saved “{wanted.name}”.")
+        if not view.doing(save, f"Saved “{wanted.name}”."):
+            show_table_anew()
+            return
+
+
+def show_table_anew() -> None:
+    """With what is kept now, and without what the table itself remembers."""
+    st.session_state["editor_version"] = st.session_state.get("editor_version", 0) + 1
 
 
 def changed_description(description, changes: dict):
@@ -52,12 +59,12 @@ def changed_description(description, changes: dict):
 
 def undo(edit_id: int) -> None:
     view.doing(lambda: description_edits.undo_edit(work.store, edit_id), "Undone.")
-    st.session_state["editor_version"] = st.session_state.get("editor_version", 0) + 1
+    show_table_anew()
 
 
 def redo(edit_id: int) -> None:
     view.doing(lambda: description_edits.redo_edit(work.store, edit_id), "Done again.")
-    st.session_state["editor_version"] = st.session_state.get("editor_version", 0) + 1
+    show_table_anew()
 
 
 human = sum(descriptions[node].source == "human" for node in nodes)

@@ -155,8 +155,9 @@ def sample_command(options: argparse.Namespace) -> None:
             print(f"The sample workspace is ready: {path}")
             return
         print("Building the sample workspace (about a minute, once) ...", flush=True)
-        import_files(store, SAMPLE / "items.csv", SAMPLE / "interactions.csv.gz")
-        run_pipeline(store, RunConfig(), watch=StageLines().watch)
+        lines = StageLines()
+        lines.timed("logs", lambda: import_files(store, SAMPLE / "items.csv", SAMPLE / "interactions.csv.gz"))
+        run_pipeline(store, RunConfig(), watch=lines.watch)
 
 
 class StageLines:

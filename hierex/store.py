@@ -7,6 +7,7 @@ and as which data class it comes back, is in `results`.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
@@ -43,6 +44,13 @@ def open_store(path: str | os.PathLike, *, create: bool = True) -> Store:
                 raise StoreError(f"There is no workspace at '{path.name}'.")
             store = _opened[path] = Store(path)
         return store
+
+
+@atexit.register
+def close_all() -> None:
+    """At the end of the process every workspace is closed in order."""
+    for store in list(_opened.values()):
+        store.close()
 
 
 class Store:

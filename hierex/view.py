@@ -108,7 +108,8 @@ def sidebar() -> None:
 def workspace_menu(names: list[str]) -> None:
     """Create, rename, delete, bring back."""
     folder = server().workspaces
-    with st.popover("Manage workspaces", icon=":material/folder_open:", width="stretch"):
+    menu = st.popover("Manage workspaces", icon=":material/folder_open:", width="stretch") if names else st.container()
+    with menu:
         st.text_input("Name of a new workspace", key="new_workspace", placeholder="Spring catalogue")
         st.button("Create", on_click=create_workspace, icon=":material/add:")
         if names:
@@ -169,7 +170,7 @@ def current_store() -> Store:
     """The open workspace's store. Raises NotReady when there is no workspace."""
     name = st.session_state.get("workspace")
     if not name:
-        raise NotReady("There is no workspace yet. Create one under 'Manage workspaces' in the side bar.")
+        raise NotReady("There is no workspace yet. Create one in the side bar: give it a name and press 'Create'.")
     return open_store(workspace_folder.workspace_path(server().workspaces, name), create=False)
 
 

@@ -76,12 +76,17 @@ def browser():
         browser.close()
 
 
+requested: list[str] = []
+"""Every address that the page asked for."""
+
+
 @pytest.fixture(scope="module")
 def page(browser, address):
     page = browser.new_page(viewport={"width": 1500, "height": 1100})
     page.set_default_timeout(30_000)
+    page.on("request", lambda request: requested.append(request.url))
     page.goto(address)
-    yield page
+    return page
 
 
 def settled(page: Page) -> Page:
@@ -103,12 +108,10 @@ def no_errors(page: Page) -> None:
 
 def test_upload_to_report(page, files):
     expect(page.get_by_text("There is no workspace yet")).to_be_visible()
-    page.get_by_text("Manage workspaces").click()
     page.get_by_label("Name of a new workspace").fill("Katalog")
     page.get_by_label("Name of a new workspace").press("Enter")
     page.get_by_role("button", name="Create").click()
     settled(page)
-    page.keyboard.press("Escape")
     go_to(page, "Logs")
     uploads = page.locator("input[type=file]")
     uploads.nth(0).set_input_files(files / "katalog.csv")
@@ -157,6 +160,8 @@ def test_hostile_titles_are_text(page):
 def test_an_edit_is_saved_at_once_and_undone(page):
     go_to(page, "Descriptions")
     grid = page.get_by_test_id("stDataFrame").first
+    expect(grid.locator("canvas").first).to_be_visible()
+    page.wait_for_timeout(1_000)  # the grid draws itself on a canvas, which has no sign of being done
     box = grid.bounding_box()
     page.mouse.dblclick(box["x"] + 60, box["y"] + 55)
     page.keyboard.press("Control+A")
@@ -179,6 +184,11 @@ def test_preview_from_history_to_items(page):
     expect(page.get_by_role("heading", name=re.compile("Items in each"))).to_be_visible()
     expect(page.get_by_text("The same recommender, free to choose").first).to_be_visible()
     no_errors(page)
+
+
+def test_nothing_is_asked_of_other_machines(address):
+    foreign = {url for url in requested if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))}
+    assert not foreign
 
 
 def test_two_people_at_once(page, browser, address):
