@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -144,7 +144,8 @@ def export_command(options: argparse.Namespace) -> None:
 def app_command(options: argparse.Namespace) -> None:
     print(f"hierex is at http://localhost:{options.port}  (stop it with Ctrl-C)", flush=True)
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(options.port)]
-    raise SystemExit(subprocess.call(command, cwd=ROOT))
+    os.chdir(ROOT)
+    os.execv(sys.executable, command)  # the server takes this process over, so that whoever stops one stops both
 
 
 def sample_command(options: argparse.Namespace) -> None:

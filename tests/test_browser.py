@@ -159,7 +159,7 @@ def test_hostile_titles_are_text(page):
 
 def test_an_edit_is_saved_at_once_and_undone(page):
     go_to(page, "Descriptions")
-    grid = page.get_by_test_id("stDataFrame").first
+    grid = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
     expect(grid.locator("canvas").first).to_be_visible()
     page.wait_for_timeout(1_000)  # the grid draws itself on a canvas, which has no sign of being done
     box = grid.bounding_box()
