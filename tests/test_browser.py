@@ -164,6 +164,7 @@ def test_an_edit_is_saved_at_once_and_undone(page):
     page.wait_for_timeout(1_000)  # the grid draws itself on a canvas, which has no sign of being done
     box = grid.bounding_box()
     page.mouse.dblclick(box["x"] + 60, box["y"] + 55)
+    expect(page.locator(".gdg-input")).to_be_visible()
     page.keyboard.press("Control+A")
     page.keyboard.type("Breads of the world")
     page.keyboard.press("Enter")
