@@ -166,7 +166,9 @@ def test_an_edit_is_saved_at_once_and_undone(page):
     page.mouse.dblclick(box["x"] + 60, box["y"] + 55)
     expect(page.locator(".gdg-input")).to_be_visible()
     page.keyboard.press("Control+A")
-    page.keyboard.type("Breads of the world")
+    page.keyboard.type("Breads of the world", delay=20)
+    expect(page.locator(".gdg-input")).to_have_value("Breads of the world")
+    page.wait_for_timeout(300)  # no person presses Enter sooner
     page.keyboard.press("Enter")
     settled(page)
     expect(page.get_by_text("Last change: “Breads of the world”")).to_be_visible()
