@@ -1,0 +1,32 @@
+"""All measurements, one after the other: `make bench [DATA=FOLDER]`.
+
+FOLDER holds a folder per data set, each with `items.parquet` and `interactions.parquet`; without it the sample is used.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("benchmarks")
+    parser.add_argument("--data", type=Path, help="a folder of data sets")
+    parser.add_argument("--rows", default="20000000", help="interactions of the import benchmark")
+    options = parser.parse_args()
+    data = ["--data", str(options.data)] if options.data else []
+    catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
+    items = ["--items", str(catalogues[0])] if catalogues else []
+    for script, arguments in (
+        ("bench_run.py", data),
+        ("bench_embedding.py", items),
+        ("bench_import.py", ["--rows", options.rows]),
+    ):
+        print(f"\n## {script}\n", flush=True)
+        subprocess.run([sys.executable, str(HERE / script), *arguments], check=True, cwd=HERE.parent)
+
+
+if __name__ == "__main__":
+    main()
