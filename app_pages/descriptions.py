@@ -70,8 +70,8 @@ def redo(edit_id: int) -> None:
 human = sum(descriptions[node].source == "human" for node in nodes)
 st.caption(
     f"{taxonomy.n_clusters:,} interests, {human} described by a person, {taxonomy.n_clusters - human} from keywords. "
-    "Double-click a name, its phrases (separated by commas) or its summary to change it. A change is saved at once, and "
-    "no machine ever writes over it."
+    "Double-click a name, its phrases (separated by commas) or its summary to change it. "
+    "A change is saved at once, and no machine ever writes over it."
 )
 search_box, author_box = st.columns([3, 1])
 search = search_box.text_input("Search", key="description_search", placeholder="A word in a name, phrase or summary")
@@ -115,9 +115,8 @@ with history, st.container(horizontal=True):
     st.button("Undo", disabled=last is None, on_click=undo, args=(last and last.edit_id,), icon=":material/undo:")
     st.button("Redo", disabled=undone is None, on_click=redo, args=(undone,), icon=":material/redo:")
     if last:
-        st.caption(
-            f"Last change: “{wording.plain_markdown(last.name)}” {wording.by_whom(last.author)}, {last.edited_at:%d %b %H:%M} UTC"
-        )
+        name, when = wording.plain_markdown(last.name), f"{last.edited_at:%d %b %H:%M} UTC"
+        st.caption(f"Last change: “{name}” {wording.by_whom(last.author)}, {when}")
 download.download_button(
     "Download (CSV)",
     exports.safe_csv(exports.clusters_frame(work)),
@@ -160,9 +159,7 @@ if len(rows):
         )
         if node in placed:
             machine = work.machine_descriptions[node]
-            st.caption(
-                f"The machine's words: {wording.plain_markdown(machine.name)}. {wording.plain_markdown(machine.summary)}"
-            )
+            st.caption(wording.plain_markdown(f"The machine's words: {machine.name}. {machine.summary}"))
             st.button(
                 "Back to the machine's words", on_click=undo, args=(placed[node].edit_id,), icon=":material/undo:"
             )

@@ -20,7 +20,7 @@ st.slider(
     tree.finest,
     key="interests",
     persist_state="session",
-    help="Moving it by one splits or rejoins exactly one interest; all others stay as they are. Arrow keys move it too.",
+    help="Moving it by one splits or rejoins exactly one interest; all others stay. Arrow keys move it too.",
 )
 taxonomy = view.chosen_taxonomy(work)
 descriptions = work.descriptions()

@@ -1,7 +1,5 @@
 """What comes in: the catalogue, the log, what was left out and why; and the button that builds everything from it."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -164,7 +162,7 @@ def show_import() -> None:
     if job is not None and job.store.path == store.path:
         st.fragment(run_every=1.0 if job.status == "checking" else None)(draw_check)(job)
         if job.status == "failed":
-            st.error(job.error, icon=":material/error:")
+            st.error(wording.plain_markdown(job.error), icon=":material/error:")
             st.button("Choose again", on_click=forget_import)
         elif job.status == "checked":
             st.markdown("**This is what would come in.** Nothing has been replaced yet.")

@@ -109,7 +109,7 @@ def save_edit(
         if latest and latest[0] != seen_edit_id:
             raise EditConflict(
                 f"{latest[1] or 'Somebody'} changed this interest in the meantime, to '{latest[2]}'. "
-                f"Yours was not saved over it; it was: {checked.name} | {', '.join(checked.phrases)} | {checked.summary}"
+                f"Yours was not saved over it. It was: {checked.name} | {checked.text()} | {checked.summary}"
             )
         return writer.execute(
             "INSERT INTO description_edits "

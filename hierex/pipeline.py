@@ -138,7 +138,7 @@ class Run:
         self.watch("embeddings", "made" if made else "reused", perf_counter() - started)
 
     def embed(self, texts: list[str], progress: Progress) -> str:
-        """Sees to it that every text has a vector, in portions that are kept as they come; returns a key of them all."""
+        """Sees to it that every text has a vector, kept portion by portion; returns a key of them all."""
         config = self.config.embedding
         model, keys = model_name(config), text_keys(texts, config)
         known = results.read_known(self.store, model, keys)

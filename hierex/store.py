@@ -218,7 +218,7 @@ def plain_errors(path: Path) -> Iterator[None]:
                 "There is no room left on the disk. Nothing was changed; free some space, then try again."
             ) from error
         if "already closed" in text:
-            raise StoreError(f"The workspace '{path.stem}' was renamed or deleted. Choose a workspace again.") from error
+            raise StoreError(f"'{path.stem}' was renamed or deleted. Choose a workspace again.") from error
         if "not a valid DuckDB" in text:
             raise StoreError(f"'{path.name}' is not a hierex workspace.") from error
         if isinstance(error, OSError | duckdb.IOException):

@@ -183,7 +183,7 @@ def fine_tuning_examples(transitions: Transitions, descriptions: Sequence[Descri
 
 
 def phrases_on_one_line(description: Description) -> str:
-    """The description as prompts show it: its phrases, or its name where it has none, on a line that they cannot end."""
+    """The description as prompts show it: its phrases, or its name where it has none, on one line."""
     phrases = [one_line(phrase) for phrase in description.phrases]
     return ", ".join(phrase for phrase in phrases if phrase) or one_line(description.name)
 

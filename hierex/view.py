@@ -59,9 +59,9 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except NotReady as reason:
-        st.info(str(reason), icon=":material/hourglass_empty:")
+        st.info(plain_markdown(str(reason)), icon=":material/hourglass_empty:")
     except HierexError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain_markdown(str(error)), icon=":material/error:")
 
 
 def doing(action: Callable[[], object], done: str = "") -> bool:
@@ -80,9 +80,9 @@ def show_message() -> None:
     """What the last callback had to say, once."""
     kind, text = st.session_state.pop("message", ("", ""))
     if kind == "error":
-        st.error(text, icon=":material/error:")
+        st.error(plain_markdown(text), icon=":material/error:")
     elif kind == "done":
-        st.toast(text, icon=":material/check:")
+        st.toast(plain_markdown(text), icon=":material/check:")
 
 
 # -- the workspace -----------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def draw_job(job: Job) -> None:
         elif job.status == "stopped":
             st.warning("Stopped. What was finished is kept.", icon=":material/stop_circle:")
         else:
-            st.error(job.error, icon=":material/error:")
+            st.error(plain_markdown(job.error), icon=":material/error:")
         with st.expander("Steps"):
             st.dataframe(stage_table(job), hide_index=True)
     was_active = st.session_state.get("seen_active") == id(job)

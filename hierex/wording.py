@@ -86,9 +86,9 @@ def evaluation_sentence(recalls: pd.DataFrame) -> str:
     times = f"{ours / chance:.1f} times chance" if chance > 0 else "where chance finds none"
     verdict = "better than" if low > popularity else "worse than" if high < popularity else "not clearly different from"
     return (
-        f"Of {int(recalls.loc[best, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten interests "
-        f"that the policy named (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply naming the most "
-        f"popular interests ({popularity:.1%})."
+        f"Of {int(recalls.loc[best, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
+        f"interests that the policy named (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply "
+        f"naming the most popular interests ({popularity:.1%})."
     )
 
 

@@ -81,9 +81,8 @@ class Worker:
             if self._process is None or self._process.poll() is not None:
                 command = [sys.executable, "-m", "hierex.worker"]
                 path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path}
-                )
+                env = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path}  # see __main__ for the threads
+                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
             return self._process
 
 

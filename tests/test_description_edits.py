@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hierex import description_edits as edits_of
@@ -27,9 +27,8 @@ def tree_of(order, middle):
     n = len(order)
     ints = {"lo": [0, 0, middle], "hi": [n, middle, n], "born": [1, 2, 2], "dies": [2, 3, 3], "parent": [0, 0, 0]}
     arrays = {name: np.array(values, np.int32) for name, values in ints.items()}
-    return InterestTree(
-        order=np.array(order, np.int32), **arrays, traffic=np.array([n, middle, n - middle], float), coherence=np.ones(3)
-    )
+    traffic = np.array([n, middle, n - middle], float)
+    return InterestTree(order=np.array(order, np.int32), **arrays, traffic=traffic, coherence=np.ones(3))
 
 
 ITEM_IDS = [f"item{i}" for i in range(10)]
@@ -45,9 +44,7 @@ def save(store, node, name, *, seen=None, tree_key="t", author="Ada"):
     tree = TREE
     items = [ITEM_IDS[i] for i in tree.order[tree.lo[node] : tree.hi[node]]]
     wanted = replace(MACHINE[node], name=name)
-    return edits_of.save_edit(
-        store, wanted, tree_key=tree_key, item_ids=items, author=author, seen_edit_id=seen
-    )
+    return edits_of.save_edit(store, wanted, tree_key=tree_key, item_ids=items, author=author, seen_edit_id=seen)
 
 
 def test_an_edit_shows_and_the_others_stay(store):
@@ -71,7 +68,11 @@ def test_undoing_goes_back_step_by_step_and_redo_returns(store):
     assert edits_of.last_undone(store) is None
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.text(st.characters(categories=["L"]), min_size=1, max_size=8)), max_size=8))
+NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), NAMES), max_size=8))
 def test_undoing_everything_is_the_original(tmp_path_factory, changes):
     path = tmp_path_factory.mktemp("edits") / "w.duckdb"
     with open_store(path) as store:

@@ -51,9 +51,13 @@ def test_a_closed_store_can_be_opened_again_with_all_that_was_written(tmp_path):
 
 
 def test_a_failed_transaction_leaves_nothing(store):
-    with pytest.raises(ZeroDivisionError), store.transaction() as writer:
-        writer.insert("users", {"user_index": [0], "user_id": ["a"]})
-        _ = 1 / 0
+    def write_and_fail() -> None:
+        with store.transaction() as writer:
+            writer.insert("users", {"user_index": [0], "user_id": ["a"]})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
     assert store.value("SELECT count(*) FROM users") == 0
 
 
