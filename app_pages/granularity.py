@@ -82,9 +82,12 @@ with right:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
+            "Interest": st.column_config.TextColumn(width=165),
+            "Items": st.column_config.NumberColumn(width=55),
+            "Traffic": st.column_config.NumberColumn(width=60),
             "Share": st.column_config.ProgressColumn(
-                "Share of traffic", format="percent", min_value=0, max_value=float(share.max())
-            )
+                "Share of traffic", format="percent", min_value=0, max_value=float(share.max()), width=95
+            ),
         },
     )
 chosen = table.index[picked["selection"]["rows"]]

@@ -49,7 +49,8 @@ person = person_box.selectbox(
 )
 if wanted:
     if wanted not in work.user_ids:
-        st.warning(f"There is no person '{wanted[:60]}' in this log. Ids look like '{work.user_ids[0][:60]}'.")
+        found = f"There is no person '{wanted[:60]}' in this log. Ids look like '{work.user_ids[0][:60]}'."
+        st.warning(wording.plain_markdown(found))
         st.stop()
     person = work.user_ids.index(wanted)
 

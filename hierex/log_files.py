@@ -7,7 +7,6 @@ database doesn't know, are copied to a plain UTF-8 file first.
 from __future__ import annotations
 
 import bz2
-import codecs
 import contextlib
 import errno
 import gzip
@@ -26,7 +25,7 @@ import pandas as pd
 import pyarrow as pa
 
 from .errors import DiskFull, LogError
-from .log_formats import ALLOWED, FileFormat, check_western, recognise
+from .log_formats import ALLOWED, FileFormat, encoding_of, recognise
 from .log_times import INTEGERS, is_date, is_number
 
 HEAD = 64 << 10
@@ -237,12 +236,7 @@ def _encoding_of_all(file: LogFile, found: FileFormat) -> str:
         while portion := stream.read(PORTION):
             if not portion.isascii():
                 break
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(portion)
-    except UnicodeDecodeError:
-        check_western(portion, file.name)
-        return "cp1252"
-    return "utf-8"
+    return encoding_of(portion, file.name)
 
 
 @contextlib.contextmanager

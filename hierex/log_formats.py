@@ -24,6 +24,7 @@ UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 MOST_CONTROLS = 0.01
 MOST_ACCENTS = 0.3
+FEW_STRAYS = 0.1
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "|"}
 ENDINGS = {"tsv": "\t", "tab": "\t", "psv": "|"}
 RECORDS = 500
@@ -32,8 +33,9 @@ LEAST_AGREEMENT = 0.5
 
 @dataclass(frozen=True)
 class FileFormat:
-    """kind: csv, jsonl or parquet. encoding: ascii (as far as seen), utf-8, utf-16 (with a mark), utf-16-le, utf-16-be
-    or cp1252. The rest matters to CSV, `array` (one list instead of a line per object) to JSON.
+    """kind: csv, jsonl or parquet. encoding: ascii (as far as seen), utf-8, utf-8-sig (JSON with a mark in front), utf-16
+    (with a mark), utf-16-le, utf-16-be or cp1252. The rest matters to CSV, `array` (one list instead of a line per
+    object) to JSON.
     """
 
     kind: str
@@ -66,17 +68,27 @@ def recognise(start: bytes, name: str, unpacked: Callable[[str], bytes]) -> File
     encoding = _encoding(head, name)
     text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("replace").decode(head)
     found = _as_json(text, name) or _as_csv(text, name)
+    if found.kind == "jsonl" and head.startswith(codecs.BOM_UTF8):
+        encoding = "utf-8-sig"
     return replace(found, compression=compression, encoding=encoding)
 
 
-def check_western(portion: bytes, name: str) -> None:
-    """Raises LogError where bytes that are not UTF-8 are hardly a Western European language either."""
+def encoding_of(portion: bytes, name: str) -> str:
+    """utf-8 or cp1252: what text with letters beyond ASCII is stored as. A stray byte does not make it another encoding.
+
+    Raises LogError where it is neither UTF-8 nor, by the share of such letters, a Western European language.
+    """
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(portion)
+    strays = text.count("\ufffd")
     accents = sum(byte >= 0x80 for byte in portion)
+    if strays <= FEW_STRAYS * sum(character > "\x7f" for character in text):
+        return "utf-8"
     letters = accents + sum(portion.count(c) for c in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     if accents > MOST_ACCENTS * letters:
         raise LogError(
             f"The letters in '{name}' are not stored as UTF-8. Save the file as UTF-8, then choose it again."
         )
+    return "cp1252"
 
 
 def _encoding(head: bytes, name: str) -> str:
@@ -88,14 +100,7 @@ def _encoding(head: bytes, name: str) -> str:
         return "utf-16-be" if even > odd else "utf-16-le"
     if len(head) - len(head.translate(None, CONTROLS)) > MOST_CONTROLS * len(head):
         raise LogError(f"'{name}' is a binary file, not a table. {ALLOWED}")
-    if head.isascii():
-        return "ascii"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        check_western(head, name)
-        return "cp1252"
-    return "utf-8"
+    return "ascii" if head.isascii() else encoding_of(head, name)
 
 
 def _as_json(text: str, name: str) -> FileFormat | None:
@@ -122,7 +127,7 @@ def _as_csv(text: str, name: str) -> FileFormat:
     whole = body[: body.rfind("\n") + 1] if body.count("\n") > 1 else body
     escape = "\\" if '\\"' in whole and '""' not in whole else '"'
     ending = ENDINGS.get(name.casefold().rsplit(".", 1)[-1])
-    best, best_score = None, (LEAST_AGREEMENT,)
+    best, best_score, header = None, (0.0,), []
     for delimiter in DELIMITERS:
         for quote in ('"', ""):
             records = _records(whole, delimiter, quote, escape)
@@ -132,16 +137,21 @@ def _as_csv(text: str, name: str) -> FileFormat:
             if width > 1 and score > best_score:
                 best, best_score = FileFormat("csv", "none", "utf-8", delimiter, quote, escape if quote else ""), score
                 header = records[0]
-    if best is None:
-        first = body.splitlines()[0][:80]
+    _check_columns(body.splitlines()[0][:80], header, best_score[0], name)
+    return replace(best, header=_distinct(header), skip=text[: len(text) - len(body)].count("\n"))
+
+
+def _check_columns(first: str, header: list[str], agreement: float, name: str) -> None:
+    delimiters = f"Separate columns by one of: {', '.join(DELIMITERS.values())}."
+    if not header:
+        raise LogError(f"'{name}' has only one column ('{first}'), so nothing can be told apart in it. {delimiters}")
+    if agreement < LEAST_AGREEMENT:
         raise LogError(
-            f"'{name}' has only one column ('{first}'), so nothing can be told apart in it. "
-            f"Separate columns by one of: {', '.join(DELIMITERS.values())}."
+            f"Most rows of '{name}' do not have the {len(header)} fields of its first line ('{first}'). {delimiters} "
+            "Put text that holds such a sign in quotes."
         )
     if all(_is_number(cell) for cell in header):
-        first = ", ".join(header)[:80]
-        raise LogError(f"The first line of '{name}' has no column names ({first}). Put a line with names on top.")
-    return replace(best, header=_distinct(header), skip=text[: len(text) - len(body)].count("\n"))
+        raise LogError(f"The first line of '{name}' has no column names ('{first}'). Put a line with names on top.")
 
 
 def _records(text: str, delimiter: str, quote: str, escape: str) -> list[list[str]]:

@@ -93,7 +93,8 @@ def sidebar() -> None:
     names = workspace_folder.list_workspaces(server().workspaces)
     with st.sidebar:
         if names:
-            if st.session_state.get("workspace") not in names:
+            linked = st.query_params.get("workspace")
+            if st.session_state.get("workspace", linked) not in names:
                 st.session_state["workspace"] = SAMPLE_NAME if SAMPLE_NAME in names else names[0]
             st.selectbox("Workspace", names, key="workspace", bind="query-params")
             if st.session_state["workspace"] == SAMPLE_NAME:

@@ -19,6 +19,8 @@ MAX_WORD = 40
 SHORTEST_COMPOUND = 7
 KNOWN = 3
 """How often a word must occur for a hashtag to be taken apart into it."""
+HASHTAG_JOINERS = frozenset({"and", "und", "the", "for", "of"})
+"""What may stand in the middle of a hashtag; others, like `de`, are too often the start of a word (interior-design)."""
 BREAK = 0
 """The word number of whatever ends a phrase: punctuation, a number, the end of an item."""
 
@@ -142,7 +144,7 @@ def _split(tag: str, known: Mapping[str, int]) -> list[str]:
     pairs = [[tag[:at], tag[at:]] for at in ends]
     pairs = [pair for pair in pairs if stop_words().isdisjoint(pair)]
     triples = [[tag[:at], tag[at:end], tag[end:]] for at in ends for end in (at + 2, at + 3) if end <= len(tag) - 3]
-    triples = [triple for triple in triples if triple[1] in _inside_words()]
+    triples = [triple for triple in triples if triple[1] in HASHTAG_JOINERS]
     for options in (pairs, triples):
         best = max(options, key=lambda option: min(known.get(part, 0) for part in option), default=[""])
         if min(known.get(part, 0) for part in best) >= KNOWN:
