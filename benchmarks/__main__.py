@@ -19,13 +19,10 @@ def main() -> None:
     data = ["--data", str(options.data)] if options.data else []
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
-    for script, arguments in (
-        ("bench_run.py", data),
-        ("bench_embedding.py", items),
-        ("bench_import.py", ["--rows", options.rows]),
-    ):
-        print(f"\n## {script}\n", flush=True)
-        subprocess.run([sys.executable, str(HERE / script), *arguments], check=True, cwd=HERE.parent)
+    for name, arguments in (("run", data), ("embedding", items), ("import", ["--rows", options.rows])):
+        print(f"\n## {name}\n", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
+        subprocess.run(command, check=True, cwd=HERE.parent)
 
 
 if __name__ == "__main__":

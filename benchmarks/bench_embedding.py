@@ -1,6 +1,6 @@
 """Items per second of `embed_texts` against `SentenceTransformer.encode` with default settings, on the same texts.
 
-    python benchmarks/bench_embedding.py [--items ITEMS.parquet] [--limit N] [--rounds 3]
+    python -m benchmarks.bench_embedding [--items ITEMS.parquet] [--limit N] [--rounds 3]
 
 Without a catalogue, the texts are made up. Loading a model is not counted; the ways take turns within each round, so
 that whatever else the machine does hits them alike, and the fastest round of each counts. The cosine is to the vectors

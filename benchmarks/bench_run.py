@@ -1,6 +1,6 @@
 """The whole pipeline on real logs: seconds by stage, peak memory, and what the evaluation finds.
 
-    python benchmarks/bench_run.py [--data FOLDER]
+    python -m benchmarks.bench_run [--data FOLDER]
 
 FOLDER holds a folder per data set with `items.parquet` and `interactions.parquet`; without it the sample is used. Every
 run is a process of its own: first on a new workspace ("cold": nothing is there to be used again, and compiled code is

@@ -33,9 +33,9 @@ LEAST_AGREEMENT = 0.5
 
 @dataclass(frozen=True)
 class FileFormat:
-    """kind: csv, jsonl or parquet. encoding: ascii (as far as seen), utf-8, utf-8-sig (JSON with a mark in front), utf-16
-    (with a mark), utf-16-le, utf-16-be or cp1252. The rest matters to CSV, `array` (one list instead of a line per
-    object) to JSON.
+    """kind: csv, jsonl or parquet. encoding: ascii (as far as seen), utf-8, utf-8-sig (JSON with a mark in front),
+    utf-16 (with a mark), utf-16-le, utf-16-be or cp1252. The rest matters to CSV, `array` (one list instead of a line
+    per object) to JSON.
     """
 
     kind: str
@@ -74,7 +74,7 @@ def recognise(start: bytes, name: str, unpacked: Callable[[str], bytes]) -> File
 
 
 def encoding_of(portion: bytes, name: str) -> str:
-    """utf-8 or cp1252: what text with letters beyond ASCII is stored as. A stray byte does not make it another encoding.
+    """What text with letters beyond ASCII is stored as: utf-8, even with a few stray bytes, or cp1252.
 
     Raises LogError where it is neither UTF-8 nor, by the share of such letters, a Western European language.
     """

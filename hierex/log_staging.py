@@ -12,9 +12,10 @@ from pathlib import Path
 
 from .errors import LogError, TooLittleData
 from .log_columns import InteractionColumns, ItemColumns
-from .log_files import LogFile, Source, opened, reading
+from .log_files import LogFile
 from .log_formats import DELIMITERS
 from .log_report import EXAMPLES, REASONS, Drop, drop
+from .log_sources import Source, opened, reading
 from .log_times import order_expression, recognise_times
 
 SQL = Path(__file__).parent / "sql"

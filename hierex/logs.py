@@ -17,9 +17,10 @@ from .log_columns import (
     guess_interaction_columns,
     guess_item_columns,
 )
-from .log_files import LogFile, digest, preview, sniff
+from .log_files import LogFile, digest, sniff
 from .log_formats import FileFormat
 from .log_report import Drop, LogReport
+from .log_sources import preview
 from .log_staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, workbench, worth_telling
 
 __all__ = [

@@ -13,6 +13,7 @@ LAYERS = [
     {"store", "metrics"},
     {"log_words", "log_formats", "log_report", "log_times"},
     {"log_files"},
+    {"log_sources"},
     {"log_columns"},
     {"log_staging"},
     {"logs"},

@@ -33,7 +33,7 @@ from hierex.logs import (
 
 ITEM_COLUMNS = ItemColumns("item_id", "title", ("text", "tags"))
 LOG_COLUMNS = InteractionColumns("user_id", "item_id", "timestamp")
-DATABASE = duckdb.connect()
+DATABASE = duckdb.connect(config={"threads": 1})
 START = 1_600_000_000
 TEXTS = [
     "日本語の題",
@@ -167,6 +167,20 @@ def test_any_unicode_encoding_gives_the_same_tables(tmp_path, reference, encodin
     pd.testing.assert_frame_equal(stage(items, interactions)[0]["items"], reference["items"])
 
 
+def test_a_mark_in_front_of_json_hides_no_row(tmp_path):
+    content = log().to_json(orient="records", lines=True).encode("utf-8-sig")
+    file = write_bytes(tmp_path / "l.jsonl", content)
+    assert stage(write(catalogue(), tmp_path / "i.csv"), file)[1].interactions_kept == 30
+
+
+def test_a_stray_byte_costs_one_row(tmp_path):
+    lines = catalogue().assign(title="é").to_csv(index=False).encode().splitlines()
+    lines[7] = lines[7].replace("é".encode(), b"\xff")
+    tables, report = stage(write_bytes(tmp_path / "i.csv", b"\n".join(lines)), write(log(), tmp_path / "l.csv"))
+    assert dropped(report)["broken_item_row"] == 1
+    assert set(tables["items"]["title"]) == {"é"}
+
+
 @pytest.mark.parametrize("plain_rows", [0, 4_000])
 def test_western_text_is_read_as_such_however_late_its_first_accent_comes(tmp_path, plain_rows):
     items = catalogue(30 + plain_rows).assign(title="a plain title", tags="")
@@ -217,7 +231,7 @@ def test_a_file_name_is_only_a_name(tmp_path, name, reference):
     pd.testing.assert_frame_equal(stage(file, write(log(), tmp_path / "log.csv"))[0]["items"], reference["items"])
 
 
-HOSTILE = ['"; DROP TABLE items; --', "it's", 'say "x"', "a/b~c", "$.x[*]", "название", "😀", "select", " spaced "]
+HOSTILE = ['"; DROP TABLE items; --', "it's", "a/b~c", "$.x[*]", "название 😀", " select "]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
@@ -514,11 +528,11 @@ BAD = {
     "workbook": (b"PK\x03\x04" + bytes(500), "Excel"),
     "wrong delimiter": (b"user_id^item_id^timestamp\n1^2^3\n", "only one column.*commas, tabs"),
     "one column": (b"item_id\n1\n2\n", "only one column"),
+    "other fields": (b"user_id,item_id,timestamp\n1,2,3,\n1,2,4,\n", "Most rows.*3 fields of its first line"),
     "no names": (b"196\t242\t3\t881250949\n186\t302\t3\t891717742\n", "no column names"),
     "torn json": (b'{"item_id": 1,\n "title": "x"}\n', "one object per line"),
     "torn list": (b'[{"item_id": 1}, {"item', "damaged or cut short"),
     "torn parquet": (b"PAR1" + bytes(range(256)) * 20, "damaged or cut short"),
-    "torn gzip": (gzip.compress(os.urandom(50_000).hex().encode())[:30_000], "only one column|cannot be read"),
     "packed noise": (gzip.compress(bytes(1000)), "binary"),
     "list of nothing": (b"[]", "no columns"),
 }
@@ -540,6 +554,15 @@ def test_bad_files_are_explained_and_change_nothing(tmp_path, name):
             preview(database, bad)
         assert database.execute("FROM items").fetchall() == [("old",)]
         assert database.execute("SELECT count(*) FROM duckdb_tables()").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "bz2", "xz"])
+def test_a_packed_file_that_is_cut_short_is_not_taken_for_a_whole_one(tmp_path, compression):
+    content = pd.concat([log()] * 2_000).to_csv(index=False).encode()
+    file = write_bytes(tmp_path / "l.csv", content, compression)
+    os.truncate(file.path, file.path.stat().st_size * 9 // 10)
+    with pytest.raises(LogError, match="cannot be read"):
+        stage(write(catalogue(), tmp_path / "i.csv"), file)
 
 
 def test_a_huge_file_of_nothing_is_refused_at_once(tmp_path):
@@ -629,7 +652,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, kind=st.sampled_from(["csv", "jsonl", "parquet"]))
 def test_what_is_staged_is_sorted_without_duplicates_and_nothing_is_lost_unsaid(tmp_path, rows, kind):
     always = [(user, item, "1600000009") for user in ("u1", "u2") for item in ("005", "006")]
