@@ -90,7 +90,7 @@ def stage_log(database, file: LogFile, columns: InteractionColumns) -> tuple[int
         run(database, "stage_users")
         run(database, "stage_item_values")
         form = _define_clock(database, columns)
-        run(database, "stage_order")
+        _put_in_order(database, columns)
         usable = count(database, "staged_order")
         if usable < rows:
             drops += _problems(database, columns)
@@ -158,7 +158,7 @@ def _read_log(database, source: Source, columns: InteractionColumns) -> None:
         values, relation = {name: name for name in values}, "staged_lines"
     if len(times) == 2:
         values["sequence"] = order_expression(source.columns[columns.order], values["sequence"])
-    values = {"file_row": row, "moment": row, "sequence": "NULL::INTEGER"} | values
+    values = {"file_row": row, "moment": row} | values
     database.execute(f"CREATE OR REPLACE TEMP VIEW staged_log AS SELECT {_named(values)} FROM {relation}")
 
 
@@ -182,6 +182,13 @@ def _define_clock(database, columns: InteractionColumns) -> str:
     kept = "clock" if columns.timestamp else f"place * {SHARES} // n"
     database.execute(f"CREATE OR REPLACE TEMP MACRO staged_kept_clock(clock, place, n) AS {kept}")
     return form
+
+
+def _put_in_order(database, columns: InteractionColumns) -> None:
+    keys = ["user_key", "clock", "sequence", "file_row"]
+    if not (columns.timestamp and columns.order):
+        keys.remove("sequence")  # a column of nothing would still be sorted, at half the speed
+    database.execute(f"{(SQL / 'stage_order.sql').read_text()} ORDER BY {', '.join(keys)}")
 
 
 def _broken(database, source: Source, whole: int, reason: str) -> Drop:

@@ -147,13 +147,13 @@ def fit(
 ) -> None:
     """Trains in place until an epoch has not helped `config.patience` times; the best weights are left in `model`."""
     optimizer = torch.optim.AdamW(parameter_groups(model, config), lr=config.learning_rate, betas=(0.9, 0.98))
-    windows = cut_windows(held_out.first, held_out.last, config.max_length, rng)
-    n_steps = min(config.epochs * ceil(len(windows.start) / config.batch_size), config.max_steps)
+    n_targets = int(np.maximum(held_out.last - held_out.first, 0).sum())
+    n_steps = min(config.epochs * ceil(n_targets / config.batch_targets), config.max_steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step / n_steps))
     best, best_weights, step, since_best = -np.inf, model.state_dict(), 0, 0
     while step < n_steps and since_best < config.patience:
-        model.train()
-        for batch in islice(draw_batches(windows, config.batch_size, rng), n_steps - step):
+        windows = cut_windows(held_out.first, held_out.last, config.max_length, rng)
+        for batch in islice(draw_batches(windows, config.batch_targets, rng), n_steps - step):
             optimizer.zero_grad()
             model.loss(*read_windows(items, batch), rng).backward()
             nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
@@ -161,7 +161,6 @@ def fit(
             schedule.step()
             step += 1
             progress(step / n_steps)
-        windows = cut_windows(held_out.first, held_out.last, config.max_length, rng)
         quality = rank_quality(model.recommender(), held_out)
         since_best += 1
         if quality >= best:

@@ -33,11 +33,17 @@ def cut_windows(first: np.ndarray, last: np.ndarray, length: int, rng: np.random
     return Windows(np.maximum(start, first[user]), end)
 
 
-def draw_batches(windows: Windows, size: int, rng: np.random.Generator) -> Iterator[Windows]:
-    """Batches of up to `size` windows of similar length, in random order; who is with whom is random too."""
+def draw_batches(windows: Windows, n_targets: int, rng: np.random.Generator) -> Iterator[Windows]:
+    """Batches of windows of similar length with about `n_targets` targets each, in random order.
+
+    As many targets whether histories are short or long, so that one learning rate suits both. Which windows are
+    together is drawn anew at every call.
+    """
     shuffled = rng.permutation(len(windows.start))
-    by_length = shuffled[np.argsort((windows.end - windows.start)[shuffled], kind="stable")]
-    batches = [by_length[at : at + size] for at in range(0, len(by_length), size)]
+    lengths = windows.end - windows.start
+    by_length = shuffled[np.argsort(lengths[shuffled], kind="stable")]
+    batch = (np.cumsum(lengths[by_length]) - 1) // n_targets
+    batches = np.split(by_length, np.flatnonzero(np.diff(batch, prepend=-1)))[1:]
     for number in rng.permutation(len(batches)):
         yield Windows(windows.start[batches[number]], windows.end[batches[number]])
 
