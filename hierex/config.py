@@ -87,8 +87,8 @@ class PolicyConfig:
     batch_size: int = 512
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
-    dropout: float = 0.3
-    dimensions: int = 64
+    dropout: float = 0.6
+    dimensions: int = 32
     validation_share: float = 0.1
     """The latest share of the moves, by which it is decided when to stop; then all of them are learned from."""
     half_life: float = 0.2
@@ -117,12 +117,13 @@ class RecommenderConfig:
     max_length: int = 50
     """How many of a person's latest items are read; longer histories are trained on in several pieces."""
     dropout: float = 0.2
-    epochs: int = 12
-    max_steps: int = 10_000
+    epochs: int = 8
+    max_steps: int = 20_000
     """An end to training on large logs, in batches; the learning rate runs out with it."""
     patience: int = 2
-    batch_size: int = 128
-    learning_rate: float = 2e-3
+    batch_targets: int = 1_024
+    """How many items are predicted in a batch."""
+    learning_rate: float = 4e-3
     weight_decay: float = 1e-2
     sample_above: int = 20_000
     """With more items than this, the loss is over a sample of them: those of the batch and `negatives` others."""

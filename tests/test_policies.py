@@ -139,25 +139,21 @@ def test_planted_moves_are_learned(kind, rule):
 
 
 def test_an_interest_without_any_moves_is_judged_by_its_words():
-    """Interests come in twins with nearly the same words; of one twin nobody has ever moved to or from."""
+    """Interests come in pairs of nearly the same words, and lead to the next pair. Nobody has ever had interest 39."""
     rng = np.random.default_rng(0)
-    n, new, twin = 16, 15, 7
-    vectors = text_vectors(n)
-    vectors[8:] = vectors[:8] + 0.1 * vectors[8:]
+    pairs, never_had = 20, 39
+    vectors = text_vectors(2 * pairs)
+    vectors[pairs:] = vectors[:pairs] + 0.1 * vectors[pairs:]
     lists = []
     for _ in range(1_200):
-        first, second = rng.choice(np.delete(np.arange(n), new), 2, replace=False)
-        following = (second % 8 + 1) % 8 + 8 * rng.integers(0, 2)
-        lists.append([first, second] + [following] * (following not in (first, second, new)))
-    encoder = train_policy(moves_of(lists, n), vectors, config=PolicyConfig(epochs=8, learning_rate=5e-3), seed=0)
-    contexts = np.array([[a, b] for a in range(6) for b in range(6) if a != b])
-    scores = encoder.score(contexts)
-    as_if_new, as_if_twin = encoder.score(np.array([[2, new]])), encoder.score(np.array([[2, twin]]))
-    assert set(as_if_new[0].argsort()[-2:]) == {0, 8} == set(as_if_twin[0].argsort()[-2:])
-    leads_there = contexts[:, 1] == twin - 1
-    others = np.delete(np.arange(n), [twin, new])
-    relative = scores[:, new] - np.where(np.isfinite(scores[:, others]), scores[:, others], np.nan).mean(axis=1)
-    assert not leads_there.any() or relative[leads_there].mean() > relative[~leads_there].mean()
+        first, second = rng.choice(never_had, 2, replace=False)
+        following = (second + 1) % pairs + pairs * rng.integers(0, 2)
+        lists.append([first, second] + [following] * (following not in (first, second, never_had)))
+    config = PolicyConfig(epochs=8, learning_rate=5e-3)
+    encoder = train_policy(moves_of(lists, 2 * pairs), vectors, config=config, seed=0)
+    like_it = never_had - pairs
+    for context in ([2, like_it], [2, never_had]):
+        assert set(encoder.score(np.array([context]))[0].argsort()[-2:]) == {0, pairs}
 
 
 @pytest.mark.parametrize("n_moves", [0, 1, FEWEST_MOVES - 1])

@@ -84,9 +84,16 @@ class CountsPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
-        contexts = np.asarray(contexts)
-        counts = _look_up(self.tables, contexts, self.n_clusters)
-        return leave_out_context(np.log(_blend(counts, self.log_popularity, self.smoothing)), contexts)
+        return leave_out_context(self.foresee(contexts), contexts)
+
+    def foresee(self, contexts: np.ndarray) -> np.ndarray:
+        """(n, n_clusters) float32 log-probabilities with the context not yet left out, all finite."""
+        counts = _look_up(self.tables, np.asarray(contexts), self.n_clusters)
+        return np.log(_blend(counts, self.log_popularity, self.smoothing))
+
+    def knows(self, contexts: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether anybody ever moved on from the context's latest interest."""
+        return np.isin(np.asarray(contexts)[:, -1], self.tables[0].keys)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
@@ -127,10 +134,11 @@ def train_counts(moves: Moves, *, config: PolicyConfig) -> CountsPolicy:
     later = thin_out(later, moves.n_clusters)
     enough = len(later) >= FEWEST_TO_CHOOSE_BY
     smoothing = _choose_smoothing(moves, earlier, later) if enough else Smoothing()
-    return _count(moves, smoothing)
+    return count_moves(moves, smoothing)
 
 
-def _count(moves: Moves, smoothing: Smoothing) -> CountsPolicy:
+def count_moves(moves: Moves, smoothing: Smoothing) -> CountsPolicy:
+    """The policy that counts these moves and smooths them like this."""
     keys = _level_keys(moves.contexts, moves.n_clusters)
     tables = tuple(CountTable.of(level, moves.novel, moves.n_clusters) for level in keys)
     popularity = follow_popularity(moves, smoothing.half_life)[1][-1]
@@ -178,7 +186,7 @@ def _choose_smoothing(moves: Moves, earlier: np.ndarray, later: np.ndarray) -> S
     """The smoothing under which counts of the earlier moves give the later ones the highest likelihood."""
     seen, novel = mark_seen(moves, later), moves.novel[later]
     past = moves.take(earlier)
-    counts = _look_up(_count(past, Smoothing()).tables, moves.contexts[later], moves.n_clusters)
+    counts = _look_up(count_moves(past, Smoothing()).tables, moves.contexts[later], moves.n_clusters)
     popularity = {half_life: follow_popularity(past, half_life)[1][-1] for half_life in CHOICES["half_life"]}
 
     def likelihood(smoothing: Smoothing) -> float:

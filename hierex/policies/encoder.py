@@ -8,6 +8,10 @@ nobody has reached yet is judged by its words. Three things make it learn from f
   context adds to it, and not the fashion of the day; for predictions it is the latest one;
 - a move is learned as a choice among the interests that were still open to that person;
 - it stops when recall on the later moves stops rising, and then learns once more, as long, from all moves.
+
+Where the same contexts come up again and again, counting them is hard to beat, so the answer is a weighted geometric
+mean with the `counts` policy. The weight is the one that gives the later moves the highest likelihood; it may be 0,
+and it is 0 for an interest that nobody has moved on from yet: counting knows nothing of it.
 """
 
 from __future__ import annotations
@@ -23,10 +27,14 @@ from torch.nn import functional
 from ..config import PolicyConfig, Progress, no_progress
 from ..transitions import Moves
 from .choices import follow_popularity, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from .counts import CountsPolicy, count_moves, load_counts, train_counts
 
 FEWEST_STEPS = 64
 """Steps in an epoch, at least; batches are smaller where moves are few."""
 SMALLEST_BATCH = 32
+SHARES_OF_COUNTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+KEPT_WITH_COUNTS = "counts."
+SHARE_OF_COUNTS = "share_of_counts"
 SEARCH = 0.75
 """The share of the work that finding the number of epochs is taken to be, for the progress shown."""
 
@@ -34,9 +42,9 @@ SEARCH = 0.75
 class EncoderNetwork(nn.Module):
     """Logits for every interest from a context of K.
 
-    vectors: (n_clusters, d) float32 text vectors. The context's interests, their product and their mean go through a
-    small network to a query; every interest has an answer; a logit is their product, plus how alike the texts are,
-    plus popularity. At first nothing but popularity counts.
+    vectors: (n_clusters, d) float32 text vectors. The interests of the context, side by side, become a query: a sum
+    of what each of them says, and what they say only together. Every interest has an answer; a logit is query times
+    answer, plus how alike the texts are, plus popularity. At first nothing but popularity counts.
     """
 
     def __init__(self, vectors: torch.Tensor, k: int, dimensions: int, dropout: float):
@@ -51,36 +59,45 @@ class EncoderNetwork(nn.Module):
             nn.init.normal_(layer.weight)
         self.own_from = nn.Parameter(torch.zeros(n_clusters, dimensions))
         self.own_to = nn.Parameter(torch.zeros(n_clusters, dimensions))
-        self.query = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.LayerNorm((k + 2) * dimensions),
-            nn.Linear((k + 2) * dimensions, 2 * dimensions),
+        self.dropout = nn.Dropout(dropout)
+        self.alone = nn.Linear(k * dimensions, dimensions)
+        self.together = nn.Sequential(
+            nn.Linear(k * dimensions, 2 * dimensions),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(2 * dimensions, dimensions),
         )
-        nn.init.zeros_(self.query[-1].weight)
-        nn.init.zeros_(self.query[-1].bias)
+        for layer in (self.alone, self.together[-1]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.attraction = nn.Parameter(torch.zeros(n_clusters))
         self.weight_of_popularity = nn.Parameter(torch.ones(()))
         self.weight_of_likeness = nn.Parameter(torch.zeros(k))
 
     def forward(self, contexts: torch.Tensor, log_popularity: torch.Tensor) -> torch.Tensor:
         """contexts (n, K) int64, log_popularity (n_clusters,) or (n, n_clusters) -> (n, n_clusters)."""
-        parts = (self.from_text(self.vectors) + self.own_from)[contexts]
-        features = torch.cat([parts.flatten(1), parts.prod(dim=1), parts.mean(dim=1)], dim=1)
+        interests = self.from_text(self.vectors) + self.own_from
+        features = self.dropout(interests[contexts].flatten(1))
         answers = self.to_text(self.vectors) + self.own_to
-        logits = self.query(features) @ (answers.T / answers.shape[1] ** 0.5)
+        query = self.alone(features) + self.together(features)
+        logits = query @ (answers.T / answers.shape[1] ** 0.5)
         for place, weight in enumerate(self.weight_of_likeness):
             logits = logits + weight * self.likeness[contexts[:, place]]
         return logits + self.attraction + self.weight_of_popularity * log_popularity
 
+    def foresee(self, contexts: np.ndarray, log_popularity: torch.Tensor) -> np.ndarray:
+        """The same for arrays, without learning: contexts (n, K) int -> (n, n_clusters) float32."""
+        with torch.inference_mode():
+            return self(torch.from_numpy(contexts.astype(np.int64)), log_popularity).numpy()
+
 
 @dataclass(frozen=True)
 class EncoderPolicy:
-    """A trained network, the latest popularity in it."""
+    """A trained network with the latest popularity in it, the counts beside it, and their share of the answer, 0-1."""
 
     network: EncoderNetwork
+    counts: CountsPolicy
+    share_of_counts: float
     note: str = ""
     name: str = "encoder"
 
@@ -91,23 +108,31 @@ class EncoderPolicy:
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
         contexts = np.asarray(contexts, np.int64)
-        with torch.inference_mode():
-            logits = self.network(torch.from_numpy(contexts), self.network.log_popularity).numpy()
+        logits = self.network.foresee(contexts, self.network.log_popularity)
+        if self.share_of_counts:
+            logits = _mix(logits, self.counts, contexts, self.share_of_counts)
         return leave_out_context(logits, contexts)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
-        return {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
+        network = {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
+        counts = {KEPT_WITH_COUNTS + name: value for name, value in self.counts.arrays().items()}
+        return network | counts | {SHARE_OF_COUNTS: np.array([self.share_of_counts])}
 
 
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
     """The policy whose `arrays()` these are."""
-    state = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+    counts = {name.removeprefix(KEPT_WITH_COUNTS): arrays[name] for name in arrays if name.startswith(KEPT_WITH_COUNTS)}
+    state = {
+        name: torch.from_numpy(np.array(value))
+        for name, value in arrays.items()
+        if not name.startswith(KEPT_WITH_COUNTS) and name != SHARE_OF_COUNTS
+    }
     k, dimensions = len(state["weight_of_likeness"]), state["own_to"].shape[1]
     with torch.random.fork_rng(devices=[]):
         network = EncoderNetwork(state["vectors"], k, dimensions, dropout=0.0)
     network.load_state_dict(state)
-    return EncoderPolicy(network.eval())
+    return EncoderPolicy(network.eval(), load_counts(counts), float(arrays[SHARE_OF_COUNTS][0]))
 
 
 def train_encoder(
@@ -123,41 +148,48 @@ def train_encoder(
     Leaves torch's random state as it was.
     """
     texts = _centre(vectors)
-    earlier, later = part_by_time(moves, config.validation_share)
+    counts = train_counts(moves, config=config)
     with torch.random.fork_rng(devices=[]):
-        epochs = _count_epochs(moves, earlier, later, texts, config, seed, lambda share: progress(SEARCH * share))
+        epochs, share = _find_settings(moves, texts, counts, config, seed, lambda done: progress(SEARCH * done))
         learner = Learner(moves, np.arange(len(moves)), texts, config, seed)
         for epoch in range(epochs):
             learner.learn()
             progress(SEARCH + (1 - SEARCH) * (epoch + 1) / epochs)
     learner.network.log_popularity.copy_(learner.popularity[-1])
-    return EncoderPolicy(learner.network.eval())
+    return EncoderPolicy(learner.network.eval(), counts, share)
 
 
-def _count_epochs(
-    moves: Moves,
-    earlier: np.ndarray,
-    later: np.ndarray,
-    texts: torch.Tensor,
-    config: PolicyConfig,
-    seed: int,
-    progress: Progress,
-) -> int:
-    """After how many epochs on the earlier moves the later ones are foreseen best: by recall, then by likelihood."""
+def _find_settings(
+    moves: Moves, texts: torch.Tensor, counts: CountsPolicy, config: PolicyConfig, seed: int, progress: Progress
+) -> tuple[int, float]:
+    """After how many epochs on the earlier moves the later ones are foreseen best, and the share of counts with which.
+
+    Epochs by recall, then by likelihood; the share by likelihood.
+    """
+    earlier, later = part_by_time(moves, config.validation_share)
     learner = Learner(moves, earlier, texts, config, seed)
     later = thin_out(later, moves.n_clusters)
-    seen, novel = mark_seen(moves, later), moves.novel[later]
-    found, best = 0, (-np.inf, -np.inf)
+    contexts, novel, seen = moves.contexts[later], moves.novel[later], mark_seen(moves, later)
+    found, best, foreseen = 1, (-np.inf, -np.inf), np.zeros(())
     for epoch in range(1, config.epochs + 1):
         learner.learn()
-        judged = judge_choices(learner.foresee(moves.contexts[later]), novel, seen)
+        logits = learner.foresee(contexts)
+        judged = judge_choices(logits, novel, seen)
         if judged > best:
-            found, best = epoch, judged
+            found, best, foreseen = epoch, judged, logits
         progress(epoch / config.epochs)
         if epoch - found >= config.patience:
             break
+    past = count_moves(moves.take(earlier), counts.smoothing)
+    likelihoods = [judge_choices(_mix(foreseen, past, contexts, share), novel, seen)[1] for share in SHARES_OF_COUNTS]
     progress(1.0)
-    return max(found, 1)
+    return found, SHARES_OF_COUNTS[int(np.argmax(likelihoods))]
+
+
+def _mix(logits: np.ndarray, counts: CountsPolicy, contexts: np.ndarray, share: float) -> np.ndarray:
+    """The weighted geometric mean of the two, up to a constant per row."""
+    shares = np.where(counts.knows(contexts), share, 0)[:, None].astype(np.float32)
+    return (1 - shares) * logits + shares * counts.foresee(contexts)
 
 
 class Learner:
@@ -191,8 +223,7 @@ class Learner:
     def foresee(self, contexts: np.ndarray) -> np.ndarray:
         """(n, n_clusters) logits with what is known after all the rows."""
         self.network.eval()
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(contexts.astype(np.int64)), self.popularity[-1]).numpy()
+        return self.network.foresee(contexts, self.popularity[-1])
 
     def _batches(self) -> Iterator[np.ndarray]:
         order = self.random.permutation(self.rows)
