@@ -16,7 +16,7 @@ from . import results
 from .config import Progress, no_progress
 from .errors import DiskFull, HierexError
 from .logs import InteractionColumns, ItemColumns, LogFile, LogReport, guess_columns, preview, stage_logs
-from .store import Scratch, Store
+from .store import Scratch, Store, plain_errors
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,10 @@ def import_logs(store: Store, items: LogFile, interactions: LogFile, *, progress
     """
     scratch = Scratch(store.path.parent)
     try:
-        frames = preview(scratch.database, items), preview(scratch.database, interactions)
-        item_columns, interaction_columns = guess_columns(*frames)
-        report = stage_logs(scratch.database, items, item_columns, interactions, interaction_columns, progress=progress)
+        database = scratch.database
+        with plain_errors(scratch.path):
+            columns = guess_columns(preview(database, items), preview(database, interactions))
+            report = stage_logs(database, items, columns[0], interactions, columns[1], progress=progress)
         scratch.finish()
         put_in_place(store, scratch, report)
     finally:
@@ -109,14 +110,15 @@ class ImportJob:
 
     def _check(self) -> None:
         try:
-            report = stage_logs(
-                self.scratch.database,
-                self.items,
-                self.item_columns,
-                self.interactions,
-                self.interaction_columns,
-                progress=self._progress,
-            )
+            with plain_errors(self.scratch.path):
+                report = stage_logs(
+                    self.scratch.database,
+                    self.items,
+                    self.item_columns,
+                    self.interactions,
+                    self.interaction_columns,
+                    progress=self._progress,
+                )
             self.scratch.finish()
         except Exception as error:
             self.scratch.discard()

@@ -22,8 +22,7 @@ from .log_times import INTEGERS, is_date, is_number
 
 SAMPLED_OBJECTS = 1_000
 SHOWN_AS_IS = INTEGERS - {"HUGEINT", "UHUGEINT"} | {"FLOAT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
-DATABASE_FAULTS = {"InvalidInputException", "ConversionException", "IOException", "SerializationException", "Error"}
-NO_ROOM = ("No space left", "Could not write", "Disk quota", "File too large", "max_temp_directory_size")
+DATABASE_FAULTS = {"InvalidInputException", "ConversionException", "SerializationException", "Error"}
 
 
 def preview(database, file: LogFile, rows: int = 1_000) -> pd.DataFrame:
@@ -135,7 +134,7 @@ def reading(file: LogFile) -> Iterator[None]:
         yield
     except Exception as error:
         from_database = type(error).__module__ in ("duckdb", "_duckdb") and type(error).__name__ in DATABASE_FAULTS
-        if not from_database or any(sign in str(error) for sign in NO_ROOM):
+        if not from_database:
             raise
         reason = re.sub(r'"?/\S*', "the file", str(error).split("\n")[0])
         raise LogError(

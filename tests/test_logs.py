@@ -1,6 +1,7 @@
 """Files in, tables out: every form of a file gives the same tables, nothing is lost unsaid, bad input is explained."""
 
 import bz2
+import errno
 import gzip
 import json
 import lzma
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hierex.errors import LogError, TooLittleData
+from hierex.errors import DiskFull, LogError, TooLittleData
 from hierex.logs import (
     InteractionColumns,
     Interactions,
@@ -119,6 +120,12 @@ def dropped(report: LogReport) -> dict[str, int]:
 
 def staged(folder: Path, items: pd.DataFrame, interactions: pd.DataFrame, **more):
     return stage(write(items, folder / "items.csv"), write(interactions, folder / "log.csv"), **more)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed():
+    yield
+    DATABASE.close()
 
 
 @pytest.fixture(scope="module")
@@ -636,6 +643,31 @@ def test_a_stop_is_not_taken_for_a_bad_file(tmp_path):
             stage_logs(database, files[0], ITEM_COLUMNS, files[1], LOG_COLUMNS, progress=stop)
         assert database.execute("SELECT count(*) FROM duckdb_tables()").fetchone() == (0,)
         assert stage_logs(database, files[0], ITEM_COLUMNS, files[1], LOG_COLUMNS).items_kept == 30
+
+
+@pytest.mark.parametrize("step", ["staged_items", "staged_lines", "staged_users", "staged_order", "TABLE interactions"])
+@pytest.mark.parametrize("fault", ["IOException", "InterruptException"])
+def test_a_full_disk_or_a_stop_is_not_taken_for_a_bad_file(tmp_path, step, fault):
+    class Failing:
+        def execute(self, sql, parameters=None):
+            if f"CREATE OR REPLACE TEMP TABLE {step}" in sql or f"CREATE OR REPLACE {step}" in sql:
+                raise getattr(duckdb, fault)("No space left on device")
+            return database.execute(sql, parameters)
+
+    files = write(catalogue(), tmp_path / "i.csv"), write(log(), tmp_path / "l.csv")
+    with duckdb.connect() as database:
+        with pytest.raises(getattr(duckdb, fault)):
+            stage_logs(Failing(), files[0], ITEM_COLUMNS, files[1], LOG_COLUMNS)
+        left = database.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'staged%'").fetchone()
+        assert left == (0,)
+
+
+def test_a_copy_that_does_not_fit_is_a_full_disk(tmp_path, monkeypatch):
+    file = write_bytes(tmp_path / "l.csv.gz", log().to_csv(index=False).encode(), "gzip")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("hierex.log_files._copy", lambda *_: (_ for _ in ()).throw(full))
+    with pytest.raises(DiskFull, match="no room left"):
+        stage(write(catalogue(), tmp_path / "i.csv"), file)
 
 
 # -- laws --------------------------------------------------------------------------------------------------------------
