@@ -160,9 +160,7 @@ if len(rows):
         if node in placed:
             machine = work.machine_descriptions[node]
             st.caption(wording.plain_markdown(f"The machine's words: {machine.name}. {machine.summary}"))
-            st.button(
-                "Back to the machine's words", on_click=undo, args=(placed[node].edit_id,), icon=":material/undo:"
-            )
+            st.button("Take this change back", on_click=undo, args=(placed[node].edit_id,), icon=":material/undo:")
     shown = items[["title", "traffic"]].rename(columns={"title": "Title", "traffic": "Traffic"})
     examples.dataframe(shown.head(EXAMPLES), hide_index=True, height=360)
     examples.caption(f"{min(EXAMPLES, len(items))} of {len(items):,} items, those with most traffic.")

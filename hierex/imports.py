@@ -20,7 +20,6 @@ from .store import Scratch, Store, plain_errors
 
 log = logging.getLogger(__name__)
 
-UPLOADS = ".uploads"
 PORTION = 1 << 20
 
 

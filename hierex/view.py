@@ -20,7 +20,7 @@ from .charts.colors import interest_colors
 from .config import RunConfig, ServerConfig
 from .descriptions import Description
 from .errors import HierexError, NotReady
-from .imports import UPLOADS, preview_file
+from .imports import preview_file
 from .jobs import Job, Jobs, expected_stages
 from .logs import InteractionColumns, ItemColumns, LogFile, guess_columns
 from .runs import config_of, read_runs, shown_run
@@ -41,7 +41,7 @@ STATE_SIGNS = {"waiting": "", "running": "⏳", "made": "✓", "reused": "✓ ke
 def server() -> ServerConfig:
     config = ServerConfig.from_environment()
     config.workspaces.mkdir(parents=True, exist_ok=True)
-    workspace_folder.clear_scratch(config.workspaces)
+    workspace_folder.clear_leftovers(config.workspaces)
     return config
 
 
@@ -306,6 +306,6 @@ def expected_seconds(store: Store) -> float:
 
 
 def uploads_folder() -> Path:
-    folder = server().workspaces / UPLOADS
+    folder = server().workspaces / workspace_folder.UPLOADS
     folder.mkdir(parents=True, exist_ok=True)
     return folder

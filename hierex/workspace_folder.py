@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
+from time import time
 
 from .errors import HierexError, StoreError
 from .store import SCRATCH_PREFIX, open_store
 
 SUFFIX = ".duckdb"
 TRASH = ".trash"
+UPLOADS = ".uploads"
+A_DAY = 24 * 3600
 LONGEST_NAME = 60
 ALLOWED_MARKS = " -_.()"
 
@@ -77,10 +80,10 @@ def bring_back(folder: Path, name: str) -> Path:
     return place.rename(free_path(folder, name))
 
 
-def clear_scratch(folder: Path) -> None:
-    """Removes what an interrupted import left behind. Only safe when no import is going on: at the start of the app."""
-    for path in folder.glob(f"{SCRATCH_PREFIX}*"):
-        if path.is_file():
+def clear_leftovers(folder: Path) -> None:
+    """Removes uploads and what interrupted imports left behind, once they are a day old and nobody can be at them."""
+    for path in (*folder.glob(f"{SCRATCH_PREFIX}*"), *(folder / UPLOADS).glob("*")):
+        if path.is_file() and time() - path.stat().st_mtime > A_DAY:
             path.unlink(missing_ok=True)
 
 

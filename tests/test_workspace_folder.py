@@ -1,5 +1,7 @@
 """Workspaces by name: made, renamed, thrown away, brought back."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,19 @@ def test_a_name_that_is_taken_is_refused_in_any_case(tmp_path):
     folder_of.create_workspace(tmp_path, "Spring")
     with pytest.raises(HierexError, match="already"):
         folder_of.bring_back(tmp_path, "Spring")
+
+
+def test_leftovers_go_after_a_day(tmp_path):
+    uploads = tmp_path / folder_of.UPLOADS
+    uploads.mkdir()
+    old, new = [tmp_path / ".scratch-a.duckdb", uploads / "a"], [tmp_path / ".scratch-b.duckdb", uploads / "b"]
+    for path in (*old, *new):
+        path.write_text("x")
+    for path in old:
+        os.utime(path, (0, 0))
+    folder_of.clear_leftovers(tmp_path)
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in new)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "../x", "a/b", ".hidden", "x" * 61, "a\x00b", "<b>", "a\nb", "..", "a\\b"])
