@@ -39,7 +39,6 @@ def save_changes() -> None:
 
         if not view.doing(save, f"Saved “{wanted.name}”."):
             show_table_anew()
-            return
 
 
 def show_table_anew() -> None:
@@ -87,8 +86,8 @@ if search:
         st.info("No interest holds these words.")
 
 version = st.session_state.get("editor_version", 0)
-editor_key = f"editor-{work.key('interest_tree')}-{taxonomy.n_clusters}-{version}-{search}"
-if st.session_state.get("editor_shown") != editor_key:
+editor_key = f"editor-{work.store.path.stem}-{work.key('interest_tree')}-{taxonomy.n_clusters}-{version}-{search}"
+if st.session_state.get("editor_shown") != editor_key or editor_key not in st.session_state:
     st.session_state["editor_shown"] = editor_key
     st.session_state["seen_edits"] = {node: edit.edit_id for node, edit in placed.items()}
     st.session_state["rows_shown"] = rows.index.tolist()

@@ -78,7 +78,7 @@ with right:
         table,
         hide_index=True,
         height=560,
-        key="interest_table",
+        key=f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{taxonomy.n_clusters}",
         on_select="rerun",
         selection_mode="multi-row",
         column_config={

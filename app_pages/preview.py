@@ -55,6 +55,7 @@ if wanted:
     person = work.user_ids.index(wanted)
 
 history = histories.of(person)
+place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.granularity}-{person}"
 st.subheader(f"What {wording.plain_markdown(work.user_ids[person])} was interested in")
 visits = visits_frame(work, person, names, colors)
 
@@ -75,21 +76,21 @@ context = (
         options,
         index=options.index(default[0]),
         format_func=context_name,
-        key=f"earlier-{work.granularity}-{person}",
+        key=f"earlier-{place_of_choice}",
     ),
     then_box.selectbox(
         "and from the more recent",
         options,
         index=options.index(default[1]),
         format_func=context_name,
-        key=f"later-{work.granularity}-{person}",
+        key=f"later-{place_of_choice}",
     ),
 )
 
 
 def reset_context() -> None:
     for part in ("earlier", "later"):
-        st.session_state.pop(f"{part}-{work.granularity}-{person}", None)
+        st.session_state.pop(f"{part}-{place_of_choice}", None)
 
 
 reset_box.button("Their latest", on_click=reset_context, disabled=list(context) == default, width="stretch")

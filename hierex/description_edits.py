@@ -99,7 +99,8 @@ def save_edit(
     somebody else has changed the same interest since, and HierexError when the text cannot be used.
     """
     checked = check_description(description)
-    sample = list(item_ids[:: max(1, len(item_ids) // REMEMBERED_ITEMS)])[:REMEMBERED_ITEMS]
+    places = np.linspace(0, len(item_ids) - 1, min(len(item_ids), REMEMBERED_ITEMS)).astype(int)
+    sample = [item_ids[place] for place in places]
     with store.transaction() as writer:
         latest = writer.execute(
             "SELECT edit_id, author, name FROM description_edits WHERE tree_key = ? AND node_id = ? AND NOT undone "

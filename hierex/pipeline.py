@@ -34,7 +34,7 @@ from .transition_table import predict_novel, tabulate
 from .transitions import FirstVisits, Histories, Moves, count_transitions
 from .workspace import Workspace
 
-VERSION = 1
+VERSION = 2
 """Raise it when a stage gives another result for the same input."""
 
 EMBEDDED_AT_ONCE = 2_000
@@ -133,7 +133,9 @@ class Run:
     def embeddings(self) -> None:
         started = perf_counter()
         texts = pd.Series(self.work.texts).drop_duplicates()
-        self.keys["embeddings"] = result_key("embeddings", self.embed(texts.tolist(), self._progress("embeddings")))
+        model = self.embed(texts.tolist(), self._progress("embeddings"))
+        every_text = "".join(text_keys(self.work.texts, self.config.embedding))  # which item has which text counts
+        self.keys["embeddings"] = result_key("embeddings", model, hashlib.blake2b(every_text.encode()).hexdigest())
         made = self.embedded_now
         self.watch("embeddings", "made" if made else "reused", perf_counter() - started)
 

@@ -41,10 +41,8 @@ class Worker:
                 kind, value = pickle.load(process.stdout)
                 if kind == "progress":
                     progress(value)
-                elif kind == "result":
-                    return value
                 else:
-                    raise value
+                    break
         except (EOFError, BrokenPipeError, pickle.UnpicklingError, OSError) as error:
             self.stop()
             if self._cancelled.is_set():
@@ -53,6 +51,9 @@ class Worker:
                 "The system ended the work, most likely because the memory was used up. What was finished is kept; "
                 "close other programs, then continue."
             ) from error
+        if kind == "error":
+            raise value
+        return value
 
     def cancel(self) -> None:
         """Ends what is being computed at once."""
