@@ -27,8 +27,9 @@ def table_row(node: int) -> dict:
 
 def save_changes() -> None:
     """Keeps what was typed into the table, row by row; a row that cannot be kept says why and the rest are kept."""
-    seen = st.session_state["seen_edits"]
-    for row, changes in st.session_state[editor_key]["edited_rows"].items():
+    seen, handled = st.session_state["seen_edits"], st.session_state["handled_rows"]
+    edited = st.session_state[editor_key]["edited_rows"]
+    for row, changes in description_edits.take_new_changes(edited, handled).items():
         node = int(st.session_state["rows_shown"][int(row)])
         wanted = changed_description(descriptions[node], changes)
         if wanted == descriptions[node]:
@@ -89,6 +90,7 @@ version = st.session_state.get("editor_version", 0)
 editor_key = f"editor-{work.store.path.stem}-{work.key('interest_tree')}-{taxonomy.n_clusters}-{version}-{search}"
 if st.session_state.get("editor_shown") != editor_key or editor_key not in st.session_state:
     st.session_state["editor_shown"] = editor_key
+    st.session_state["handled_rows"] = {}
     st.session_state["seen_edits"] = {node: edit.edit_id for node, edit in placed.items()}
     st.session_state["rows_shown"] = rows.index.tolist()
     st.session_state["editor_rows"] = rows

@@ -12,17 +12,18 @@ ITEMS_SHOWN = 500
 st.title("Granularity")
 work = view.current_work()
 tree = work.tree
-st.session_state.setdefault("interests", work.granularity)
-st.session_state["interests"] = int(np.clip(st.session_state["interests"], 2, tree.finest))
-st.slider(
-    "Number of interests",
-    2,
-    tree.finest,
-    key="interests",
-    persist_state="session",
-    help="Moving it by one splits or rejoins exactly one interest; all others stay. Arrow keys move it too.",
-)
 taxonomy = view.chosen_taxonomy(work)
+if tree.finest == 2:
+    st.caption("There are too few different items for more than two interests.")
+else:
+    st.slider(
+        "Number of interests",
+        2,
+        tree.finest,
+        key="interests",
+        persist_state="session",
+        help="Moving it by one splits or rejoins exactly one interest; all others stay. Arrow keys move it too.",
+    )
 descriptions = work.descriptions()
 names = [descriptions[node].name for node in taxonomy.cluster_ids]
 colors = view.colors_of(work.key("interest_tree"), taxonomy.n_clusters, work)

@@ -142,7 +142,12 @@ def forget_import() -> None:
 
 def accept_import() -> None:
     job = st.session_state["import_job"]
-    if view.doing(job.accept, "The logs are in place. Press 'Build'."):
+
+    def accept() -> None:
+        view.refuse_while_busy(job.store.path)
+        job.accept()
+
+    if view.doing(accept, "The logs are in place. Press 'Build'."):
         del st.session_state["import_job"]
 
 
@@ -193,7 +198,11 @@ def show_import() -> None:
 
 
 def undo_import() -> None:
-    view.doing(lambda: results.restore_logs(store), "The earlier logs are back.")
+    def restore() -> None:
+        view.refuse_while_busy(store.path)
+        results.restore_logs(store)
+
+    view.doing(restore, "The earlier logs are back.")
 
 
 if report:

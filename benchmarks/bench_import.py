@@ -1,6 +1,6 @@
 """Import of a large log against a bare `CREATE TABLE AS SELECT *` of the same file: seconds, ratio, peak memory.
 
-    python benchmarks/bench_import.py [--rows 20000000] [--memory 3GB] [--threads 2]
+    python -m benchmarks.bench_import [--rows 20000000] [--memory 3GB] [--threads 2]
 
 Makes its own data in a temporary folder (about 50 bytes a row, on disk) and deletes it. Each case runs in a process of
 its own; the two sides of a comparison run one after the other, so that both see the same machine. Processor seconds
@@ -22,10 +22,7 @@ from pathlib import Path
 
 import duckdb
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from hierex.logs import LogFile, guess_columns, preview, stage_logs  # noqa: E402
+from hierex.logs import LogFile, guess_columns, preview, stage_logs
 
 ITEMS = 50_000
 ROWS_PER_USER = 20
@@ -85,7 +82,7 @@ def copy_file(database, path: Path) -> int:
 
 
 def measured(case: str, folder: Path, name: str, options: argparse.Namespace) -> dict:
-    command = [sys.executable, __file__, "--case", case, "--folder", str(folder), "--file", name]
+    command = [sys.executable, "-m", "benchmarks.bench_import", "--case", case, "--folder", str(folder), "--file", name]
     command += ["--memory", options.memory, "--threads", str(options.threads)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

@@ -130,6 +130,17 @@ def save_edit(
         )[0]
 
 
+def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[int, dict]:
+    """The rows of a table that changed since they were last `handled`, which is brought up to date.
+
+    A table remembers every change since it was drawn. Each is taken once, so that what somebody took back in the
+    meantime does not come again with the next change.
+    """
+    new = {row: dict(changes) for row, changes in edited.items() if handled.get(row) != changes}
+    handled.update(new)
+    return new
+
+
 def undo_edit(store: Store, edit_id: int) -> None:
     """Takes one edit back; what was there before it shows again."""
     with store.transaction() as writer:

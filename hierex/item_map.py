@@ -7,6 +7,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 
 import numpy as np
 
@@ -173,7 +174,7 @@ def _umap_class():
     jit_was_off = numba.config.DISABLE_JIT
     numba.config.DISABLE_JIT = True
     try:
-        import pynndescent  # noqa: F401
+        import_module("pynndescent")
     finally:
         numba.config.DISABLE_JIT = jit_was_off
     from umap import layouts, umap_

@@ -19,7 +19,7 @@ from . import results, runs
 from .config import Progress, RunConfig
 from .descriptions import describe_nodes
 from .embeddings import embed_texts, model_name, text_keys
-from .errors import Cancelled, NotReady
+from .errors import Cancelled, EditConflict, NotReady
 from .evaluation import evaluate_granularities, evaluate_items, evaluate_policies
 from .grounding import ground
 from .interest_tree import InterestTree, grow_tree
@@ -318,10 +318,17 @@ class Run:
         started = perf_counter()
         result = make(self._progress(stage))
         with self.store.transaction() as writer:
+            self._refuse_other_logs()
             write(writer, key, result)
             results.record_result(writer, stage, key, perf_counter() - started, note(result))
         self.keys[stage] = key
         self.watch(stage, "made", perf_counter() - started)
+
+    def _refuse_other_logs(self) -> None:
+        """A result is never kept under the key of logs that it was not made from."""
+        report = results.log_report(self.store)
+        if report is None or report.content_key != self.keys["logs"]:
+            raise EditConflict("The logs were replaced while this was being built. Build again.")
 
 
 def policy_depends(work: Workspace, words: list[str]) -> list:

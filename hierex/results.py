@@ -41,6 +41,13 @@ RESULT_TABLES = {
     "evaluation": ("evaluation",),
 }
 LOG_TABLES = ("items", "users", "interactions")
+SHOWN_KEYS = """
+    SELECT unnest(json_extract_string(keys, '$.*')) FROM (
+        SELECT keys FROM runs WHERE status = 'done' AND json_extract_string(keys, '$.logs') IN (
+            SELECT content_key FROM imports ORDER BY imported_at DESC LIMIT 2
+        ) QUALIFY row_number() OVER (PARTITION BY json_extract_string(keys, '$.logs') ORDER BY run_id DESC) = 1
+    )
+"""
 
 
 def now() -> datetime:
@@ -66,9 +73,12 @@ def touch_result(store: Store, stage: str, key: str) -> None:
 
 
 def record_result(writer: Writer, stage: str, key: str, seconds: float, note: str = "") -> None:
-    """Marks a result as complete, and forgets the oldest ones of the stage beyond the `KEPT` latest."""
+    """Marks a result as complete, and forgets the oldest ones of the stage beyond the `KEPT` latest.
+
+    What the latest finished run of the present or the previous logs is made of stays: the app shows it.
+    """
     writer.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", [stage, key, now(), seconds, note])
-    old = "SELECT key FROM results WHERE stage = ? ORDER BY made_at DESC OFFSET ?"
+    old = f"SELECT key FROM results WHERE stage = ? AND key NOT IN ({SHOWN_KEYS}) ORDER BY made_at DESC OFFSET ?"
     for table in RESULT_TABLES[stage]:
         writer.execute(f"DELETE FROM {table} WHERE key IN ({old})", [stage, KEPT])
     writer.execute(f"DELETE FROM results WHERE key IN ({old})", [stage, KEPT])

@@ -192,8 +192,12 @@ def read_work(path: str, run_id: int, keys: str, config: str) -> Workspace:
 
 
 def chosen_taxonomy(work: Workspace) -> Taxonomy:
-    """The interests at the slider's place; at the built granularity while nobody moved it."""
-    return cut_tree(work.tree, int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest)))
+    """The interests at the slider's place; at the built granularity in a workspace where nobody moved it."""
+    if st.session_state.get("interests_of") != work.store.path:
+        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, work.granularity
+    number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
+    st.session_state["interests"] = number
+    return cut_tree(work.tree, number)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

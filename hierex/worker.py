@@ -115,7 +115,7 @@ def portable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))
         return error
-    except Exception:
+    except Exception:  # whatever an error of some library does when it is copied, its words have to arrive
         return RuntimeError(f"{type(error).__name__}: {error}")
 
 

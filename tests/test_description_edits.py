@@ -84,6 +84,15 @@ def test_undoing_everything_is_the_original(tmp_path_factory, changes):
         assert shown(store) == MACHINE
 
 
+def test_a_change_in_the_table_is_taken_once():
+    handled = {}
+    assert edits_of.take_new_changes({3: {"Name": "Mine"}}, handled) == {3: {"Name": "Mine"}}
+    assert edits_of.take_new_changes({3: {"Name": "Mine"}, 5: {"Name": "Next"}}, handled) == {5: {"Name": "Next"}}
+    more = {3: {"Name": "Mine", "Summary": "more"}, 5: {"Name": "Next"}}
+    assert edits_of.take_new_changes(more, handled) == {3: {"Name": "Mine", "Summary": "more"}}
+    assert edits_of.take_new_changes(more, handled) == {}
+
+
 def test_two_people_at_once_one_is_told(store):
     save(store, 1, "Bread", author="Ada")
     with pytest.raises(EditConflict, match="Ada changed this interest"):
@@ -98,6 +107,15 @@ def test_an_edit_moves_to_the_most_alike_interest_of_a_new_tree(store):
     turned = tree_of([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], 6)
     found = shown(store, tree_key="new", tree=turned)
     assert [d.name for d in found] == ["Interest 0", "Interest 1", "Bread"]
+
+
+@pytest.mark.parametrize("n_items", [2, 499, 500, 501, 980, 1_499])
+def test_the_remembered_items_are_spread_over_the_interest(store, n_items):
+    item_ids = [f"item{i}" for i in range(n_items)]
+    edits_of.save_edit(store, MACHINE[0], tree_key="t", item_ids=item_ids, author="", seen_edit_id=None)
+    left = n_items // 2
+    found = shown(store, tree_key="new", tree=tree_of(range(n_items), left), item_ids=item_ids)
+    assert [d.source for d in found] == ["human", "keywords", "keywords"]
 
 
 def test_an_edit_without_a_like_interest_is_kept_but_not_shown(store):

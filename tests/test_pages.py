@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -36,11 +37,24 @@ def build(folder: Path, name: str, *, hostile: bool = False, **sizes) -> None:
     run_pipeline(store, replace(CONFIG, granularity=12 if sizes["n_items"] > 100 else 3))
 
 
+def build_two_texts(folder: Path) -> None:
+    """A catalogue of twelve items and two different texts."""
+    items = pd.DataFrame({"item_id": range(12), "title": ["bread", "trains"] * 6})
+    log = pd.DataFrame({"user_id": [f"u{i // 4}" for i in range(24)], "item_id": [i % 12 for i in range(24)]})
+    log["watched_at"] = pd.date_range("2026-01-01", periods=24).astype(str)
+    items.to_csv(folder / "two-items.csv", index=False)
+    log.to_csv(folder / "two-log.csv", index=False)
+    store = open_store(folder / "Two.duckdb")
+    import_logs(store, *(LogFile(folder / name, name) for name in ("two-items.csv", "two-log.csv")))
+    run_pipeline(store, replace(CONFIG, granularity=2))
+
+
 @pytest.fixture(scope="module")
 def workspaces(tmp_path_factory):
     """A folder with an empty, a tiny and a busy workspace, in which the app looks."""
     folder = tmp_path_factory.mktemp("workspaces")
     open_store(folder / "Empty.duckdb")
+    build_two_texts(folder)
     build(folder, "Tiny", n_items=30, n_users=12, n_interactions=150)
     build(folder, "Busy", n_items=240, n_users=120, n_interactions=2_400, hostile=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -71,7 +85,7 @@ def words(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("workspace", ["Empty", "Tiny", "Busy"])
+@pytest.mark.parametrize("workspace", ["Empty", "Two", "Tiny", "Busy"])
 def test_every_page_opens_on_every_workspace(workspaces, page, workspace):
     app = open_app(page, workspace)
     assert not app.error
@@ -109,10 +123,11 @@ def test_the_slider_keeps_its_place_on_other_pages(workspaces):
     assert "7 interests" in words(app)
 
 
-def edit_first_row(app: AppTest, changes: dict) -> AppTest:
-    key = app.session_state["editor_shown"]
-    app.session_state[key] = {"edited_rows": {0: changes}, "added_rows": [], "deleted_rows": []}
-    return app.run()
+def test_the_slider_of_one_workspace_does_not_move_that_of_another(workspaces):
+    app = open_app("granularity", "Tiny")
+    assert app.metric[0].value == "3"
+    app.selectbox(key="workspace").set_value("Busy").run()
+    assert app.metric[0].value == "12"
 
 
 def test_a_picked_user_gets_predictions_that_are_new_to_them(workspaces):

@@ -14,7 +14,7 @@ import pytest
 from hierex import STAGES, results
 from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.description_edits import save_edit, undo_edit
-from hierex.errors import ConfigError, EmbedderError, NotReady
+from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.exports import export_all
 from hierex.imports import import_logs
 from hierex.logs import LogFile
@@ -170,6 +170,49 @@ def test_a_text_model_that_is_not_there_is_explained(built):
     store, *_ = built
     with pytest.raises(EmbedderError):
         run_pipeline(store, replace(CONFIG, embedding=EmbeddingConfig(model="no-such/model")))
+
+
+def test_an_item_that_repeats_a_text_gets_a_place_on_the_map(tmp_path):
+    """The catalogue grew by an item whose text was there: no text is new, but tree and map are."""
+    items, interactions = write_world(tmp_path / "logs")
+    with open_store(tmp_path / "w.duckdb") as store:
+        import_logs(store, items, interactions)
+        run_pipeline(store, CONFIG, until="item_map")
+        frame = pd.read_csv(items.path)
+        pd.concat([frame, frame.head(1).assign(item_id="twin")]).to_csv(items.path, index=False)
+        import_logs(store, items, interactions)
+        work = run_pipeline(store, CONFIG, until="item_map")
+        assert len(work.item_map.xy) == len(work.items) == len(frame) + 1
+        assert work.tree.n_items == len(frame) + 1
+
+
+def test_logs_replaced_in_the_middle_of_a_run_stop_it(tmp_path):
+    items, interactions = write_world(tmp_path / "logs")
+    other = write_world(tmp_path / "other", seed=9)
+    with open_store(tmp_path / "w.duckdb") as store:
+        import_logs(store, items, interactions)
+
+        def replace_logs(stage, state, value) -> None:
+            if stage == "interest_tree" and state == "running" and results.log_report(store).items_kept == 240:
+                import_logs(store, *other)
+
+        with pytest.raises(EditConflict, match="logs were replaced"):
+            run_pipeline(store, CONFIG, watch=replace_logs)
+        assert store.value("SELECT count(*) FROM tree_nodes") == 0
+
+
+def test_the_run_that_is_shown_keeps_its_results(tmp_path):
+    """Many unfinished runs at other granularities push out the oldest results, but never those of the shown run."""
+    with open_store(tmp_path / "w.duckdb") as store:
+        import_logs(store, *write_world(tmp_path / "logs"))
+        config = replace(CONFIG, policy=PolicyConfig(kind="counts"))
+        run_pipeline(store, config)
+        for granularity in range(3, 5 + results.KEPT):
+            run_pipeline(store, replace(config, granularity=granularity), until="transition_table")
+        shown = shown_run(store)
+        for stage in ("transitions", "policies", "transition_table"):
+            assert results.has_result(store, stage, shown.keys[stage])
+        assert store.value("SELECT count(*) FROM results WHERE stage = 'policies'") <= results.KEPT + 1
 
 
 KILLED = """

@@ -66,6 +66,17 @@ def test_errors_come_back_as_they_are(worker):
     assert worker.compute(double, 2, progress=ignore) == 4
 
 
+def miss_a_file(*, progress):
+    raise FileNotFoundError("no such file")
+
+
+def test_an_error_of_the_system_inside_a_stage_is_not_taken_for_the_end_of_the_process(worker):
+    first = worker.compute(process_id, progress=ignore)
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        worker.compute(miss_a_file, progress=ignore)
+    assert worker.compute(process_id, progress=ignore) == first
+
+
 def test_a_process_ended_by_the_system_is_explained(worker):
     with pytest.raises(HierexError, match="The system ended the work"):
         worker.compute(die, progress=ignore)
