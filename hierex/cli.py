@@ -193,7 +193,7 @@ def work_at(store, granularity: int | None, *, until: str) -> Workspace:
     """The finished run of this workspace; at another granularity, or when there is none, what is missing is made."""
     run = shown_run(store)
     config = config_of(run.config) if run else RunConfig()
-    wanted = replace(config, granularity=granularity or config.granularity)
+    wanted = replace(config, granularity=config.granularity if granularity is None else granularity)
     if run and run.status == "done" and wanted == config:
         return Workspace(store, config, run.keys)
     return run_pipeline(store, wanted, until=until)

@@ -171,6 +171,12 @@ class RunConfig:
     grounding: GroundingConfig = field(default_factory=GroundingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
+    def __post_init__(self):
+        if self.granularity is not None and self.granularity < 2:
+            raise ConfigError(f"{self.granularity} interests were asked for. Choose 2 or more.")
+        if self.seed < 0:
+            raise ConfigError(f"The seed {self.seed} is below 0. Choose 0 or more.")
+
 
 @dataclass(frozen=True)
 class ServerConfig:

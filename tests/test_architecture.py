@@ -11,18 +11,11 @@ PACKAGE = ROOT / "hierex"
 LAYERS = [
     {"columns", "errors", "config"},
     {"store", "metrics"},
-    {"log_words", "log_formats", "log_report", "log_times"},
-    {"log_files"},
-    {"log_sources"},
-    {"log_columns"},
-    {"log_staging"},
     {"logs"},
     {"embeddings"},
     {"interest_tree"},
     {"taxonomy"},
     {"item_map"},
-    {"words"},
-    {"phrases"},
     {"descriptions"},
     {"transitions"},
     {"policies"},
@@ -30,15 +23,13 @@ LAYERS = [
     {"recommenders"},
     {"grounding"},
     {"evaluation"},
-    {"synthetic_interests"},
-    {"synthetic_drift"},
     {"synthetic"},
     {"results", "runs", "description_edits", "imports", "workspace", "workspace_folder"},
     {"pipeline", "serving", "exports", "worker", "jobs", "charts"},
     {"wording", "view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
-FIRST, LAST = LAYER_OF["log_words"], LAYER_OF["evaluation"]
+FIRST, LAST = LAYER_OF["logs"], LAYER_OF["evaluation"]
 STAGES = {name for names in LAYERS[FIRST : LAST + 1] for name in names}
 ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}}
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from hierex.config import DescriptionConfig, TreeConfig
 from hierex.descriptions import describe_nodes
+from hierex.descriptions.phrases import find_phrases
+from hierex.descriptions.words import plain_text, stop_words
 from hierex.interest_tree import grow_tree
-from hierex.phrases import find_phrases
-from hierex.words import plain_text, stop_words
 
 INTERESTS = {
     "bread": ["sourdough starter", "open crumb", "dutch oven", "bread flour", "proofing basket"],

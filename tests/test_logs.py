@@ -665,7 +665,7 @@ def test_a_full_disk_or_a_stop_is_not_taken_for_a_bad_file(tmp_path, step, fault
 def test_a_copy_that_does_not_fit_is_a_full_disk(tmp_path, monkeypatch):
     file = write_bytes(tmp_path / "l.csv.gz", log().to_csv(index=False).encode(), "gzip")
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr("hierex.log_files._copy", lambda *_: (_ for _ in ()).throw(full))
+    monkeypatch.setattr("hierex.logs.files._copy", lambda *_: (_ for _ in ()).throw(full))
     with pytest.raises(DiskFull, match="no room left"):
         stage(write(catalogue(), tmp_path / "i.csv"), file)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hierex.errors import ConfigError
 from hierex.synthetic import SAMPLE_SIZE, make_world, write_sample
-from hierex.synthetic_interests import choose_interests, gerund, read_vocabulary
+from hierex.synthetic.interests import choose_interests, gerund, read_vocabulary
 from hierex.transitions import list_moves
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"

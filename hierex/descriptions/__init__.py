@@ -11,8 +11,8 @@ from itertools import chain, count
 import numpy as np
 from scipy import sparse
 
-from .config import DescriptionConfig, Progress, no_progress
-from .interest_tree import InterestTree
+from ..config import DescriptionConfig, Progress, no_progress
+from ..interest_tree import InterestTree
 from .phrases import Phrases, find_phrases
 from .words import plain_text, stop_words, vague_words
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from .errors import LogError
-from .log_files import LogFile, plain_file
-from .log_formats import ALLOWED, FileFormat
-from .log_times import INTEGERS, is_date, is_number
+from ..errors import LogError
+from .files import LogFile, plain_file
+from .formats import ALLOWED, FileFormat
+from .times import INTEGERS, is_date, is_number
 
 SAMPLED_OBJECTS = 1_000
 SHOWN_AS_IS = INTEGERS - {"HUGEINT", "UHUGEINT"} | {"FLOAT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}

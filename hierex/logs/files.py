@@ -17,8 +17,8 @@ from typing import IO
 
 import pyarrow as pa
 
-from .errors import DiskFull, LogError
-from .log_formats import ALLOWED, FileFormat, encoding_of, recognise
+from ..errors import DiskFull, LogError
+from .formats import ALLOWED, FileFormat, encoding_of, recognise
 
 HEAD = 64 << 10
 PORTION = 1 << 20

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from .errors import LogError
+from ..errors import LogError
 
 DAY = 86_400
 EXAMPLES = 3

@@ -9,19 +9,19 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from .config import Progress, no_progress
-from .log_columns import (
+from ..config import Progress, no_progress
+from .columns import (
     InteractionColumns,
     ItemColumns,
     guess_columns,
     guess_interaction_columns,
     guess_item_columns,
 )
-from .log_files import LogFile, digest, sniff
-from .log_formats import FileFormat
-from .log_report import Drop, LogReport
-from .log_sources import preview
-from .log_staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, workbench, worth_telling
+from .files import LogFile, digest, sniff
+from .formats import FileFormat
+from .report import Drop, LogReport
+from .sources import preview
+from .staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, workbench, worth_telling
 
 __all__ = [
     "Drop",

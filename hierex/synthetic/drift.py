@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .synthetic_interests import Interest
+from .interests import Interest
 
 LIKELY = 4
 """Successors that a context mostly leads to, with shares that fall as 1, 1/2, 1/3, 1/4."""

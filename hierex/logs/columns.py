@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from .log_words import DATES, ID_WORDS, ITEMS, NO_TEXT, ORDERS, STRONG_ITEM_IDS, TEXTS, TITLES, USERS, WEAK_USERS
+from .words import DATES, ID_WORDS, ITEMS, NO_TEXT, ORDERS, STRONG_ITEM_IDS, TEXTS, TITLES, USERS, WEAK_USERS
 
 LONGEST_ID = 200
 MOST_TEXTS = 8

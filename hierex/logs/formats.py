@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .errors import LogError
+from ..errors import LogError
 
 ALLOWED = "Use CSV (commas, tabs, semicolons or |), JSON Lines or Parquet, plain or compressed."
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}

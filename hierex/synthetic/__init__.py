@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import columns as c
-from .errors import ConfigError
-from .logs import Interactions
-from .synthetic_drift import plant_successors, walk
-from .synthetic_interests import choose_interests, read_vocabulary, write_texts
-from .transitions import Histories
+from .. import columns as c
+from ..errors import ConfigError
+from ..logs import Interactions
+from ..transitions import Histories
+from .drift import plant_successors, walk
+from .interests import choose_interests, read_vocabulary, write_texts
 
 DESCRIPTION = "description"
 HASHTAGS = "hashtags"

@@ -10,15 +10,15 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import LogError, TooLittleData
-from .log_columns import InteractionColumns, ItemColumns
-from .log_files import LogFile
-from .log_formats import DELIMITERS
-from .log_report import EXAMPLES, REASONS, Drop, drop
-from .log_sources import Source, opened, reading
-from .log_times import order_expression, recognise_times
+from ..errors import LogError, TooLittleData
+from .columns import InteractionColumns, ItemColumns
+from .files import LogFile
+from .formats import DELIMITERS
+from .report import EXAMPLES, REASONS, Drop, drop
+from .sources import Source, opened, reading
+from .times import order_expression, recognise_times
 
-SQL = Path(__file__).parent / "sql"
+SQL = Path(__file__).parents[1] / "sql"
 LEAST_ITEMS = 10
 LEAST_USERS = 2
 LONGEST = 10_000

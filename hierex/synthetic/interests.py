@@ -1,6 +1,6 @@
 """The words of the planted world: its interests, and the titles, descriptions and hashtags of its videos.
 
-The vocabulary and the templates are data, in `synthetic_interests.toml`; this module fills in the blanks.
+The vocabulary and the templates are data, in `interests.toml`; this module fills in the blanks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-VOCABULARY = Path(__file__).with_name("synthetic_interests.toml")
+VOCABULARY = Path(__file__).with_name("interests.toml")
 VAGUE_SHARE = 0.08
 """Titles from which nobody could tell the interest."""
 DRAWS = 48
