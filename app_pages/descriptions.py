@@ -14,7 +14,8 @@ EXAMPLES = 40
 st.title("Descriptions")
 work = view.current_work()
 taxonomy = view.chosen_taxonomy(work)
-placed = work.placed_edits()
+edits = description_edits.read_edits(work.store)
+placed, unplaced = work.place_edits(edits)
 descriptions = description_edits.apply_edits(work.machine_descriptions, placed)
 nodes = taxonomy.cluster_ids
 share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
@@ -37,6 +38,8 @@ def save_changes() -> None:
 
         def save(node=node, wanted=wanted) -> None:
             seen[node] = view.save_description(work, wanted, seen.get(node))
+            mine.append(seen[node])
+            taken_back.clear()
 
         if not view.doing(save, f"Saved “{wanted.name}”."):
             show_table_anew()
@@ -57,14 +60,67 @@ def changed_description(description, changes: dict):
     )
 
 
-def undo(edit_id: int) -> None:
-    view.doing(lambda: description_edits.undo_edit(work.store, edit_id), "Undone.")
+def take_back(edit_id: int) -> None:
+    if view.doing(lambda: description_edits.undo_edit(work.store, edit_id), "Taken back."):
+        move(edit_id, mine, taken_back)
     show_table_anew()
 
 
-def redo(edit_id: int) -> None:
-    view.doing(lambda: description_edits.redo_edit(work.store, edit_id), "Done again.")
+def bring_back(edit_id: int) -> None:
+    if view.doing(lambda: description_edits.redo_edit(work.store, edit_id), "Brought back."):
+        move(edit_id, taken_back, mine)
     show_table_anew()
+
+
+def move(edit_id: int, here: list[int], there: list[int]) -> None:
+    if edit_id in here:
+        here.remove(edit_id)
+    there.append(edit_id)
+
+
+def state_of(edit: description_edits.Edit) -> str:
+    if edit.undone:
+        return "taken back"
+    if edit in placed.values():
+        return "shown"
+    return "fits no interest any more" if edit in unplaced else "changed again since"
+
+
+def show_history() -> None:
+    """Every change that anybody made, latest first; each can be taken back or brought back."""
+    changes = edits[::-1]
+    table = pd.DataFrame(
+        [
+            {
+                "When": edit.edited_at,
+                "By": edit.author or "(no name given)",
+                "Name": edit.name,
+                "Phrases": ", ".join(edit.phrases),
+                "Summary": edit.summary,
+                "Now": state_of(edit),
+            }
+            for edit in changes
+        ]
+    )
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        key=f"history-{work.store.path.stem}-{len(changes)}",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format="D MMM YYYY, HH:mm")},
+    )
+    chosen = next((changes[row] for row in picked["selection"]["rows"]), None)
+    if chosen is None:
+        st.caption("Choose a change to take it back, or to bring it back.")
+    elif chosen.undone:
+        st.button("Bring back the chosen change", on_click=bring_back, args=(chosen.edit_id,), icon=":material/redo:")
+    else:
+        st.button("Take back the chosen change", on_click=take_back, args=(chosen.edit_id,), icon=":material/undo:")
+
+
+# What Undo and Redo work on: this session's changes in this workspace, never those of other people.
+mine, taken_back = st.session_state.setdefault("my_edits", {}).setdefault(work.store.path, ([], []))
 
 
 human = sum(descriptions[node].source == "human" for node in nodes)
@@ -110,17 +166,18 @@ st.data_editor(
 )
 
 history, download = st.columns([3, 1])
-edits = description_edits.read_edits(work.store)
 with history, st.container(horizontal=True):
-    last, undone = (edits[-1] if edits else None), description_edits.last_undone(work.store)
-    st.button("Undo", disabled=last is None, on_click=undo, args=(last and last.edit_id,), icon=":material/undo:")
-    st.button("Redo", disabled=undone is None, on_click=redo, args=(undone,), icon=":material/redo:")
+    st.button("Undo", disabled=not mine, on_click=take_back, args=(mine[-1:] or [None]), icon=":material/undo:")
+    st.button(
+        "Redo", disabled=not taken_back, on_click=bring_back, args=(taken_back[-1:] or [None]), icon=":material/redo:"
+    )
+    last = next((edit for edit in reversed(edits) if not edit.undone), None)
     if last:
         name, when = wording.plain_markdown(last.name), f"{last.edited_at:%d %b %H:%M} UTC"
         st.caption(f"Last change: “{name}” {wording.by_whom(last.author)}, {when}")
 download.download_button(
     "Download (CSV)",
-    exports.safe_csv(exports.clusters_frame(work)),
+    exports.safe_csv(rows),
     "interests.csv",
     "text/csv",
     icon=":material/download:",
@@ -130,13 +187,10 @@ if policy_is_stale(work):
     note.info("Descriptions changed since the predictions were built. They count once the predictions are built again.")
     button.button("Build again", on_click=view.start_run, args=(work.config,), type="primary", width="stretch")
 
-unplaced = [edit for edit in edits if edit not in placed.values() and edit.tree_key != work.key("interest_tree")]
-if unplaced:
-    with st.expander(f"{len(unplaced)} descriptions of interests that no longer exist"):
-        st.caption("The logs or the tree changed so much that no interest is alike enough. They are kept here.")
-        st.dataframe(
-            pd.DataFrame([{"Name": e.name, "Phrases": ", ".join(e.phrases), "By": e.author} for e in unplaced])
-        )
+if edits:
+    kept = f"; {len(unplaced)} fit no interest any more and are kept here" if unplaced else ""
+    with st.expander(f"All changes ({len(edits)}{kept})"):
+        show_history()
 
 st.subheader("Look closer")
 if len(rows):
@@ -161,7 +215,7 @@ if len(rows):
         if node in placed:
             machine = work.machine_descriptions[node]
             st.caption(wording.plain_markdown(f"The machine's words: {machine.name}. {machine.summary}"))
-            st.button("Take this change back", on_click=undo, args=(placed[node].edit_id,), icon=":material/undo:")
+            st.button("Take this change back", on_click=take_back, args=(placed[node].edit_id,), icon=":material/undo:")
     shown = items[["title", "traffic"]].rename(columns={"title": "Title", "traffic": "Traffic"})
     examples.dataframe(shown.head(EXAMPLES), hide_index=True, height=360)
     examples.caption(f"{min(EXAMPLES, len(items))} of {len(items):,} items, those with most traffic.")

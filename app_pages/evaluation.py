@@ -12,8 +12,9 @@ policies, items, granularities = parts["policies"], parts["items"], parts["granu
 
 when = wording.split_text(work.interactions, work.split)
 st.markdown(
-    f"Everything was learned from what happened before **{when}** and is measured on what happened from then on, "
-    f"at **{work.granularity} interests**. The interests themselves were formed from the whole catalogue."
+    f"Who moves where was learned from what happened before **{when}**, and is measured on what happened from then "
+    f"on, at **{work.granularity} interests**. The interests themselves were formed from the whole catalogue, and "
+    "balanced by the traffic of the whole log."
 )
 
 st.subheader("The next new interest")

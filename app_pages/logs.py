@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from hierex import imports, results, view, wording
-from hierex.config import POLICIES, PolicyConfig, RunConfig
+from hierex.config import LARGEST_SEED, POLICIES, EmbeddingConfig, PolicyConfig, RunConfig
+from hierex.embeddings import is_published_name
 from hierex.logs import InteractionColumns, ItemColumns, LogFile
 from hierex.runs import config_of, read_runs
 
@@ -14,6 +15,7 @@ PREVIEW_ROWS = 6
 
 store = view.current_store()
 report = results.log_report(store)
+import_jobs = st.session_state.setdefault("import_jobs", {})  # this session's, one at most in each workspace
 st.title("Logs")
 
 
@@ -63,8 +65,16 @@ def show_build() -> None:
             format_func=wording.method_name,
             captions=["Knows what the interests are about; works for rare ones too.", "Only counts who moved where."],
         )
-        seed = st.number_input("Seed", 0, 2**31 - 1, chosen.seed, help="The same seed gives the same result.")
-    config = RunConfig(granularity=granularity, seed=int(seed), policy=PolicyConfig(kind=kind))
+        model = choose_model(chosen.embedding.model)
+        seed = st.number_input(
+            "Random start", 0, LARGEST_SEED, chosen.seed, help="The same number gives the same result (the seed)."
+        )
+    config = RunConfig(
+        granularity=granularity,
+        seed=int(seed),
+        policy=PolicyConfig(kind=kind),
+        embedding=EmbeddingConfig(model=model or chosen.embedding.model),
+    )
     job = view.jobs().of(store.path)
     interrupted = last is not None and last.status in ("running", "stopped", "failed")
     label = "Continue building" if interrupted else "Build again" if last else "Build"
@@ -72,7 +82,7 @@ def show_build() -> None:
         label,
         type="primary",
         icon=":material/construction:",
-        disabled=bool(job and job.active),
+        disabled=bool(job and job.active) or model is None,
         on_click=view.start_run,
         args=(config,),
     )
@@ -83,13 +93,37 @@ def show_build() -> None:
         st.caption("Building. Progress is in the side bar; you can look around meanwhile.")
 
 
+def choose_model(chosen: str) -> str | None:
+    """The text model: the installed one, one in the server's folder, or the typed name of a published one."""
+    known = list(dict.fromkeys([EmbeddingConfig.model, *view.server_models(), chosen]))
+    model = st.selectbox(
+        "Text model",
+        known,
+        index=known.index(chosen),
+        format_func=lambda name: name.rsplit("/", 1)[-1] if name in known else name,
+        key=f"model-{store.path.stem}",
+        accept_new_options=True,
+        required=True,
+        help="Which model reads the items' texts. The installed one knows English best. For other languages type the "
+        "name of a published sentence-transformers model, such as paraphrase-multilingual-MiniLM-L12-v2: it is "
+        "downloaded once, and your texts stay on this machine.",
+    )
+    if model in known or is_published_name(model):
+        return model
+    st.error(f"'{wording.plain_markdown(model[:80])}' is no name of a published model. It looks like 'owner/model'.")
+    return None
+
+
 def pick_file(what: str, key: str) -> LogFile | None:
     """An uploaded file, or one from the server's folder where its owner named one."""
     folder = view.server().files
-    uploaded = st.file_uploader(what, key=f"upload-{key}", help=FORMATS)
+    uploaded = st.file_uploader(what, key=f"upload-{key}-{st.session_state.get('imports_done', 0)}", help=FORMATS)
     if uploaded is not None:
         return imports.spool(view.uploads_folder(), uploaded.file_id, uploaded.name, uploaded)
     if folder is None:
+        return None
+    if not folder.is_dir():
+        st.caption("The folder of files that this server's owner named (HIEREX_FILES) is not there.")
         return None
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     name = st.selectbox(f"or a file on the server ({what.lower()})", names, index=None, key=f"server-{key}")
@@ -133,22 +167,23 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
 def start_check(items: LogFile, item_columns: ItemColumns, interactions: LogFile, columns: InteractionColumns) -> None:
     job = imports.ImportJob(store, items, item_columns, interactions, columns)
     if view.doing(job.start):
-        st.session_state["import_job"] = job
+        import_jobs[store.path] = job
 
 
 def forget_import() -> None:
-    st.session_state.pop("import_job").cancel()
+    import_jobs.pop(store.path).cancel()
 
 
 def accept_import() -> None:
-    job = st.session_state["import_job"]
+    job = import_jobs[store.path]
 
     def accept() -> None:
-        view.refuse_while_busy(job.store.path)
+        view.claim_idle(job.store.path)
         job.accept()
 
     if view.doing(accept, "The logs are in place. Press 'Build'."):
-        del st.session_state["import_job"]
+        del import_jobs[store.path]
+        st.session_state["imports_done"] = st.session_state.get("imports_done", 0) + 1
 
 
 def draw_check(job: imports.ImportJob) -> None:
@@ -156,15 +191,15 @@ def draw_check(job: imports.ImportJob) -> None:
     if job.status == "checking":
         st.progress(job.share, "Checking the files …")
         st.button("Stop", on_click=forget_import, key="stop_check", icon=":material/stop_circle:")
-    elif st.session_state.get("import_shown") != id(job):
-        st.session_state["import_shown"] = id(job)
+    elif st.session_state.get("import_shown") is not job:
+        st.session_state["import_shown"] = job
         st.rerun()
 
 
 def show_import() -> None:
     st.subheader("Import other logs" if report else "Import your logs")
-    job = st.session_state.get("import_job")
-    if job is not None and job.store.path == store.path:
+    job = import_jobs.get(store.path)
+    if job is not None:
         st.fragment(run_every=1.0 if job.status == "checking" else None)(draw_check)(job)
         if job.status == "failed":
             st.error(wording.plain_markdown(job.error), icon=":material/error:")
@@ -199,7 +234,7 @@ def show_import() -> None:
 
 def undo_import() -> None:
     def restore() -> None:
-        view.refuse_while_busy(store.path)
+        view.claim_idle(store.path)
         results.restore_logs(store)
 
     view.doing(restore, "The earlier logs are back.")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from . import STAGES, __version__
-from .config import POLICIES, PolicyConfig, RunConfig, ServerConfig
+from .config import POLICIES, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
 from .errors import HierexError, LogError
 from .exports import export_all
 from .imports import import_logs
@@ -57,6 +57,9 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--interactions", type=Path, required=True, help="interaction log, in one of the same formats")
     run.add_argument("--policy", choices=POLICIES, default="encoder")
     run.add_argument("--seed", type=int, default=0)
+    run.add_argument(
+        "--model", default=EmbeddingConfig.model, help="text model: name or folder of a sentence-transformers model"
+    )
     run.add_argument("--until", choices=STAGES, default=STAGES[-1], help="stop after this stage")
     run.set_defaults(command=run_command)
 
@@ -100,10 +103,15 @@ def positive(text: str) -> int:
 
 def run_command(options: argparse.Namespace) -> None:
     started = perf_counter()
+    config = RunConfig(
+        granularity=options.granularity,
+        seed=options.seed,
+        policy=PolicyConfig(kind=options.policy),
+        embedding=EmbeddingConfig(model=options.model),
+    )
     with open_workspace(options, create=True) as store:
         lines = StageLines()
         report = lines.timed("logs", lambda: import_files(store, options.items, options.interactions))
-        config = RunConfig(granularity=options.granularity, seed=options.seed, policy=PolicyConfig(kind=options.policy))
         work = run_pipeline(store, config, until=options.until, watch=lines.watch)
         if options.json:
             print(json.dumps(summary(work, report, lines.seconds, perf_counter() - started)))

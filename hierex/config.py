@@ -174,8 +174,11 @@ class RunConfig:
     def __post_init__(self):
         if self.granularity is not None and self.granularity < 2:
             raise ConfigError(f"{self.granularity} interests were asked for. Choose 2 or more.")
-        if self.seed < 0:
-            raise ConfigError(f"The seed {self.seed} is below 0. Choose 0 or more.")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ConfigError(f"The seed {self.seed} cannot be used. Choose one from 0 to {LARGEST_SEED:,}.")
+
+
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -186,9 +189,15 @@ class ServerConfig:
     """HIEREX_WORKSPACES: the folder of workspace files; by default `workspaces` where hierex lies."""
     files: Path | None
     """HIEREX_FILES: a folder whose files people may pick for import, for those too large for a browser."""
+    models: Path | None
+    """HIEREX_MODELS: a folder of sentence-transformers models, a folder each, that people may pick from."""
 
     @classmethod
     def from_environment(cls) -> ServerConfig:
         workspaces = os.environ.get("HIEREX_WORKSPACES") or Path(__file__).parents[1] / "workspaces"
-        files = os.environ.get("HIEREX_FILES")
-        return cls(Path(workspaces).resolve(), Path(files).resolve() if files else None)
+        files, models = (os.environ.get(name) for name in ("HIEREX_FILES", "HIEREX_MODELS"))
+        return cls(
+            Path(workspaces).resolve(),
+            Path(files).resolve() if files else None,
+            Path(models).resolve() if models else None,
+        )

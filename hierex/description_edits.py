@@ -41,26 +41,35 @@ class Edit:
     edited_at: datetime
     item_ids: tuple[str, ...]
     n_items: int
+    undone: bool
 
 
 def read_edits(store: Store) -> list[Edit]:
-    """All edits that are not undone, earliest first."""
+    """All edits, earliest first, those that were taken back as well."""
     rows = store.table(
-        "SELECT edit_id, tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items "
-        "FROM description_edits WHERE NOT undone ORDER BY edit_id"
+        "SELECT edit_id, tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items, undone "
+        "FROM description_edits ORDER BY edit_id"
     ).to_pylist()
     return [Edit(**{**row, "phrases": tuple(row["phrases"]), "item_ids": tuple(row["item_ids"])}) for row in rows]
 
 
-def place_edits(edits: Sequence[Edit], tree_key: str, tree: InterestTree, item_ids: Sequence[str]) -> dict[int, Edit]:
-    """The latest edit of each node of this tree, by node id. Edits that fit no node are left out."""
+def place_edits(
+    edits: Sequence[Edit], tree_key: str, tree: InterestTree, item_ids: Sequence[str]
+) -> tuple[dict[int, Edit], list[Edit]]:
+    """The latest edit of each node of this tree, by node id; and the latest of each interest that is like no node.
+
+    Edits that were taken back count for nothing.
+    """
     index = pd.Index(item_ids)
-    placed = {}
-    for edit in edits:
+    latest = {(edit.tree_key, edit.node_id): edit for edit in edits if not edit.undone}
+    placed, unplaced = {}, []
+    for edit in sorted(latest.values(), key=lambda edit: edit.edit_id):
         node = edit.node_id if edit.tree_key == tree_key else most_alike(edit, tree, index)
-        if node is not None:
+        if node is None:
+            unplaced.append(edit)
+        else:
             placed[node] = edit
-    return placed
+    return placed, unplaced
 
 
 def most_alike(edit: Edit, tree: InterestTree, item_index: pd.Index) -> int | None:
@@ -153,12 +162,17 @@ def redo_edit(store: Store, edit_id: int) -> None:
         writer.execute("UPDATE description_edits SET undone = FALSE WHERE edit_id = ?", [edit_id])
 
 
-def last_undone(store: Store) -> int | None:
-    """The edit that 'redo' would bring back."""
-    return store.value(
-        "SELECT edit_id FROM description_edits WHERE undone AND edit_id > "
-        "coalesce((SELECT max(edit_id) FROM description_edits WHERE NOT undone), 0) ORDER BY edit_id LIMIT 1"
-    )
+def refuse_taken_name(name: str, node: int, descriptions: Sequence[Description], tree: InterestTree) -> None:
+    """Raises HierexError when another interest that can be looked at beside this one has that name already."""
+    beside = (tree.born < tree.dies[node]) & (tree.dies > tree.born[node])
+    beside[node] = False
+    wanted = tidy(name).casefold()
+    for other in np.flatnonzero(beside):
+        if descriptions[other].name.casefold() == wanted:
+            raise HierexError(
+                f"Another interest ({tree.hi[other] - tree.lo[other]:,} items) is called '{descriptions[other].name}' "
+                "already. Nothing was changed; choose a name that tells the two apart."
+            )
 
 
 def check_description(description: Description) -> Description:

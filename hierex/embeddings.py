@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -145,6 +146,11 @@ def _check(vectors: np.ndarray, texts: list[str], model: str) -> None:
 
 
 # --- finding and loading the model ---
+
+
+def is_published_name(model: str) -> bool:
+    """Whether it can be the name of a published model, and is no file or folder of this machine."""
+    return bool(re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", model)) and not Path(model).exists()
 
 
 def _is_packaged(model: str) -> bool:

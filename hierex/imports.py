@@ -17,6 +17,7 @@ from .config import Progress, no_progress
 from .errors import DiskFull, HierexError
 from .logs import InteractionColumns, ItemColumns, LogFile, LogReport, guess_columns, preview, stage_logs
 from .store import Scratch, Store, plain_errors
+from .workspace_folder import UPLOADS, clear_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class ImportJob:
     scratch: Scratch | None = field(default=None, repr=False)
 
     def start(self) -> ImportJob:
+        clear_leftovers(self.store.path.parent)
         self.scratch = Scratch(self.store.path.parent)
         threading.Thread(target=self._check, daemon=True).start()
         return self
@@ -102,9 +104,12 @@ class ImportJob:
             self.scratch.discard()
 
     def accept(self) -> None:
-        """Puts the checked logs in place of the workspace's."""
+        """Puts the checked logs in place of the workspace's; uploads have served their purpose then."""
         put_in_place(self.store, self.scratch, self.report)
         self.scratch.discard()
+        for file in (self.items, self.interactions):
+            if file.path.parent.name == UPLOADS:
+                file.path.unlink(missing_ok=True)
         self.status = "done"
 
     def _check(self) -> None:

@@ -102,6 +102,13 @@ class Jobs:
         """The latest job of a workspace."""
         return self._jobs.get(path)
 
+    def forget(self, path: Path) -> None:
+        """Drops the workspace's job when it has ended: what it says of the workspace is true no more."""
+        with self._registry:
+            job = self._jobs.get(path)
+            if job and not job.active:
+                del self._jobs[path]
+
     def start(self, store: Store, config: RunConfig) -> Job:
         """Begins a run, or returns the one that is already going on in this workspace."""
         with self._registry:

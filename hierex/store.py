@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,6 +74,12 @@ class Store:
         with _opening, self._writing:
             self._connection.close()
             _opened.pop(self.path, None)
+
+    def move(self, path: Path) -> None:
+        """Closes the file and gives it another place, in one go: nobody can open it again in between."""
+        with _opening:
+            self.close()
+            self.path.rename(path)
 
     def __enter__(self) -> Store:
         return self
@@ -185,13 +192,23 @@ class Scratch:
     def discard(self) -> None:
         with contextlib.suppress(duckdb.Error):
             self.database.close()
-        for path in (self.path, self.path.with_name(self.path.name + ".wal")):
-            path.unlink(missing_ok=True)
+        discard_scratch(self.path)
+
+
+def discard_scratch(path: Path) -> None:
+    """Deletes a scratch file and what the database keeps beside it."""
+    for name in (path.name, path.name + ".wal"):
+        path.with_name(name).unlink(missing_ok=True)
+    shutil.rmtree(spill_folder(path), ignore_errors=True)
+
+
+def spill_folder(path: Path) -> Path:
+    return path.with_name(path.name + ".tmp")
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that keeps to a share of the memory and spills beside the file."""
-    config = {"memory_limit": "3GB", "temp_directory": str(path.with_name(path.name + ".tmp"))}
+    config = {"memory_limit": "3GB", "temp_directory": str(spill_folder(path))}
     connection = duckdb.connect(str(path), config=config)
     connection.execute("SET TimeZone = 'UTC'")
     return connection

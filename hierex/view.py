@@ -19,7 +19,7 @@ from . import description_edits, results, workspace_folder
 from .charts.colors import interest_colors
 from .config import RunConfig, ServerConfig
 from .descriptions import Description
-from .errors import HierexError, NotReady
+from .errors import HierexError, LogError, NotReady
 from .imports import preview_file
 from .jobs import Job, Jobs, expected_stages
 from .logs import InteractionColumns, ItemColumns, LogFile, guess_columns
@@ -136,7 +136,7 @@ def rename_workspace() -> None:
     old, new = st.session_state["workspace"], st.session_state["renamed_workspace"].strip()
 
     def rename() -> None:
-        refuse_while_busy(workspace_folder.workspace_path(server().workspaces, old))
+        claim_idle(workspace_folder.workspace_path(server().workspaces, old))
         workspace_folder.rename_workspace(server().workspaces, old, new)
         read_work.clear()
 
@@ -148,7 +148,7 @@ def delete_workspace() -> None:
     name = st.session_state["workspace"]
 
     def delete() -> None:
-        refuse_while_busy(workspace_folder.workspace_path(server().workspaces, name))
+        claim_idle(workspace_folder.workspace_path(server().workspaces, name))
         workspace_folder.throw_away(server().workspaces, name)
         read_work.clear()
 
@@ -161,10 +161,12 @@ def bring_back_workspace() -> None:
         st.session_state["workspace"] = name
 
 
-def refuse_while_busy(path: Path) -> None:
+def claim_idle(path: Path) -> None:
+    """Before the workspace's file or logs are changed: nothing may be at work on them, and what was is old news."""
     job = jobs().of(path)
     if job and job.active:
         raise HierexError("Something is being built in this workspace. Stop it first, or wait until it is done.")
+    jobs().forget(path)
 
 
 def current_store() -> Store:
@@ -188,7 +190,7 @@ def current_work() -> Workspace:
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the workspace ...")
 def read_work(path: str, run_id: int, keys: str, config: str) -> Workspace:
-    return Workspace(open_store(path), config_of(json.loads(config)), json.loads(keys))
+    return Workspace(open_store(path, create=False), config_of(json.loads(config)), json.loads(keys))
 
 
 def chosen_taxonomy(work: Workspace) -> Taxonomy:
@@ -242,8 +244,8 @@ def draw_job(job: Job) -> None:
             st.error(plain_markdown(job.error), icon=":material/error:")
         with st.expander("Steps"):
             st.dataframe(stage_table(job), hide_index=True)
-    was_active = st.session_state.get("seen_active") == id(job)
-    st.session_state["seen_active"] = id(job) if active else None
+    was_active = st.session_state.get("seen_active") is job
+    st.session_state["seen_active"] = job if active else None
     if was_active and not active:
         st.rerun()
 
@@ -270,6 +272,7 @@ def config_at(work: Workspace, granularity: int) -> RunConfig:
 def save_description(work: Workspace, wanted: Description, seen_edit_id: int | None) -> int:
     """Keeps what the person typed, with their name; returns the edit's id."""
     tree, node = work.tree, wanted.cluster_id
+    description_edits.refuse_taken_name(wanted.name, node, work.descriptions(), tree)
     item_ids = work.items["item_id"].to_numpy()[tree.order[tree.lo[node] : tree.hi[node]]]
     return description_edits.save_edit(
         work.store,
@@ -294,14 +297,41 @@ def item_list(titles: Sequence[str], interests: Sequence[str] | None = None) -> 
     st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={"#": st.column_config.NumberColumn(width=40)})
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the first rows ...")
 def preview(file: LogFile) -> pd.DataFrame:
+    """The first rows of a file, read anew when the file has changed."""
+    return read_preview(file, stamp(file))
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the first rows ...")
+def read_preview(file: LogFile, stamp: tuple[int, int]) -> pd.DataFrame:
     return preview_file(server().workspaces, file)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
 def guess(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, InteractionColumns]:
-    return guess_columns(preview(items), preview(interactions))
+    """Which column is what, as far as it can be told."""
+    return read_guess(items, stamp(items), interactions, stamp(interactions))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def read_guess(items: LogFile, items_stamp, interactions: LogFile, interactions_stamp):
+    return guess_columns(read_preview(items, items_stamp), read_preview(interactions, interactions_stamp))
+
+
+def stamp(file: LogFile) -> tuple[int, int]:
+    """What changes when a file is written anew. Raises LogError when it is gone."""
+    try:
+        found = file.path.stat()
+    except OSError as error:
+        raise LogError(f"'{file.name}' is not there any more. Choose another file.") from error
+    return found.st_mtime_ns, found.st_size
+
+
+def server_models() -> list[str]:
+    """The models in the folder that the server's owner named."""
+    folder = server().models
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(str(path) for path in folder.iterdir() if (path / "modules.json").is_file())
 
 
 def expected_seconds(store: Store) -> float:

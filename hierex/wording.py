@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
+from .charts.measures import METHOD_NAMES
 from .logs import Interactions
 
 STAGE_NAMES = {
@@ -22,24 +23,16 @@ STAGE_NAMES = {
     "grounding": "Finding items for sample people",
     "evaluation": "Measuring on later time",
 }
-METHOD_NAMES = {
-    "encoder": "Learned from the descriptions",
-    "counts": "Counted from the log",
-    "popularity": "Most popular first",
-    "chance": "Pure chance",
-    "sequence": "Learned from sequences of items",
-    "random": "Random order",
-}
 METRIC_NAMES = {
     "recall@1": "Right answer first",
     "recall@5": "Among the first 5",
     "recall@10": "Among the first 10",
-    "ndcg@10": "NDCG@10",
+    "ndcg@10": "How high in the first 10 (NDCG)",
     "match_rate": "Known interests among the answers",
 }
 SOURCE_NAMES = {"keywords": "from keywords", "human": "by a person", "model": "by a language model"}
 GROUNDING_PATHS = {
-    "recommender": "Ordered for this person by the sequence recommender.",
+    "recommender": "Ordered for this person.",
     "popularity": "Ordered by traffic, because the recommender knows nothing of this person yet.",
     "empty": "They have had every item of this interest.",
 }
@@ -87,8 +80,8 @@ def evaluation_sentence(recalls: pd.DataFrame) -> str:
     verdict = "better than" if low > popularity else "worse than" if high < popularity else "not clearly different from"
     return (
         f"Of {int(recalls.loc[best, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
-        f"interests that the policy named (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply "
-        f"naming the most popular interests ({popularity:.1%})."
+        f"interests that were predicted (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply "
+        f"naming the most popular ones ({popularity:.1%})."
     )
 
 
@@ -114,7 +107,7 @@ def granularity_table(table: pd.DataFrame) -> pd.DataFrame:
             "granularity": "Interests",
             "coherence": "Likeness within",
             "largest_over_mean": "Busiest ÷ average",
-            "gini": "Gini of traffic",
+            "gini": "Unevenness of traffic (Gini)",
             "median_items": "Items, typical",
             "smallest_items": "Items, fewest",
             "largest_items": "Items, most",

@@ -39,7 +39,7 @@ class Workspace:
     def key(self, stage: str) -> str:
         if stage not in self.keys:
             raise NotReady(
-                f"The step '{stage.replace('_', ' ')}' has not been done yet. Press 'Build' on the Logs page."
+                "This was not built yet: the last build did not come so far. Press 'Build' on the Logs page."
             )
         return self.keys[stage]
 
@@ -96,7 +96,10 @@ class Workspace:
 
     def placed_edits(self) -> dict[int, Edit]:
         """What people wrote, by node; read anew each time, since anybody may edit at any moment."""
-        edits = description_edits.read_edits(self.store)
+        return self.place_edits(description_edits.read_edits(self.store))[0]
+
+    def place_edits(self, edits: list[Edit]) -> tuple[dict[int, Edit], list[Edit]]:
+        """See `description_edits.place_edits`."""
         return description_edits.place_edits(edits, self.key("interest_tree"), self.tree, self.items["item_id"])
 
     def descriptions(self) -> list[Description]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 
 from .errors import HierexError, StoreError
-from .store import SCRATCH_PREFIX, open_store
+from .store import SCRATCH_PREFIX, discard_scratch, open_store
 
 SUFFIX = ".duckdb"
 TRASH = ".trash"
@@ -47,15 +47,13 @@ def create_workspace(folder: Path, name: str) -> Path:
 def rename_workspace(folder: Path, name: str, new_name: str) -> Path:
     """Gives a workspace another name. No job may be running in it."""
     path, new_path = existing_path(folder, name), free_path(folder, new_name)
-    open_store(path).close()
-    path.rename(new_path)
+    open_store(path).move(new_path)
     return new_path
 
 
 def throw_away(folder: Path, name: str) -> Path:
     """Moves a workspace to the trash, from which `bring_back` takes it; returns its place there."""
     path = existing_path(folder, name)
-    open_store(path).close()
     trash = folder / TRASH
     trash.mkdir(exist_ok=True)
     place = trash / path.name
@@ -63,7 +61,8 @@ def throw_away(folder: Path, name: str) -> Path:
     while place.exists():
         place = trash / f"{path.stem} ({number}){SUFFIX}"
         number += 1
-    return path.rename(place)
+    open_store(path).move(place)
+    return place
 
 
 def list_trash(folder: Path) -> list[str]:
@@ -82,9 +81,9 @@ def bring_back(folder: Path, name: str) -> Path:
 
 def clear_leftovers(folder: Path) -> None:
     """Removes uploads and what interrupted imports left behind, once they are a day old and nobody can be at them."""
-    for path in (*folder.glob(f"{SCRATCH_PREFIX}*"), *(folder / UPLOADS).glob("*")):
-        if path.is_file() and time() - path.stat().st_mtime > A_DAY:
-            path.unlink(missing_ok=True)
+    for path in (*folder.glob(f"{SCRATCH_PREFIX}*{SUFFIX}"), *(folder / UPLOADS).glob("*")):
+        if time() - path.stat().st_mtime > A_DAY:
+            discard_scratch(path)
 
 
 def existing_path(folder: Path, name: str) -> Path:

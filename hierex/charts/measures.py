@@ -11,10 +11,10 @@ from .. import columns
 from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, name_rows, percent, plain, settle
 
 BASELINES = ("popularity", "chance", "random")
-WORDS = {
-    "encoder": "Language policy (encoder)",
-    "counts": "Counted transitions",
-    "sequence": "Sequence model",
+METHOD_NAMES = {
+    "encoder": "Learned from the descriptions",
+    "counts": "Counted from the log",
+    "sequence": "Learned from sequences of items",
     "popularity": "Most popular first",
     "chance": "Pure chance",
     "random": "Random order",
@@ -48,7 +48,7 @@ def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Fig
     figure.update_layout(bargap=0.35, barmode="overlay")
     reach = 1.3 * max(np.nanmax(recalls[["value", "high"]].to_numpy(float)), 1e-3)
     figure.update_xaxes(tickformat=",.1~%", range=[0, reach], nticks=4, tickangle=0)
-    name_rows(figure, [WORDS.get(name, name) for name in names])
+    name_rows(figure, [METHOD_NAMES.get(name, name) for name in names])
     n_cases = int(recalls["n_cases"].iloc[0])
     figure.update_xaxes(title_text=f"Share of {n_cases:,} held-out cases", col=(len(metrics) + 1) // 2)
     return figure
@@ -113,7 +113,7 @@ def _bars(rows: pd.DataFrame, color: str, pattern: str) -> go.Bar:
 
 
 def _measured(row: tuple) -> str:
-    text = f"<b>{plain(WORDS.get(row.Index, row.Index))}</b><br>{percent(row.value)}"
+    text = f"<b>{plain(METHOD_NAMES.get(row.Index, row.Index))}</b><br>{percent(row.value)}"
     if np.isnan(row.low):
         return text
     return f"{text} (95% interval: {percent(row.low)} to {percent(row.high)})"

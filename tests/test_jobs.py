@@ -1,0 +1,77 @@
+"""Builds in the background: one at a time, stopped at once, told in plain words, forgotten when they are old news."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from test_pipeline import CONFIG, write_world
+
+from hierex.config import PolicyConfig
+from hierex.imports import import_logs
+from hierex.jobs import Job, Jobs, StageState
+from hierex.runs import shown_run
+from hierex.store import open_store
+
+QUICK = replace(CONFIG, policy=PolicyConfig(kind="counts"))
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    return Jobs()
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path / "w.duckdb") as store:
+        import_logs(store, *write_world(tmp_path / "logs"))
+        yield store
+
+
+def wait_for(condition, seconds=120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.02)
+
+
+def test_a_job_runs_to_its_end_and_is_then_forgotten(jobs, store):
+    job = jobs.start(store, QUICK)
+    assert jobs.start(store, QUICK) is job, "one at a time in a workspace"
+    jobs.forget(store.path)
+    assert jobs.of(store.path) is job, "what is going on is not forgotten"
+    wait_for(lambda: not job.active)
+    assert (job.status, job.share()) == ("done", 1.0)
+    assert shown_run(store).status == "done"
+    jobs.forget(store.path)
+    assert jobs.of(store.path) is None
+
+
+def test_a_job_is_stopped_and_goes_on_later(jobs, store):
+    job = jobs.start(store, QUICK)
+    wait_for(lambda: job.stages["interest_tree"].state == "made")
+    jobs.cancel(job)
+    wait_for(lambda: not job.active)
+    assert job.status == "stopped"
+    again = jobs.start(store, QUICK)
+    wait_for(lambda: not again.active)
+    assert again.status == "done"
+    assert again.stages["interest_tree"].state == "reused"
+
+
+def test_a_job_that_fails_says_why(jobs, tmp_path):
+    with open_store(tmp_path / "empty.duckdb") as store:
+        job = jobs.start(store, QUICK)
+        wait_for(lambda: not job.active)
+        assert job.status == "failed"
+        assert "Import a catalogue" in job.error
+
+
+def test_share_and_time_left_go_by_expected_seconds(tmp_path):
+    job = Job(tmp_path, QUICK, {"embeddings": StageState(seconds=30.0), "item_map": StageState(seconds=10.0)})
+    assert (job.share(), job.seconds_left()) == (0.0, 40.0)
+    job.watch("embeddings", "made", 30.0)
+    assert job.share() == pytest.approx(0.75)
+    job.watch("item_map", "running", 0.5)
+    assert job.share() == pytest.approx(0.875)
+    job.watch("item_map", "reused", 0.0)
+    assert job.seconds_left() == 0.0
