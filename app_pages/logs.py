@@ -115,25 +115,35 @@ def choose_model(chosen: str) -> str | None:
 
 
 def pick_file(what: str, key: str) -> LogFile | None:
-    """An uploaded file, or one from the server's folder where its owner named one."""
-    folder = view.server().files
-    uploaded = st.file_uploader(what, key=f"upload-{key}-{st.session_state.get('imports_done', 0)}", help=FORMATS)
+    """An uploaded file, which stays chosen until another one is, or one from the server's folder, if there is one."""
+    place = f"{key}-{store.path.stem}-{st.session_state.get('imports_done', 0)}"
+    uploads = st.session_state.setdefault("uploads", {})
+    uploaded = st.file_uploader(what, key=f"upload-{place}", help=FORMATS, on_change=lambda: uploads.pop(place, None))
     if uploaded is not None:
-        return imports.spool(view.uploads_folder(), uploaded.file_id, uploaded.name, uploaded)
+        uploads[place] = imports.spool(view.uploads_folder(), uploaded.file_id, uploaded.name, uploaded)
+    kept = uploads.get(place)
+    if kept and uploaded is None:
+        st.caption(f"Still chosen: {wording.plain_markdown(kept.name)}. Upload another file to replace it.")
+    return kept or pick_server_file(what, place)
+
+
+def pick_server_file(what: str, place: str) -> LogFile | None:
+    folder = view.server().files
     if folder is None:
         return None
     if not folder.is_dir():
         st.caption("The folder of files that this server's owner named (HIEREX_FILES) is not there.")
         return None
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    name = st.selectbox(f"or a file on the server ({what.lower()})", names, index=None, key=f"server-{key}")
+    label = f"or a file on the server ({what.lower()})"
+    name = st.selectbox(label, names, index=None, key=f"server-{place}", persist_state="session")
     return LogFile(folder / name, name) if name else None
 
 
 def choose_column(label: str, columns: list[str], guess: str | None, key: str, *, optional: bool = False) -> str | None:
     options = [NOT_THERE, *columns] if optional else columns
     index = options.index(guess) if guess in options else (0 if optional else None)
-    chosen = st.selectbox(label, options, index=index, key=key, placeholder="Choose a column")
+    chosen = st.selectbox(label, options, index=index, key=key, placeholder="Choose a column", persist_state="session")
     return None if chosen == NOT_THERE else chosen
 
 
@@ -148,7 +158,9 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
         st.markdown("**Catalogue**")
         item_id = choose_column("Item id", names, item_guess.item_id, f"item_id-{file_key}")
         title = choose_column("Title", names, item_guess.title, f"title-{file_key}", optional=True)
-        text = st.multiselect("Other words about the item", names, list(item_guess.text), key=f"text-{file_key}")
+        text = st.multiselect(
+            "Other words about the item", names, list(item_guess.text), key=f"text-{file_key}", persist_state="session"
+        )
         st.dataframe(item_rows.head(PREVIEW_ROWS), hide_index=True)
     with right:
         names = list(interaction_rows.columns)
@@ -203,13 +215,13 @@ def show_import() -> None:
         st.fragment(run_every=1.0 if job.status == "checking" else None)(draw_check)(job)
         if job.status == "failed":
             st.error(wording.plain_markdown(job.error), icon=":material/error:")
-            st.button("Choose again", on_click=forget_import)
+            st.button("Change files or columns", on_click=forget_import, icon=":material/arrow_back:")
         elif job.status == "checked":
             st.markdown("**This is what would come in.** Nothing has been replaced yet.")
             show_report(job.report)
             with st.container(horizontal=True):
                 st.button("Use these logs", type="primary", on_click=accept_import, icon=":material/check:")
-                st.button("Discard", on_click=forget_import, icon=":material/close:")
+                st.button("Change files or columns", on_click=forget_import, icon=":material/arrow_back:")
         return
     st.caption(
         f"Two files: a catalogue with a line per item, and a log with a line per interaction. {FORMATS}. "

@@ -10,13 +10,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
-
-from hierex.synthetic import make_world
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
+PAGES = ("Granularity", "Descriptions", "Preview", "Evaluation", "Logs")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -30,30 +30,55 @@ pytestmark = [
 ]
 
 
+POLISH = {
+    "Chleb na zakwasie": "żytni razowy pszenny foremka wyrastanie bochenek skórka mąka",
+    "Kiszenie warzyw": "ogórki kapusta słoik solanka czosnek koper buraki fermentacja",
+    "Wędrówki górskie": "szlak szczyt plecak schronisko Tatry przełęcz buty mapa",
+    "Kajaki na rzece": "wiosło spływ nurt kamizelka jezioro biwak brzeg kapok",
+    "Szydełko i druty": "włóczka sweter czapka oczka wzór chusta kordonek motek",
+    "Naprawa rowerów": "łańcuch dętka przerzutka hamulec piasta szprycha siodełko korba",
+    "Ogród w skrzyniach": "pomidory sadzonki kompost nasiona podlewanie ziemia grządka ściółka",
+    "Gra na gitarze": "akord struny kapodaster melodia rytm solówka strojenie kostka",
+}
+
+
+def write_polish_logs(folder: Path) -> None:
+    """A catalogue and a log in Polish with odd columns, days before months, and one hostile title."""
+    rng = np.random.default_rng(8)
+    kinds = rng.integers(0, len(POLISH), 260)
+    titles = [
+        f"{list(POLISH)[kind]}: {' i '.join(rng.choice(list(POLISH.values())[kind].split(), 3, replace=False))}"
+        for kind in kinds
+    ]
+    items = pd.DataFrame({"Kod": [f"T-{n:04}" for n in range(260)], "Nazwa towaru": titles, "Cena": "9,99 zł"})
+    items.loc[0, "Nazwa towaru"] = SCRIPT
+    items.to_csv(folder / "katalog.csv", index=False, sep=";")
+    rows = []
+    for person in range(130):
+        kind, day = rng.integers(len(POLISH)), pd.Timestamp("2026-01-01") + pd.Timedelta(rng.integers(90), "D")
+        for _ in range(20):
+            kind = (kind + (rng.random() < 0.3)) % len(POLISH)  # interests follow each other in a ring
+            day += pd.Timedelta(rng.integers(5, 3_000), "min")
+            item = items["Kod"].iloc[rng.choice(np.flatnonzero(kinds == kind))]
+            rows.append((f"klient {person}", item, f"{day:%d.%m.%Y %H:%M}"))
+    log = pd.DataFrame(rows, columns=["Klient", "Kod", "Kiedy"])
+    log.to_csv(folder / "klikniecia.tsv.gz", index=False, sep="\t")
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A German catalogue with odd columns, a log in milliseconds, and one hostile title."""
     folder = tmp_path_factory.mktemp("files")
-    world = make_world(n_items=260, n_users=130, n_interactions=2_600, seed=8)
-    columns = list(world.items.columns)
-    items = world.items.rename(columns={columns[0]: "Artikelnummer", columns[1]: "Bezeichnung"})
-    items.loc[0, "Bezeichnung"] = SCRIPT
-    items.to_csv(folder / "katalog.csv", index=False, sep=";")
-    users, item, when = world.interactions.columns[:3]
-    log = world.interactions.rename(columns={users: "Kunde", item: "Artikelnummer"})
-    stamps = pd.to_datetime(log.pop(when), utc=True, format="mixed")
-    log["Zeitpunkt"] = (stamps - pd.Timestamp(0, tz="UTC")) // pd.Timedelta("1ms")
-    log.to_csv(folder / "klicks.tsv.gz", index=False, sep="\t")
+    write_polish_logs(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(tmp_path_factory, files):
     """A running app on an empty folder of workspaces."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = {**os.environ, "HIEREX_WORKSPACES": str(tmp_path_factory.mktemp("served"))}
+    env = {**os.environ, "HIEREX_WORKSPACES": str(tmp_path_factory.mktemp("served")), "HIEREX_FILES": str(files)}
     command = [sys.executable, "-m", "hierex", "app", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
     url = f"http://localhost:{port}"
@@ -106,35 +131,90 @@ def no_errors(page: Page) -> None:
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_upload_to_report(page, files):
-    expect(page.get_by_text("There is no workspace yet")).to_be_visible()
-    page.get_by_label("Name of a new workspace").fill("Katalog")
-    page.get_by_label("Name of a new workspace").press("Enter")
+def create_workspace(page: Page, name: str) -> None:
+    box = page.get_by_label("Name of a new workspace")
+    box.fill(name)
+    box.press("Enter")
     page.get_by_role("button", name="Create").click()
     settled(page)
+
+
+def rewrite_name(page: Page, row: int, name: str) -> None:
+    """Types a name into the table of descriptions, where rows start at 0."""
+    grid = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
+    grid.scroll_into_view_if_needed()
+    expect(grid.locator("canvas").first).to_be_visible()
+    page.wait_for_timeout(1_000)  # the grid draws itself on a canvas, which has no sign of being done
+    box = grid.bounding_box()
+    place = box["x"] + 60, box["y"] + 55 + 35 * row
+    page.mouse.move(*place, steps=5)
+    page.mouse.dblclick(*place, delay=50)
+    expect(page.locator(".gdg-input")).to_be_visible()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(name, delay=20)
+    expect(page.locator(".gdg-input")).to_have_value(name)
+    page.wait_for_timeout(300)  # no person presses Enter sooner
+    page.keyboard.press("Enter")
+    settled(page)
+
+
+def look_closer(page: Page) -> Locator:
+    return page.get_by_test_id("stMain").get_by_test_id("stSelectbox").last
+
+
+def test_upload_to_report(page, files):
+    expect(page.get_by_text("There is no workspace yet")).to_be_visible()
+    create_workspace(page, "Katalog")
     go_to(page, "Logs")
     uploads = page.locator("input[type=file]")
     uploads.nth(0).set_input_files(files / "katalog.csv")
     settled(page)
-    uploads.nth(1).set_input_files(files / "klicks.tsv.gz")
+    uploads.nth(1).set_input_files(files / "klikniecia.tsv.gz")
     settled(page)
+    page.get_by_role("button", name="Check these files").click()
+    expect(page.get_by_text("This is what would come in")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Change files or columns").click()
+    expect(page.get_by_text("Still chosen: katalog.csv")).to_be_visible()
     page.get_by_role("button", name="Check these files").click()
     expect(page.get_by_text("This is what would come in")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Use these logs").click()
     settled(page)
     expect(page.get_by_role("heading", name="Build", exact=True)).to_be_visible()
+    expect(page.get_by_text("Check these files")).to_have_count(0)
     no_errors(page)
+
+
+def pages_answer(page: Page, names: tuple[str, ...]) -> None:
+    """Each page shows its heading and comes to rest within two seconds."""
+    for name in names:
+        began = time.monotonic()
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=re.compile(name)).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        expect(page.locator("[data-stale=true]")).to_have_count(0)
+        assert time.monotonic() - began < 2.0, f"{name} took longer than two seconds while a job ran"
 
 
 def test_build_in_the_background_while_pages_answer(page):
     page.get_by_role("button", name="Build", exact=True).click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=20_000)
-    for name in ("Evaluation", "Descriptions", "Logs"):
-        began = time.monotonic()
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=re.compile(name)).click()
-        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
-        assert time.monotonic() - began < 2.0, f"{name} took longer than two seconds while a job ran"
+    pages_answer(page, ("Evaluation", "Descriptions", "Logs"))
     expect(page.get_by_text("Built and up to date")).to_be_visible(timeout=240_000)
+    no_errors(page)
+
+
+def test_while_it_is_built_again_every_page_answers_and_it_can_be_stopped(page):
+    for name in PAGES:
+        go_to(page, name)
+    go_to(page, "Logs")
+    page.get_by_text("More choices").click()
+    page.get_by_role("spinbutton", name="Random start").fill("7")
+    page.get_by_role("spinbutton", name="Random start").press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Build again").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=20_000)
+    pages_answer(page, PAGES)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped. What was finished is kept.")).to_be_visible(timeout=20_000)
     no_errors(page)
 
 
@@ -149,6 +229,24 @@ def test_slider_moves_with_the_keyboard(page):
     no_errors(page)
 
 
+def test_a_lasso_on_the_map_lists_the_items_inside(page):
+    go_to(page, "Granularity")
+    map_ = page.locator(".js-plotly-plot").first
+    map_.hover()
+    page.locator(".modebar-btn[data-title='Lasso Select']").first.click()
+    area = map_.locator(".nsewdrag").first.bounding_box()
+    left, top = area["x"] + 3, area["y"] + 3
+    right, bottom = left + area["width"] - 6, top + area["height"] - 6
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 1)):
+        page.mouse.move(x, y, steps=5)
+    page.mouse.up()
+    expect(page.get_by_role("heading", name=re.compile("260 items drawn around"))).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Download these items")).to_be_visible()
+    no_errors(page)
+
+
 def test_hostile_titles_are_text(page):
     go_to(page, "Granularity")
     go_to(page, "Descriptions")
@@ -157,28 +255,60 @@ def test_hostile_titles_are_text(page):
     no_errors(page)
 
 
-def test_an_edit_is_saved_at_once_and_undone(page):
+def test_interests_have_names_in_the_language_of_the_log(page):
     go_to(page, "Descriptions")
-    grid = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
-    expect(grid.locator("canvas").first).to_be_visible()
-    page.wait_for_timeout(1_000)  # the grid draws itself on a canvas, which has no sign of being done
-    box = grid.bounding_box()
-    page.mouse.dblclick(box["x"] + 60, box["y"] + 55)
-    expect(page.locator(".gdg-input")).to_be_visible()
-    page.keyboard.press("Control+A")
-    page.keyboard.type("Breads of the world", delay=20)
-    expect(page.locator(".gdg-input")).to_have_value("Breads of the world")
-    page.wait_for_timeout(300)  # no person presses Enter sooner
-    page.keyboard.press("Enter")
-    settled(page)
-    expect(page.get_by_text("Last change: “Breads of the world”")).to_be_visible()
+    look_closer(page).click()
+    names = " ".join(page.get_by_role("option").all_inner_texts()).casefold()
+    page.keyboard.press("Escape")
+    assert sum(word in names for word in ("chleb", "kiszenie", "górskie", "rzece", "druty", "rowerów", "ogród")) >= 4
+
+
+def test_an_edit_is_saved_at_once_undone_and_brought_back(page):
+    go_to(page, "Descriptions")
+    changed = page.get_by_text("Last change: “Breads of the world”")
+    rewrite_name(page, 0, "Breads of the world")
+    expect(changed).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(changed).to_have_count(0)
+    page.get_by_role("button", name="Redo").click()
+    expect(changed).to_be_visible()
     page.reload()
     settled(page)
-    expect(page.get_by_text("Last change: “Breads of the world”")).to_be_visible()
+    expect(changed).to_be_visible()
+    look_closer(page).click()
+    page.get_by_role("option", name="Breads of the world").click()
+    page.get_by_role("button", name="Take this change back").click()
+    expect(changed).to_have_count(0)
+    expect(page.get_by_text("All changes (1)")).to_be_visible()
+    no_errors(page)
+
+
+def test_two_people_edit_at_once_and_nothing_is_lost(page, browser, address):
+    go_to(page, "Descriptions")
+    other = browser.new_page(viewport={"width": 1500, "height": 1100})
+    other.set_default_timeout(30_000)
+    other.goto(f"{address}/descriptions")
+    expect(other.get_by_role("heading", name="Descriptions", exact=True)).to_be_visible(timeout=60_000)
+    settled(other)
+    rewrite_name(page, 0, "Mine")
+    rewrite_name(other, 1, "Theirs")  # they were shown the table before mine came
+    rewrite_name(other, 0, "Over yours")
+    expect(other.get_by_text(re.compile("changed this interest in the meantime, to 'Mine'"))).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    rewrite_name(page, 1, "Mine too")
+    refused = page.get_by_text(re.compile("in the meantime, to 'Theirs'"))
+    expect(refused).to_be_visible()
+    rewrite_name(page, 1, "Mine too")  # now that they have seen it
+    expect(refused).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     settled(page)
-    expect(page.get_by_text("Last change: “Breads of the world”")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    settled(page)
+    expect(page.get_by_text("Last change: “Theirs”")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     no_errors(page)
+    no_errors(other)
+    other.close()
 
 
 def test_preview_from_history_to_items(page):
@@ -189,20 +319,25 @@ def test_preview_from_history_to_items(page):
     no_errors(page)
 
 
+def test_files_on_the_server_are_picked_by_name(page):
+    page.get_by_role("button", name="Manage workspaces").click()
+    create_workspace(page, "From the server")
+    page.keyboard.press("Escape")
+    go_to(page, "Logs")
+    for what, name in (("item catalogue", "katalog.csv"), ("interaction log", "klikniecia.tsv.gz")):
+        page.get_by_label(f"or a file on the server ({what})").click()
+        page.get_by_role("option", name=name).click()
+        settled(page)
+    page.get_by_role("button", name="Check these files").click()
+    expect(page.get_by_text("This is what would come in")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Change files or columns").click()
+    settled(page)
+    expect(page.get_by_role("button", name="Check these files")).to_be_visible()
+    no_errors(page)
+
+
 def test_nothing_is_asked_of_other_machines(address):
     own = (address, address.replace("http", "ws"), "data:", "blob:")
     foreign = {url for url in requested if not url.startswith(own)}
     assert requested
     assert not foreign
-
-
-def test_two_people_at_once(page, browser, address):
-    other = browser.new_page(viewport={"width": 1500, "height": 1100})
-    other.set_default_timeout(30_000)
-    other.goto(f"{address}/descriptions")
-    go_to(page, "Evaluation")
-    settled(other)
-    expect(other.get_by_role("heading", name="Descriptions", exact=True)).to_be_visible()
-    no_errors(other)
-    no_errors(page)
-    other.close()

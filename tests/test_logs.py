@@ -202,6 +202,10 @@ def test_other_old_encodings_are_refused(tmp_path):
     file = write_bytes(tmp_path / "i.csv", "ид;название\n1;Война и мир\n2;Анна Каренина\n".encode("cp1251"))
     with pytest.raises(LogError, match="Save the file as UTF-8"):
         sniff(file.path)
+    polish = "kod;nazwa\n1;Chleb żytni i mąka\n2;Łańcuch, dętka i przełęcz\n3;Kąpiel w źródle\n"
+    file = write_bytes(tmp_path / "p.csv", polish.encode("cp1250"))
+    with pytest.raises(LogError, match="Save the file as UTF-8"):
+        sniff(file.path)
 
 
 def test_ids_of_parquet_become_text_as_a_person_would_write_them(tmp_path):

@@ -25,6 +25,9 @@ CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 MOST_CONTROLS = 0.01
 MOST_ACCENTS = 0.3
 FEW_STRAYS = 0.1
+SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])[\xa1-\xb4\xb6-\xbf\ufffd](?=[^\W\d_])")
+"""What Polish in Windows-1250 looks like when read as Western text: a superscript or a currency between letters."""
+MOST_SIGNS = 0.05
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "|"}
 ENDINGS = {"tsv": "\t", "tab": "\t", "psv": "|"}
 RECORDS = 500
@@ -76,7 +79,8 @@ def recognise(start: bytes, name: str, unpacked: Callable[[str], bytes]) -> File
 def encoding_of(portion: bytes, name: str) -> str:
     """What text with letters beyond ASCII is stored as: utf-8, even with a few stray bytes, or cp1252.
 
-    Raises LogError where it is neither UTF-8 nor, by the share of such letters, a Western European language.
+    Raises LogError where it is neither UTF-8 nor a Western European language: too many such letters, or signs in the
+    middle of words.
     """
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(portion)
     strays = text.count("\ufffd")
@@ -84,7 +88,8 @@ def encoding_of(portion: bytes, name: str) -> str:
     if strays <= FEW_STRAYS * sum(character > "\x7f" for character in text):
         return "utf-8"
     letters = accents + sum(portion.count(c) for c in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    if accents > MOST_ACCENTS * letters:
+    signs = len(SIGN_IN_WORD.findall(portion.decode("cp1252", "replace")))
+    if accents > MOST_ACCENTS * letters or signs > MOST_SIGNS * accents:
         raise LogError(
             f"The letters in '{name}' are not stored as UTF-8. Save the file as UTF-8, then choose it again."
         )

@@ -46,7 +46,8 @@ REASONS = {
     "read_as_western": (
         "items",
         True,
-        "Rows read as Western European text (Windows-1252), because they are not UTF-8.",
+        "Rows read as Western European text (Windows-1252), because they are not UTF-8. Where letters look wrong, "
+        "save the file as UTF-8 and import it again.",
     ),
     "log_read_as_western": ("interactions", True, "Rows read as Western European text, because they are not UTF-8."),
 }
