@@ -102,6 +102,16 @@ def test_columns_are_recognised(name):
     assert (found_log.user_id, found_log.item_id, found_log.timestamp, found_log.order) == log_columns
 
 
+@pytest.mark.parametrize("name", ["__index_level_0__", "column 1", "Unnamed: 0"])
+def test_saved_row_numbers_are_no_ids_though_both_files_have_them(name):
+    items, interactions, item_columns, log_columns = CASES["english"]
+    found_items, found_log = guess_columns(
+        pd.DataFrame({name: [str(k) for k in ROWS]} | items), pd.DataFrame({name: list(ROWS)} | interactions)
+    )
+    assert (found_items.item_id, found_items.title) == item_columns[:2]
+    assert (found_log.user_id, found_log.item_id) == log_columns[:2]
+
+
 def test_each_choice_says_why():
     items, interactions, *_ = CASES["english"]
     found_items, found_log = guess_columns(pd.DataFrame(items), pd.DataFrame(interactions))

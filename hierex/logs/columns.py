@@ -19,6 +19,7 @@ EPOCH_NUMBERS = (10**8, 2 * 10**18)
 ENOUGH_SHARED = 0.3
 FEW_STEPS = 5
 NEARLY_ALL = 0.95
+NAMELESS = re.compile(r"__index_level_\d+__|column \d+|Unnamed: \d+")
 STROKES = str.maketrans("łøđħı", "lodhi")
 
 
@@ -45,16 +46,17 @@ class InteractionColumns:
 
 def guess_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[ItemColumns, InteractionColumns]:
     """Both files together: ids that occur in both, or a column of the same name, tell more than either file alone."""
+    items, interactions = _without_row_numbers(items), _without_row_numbers(interactions)
     shared = _shared_columns(items, interactions)
     return _guess_items(items, shared[0]), _guess_interactions(interactions, shared[1])
 
 
 def guess_item_columns(frame: pd.DataFrame) -> ItemColumns:
-    return _guess_items(frame, {})
+    return _guess_items(_without_row_numbers(frame), {})
 
 
 def guess_interaction_columns(frame: pd.DataFrame) -> InteractionColumns:
-    return _guess_interactions(frame, {})
+    return _guess_interactions(_without_row_numbers(frame), {})
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,17 @@ def _time_score(name: str, look: _Look) -> float:
     if _is_id(name) or look.dated < 0.5:
         return 0
     return 2 + (2 if _named(name, DATES) else 0)
+
+
+def _without_row_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that a table's row numbers were saved in: they have no name of their own and count the rows."""
+    counted = [name for name in frame.columns if NAMELESS.fullmatch(str(name)) and _counts_rows(frame[name])]
+    return frame.drop(columns=counted)
+
+
+def _counts_rows(values: pd.Series) -> bool:
+    numbers = pd.to_numeric(values.map(str), errors="coerce").to_numpy()
+    return len(numbers) > 1 and bool((numbers[1:] - numbers[:-1] == 1).all())
 
 
 def _shared_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
