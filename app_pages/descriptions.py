@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from hierex import description_edits, exports, view, wording
-from hierex.pipeline import policy_is_stale
+from hierex.result_keys import policy_is_stale
 from hierex.wording import SOURCE_NAMES
 
 EXAMPLES = 40
@@ -159,9 +159,13 @@ st.data_editor(
     disabled=["Written", "Items", "Share"],
     column_config={
         "Name": st.column_config.TextColumn(width=190, max_chars=description_edits.LONGEST_NAME, required=True),
-        "Phrases": st.column_config.TextColumn(width=330, required=True),
-        "Summary": st.column_config.TextColumn(width=300, max_chars=description_edits.LONGEST_TEXT),
-        "Share": st.column_config.ProgressColumn("Share of traffic", format="percent", max_value=float(share.max())),
+        "Phrases": st.column_config.TextColumn(width=290, required=True),
+        "Summary": st.column_config.TextColumn(width=240, max_chars=description_edits.LONGEST_TEXT),
+        "Written": st.column_config.TextColumn(width=105),
+        "Items": st.column_config.NumberColumn(width=55),
+        "Share": st.column_config.ProgressColumn(
+            "Share of traffic", format="percent", max_value=float(share.max()), width=120
+        ),
     },
 )
 

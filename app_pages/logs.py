@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from hierex import imports, results, view, wording
+from hierex import imports, stored_logs, view, wording
 from hierex.config import LARGEST_SEED, POLICIES, EmbeddingConfig, PolicyConfig, RunConfig
 from hierex.embeddings import is_published_name
 from hierex.logs import InteractionColumns, ItemColumns, LogFile
@@ -14,7 +14,7 @@ NOT_THERE = "(none)"
 PREVIEW_ROWS = 6
 
 store = view.current_store()
-report = results.log_report(store)
+report = stored_logs.log_report(store)
 import_jobs = st.session_state.setdefault("import_jobs", {})  # this session's, one at most in each workspace
 st.title("Logs")
 
@@ -244,17 +244,22 @@ def show_import() -> None:
         )
 
 
-def undo_import() -> None:
-    def restore() -> None:
+def exchange_logs() -> None:
+    def exchange() -> None:
         view.claim_idle(store.path)
-        results.restore_logs(store)
+        stored_logs.exchange_logs(store)
 
-    view.doing(restore, "The earlier logs are back.")
+    view.doing(exchange, "The other logs are back. The same button returns from them.")
 
 
 if report:
     show_report(report)
-    if results.can_restore_logs(store):
-        st.button("Undo the last import", on_click=undo_import, icon=":material/undo:")
+    previous = stored_logs.previous_report(store)
+    if previous:
+        st.button(
+            f"Back to the logs before ({previous.items_kept:,} items, {previous.interactions_kept:,} interactions)",
+            on_click=exchange_logs,
+            icon=":material/undo:",
+        )
     show_build()
 show_import()

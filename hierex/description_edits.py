@@ -17,8 +17,7 @@ import pandas as pd
 from .descriptions import Description
 from .errors import EditConflict, HierexError
 from .interest_tree import InterestTree
-from .results import now
-from .store import Store
+from .store import Store, now
 
 REMEMBERED_ITEMS = 500
 ALIKE = 0.5

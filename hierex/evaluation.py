@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 
 from . import columns
-from .config import EvaluationConfig, Progress, no_progress
+from .config import EvaluationConfig, Progress, RunConfig, no_progress
 from .errors import ConfigError
 from .interest_tree import InterestTree
 from .logs import Interactions
 from .metrics import gini, ndcg_at, recall_at, resample_means
 from .policies import LanguagePolicy
+from .policies.counts import train_counts
 from .recommenders import Recommender
-from .transitions import FirstVisits, Histories, latest_contexts
+from .transitions import FirstVisits, Histories, Moves, latest_contexts
 
 POPULARITY = "popularity"
 CHANCE = "chance"
@@ -30,6 +31,40 @@ BY_CONSTRUCTION = "by construction"
 CELLS_AT_ONCE = 4_000_000
 """Scores held at once: 32 MB as doubles, and a few times that inside a policy."""
 DEFAULTS = EvaluationConfig()
+
+
+def evaluate_run(
+    policy: LanguagePolicy,
+    moves: Moves,
+    recommender: Recommender,
+    histories: Histories,
+    interactions: Interactions,
+    tree: InterestTree,
+    visits: FirstVisits,
+    split: int,
+    *,
+    config: RunConfig,
+    progress: Progress,
+) -> dict[str, pd.DataFrame]:
+    """The three tables of the Evaluation page: policies, items, granularities."""
+    policies = {policy.name: policy}
+    if "counts" not in policies:
+        policies["counts"] = train_counts(moves, config=config.policy)
+    k, options = config.transition.k, config.evaluation
+    by_policy = evaluate_policies(
+        policies, histories, split=split, k=k, config=options, seed=config.seed, progress=lambda s: progress(0.5 * s)
+    )
+    by_recommender = evaluate_items(
+        {recommender.name: recommender},
+        interactions,
+        split=split,
+        config=options,
+        seed=config.seed,
+        progress=lambda share: progress(0.5 + 0.4 * share),
+    )
+    shown = sorted({*options.granularities, histories.n_clusters})
+    by_granularity = evaluate_granularities(tree, visits, granularities=shown, k=k)
+    return {"policies": by_policy, "items": by_recommender, "granularities": by_granularity}
 
 
 def evaluate_policies(

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pandas as pd
 
-from . import results
+from . import stored_logs
 from .config import Progress, no_progress
 from .errors import DiskFull, HierexError
 from .logs import InteractionColumns, ItemColumns, LogFile, LogReport, guess_columns, preview, stage_logs
@@ -68,9 +68,9 @@ def import_logs(store: Store, items: LogFile, interactions: LogFile, *, progress
 
 
 def put_in_place(store: Store, scratch: Scratch, report: LogReport) -> None:
-    present = results.log_report(store)
+    present = stored_logs.log_report(store)
     if present is None or present.content_key != report.content_key:
-        results.replace_logs(store, scratch, report)
+        stored_logs.replace_logs(store, scratch, report)
 
 
 @dataclass

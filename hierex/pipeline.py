@@ -7,35 +7,30 @@ another granularity keeps embeddings, tree, map and recommender; an edited descr
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 
-from . import results, runs
+from . import results, runs, stored_logs
 from .config import Progress, RunConfig
 from .descriptions import describe_nodes
 from .embeddings import embed_texts, model_name, text_keys
 from .errors import Cancelled, EditConflict, NotReady
-from .evaluation import evaluate_granularities, evaluate_items, evaluate_policies
+from .evaluation import evaluate_run
 from .grounding import ground
-from .interest_tree import InterestTree, grow_tree
+from .interest_tree import grow_tree
 from .item_map import map_items
-from .logs import Interactions
-from .policies import LanguagePolicy, train_policy
-from .policies.counts import train_counts
-from .recommenders import Recommender, train_sequence
+from .policies import train_policy
+from .recommenders import train_sequence
+from .result_keys import digest, policy_depends, result_key
 from .store import Store, Writer
 from .taxonomy import leaf_of_item
 from .transition_table import predict_novel, tabulate
-from .transitions import FirstVisits, Histories, Moves, count_transitions
+from .transitions import count_transitions
 from .workspace import Workspace
-
-VERSION = 2
-"""Raise it when a stage gives another result for the same input."""
 
 EMBEDDED_AT_ONCE = 2_000
 
@@ -53,21 +48,6 @@ def compute_here(function: Callable, *args, progress: Progress, **kwargs):
 
 def watch_nothing(stage: str, state: str, value: float) -> None:
     """For callers who don't watch."""
-
-
-def result_key(stage: str, *depends_on) -> str:
-    """The key under which a stage's result is kept."""
-    text = json.dumps([VERSION, stage, *depends_on], sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-@dataclass(frozen=True)
-class StageRun:
-    """How one stage went: its seconds, and whether an earlier result was used again."""
-
-    stage: str
-    seconds: float
-    reused: bool
 
 
 def run_pipeline(
@@ -124,7 +104,7 @@ class Run:
         }
 
     def logs(self) -> None:
-        report = results.log_report(self.store)
+        report = stored_logs.log_report(self.store)
         if report is None:
             raise NotReady("There is no log in this workspace yet. Import a catalogue and a log first.")
         self.keys["logs"] = report.content_key
@@ -326,58 +306,6 @@ class Run:
 
     def _refuse_other_logs(self) -> None:
         """A result is never kept under the key of logs that it was not made from."""
-        report = results.log_report(self.store)
+        report = stored_logs.log_report(self.store)
         if report is None or report.content_key != self.keys["logs"]:
             raise EditConflict("The logs were replaced while this was being built. Build again.")
-
-
-def policy_depends(work: Workspace, words: list[str]) -> list:
-    config = work.config
-    model = model_name(config.embedding)
-    return [work.keys["transitions"], words, asdict(config.policy), config.seed, model]
-
-
-def policy_is_stale(work: Workspace) -> bool:
-    """Whether descriptions were changed since the policy learned from them."""
-    return "policies" in work.keys and work.keys["policies"] != result_key(
-        "policies", *policy_depends(work, work.words())
-    )
-
-
-def evaluate_run(
-    policy: LanguagePolicy,
-    moves: Moves,
-    recommender: Recommender,
-    histories: Histories,
-    interactions: Interactions,
-    tree: InterestTree,
-    visits: FirstVisits,
-    split: int,
-    *,
-    config: RunConfig,
-    progress: Progress,
-) -> dict[str, pd.DataFrame]:
-    """The three tables of the Evaluation page: policies, items, granularities."""
-    policies = {policy.name: policy}
-    if "counts" not in policies:
-        policies["counts"] = train_counts(moves, config=config.policy)
-    k, options = config.transition.k, config.evaluation
-    by_policy = evaluate_policies(
-        policies, histories, split=split, k=k, config=options, seed=config.seed, progress=lambda s: progress(0.5 * s)
-    )
-    by_recommender = evaluate_items(
-        {recommender.name: recommender},
-        interactions,
-        split=split,
-        config=options,
-        seed=config.seed,
-        progress=lambda share: progress(0.5 + 0.4 * share),
-    )
-    shown = sorted({*options.granularities, histories.n_clusters})
-    by_granularity = evaluate_granularities(tree, visits, granularities=shown, k=k)
-    return {"policies": by_policy, "items": by_recommender, "granularities": by_granularity}
-
-
-def digest(array: np.ndarray) -> str:
-    """A short hash of an array's values."""
-    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=12).hexdigest()

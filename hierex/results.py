@@ -1,6 +1,6 @@
 """What the workspace keeps of each stage, and as which data class it comes back.
 
-Every result has a key made of all that it depends on (`pipeline.result_key`): same key, same result. Writing one is
+Every result has a key made of all that it depends on (`result_keys.result_key`): same key, same result. Writing one is
 part of a transaction, so a result is there whole or not at all.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,10 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from .descriptions import Description
-from .errors import NotReady
 from .grounding import GroundedItems
 from .interest_tree import InterestTree
 from .item_map import ItemMap
-from .logs import Interactions, LogReport
-from .store import SQL, Scratch, Store, Writer
+from .store import SQL, Store, Writer, now
 from .taxonomy import Taxonomy
 from .transition_table import Predictions, TransitionTable
 from .transitions import FirstVisits, Transitions
@@ -40,7 +37,6 @@ RESULT_TABLES = {
     "grounding": ("grounded",),
     "evaluation": ("evaluation",),
 }
-LOG_TABLES = ("items", "users", "interactions")
 SHOWN_KEYS = """
     SELECT unnest(json_extract_string(keys, '$.*')) FROM (
         SELECT keys FROM runs WHERE status = 'done' AND json_extract_string(keys, '$.logs') IN (
@@ -48,10 +44,6 @@ SHOWN_KEYS = """
         ) QUALIFY row_number() OVER (PARTITION BY json_extract_string(keys, '$.logs') ORDER BY run_id DESC) = 1
     )
 """
-
-
-def now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 # -- results by key ----------------------------------------------------------------------------------------------------
@@ -88,64 +80,6 @@ def stage_seconds(store: Store) -> dict[str, float]:
     """How long each stage took when it last ran in this workspace."""
     frame = store.frame("SELECT stage, arg_max(seconds, made_at) AS seconds FROM results GROUP BY stage")
     return dict(zip(frame["stage"], frame["seconds"], strict=True))
-
-
-# -- logs --------------------------------------------------------------------------------------------------------------
-
-
-def replace_logs(store: Store, scratch: Scratch, report: LogReport) -> None:
-    """The staged catalogue and log take the place of the workspace's, which stay for one `restore_logs`."""
-    with store.attached(scratch.path, "staged"), store.transaction() as writer:
-        for table in LOG_TABLES:
-            writer.execute(f"DROP TABLE IF EXISTS previous_{table}")
-            writer.execute(f"ALTER TABLE {table} RENAME TO previous_{table}")
-            writer.execute(f"CREATE TABLE {table} AS FROM staged.{table}")
-        writer.execute("INSERT INTO imports VALUES (?, ?, ?)", [now(), report.content_key, report.to_json()])
-
-
-def can_restore_logs(store: Store) -> bool:
-    return store.value("SELECT count(*) FROM imports") > 1 and bool(
-        store.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'previous_items'")
-    )
-
-
-def restore_logs(store: Store) -> None:
-    """Undoes the latest import. Raises NotReady when there is nothing to go back to."""
-    if not can_restore_logs(store):
-        raise NotReady("There is no earlier import to go back to.")
-    with store.transaction() as writer:
-        for table in LOG_TABLES:
-            writer.execute(f"DROP TABLE {table}")
-            writer.execute(f"ALTER TABLE previous_{table} RENAME TO {table}")
-        writer.execute("DELETE FROM imports WHERE imported_at = (SELECT max(imported_at) FROM imports)")
-
-
-def log_report(store: Store) -> LogReport | None:
-    text = store.value("SELECT report FROM imports ORDER BY imported_at DESC LIMIT 1")
-    return LogReport.from_json(text) if text else None
-
-
-def read_items(store: Store) -> pd.DataFrame:
-    """item_id, title, text, traffic; row = item index."""
-    return store.frame(
-        "SELECT item_id, title, text, coalesce(traffic, 0)::BIGINT AS traffic FROM items LEFT JOIN "
-        "(SELECT item_index, count(*) AS traffic FROM interactions GROUP BY item_index) USING (item_index) "
-        "ORDER BY item_index"
-    )
-
-
-def read_users(store: Store) -> list[str]:
-    """User ids; position = user index."""
-    return store.table("SELECT user_id FROM users ORDER BY user_index")["user_id"].to_pylist()
-
-
-def read_interactions(store: Store) -> Interactions:
-    columns = store.columns("SELECT user_index, item_index, clock FROM interactions ORDER BY user_index, position")
-    n_users, n_items = store.value("SELECT count(*) FROM users"), store.value("SELECT count(*) FROM items")
-    counts = np.bincount(columns["user_index"], minlength=n_users)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    report = log_report(store)
-    return Interactions(**columns, starts=starts, n_items=n_items, has_dates=bool(report and report.has_dates))
 
 
 # -- embeddings --------------------------------------------------------------------------------------------------------

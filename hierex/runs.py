@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .config import EmbeddingConfig, PolicyConfig, RunConfig
-from .results import log_report, now
-from .store import Store
+from .store import Store, now
+from .stored_logs import log_report
 
 
 @dataclass(frozen=True)

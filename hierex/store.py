@@ -14,6 +14,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -204,6 +205,11 @@ def discard_scratch(path: Path) -> None:
 
 def spill_folder(path: Path) -> Path:
     return path.with_name(path.name + ".tmp")
+
+
+def now() -> datetime:
+    """The moment, in UTC, as it is stored."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from . import description_edits, results, workspace_folder
+from . import description_edits, results, stored_logs, workspace_folder
 from .charts.colors import interest_colors
 from .config import RunConfig, ServerConfig
 from .descriptions import Description
@@ -182,7 +182,7 @@ def current_work() -> Workspace:
     store = current_store()
     run = shown_run(store)
     if run is None:
-        if results.log_report(store) is None:
+        if stored_logs.log_report(store) is None:
             raise NotReady("This workspace is empty. Import a catalogue and a log on the Logs page.")
         raise NotReady("Nothing has been built from these logs yet. Press 'Build' on the Logs page.")
     return read_work(str(store.path), run.run_id, json.dumps(run.keys), json.dumps(run.config))

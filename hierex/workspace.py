@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from . import description_edits, results
+from . import description_edits, results, stored_logs
 from .config import RunConfig
 from .description_edits import Edit
 from .descriptions import Description
@@ -45,7 +45,7 @@ class Workspace:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        return results.read_items(self.store)
+        return stored_logs.read_items(self.store)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -54,11 +54,11 @@ class Workspace:
 
     @cached_property
     def user_ids(self) -> list[str]:
-        return results.read_users(self.store)
+        return stored_logs.read_users(self.store)
 
     @cached_property
     def interactions(self) -> Interactions:
-        return results.read_interactions(self.store)
+        return stored_logs.read_interactions(self.store)
 
     @cached_property
     def split(self) -> int:

@@ -24,7 +24,8 @@ LAYERS = [
     {"grounding"},
     {"evaluation"},
     {"synthetic"},
-    {"results", "runs", "description_edits", "imports", "workspace", "workspace_folder"},
+    {"results", "stored_logs", "runs", "description_edits", "imports", "workspace", "workspace_folder"},
+    {"result_keys"},
     {"pipeline", "serving", "exports", "worker", "jobs", "charts"},
     {"wording", "view", "cli", "__main__"},
 ]

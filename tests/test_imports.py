@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from hierex import results
-from hierex.errors import LogError
+from hierex import stored_logs
+from hierex.errors import LogError, NotReady
 from hierex.imports import ImportJob, import_logs, spool
 from hierex.logs import InteractionColumns, ItemColumns, LogFile
 from hierex.store import SCRATCH_PREFIX, open_store
@@ -51,19 +51,19 @@ def test_nothing_is_replaced_until_it_is_accepted(store):
     files = uploads(store)
     job = checked(store, files)
     assert (job.status, job.report.items_kept) == ("checked", 60)
-    assert results.log_report(store) is None
+    assert stored_logs.log_report(store) is None
     job.accept()
-    assert results.log_report(store).items_kept == 60
+    assert stored_logs.log_report(store).items_kept == 60
     assert not any(file.path.exists() for file in files), "uploads have served their purpose"
     assert not scratch_files(store)
 
 
 def test_what_is_given_up_leaves_the_workspace_as_it_was(store):
     import_logs(store, *uploads(store))
-    before = results.log_report(store)
+    before = stored_logs.log_report(store)
     files = uploads(store, seed=2)
     checked(store, files).cancel()
-    assert results.log_report(store) == before
+    assert stored_logs.log_report(store) == before
     assert not scratch_files(store)
     assert all(file.path.exists() for file in files), "the person may check them again with other columns"
 
@@ -84,17 +84,29 @@ def test_a_check_is_stopped_while_it_runs(store):
         time.sleep(0.01)
     assert job.status == "stopped"
     assert not scratch_files(store)
-    assert results.log_report(store) is None
+    assert stored_logs.log_report(store) is None
 
 
-def test_an_import_can_be_undone(store):
+def test_an_import_can_be_undone_and_done_again(store):
     import_logs(store, *uploads(store))
-    before = results.log_report(store)
+    before = stored_logs.log_report(store)
     job = checked(store, uploads(store, seed=2))
     job.accept()
-    assert results.log_report(store) != before
-    results.restore_logs(store)
-    assert results.log_report(store) == before
+    assert stored_logs.log_report(store) != before
+    after, titles = stored_logs.log_report(store), stored_logs.read_items(store)["title"].tolist()
+    stored_logs.exchange_logs(store)
+    assert stored_logs.log_report(store) == before
+    assert stored_logs.read_items(store)["title"].tolist() != titles
+    stored_logs.exchange_logs(store)
+    assert stored_logs.log_report(store) == after
+    assert stored_logs.read_items(store)["title"].tolist() == titles
+
+
+def test_there_is_nothing_to_undo_after_the_first_import(store):
+    import_logs(store, *uploads(store))
+    assert stored_logs.previous_report(store) is None
+    with pytest.raises(NotReady):
+        stored_logs.exchange_logs(store)
 
 
 def test_names_of_uploads_are_never_paths(store):
@@ -111,5 +123,5 @@ def test_logs_without_a_needed_column_are_refused(store, tmp_path):
     items, _ = uploads(store)
     with pytest.raises(LogError):
         import_logs(store, items, items)
-    assert results.log_report(store) is None
+    assert stored_logs.log_report(store) is None
     assert not scratch_files(store)

@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hierex import STAGES, results
+from hierex import STAGES, results, stored_logs
 from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.description_edits import save_edit, undo_edit
 from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.exports import export_all
 from hierex.imports import import_logs
 from hierex.logs import LogFile
-from hierex.pipeline import policy_is_stale, run_pipeline
+from hierex.pipeline import run_pipeline
+from hierex.result_keys import policy_is_stale
 from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users, served_frame
 from hierex.store import open_store
@@ -193,7 +194,7 @@ def test_logs_replaced_in_the_middle_of_a_run_stop_it(tmp_path):
         import_logs(store, items, interactions)
 
         def replace_logs(stage, state, value) -> None:
-            if stage == "interest_tree" and state == "running" and results.log_report(store).items_kept == 240:
+            if stage == "interest_tree" and state == "running" and stored_logs.log_report(store).items_kept == 240:
                 import_logs(store, *other)
 
         with pytest.raises(EditConflict, match="logs were replaced"):

@@ -28,7 +28,7 @@ def item_map(
     *,
     highlight: Collection[int] = (),
     n_names: int = 30,
-    width: int = 800,
+    width: int = 620,
     height: int = 620,
     dark: bool = False,
 ) -> go.Figure:

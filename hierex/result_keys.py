@@ -1,0 +1,39 @@
+"""The keys under which results are kept, made of all that a result depends on: same key, same result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from .embeddings import model_name
+from .workspace import Workspace
+
+VERSION = 2
+"""Raise it when a stage gives another result for the same input."""
+
+
+def result_key(stage: str, *depends_on) -> str:
+    """The key under which a stage's result is kept."""
+    text = json.dumps([VERSION, stage, *depends_on], sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def digest(array: np.ndarray) -> str:
+    """A short hash of an array's values."""
+    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=12).hexdigest()
+
+
+def policy_depends(work: Workspace, words: list[str]) -> list:
+    config = work.config
+    model = model_name(config.embedding)
+    return [work.keys["transitions"], words, asdict(config.policy), config.seed, model]
+
+
+def policy_is_stale(work: Workspace) -> bool:
+    """Whether descriptions were changed since the policy learned from them."""
+    return "policies" in work.keys and work.keys["policies"] != result_key(
+        "policies", *policy_depends(work, work.words())
+    )
