@@ -18,6 +18,6 @@ page = st.navigation(
         st.Page("app_pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
     ]
 )
-view.sidebar()
+view.draw_sidebar()
 with view.plain_errors():
     page.run()

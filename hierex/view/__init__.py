@@ -1,0 +1,29 @@
+"""What the pages share. The only package of the library that knows Streamlit."""
+
+from .files import expected_seconds, guess, preview, server_models, uploads_folder
+from .interests import chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
+from .opened import claim_idle, current_store, current_work, doing, jobs, plain_errors, server, start_run
+from .sidebar import draw_sidebar
+
+__all__ = [
+    "chosen_taxonomy",
+    "claim_idle",
+    "colors_of",
+    "config_at",
+    "current_store",
+    "current_work",
+    "doing",
+    "draw_sidebar",
+    "expected_seconds",
+    "guess",
+    "item_list",
+    "jobs",
+    "note_of",
+    "plain_errors",
+    "preview",
+    "save_description",
+    "server",
+    "server_models",
+    "start_run",
+    "uploads_folder",
+]

@@ -1,0 +1,63 @@
+"""What pages ask about the interests of the open workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from .. import description_edits, results
+from ..charts.colors import interest_colors
+from ..config import RunConfig
+from ..descriptions import Description
+from ..taxonomy import Taxonomy, cut_tree
+from ..workspace import Workspace
+
+
+def chosen_taxonomy(work: Workspace) -> Taxonomy:
+    """The interests at the slider's place; at the built granularity in a workspace where nobody moved it."""
+    if st.session_state.get("interests_of") != work.store.path:
+        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, work.granularity
+    number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
+    st.session_state["interests"] = number
+    return cut_tree(work.tree, number)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def colors_of(tree_key: str, n_clusters: int, _work: Workspace) -> list[str]:
+    return interest_colors(_work.tree, cut_tree(_work.tree, n_clusters).cluster_ids)
+
+
+def config_at(work: Workspace, granularity: int) -> RunConfig:
+    return replace(work.config, granularity=granularity)
+
+
+def save_description(work: Workspace, wanted: Description, seen_edit_id: int | None) -> int:
+    """Keeps what the person typed, with their name; returns the edit's id."""
+    tree, node = work.tree, wanted.cluster_id
+    description_edits.refuse_taken_name(wanted.name, node, work.descriptions(), tree)
+    item_ids = work.items["item_id"].to_numpy()[tree.order[tree.lo[node] : tree.hi[node]]]
+    return description_edits.save_edit(
+        work.store,
+        wanted,
+        tree_key=work.key("interest_tree"),
+        item_ids=item_ids.tolist(),
+        author=st.session_state.get("author", "").strip(),
+        seen_edit_id=seen_edit_id,
+    )
+
+
+def note_of(work: Workspace, stage: str) -> str:
+    """What has to be said about how a stage's result came about."""
+    return results.result_note(work.store, stage, work.key(stage))
+
+
+def item_list(titles: Sequence[str], interests: Sequence[str] | None = None) -> None:
+    """Ranked items, titles as plain text."""
+    columns = {"#": range(1, len(titles) + 1), "Item": titles}
+    if interests is not None:
+        columns["Interest"] = interests
+    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={"#": st.column_config.NumberColumn(width=40)})

@@ -1,0 +1,104 @@
+"""What the server has open: its settings, its jobs, the workspace of this session, and errors in plain words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import streamlit as st
+
+from .. import stored_logs, workspace_folder
+from ..config import RunConfig, ServerConfig
+from ..errors import HierexError, NotReady
+from ..jobs import Jobs
+from ..runs import config_of, shown_run
+from ..store import Store, open_store
+from ..wording import plain_markdown
+from ..workspace import Workspace
+
+
+@st.cache_resource
+def server() -> ServerConfig:
+    config = ServerConfig.from_environment()
+    config.workspaces.mkdir(parents=True, exist_ok=True)
+    workspace_folder.clear_leftovers(config.workspaces)
+    return config
+
+
+@st.cache_resource
+def jobs() -> Jobs:
+    """The background work of this server; getting it has the map's code compiled ahead of the first run."""
+    registry = Jobs()
+    registry.warm_up()
+    return registry
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Shows what a person can do something about; all else stays an error that is logged."""
+    try:
+        yield
+    except NotReady as reason:
+        st.info(plain_markdown(str(reason)), icon=":material/hourglass_empty:")
+    except HierexError as error:
+        st.error(plain_markdown(str(error)), icon=":material/error:")
+
+
+def doing(action: Callable[[], object], done: str = "") -> bool:
+    """For callbacks: does it, says so, or says why not."""
+    try:
+        action()
+    except HierexError as error:
+        st.session_state["message"] = ("error", str(error))
+        return False
+    if done:
+        st.session_state["message"] = ("done", done)
+    return True
+
+
+def show_message() -> None:
+    """What the last callback had to say, once."""
+    kind, text = st.session_state.pop("message", ("", ""))
+    if kind == "error":
+        st.error(plain_markdown(text), icon=":material/error:")
+    elif kind == "done":
+        st.toast(plain_markdown(text), icon=":material/check:")
+
+
+def claim_idle(path: Path) -> None:
+    """Before the workspace's file or logs are changed: nothing may be at work on them, and what was is old news."""
+    job = jobs().of(path)
+    if job and job.active:
+        raise HierexError("Something is being built in this workspace. Stop it first, or wait until it is done.")
+    jobs().forget(path)
+
+
+def current_store() -> Store:
+    """The open workspace's store. Raises NotReady when there is no workspace."""
+    name = st.session_state.get("workspace")
+    if not name:
+        raise NotReady("There is no workspace yet. Create one in the side bar: give it a name and press 'Create'.")
+    return open_store(workspace_folder.workspace_path(server().workspaces, name), create=False)
+
+
+def current_work() -> Workspace:
+    """What the open workspace's latest finished run found. Raises NotReady when there is nothing to show."""
+    store = current_store()
+    run = shown_run(store)
+    if run is None:
+        if stored_logs.log_report(store) is None:
+            raise NotReady("This workspace is empty. Import a catalogue and a log on the Logs page.")
+        raise NotReady("Nothing has been built from these logs yet. Press 'Build' on the Logs page.")
+    return read_work(str(store.path), run.run_id, json.dumps(run.keys), json.dumps(run.config))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the workspace ...")
+def read_work(path: str, run_id: int, keys: str, config: str) -> Workspace:
+    return Workspace(open_store(path, create=False), config_of(json.loads(config)), json.loads(keys))
+
+
+def start_run(config: RunConfig) -> None:
+    """For callbacks: builds the open workspace in the background."""
+    doing(lambda: jobs().start(current_store(), config), "Building in the background; you can go on looking around.")

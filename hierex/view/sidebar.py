@@ -1,0 +1,137 @@
+"""The side bar of every page: workspaces, and the job of the one that is open."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from .. import workspace_folder
+from ..jobs import Job
+from ..runs import read_runs
+from ..store import Store
+from ..wording import STAGE_NAMES, duration, plain_markdown
+from .opened import claim_idle, current_store, doing, jobs, plain_errors, read_work, server, show_message
+
+SAMPLE_NAME = "Sample"
+POLL_SECONDS = 1.0
+STATE_SIGNS = {"waiting": "", "running": "⏳", "made": "✓", "reused": "✓ kept"}
+
+
+def draw_sidebar() -> None:
+    """Workspace picker and job panel, on every page."""
+    names = workspace_folder.list_workspaces(server().workspaces)
+    with st.sidebar:
+        if names:
+            linked = st.query_params.get("workspace")
+            if st.session_state.get("workspace", linked) not in names:
+                st.session_state["workspace"] = SAMPLE_NAME if SAMPLE_NAME in names else names[0]
+            st.selectbox("Workspace", names, key="workspace", bind="query-params")
+            if st.session_state["workspace"] == SAMPLE_NAME:
+                st.caption("Synthetic data, made to try hierex out.")
+        workspace_menu(names)
+        if names:
+            with plain_errors():
+                show_job(current_store())
+    show_message()
+
+
+def workspace_menu(names: list[str]) -> None:
+    """Create, rename, delete, bring back."""
+    folder = server().workspaces
+    menu = st.popover("Manage workspaces", icon=":material/folder_open:", width="stretch") if names else st.container()
+    with menu:
+        st.text_input("Name of a new workspace", key="new_workspace", placeholder="Spring catalogue")
+        st.button("Create", on_click=create_workspace, icon=":material/add:")
+        if names:
+            name = plain_markdown(st.session_state["workspace"])
+            st.divider()
+            st.text_input(f"New name for '{name}'", key="renamed_workspace")
+            st.button("Rename", on_click=rename_workspace, icon=":material/edit:")
+            st.button(f"Delete '{name}'", on_click=delete_workspace, icon=":material/delete:")
+        trash = workspace_folder.list_trash(folder)
+        if trash:
+            st.divider()
+            st.selectbox("Deleted workspaces", trash, key="deleted_workspace")
+            st.button("Bring back", on_click=bring_back_workspace, icon=":material/restore_from_trash:")
+
+
+def create_workspace() -> None:
+    name = st.session_state["new_workspace"].strip()
+    if doing(lambda: workspace_folder.create_workspace(server().workspaces, name), f"Created '{name}'."):
+        st.session_state["workspace"], st.session_state["new_workspace"] = name, ""
+
+
+def rename_workspace() -> None:
+    old, new = st.session_state["workspace"], st.session_state["renamed_workspace"].strip()
+
+    def rename() -> None:
+        claim_idle(workspace_folder.workspace_path(server().workspaces, old))
+        workspace_folder.rename_workspace(server().workspaces, old, new)
+        read_work.clear()
+
+    if doing(rename, f"'{old}' is now '{new}'."):
+        st.session_state["workspace"], st.session_state["renamed_workspace"] = new, ""
+
+
+def delete_workspace() -> None:
+    name = st.session_state["workspace"]
+
+    def delete() -> None:
+        claim_idle(workspace_folder.workspace_path(server().workspaces, name))
+        workspace_folder.throw_away(server().workspaces, name)
+        read_work.clear()
+
+    doing(delete, f"Deleted '{name}'. 'Manage workspaces' can bring it back.")
+
+
+def bring_back_workspace() -> None:
+    name = st.session_state["deleted_workspace"]
+    if doing(lambda: workspace_folder.bring_back(server().workspaces, name), f"'{name}' is back."):
+        st.session_state["workspace"] = name
+
+
+def show_job(store: Store) -> None:
+    """The state of the workspace's job, moving while it runs."""
+    job = jobs().of(store.path)
+    if job is None:
+        interrupted = next(iter(read_runs(store)), None)
+        if interrupted and interrupted.status == "running":
+            st.warning("The last build was interrupted. What it finished is kept; press 'Build' on the Logs page.")
+        return
+    st.fragment(run_every=POLL_SECONDS if job.active else None)(draw_job)(job)
+
+
+def draw_job(job: Job) -> None:
+    active = job.active
+    with st.container(border=True):
+        if active:
+            running = next(
+                (STAGE_NAMES[name] for name, s in job.stages.items() if s.state == "running"), "Getting ready"
+            )
+            st.progress(job.share(), text=f"{running} …")
+            st.caption(f"About {duration(job.seconds_left())} left")
+            st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
+        elif job.status == "done":
+            st.success("Built and up to date.", icon=":material/check:")
+        elif job.status == "stopped":
+            st.warning("Stopped. What was finished is kept.", icon=":material/stop_circle:")
+        else:
+            st.error(plain_markdown(job.error), icon=":material/error:")
+        with st.expander("Steps"):
+            st.dataframe(stage_table(job), hide_index=True)
+    was_active = st.session_state.get("seen_active") is job
+    st.session_state["seen_active"] = job if active else None
+    if was_active and not active:
+        st.rerun()
+
+
+def stage_table(job: Job) -> pd.DataFrame:
+    rows = [
+        {
+            "Step": STAGE_NAMES[name],
+            "": f"{stage.share:.0%}" if stage.state == "running" else STATE_SIGNS[stage.state],
+            "Seconds": f"{stage.seconds:.1f}" if stage.state == "made" else "",
+        }
+        for name, stage in job.stages.items()
+    ]
+    return pd.DataFrame(rows)
