@@ -82,15 +82,15 @@ class TransitionConfig:
 @dataclass(frozen=True)
 class PolicyConfig:
     kind: str = "encoder"
-    epochs: int = 60
-    patience: int = 5
-    batch_size: int = 512
-    learning_rate: float = 1e-3
+    epochs: int = 5
+    """How often the earlier moves are gone through, and after that all of them."""
+    batch_size: int = 1_024
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-2
     dropout: float = 0.6
     dimensions: int = 32
     validation_share: float = 0.1
-    """The latest share of the moves, by which it is decided when to stop; then all of them are learned from."""
+    """The latest share of the moves, by which settings are chosen; then all of them are learned from."""
     half_life: float = 0.2
     """A move that this share of all moves lies behind counts half for how popular interests are."""
     most_moves: int = 300_000

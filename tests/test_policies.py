@@ -25,7 +25,7 @@ from hierex.transitions import Histories, Moves, list_moves
 
 KINDS = ("counts", "encoder")
 N = 12
-QUICK = PolicyConfig(epochs=6, patience=2, dimensions=16)
+QUICK = PolicyConfig(dimensions=16)
 
 
 def moves_of(lists, n_clusters=N, k=2, clocks=None) -> Moves:
@@ -129,7 +129,7 @@ def planted_moves(kind_of_rule: str) -> tuple[Moves, Moves]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_planted_moves_are_learned(kind, rule):
     learned_from, held_out = planted_moves(rule)
-    config = PolicyConfig(kind=kind, epochs=12, learning_rate=5e-3)
+    config = PolicyConfig(kind=kind)
     policy = train_policy(learned_from, text_vectors(20), config=config, seed=0)
     found = (policy.score(held_out.contexts).argmax(axis=1) == held_out.novel).mean()
     known = {*map(tuple, learned_from.contexts.tolist())}
@@ -149,7 +149,7 @@ def test_an_interest_without_any_moves_is_judged_by_its_words():
         first, second = rng.choice(never_had, 2, replace=False)
         following = (second + 1) % pairs + pairs * rng.integers(0, 2)
         lists.append([first, second] + [following] * (following not in (first, second, never_had)))
-    config = PolicyConfig(epochs=8, learning_rate=5e-3)
+    config = PolicyConfig()
     encoder = train_policy(moves_of(lists, 2 * pairs), vectors, config=config, seed=0)
     like_it = never_had - pairs
     for context in ([2, like_it], [2, never_had]):

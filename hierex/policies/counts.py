@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields, replace
+from functools import cache
 
 import numpy as np
 from scipy import sparse
@@ -189,6 +190,7 @@ def _choose_smoothing(moves: Moves, earlier: np.ndarray, later: np.ndarray) -> S
     counts = _look_up(count_moves(past, Smoothing()).tables, moves.contexts[later], moves.n_clusters)
     popularity = {half_life: follow_popularity(past, half_life)[1][-1] for half_life in CHOICES["half_life"]}
 
+    @cache
     def likelihood(smoothing: Smoothing) -> float:
         blended = _blend(counts, popularity[smoothing.half_life], smoothing)
         return judge_choices(np.log(blended), novel, seen)[1]

@@ -7,7 +7,11 @@ nobody has reached yet is judged by its words. Three things make it learn from f
 - popularity is the one *at the time of the move* (`choices.follow_popularity`), so what is learned is what the
   context adds to it, and not the fashion of the day; for predictions it is the latest one;
 - a move is learned as a choice among the interests that were still open to that person;
-- it stops when recall on the later moves stops rising, and then learns once more, as long, from all moves.
+- it learns from the earlier moves, is judged on the later ones, and then goes on with all of them, for the latest are
+  the most like what comes.
+
+Both times the steps first grow and then die away (Smith & Topin 2018): a few epochs of large steps end where many of
+small ones would, and nobody has to search for when to stop.
 
 Where the same contexts come up again and again, counting them is hard to beat, so the answer is a weighted geometric
 mean with the `counts` policy. The weight is the one that gives the later moves the highest likelihood; it may be 0,
@@ -16,7 +20,9 @@ and it is 0 for an interest that nobody has moved on from yet: counting knows no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,12 +37,10 @@ from .counts import CountsPolicy, count_moves, load_counts, train_counts
 
 FEWEST_STEPS = 64
 """Steps in an epoch, at least; batches are smaller where moves are few."""
-SMALLEST_BATCH = 32
+SMALLEST_BATCH = 128
 SHARES_OF_COUNTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 KEPT_WITH_COUNTS = "counts."
 SHARE_OF_COUNTS = "share_of_counts"
-SEARCH = 0.75
-"""The share of the work that finding the number of epochs is taken to be, for the progress shown."""
 
 
 class EncoderNetwork(nn.Module):
@@ -145,45 +149,27 @@ def train_encoder(
 ) -> EncoderPolicy:
     """Learn from `moves` (rows as `list_moves` gives them) and the text vectors (n_clusters, d) of the descriptions.
 
-    Leaves torch's random state as it was.
+    Leaves torch's random state and its threads as they were.
     """
-    texts = _centre(vectors)
     counts = train_counts(moves, config=config)
-    with torch.random.fork_rng(devices=[]):
-        epochs, share = _find_settings(moves, texts, counts, config, seed, lambda done: progress(SEARCH * done))
-        learner = Learner(moves, np.arange(len(moves)), texts, config, seed)
-        for epoch in range(epochs):
-            learner.learn()
-            progress(SEARCH + (1 - SEARCH) * (epoch + 1) / epochs)
-    learner.network.log_popularity.copy_(learner.popularity[-1])
-    return EncoderPolicy(learner.network.eval(), counts, share)
-
-
-def _find_settings(
-    moves: Moves, texts: torch.Tensor, counts: CountsPolicy, config: PolicyConfig, seed: int, progress: Progress
-) -> tuple[int, float]:
-    """After how many epochs on the earlier moves the later ones are foreseen best, and the share of counts with which.
-
-    Epochs by recall, then by likelihood; the share by likelihood.
-    """
     earlier, later = part_by_time(moves, config.validation_share)
-    learner = Learner(moves, earlier, texts, config, seed)
+    with _alone():
+        learner = Learner(moves, _centre(vectors), config, seed)
+        learner.learn(earlier, lambda done: progress(0.5 * done))
+        share = _choose_share(learner, earlier, later, counts)
+        learner.learn(np.arange(len(moves)), lambda done: progress(0.5 + 0.5 * done))
+    return EncoderPolicy(learner.network, counts, share)
+
+
+def _choose_share(learner: Learner, earlier: np.ndarray, later: np.ndarray, counts: CountsPolicy) -> float:
+    """The share of counts with which the later moves are most likely, foreseen from the earlier ones."""
+    moves = learner.moves
     later = thin_out(later, moves.n_clusters)
     contexts, novel, seen = moves.contexts[later], moves.novel[later], mark_seen(moves, later)
-    found, best, foreseen = 1, (-np.inf, -np.inf), np.zeros(())
-    for epoch in range(1, config.epochs + 1):
-        learner.learn()
-        logits = learner.foresee(contexts)
-        judged = judge_choices(logits, novel, seen)
-        if judged > best:
-            found, best, foreseen = epoch, judged, logits
-        progress(epoch / config.epochs)
-        if epoch - found >= config.patience:
-            break
+    foreseen = learner.network.foresee(contexts, learner.network.log_popularity)
     past = count_moves(moves.take(earlier), counts.smoothing)
     likelihoods = [judge_choices(_mix(foreseen, past, contexts, share), novel, seen)[1] for share in SHARES_OF_COUNTS]
-    progress(1.0)
-    return found, SHARES_OF_COUNTS[int(np.argmax(likelihoods))]
+    return SHARES_OF_COUNTS[int(np.argmax(likelihoods))]
 
 
 def _mix(logits: np.ndarray, counts: CountsPolicy, contexts: np.ndarray, share: float) -> np.ndarray:
@@ -193,55 +179,59 @@ def _mix(logits: np.ndarray, counts: CountsPolicy, contexts: np.ndarray, share: 
 
 
 class Learner:
-    """A network that learns from some rows of the moves, an epoch at a time."""
+    """A network that learns from the moves, some rows at a time."""
 
-    def __init__(self, moves: Moves, rows: np.ndarray, texts: torch.Tensor, config: PolicyConfig, seed: int):
+    def __init__(self, moves: Moves, texts: torch.Tensor, config: PolicyConfig, seed: int):
         torch.manual_seed(seed)
         self.random = np.random.default_rng(seed)
-        self.moves = moves
-        self.step_of = np.zeros(len(moves), np.int64)
-        self.step_of[rows], popularity = follow_popularity(moves.take(rows), config.half_life)
-        self.popularity = torch.from_numpy(popularity)
-        latest = np.argsort(-moves.clock[rows], kind="stable")[: config.most_moves]
-        self.rows = np.sort(rows[latest])
+        self.moves, self.config = moves, config
         self.network = EncoderNetwork(texts, moves.contexts.shape[1], config.dimensions, config.dropout)
-        self.batch = int(np.clip(len(self.rows) // FEWEST_STEPS, SMALLEST_BATCH, config.batch_size))
-        self.optimizer = _make_optimizer(self.network, config)
 
-    def learn(self) -> None:
-        """One epoch."""
+    def learn(self, rows: np.ndarray, progress: Progress) -> None:
+        """Go through these rows a few times; the network then also knows what is popular after them."""
+        config = self.config
+        step_of = np.zeros(len(self.moves), np.int64)
+        step_of[rows], popularity = follow_popularity(self.moves.take(rows), config.half_life)
+        popularity = torch.from_numpy(popularity)
+        rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]
+        size = int(np.clip(len(rows) // FEWEST_STEPS, SMALLEST_BATCH, config.batch_size))
+        steps = config.epochs * math.ceil(len(rows) / size)
+        optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=config.weight_decay, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps)
         self.network.train()
-        for rows in self._batches():
-            contexts = torch.from_numpy(self.moves.contexts[rows].astype(np.int64))
-            logits = self.network(contexts, self.popularity[self.step_of[rows]])
-            logits = logits.masked_fill(torch.from_numpy(mark_seen(self.moves, rows)), -torch.inf)
-            loss = functional.cross_entropy(logits, torch.from_numpy(self.moves.novel[rows].astype(np.int64)))
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-
-    def foresee(self, contexts: np.ndarray) -> np.ndarray:
-        """(n, n_clusters) logits with what is known after all the rows."""
+        for epoch in range(config.epochs):
+            order = self.random.permutation(rows)
+            for start in range(0, len(order), size):
+                batch = order[start : start + size]
+                optimizer.zero_grad()
+                self._loss(batch, popularity[step_of[batch]]).backward()
+                optimizer.step()
+                schedule.step()
+            progress((epoch + 1) / config.epochs)
         self.network.eval()
-        return self.network.foresee(contexts, self.popularity[-1])
+        self.network.log_popularity.copy_(popularity[-1])
 
-    def _batches(self) -> Iterator[np.ndarray]:
-        order = self.random.permutation(self.rows)
-        for lo in range(0, len(order), self.batch):
-            yield order[lo : lo + self.batch]
+    def _loss(self, rows: np.ndarray, log_popularity: torch.Tensor) -> torch.Tensor:
+        """How unlikely the network finds what was chosen in these moves, among what was open."""
+        contexts = torch.from_numpy(self.moves.contexts[rows].astype(np.int64))
+        novel = torch.from_numpy(self.moves.novel[rows].astype(np.int64))
+        seen = torch.from_numpy(mark_seen(self.moves, rows))
+        return functional.cross_entropy(self.network(contexts, log_popularity).masked_fill(seen, -torch.inf), novel)
 
 
-def _make_optimizer(network: EncoderNetwork, config: PolicyConfig) -> torch.optim.Optimizer:
-    """AdamW; the few weights that say how much popularity and likeness count are free, and move faster."""
-    free = [network.weight_of_popularity, network.weight_of_likeness]
-    others = [weight for weight in network.parameters() if all(weight is not one for one in free)]
-    return torch.optim.AdamW(
-        [
-            {"params": others, "weight_decay": config.weight_decay},
-            {"params": free, "weight_decay": 0.0, "lr": 5 * config.learning_rate},
-        ],
-        lr=config.learning_rate,
-    )
+@contextmanager
+def _alone() -> Iterator[None]:
+    """On one thread, leaving torch's threads and random state as they were.
+
+    The matrices are small: two threads would mostly wait for each other, and long where others use the cores.
+    """
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _centre(vectors: np.ndarray) -> torch.Tensor:
