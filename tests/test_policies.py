@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
@@ -100,6 +101,13 @@ def test_same_seed_same_policy_and_watching_changes_nothing(kind):
         np.testing.assert_array_equal(value, second.arrays()[name])
     assert shares == sorted(shares)
     assert all(0 <= share <= 1 for share in shares)
+
+
+def test_training_leaves_torch_as_it_was():
+    state, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    train_policy(random_moves(), text_vectors(), config=QUICK, seed=0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
 
 
 def test_another_seed_is_another_encoder(encoder):
