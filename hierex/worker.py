@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .config import Progress
 from .errors import Cancelled, HierexError
+from .threads import SETTINGS
 
 LOWER_PRIORITY = 10
 
@@ -82,7 +83,7 @@ class Worker:
             if self._process is None or self._process.poll() is not None:
                 command = [sys.executable, "-m", "hierex.worker"]
                 path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-                env = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path}  # see __main__ for the threads
+                env = {**SETTINGS, **os.environ, "PYTHONPATH": path}
                 self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
             return self._process
 

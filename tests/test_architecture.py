@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hierex"
 
 LAYERS = [
-    {"columns", "errors", "config"},
+    {"columns", "errors", "config", "threads"},
     {"store", "metrics"},
     {"logs"},
     {"embeddings"},
