@@ -5,8 +5,8 @@ import os
 SETTINGS = {
     # Narrow matrices are multiplied faster on one thread than on several that wait for each other.
     "OPENBLAS_NUM_THREADS": "1",
-    # torch's threads sleep while they wait. Spinning, they keep a core from whoever they wait for: on two cores of which
-    # one was busy, training a recommender took four times as long.
+    # torch's threads sleep while they wait. Spinning, they keep a core from whoever they wait for: on two cores, one of
+    # them busy, training a recommender took four times as long.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
