@@ -67,15 +67,23 @@ def take_back(edit_id: int) -> None:
 
 
 def bring_back(edit_id: int) -> None:
-    if view.doing(lambda: description_edits.redo_edit(work.store, edit_id), "Brought back."):
+    edit = next(edit for edit in edits if edit.edit_id == edit_id)
+    later = [e for e in edits if e.edit_id > edit_id and not e.undone and placed_alike(e, edit)]
+    done = "Brought back, beneath a later change, which is still shown." if later else "Brought back."
+    if view.doing(lambda: description_edits.redo_edit(work.store, edit_id), done):
         move(edit_id, taken_back, mine)
     show_table_anew()
+
+
+def placed_alike(one: description_edits.Edit, other: description_edits.Edit) -> bool:
+    return (one.tree_key, one.node_id) == (other.tree_key, other.node_id)
 
 
 def move(edit_id: int, here: list[int], there: list[int]) -> None:
     if edit_id in here:
         here.remove(edit_id)
-    there.append(edit_id)
+    if edit_id not in there:
+        there.append(edit_id)
 
 
 def state_of(edit: description_edits.Edit) -> str:
@@ -120,7 +128,7 @@ def show_history() -> None:
 
 
 # What Undo and Redo work on: this session's changes in this workspace, never those of other people.
-mine, taken_back = st.session_state.setdefault("my_edits", {}).setdefault(work.store.path, ([], []))
+mine, taken_back = st.session_state.setdefault("my_edits", {}).setdefault(work.store, ([], []))
 
 
 human = sum(descriptions[node].source == "human" for node in nodes)

@@ -47,11 +47,15 @@ facts[3].metric(
 )
 if taxonomy.n_clusters != work.granularity:
     note, button = st.columns([3, 1], vertical_alignment="center")
-    note.info(f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.granularity}.")
+    most = work.config.table.most_interests
+    too_many = f" They can be built on {most:,} at most." if taxonomy.n_clusters > most else ""
+    looking = f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.granularity}."
+    note.info(looking + too_many)
     button.button(
         f"Build predictions on {taxonomy.n_clusters}",
         on_click=view.start_run,
         args=(view.config_at(work, taxonomy.n_clusters),),
+        disabled=bool(too_many),
         type="primary",
         width="stretch",
     )

@@ -16,6 +16,9 @@ PREVIEW_ROWS = 6
 store = view.current_store()
 report = stored_logs.log_report(store)
 import_jobs = st.session_state.setdefault("import_jobs", {})  # this session's, one at most in each workspace
+for gone in [other for other in import_jobs if not other.is_open]:  # renamed or deleted meanwhile
+    import_jobs.pop(gone).cancel()
+imports_done = st.session_state.setdefault("imports_done", {})
 st.title("Logs")
 
 
@@ -45,16 +48,20 @@ def show_build() -> None:
     n_items = store.value("SELECT count(*) FROM items")
     last = next(iter(read_runs(store)), None)
     chosen = config_of(last.config) if last else RunConfig()
-    auto = st.toggle("Let hierex choose the number of interests", value=chosen.granularity is None, key="auto_number")
+    auto = st.toggle(
+        "Let hierex choose the number of interests",
+        value=chosen.granularity is None,
+        key=f"auto_number-{store.path.stem}",
+    )
     granularity = None
     if not auto:
-        most = max(2, min(4096, n_items // 2))
+        most = max(2, min(chosen.table.most_interests, n_items // 2))
         granularity = st.number_input(
             "Number of interests",
             2,
             most,
             min(chosen.granularity or 50, most),
-            key="number_to_build",
+            key=f"number_to_build-{store.path.stem}",
             help="You can look at any other number on the Granularity page without building again.",
         )
     with st.expander("More choices"):
@@ -63,11 +70,17 @@ def show_build() -> None:
             POLICIES,
             index=POLICIES.index(chosen.policy.kind),
             format_func=wording.method_name,
+            key=f"policy-{store.path.stem}",
             captions=["Knows what the interests are about; works for rare ones too.", "Only counts who moved where."],
         )
         model = choose_model(chosen.embedding.model)
         seed = st.number_input(
-            "Random start", 0, LARGEST_SEED, chosen.seed, help="The same number gives the same result (the seed)."
+            "Random start",
+            0,
+            LARGEST_SEED,
+            chosen.seed,
+            key=f"seed-{store.path.stem}",
+            help="The same number gives the same result (the seed).",
         )
     config = RunConfig(
         granularity=granularity,
@@ -96,11 +109,13 @@ def show_build() -> None:
 def choose_model(chosen: str) -> str | None:
     """The text model: the installed one, one in the server's folder, or the typed name of a published one."""
     known = list(dict.fromkeys([EmbeddingConfig.model, *view.server_models(), chosen]))
+    short = {name: name.rsplit("/", 1)[-1] for name in known}
+    shown = {name: short[name] if list(short.values()).count(short[name]) == 1 else name for name in known}
     model = st.selectbox(
         "Text model",
         known,
         index=known.index(chosen),
-        format_func=lambda name: name.rsplit("/", 1)[-1] if name in known else name,
+        format_func=lambda name: shown.get(name, name),
         key=f"model-{store.path.stem}",
         accept_new_options=True,
         required=True,
@@ -116,7 +131,7 @@ def choose_model(chosen: str) -> str | None:
 
 def pick_file(what: str, key: str) -> LogFile | None:
     """An uploaded file, which stays chosen until another one is, or one from the server's folder, if there is one."""
-    place = f"{key}-{store.path.stem}-{st.session_state.get('imports_done', 0)}"
+    place = f"{key}-{store.path.stem}-{imports_done.get(store, 0)}"
     uploads = st.session_state.setdefault("uploads", {})
     uploaded = st.file_uploader(what, key=f"upload-{place}", help=FORMATS, on_change=lambda: uploads.pop(place, None))
     if uploaded is not None:
@@ -179,23 +194,23 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
 def start_check(items: LogFile, item_columns: ItemColumns, interactions: LogFile, columns: InteractionColumns) -> None:
     job = imports.ImportJob(store, items, item_columns, interactions, columns)
     if view.doing(job.start):
-        import_jobs[store.path] = job
+        import_jobs[store] = job
 
 
 def forget_import() -> None:
-    import_jobs.pop(store.path).cancel()
+    import_jobs.pop(store).cancel()
 
 
 def accept_import() -> None:
-    job = import_jobs[store.path]
+    job = import_jobs[store]
 
     def accept() -> None:
-        view.claim_idle(job.store.path)
-        job.accept()
+        with view.claimed(store.path):
+            job.accept()
 
     if view.doing(accept, "The logs are in place. Press 'Build'."):
-        del import_jobs[store.path]
-        st.session_state["imports_done"] = st.session_state.get("imports_done", 0) + 1
+        del import_jobs[store]
+        imports_done[store] = imports_done.get(store, 0) + 1
 
 
 def draw_check(job: imports.ImportJob) -> None:
@@ -210,7 +225,7 @@ def draw_check(job: imports.ImportJob) -> None:
 
 def show_import() -> None:
     st.subheader("Import other logs" if report else "Import your logs")
-    job = import_jobs.get(store.path)
+    job = import_jobs.get(store)
     if job is not None:
         st.fragment(run_every=1.0 if job.status == "checking" else None)(draw_check)(job)
         if job.status == "failed":
@@ -246,8 +261,8 @@ def show_import() -> None:
 
 def exchange_logs() -> None:
     def exchange() -> None:
-        view.claim_idle(store.path)
-        stored_logs.exchange_logs(store)
+        with view.claimed(store.path):
+            stored_logs.exchange_logs(store)
 
     view.doing(exchange, "The other logs are back. The same button returns from them.")
 

@@ -107,6 +107,8 @@ POLICIES = ("encoder", "counts")
 @dataclass(frozen=True)
 class TableConfig:
     top: int = 10
+    most_interests: int = 1_500
+    """All pairs of interests are answered; with more than this they take too much memory and time."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ items with what was described; where no node is alike enough it is listed as unp
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -84,12 +85,24 @@ def most_alike(edit: Edit, tree: InterestTree, item_index: pd.Index) -> int | No
 
 
 def apply_edits(descriptions: Sequence[Description], placed: dict[int, Edit]) -> list[Description]:
-    """Human words win: the described nodes with `source` 'human', the others as they were."""
-    human = {
-        node: replace(descriptions[node], name=e.name, phrases=e.phrases, summary=e.summary, source="human")
-        for node, e in placed.items()
-    }
-    return [human.get(node, description) for node, description in enumerate(descriptions)]
+    """Human words win: the described nodes with `source` 'human', the others as they were.
+
+    Names stay different from each other: where a person gave one that another interest has, a number is added.
+    """
+    described = list(descriptions)
+    taken = {d.name.casefold() for node, d in enumerate(descriptions) if node not in placed}
+    for node, edit in sorted(placed.items(), key=lambda pair: pair[1].edit_id):
+        name = free_name(edit.name, taken)
+        taken.add(name.casefold())
+        described[node] = replace(
+            descriptions[node], name=name, phrases=edit.phrases, summary=edit.summary, source="human"
+        )
+    return described
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return next(n for n in itertools.chain([name], numbered) if n.casefold() not in taken)
 
 
 def save_edit(
@@ -115,7 +128,7 @@ def save_edit(
             "ORDER BY edit_id DESC LIMIT 1",
             [tree_key, checked.cluster_id],
         )
-        if latest and latest[0] != seen_edit_id:
+        if latest and latest[0] > (seen_edit_id or 0):
             raise EditConflict(
                 f"{latest[1] or 'Somebody'} changed this interest in the meantime, to '{latest[2]}'. "
                 f"Yours was not saved over it. It was: {checked.name} | {checked.text()} | {checked.summary}"
@@ -159,19 +172,6 @@ def redo_edit(store: Store, edit_id: int) -> None:
     """Brings back an edit that was undone."""
     with store.transaction() as writer:
         writer.execute("UPDATE description_edits SET undone = FALSE WHERE edit_id = ?", [edit_id])
-
-
-def refuse_taken_name(name: str, node: int, descriptions: Sequence[Description], tree: InterestTree) -> None:
-    """Raises HierexError when another interest that can be looked at beside this one has that name already."""
-    beside = (tree.born < tree.dies[node]) & (tree.dies > tree.born[node])
-    beside[node] = False
-    wanted = tidy(name).casefold()
-    for other in np.flatnonzero(beside):
-        if descriptions[other].name.casefold() == wanted:
-            raise HierexError(
-                f"Another interest ({tree.hi[other] - tree.lo[other]:,} items) is called '{descriptions[other].name}' "
-                "already. Nothing was changed; choose a name that tells the two apart."
-            )
 
 
 def check_description(description: Description) -> Description:

@@ -52,6 +52,12 @@ def model_name(config: EmbeddingConfig) -> str:
     return f"{name} {_version(config.model, _folder(config.model))} {_dtype(config.dtype)}"
 
 
+def fetch_model(config: EmbeddingConfig, *, progress: Progress = no_progress) -> None:
+    """Sees to it that the model is on this machine. Raises EmbedderError where it cannot be had."""
+    _folder(config.model)
+    progress(1.0)
+
+
 def embed_texts(
     texts: Sequence[str], *, config: EmbeddingConfig | None = None, progress: Progress = no_progress
 ) -> np.ndarray:
@@ -177,7 +183,7 @@ def _published(model: str) -> Path:
     name = model if "/" in model else f"sentence-transformers/{model}"
     with _quiet():
         try:
-            return Path(snapshot_download(name, local_files_only=True))
+            return Path(snapshot_download(name, local_files_only=True, ignore_patterns=OTHER_FORMATS))
         except (OSError, ValueError):
             pass
         try:

@@ -54,6 +54,7 @@ def import_logs(store: Store, items: LogFile, interactions: LogFile, *, progress
 
     Raises LogError when a needed column is not recognised or the logs cannot be used; nothing is changed then.
     """
+    clear_leftovers(store.path.parent)
     scratch = Scratch(store.path.parent)
     try:
         database = scratch.database
@@ -87,6 +88,7 @@ class ImportJob:
     error: str = ""
     report: LogReport | None = None
     scratch: Scratch | None = field(default=None, repr=False)
+    _changing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def start(self) -> ImportJob:
         clear_leftovers(self.store.path.parent)
@@ -96,11 +98,11 @@ class ImportJob:
 
     def cancel(self) -> None:
         """Stops checking at once, or gives up what was checked; the workspace stays as it is."""
-        if self.status == "checking":
-            self.status = "stopped"
-            self.scratch.database.interrupt()
-        elif self.status == "checked":
-            self.status = "stopped"
+        with self._changing:
+            before, self.status = self.status, "stopped"
+        if before == "checking":
+            self.scratch.interrupt()
+        else:
             self.scratch.discard()
 
     def accept(self) -> None:
@@ -126,14 +128,15 @@ class ImportJob:
             self.scratch.finish()
         except Exception as error:
             self.scratch.discard()
-            if self.status == "stopped":
-                return
-            self.status, self.error = "failed", plain_reason(error)
+            with self._changing:
+                if self.status == "checking":
+                    self.status, self.error = "failed", plain_reason(error)
             return
+        with self._changing:
+            if self.status == "checking":
+                self.report, self.status = report, "checked"
         if self.status == "stopped":
             self.scratch.discard()
-            return
-        self.report, self.status = report, "checked"
 
     def _progress(self, share: float) -> None:
         self.share = share

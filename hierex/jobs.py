@@ -122,10 +122,11 @@ class Jobs:
 
     def cancel(self, job: Job) -> None:
         """Stops a job at once; what it finished is kept."""
-        if job.status == "waiting":
-            job.status = "stopped"
-        elif job.status == "running":
-            self._worker.cancel()
+        with self._registry:
+            if job.status == "waiting":
+                job.status = "stopped"
+            elif job.status == "running":
+                self._worker.cancel()
 
     def warm_up(self) -> None:
         """Has the worker load and compile what the first run would otherwise wait for."""
@@ -140,21 +141,27 @@ class Jobs:
 
     def _run(self, job: Job, store: Store) -> None:
         with self._turn:
-            if not job.active:
-                return
-            self._worker.reset()
-            job.status = "running"
-            try:
-                run_pipeline(store, job.config, compute=self._compute, watch=job.watch)
-                job.status = "done"
-            except Cancelled:
-                job.status = "stopped"
-            except HierexError as error:
-                job.status, job.error = "failed", str(error)
-            except Exception as error:
-                log.exception("a run failed")
-                job.status = "failed"
-                job.error = f"A fault in hierex itself ({type(error).__name__}: {error}). What was finished is kept."
+            with self._registry:
+                if not job.active:
+                    return
+                self._worker.reset()
+                job.status = "running"
+            status, error = self._outcome(job, store)
+            with self._registry:
+                job.status, job.error = status, error
+
+    def _outcome(self, job: Job, store: Store) -> tuple[str, str]:
+        """Runs the pipeline; the status at its end and, when it failed, why."""
+        try:
+            run_pipeline(store, job.config, compute=self._compute, watch=job.watch)
+        except Cancelled:
+            return "stopped", ""
+        except HierexError as error:
+            return "failed", str(error)
+        except Exception as error:
+            log.exception("a run failed")
+            return "failed", f"A fault in hierex itself ({type(error).__name__}: {error}). What was finished is kept."
+        return "done", ""
 
     def _compute(self, function, *args, progress, **kwargs):
         self._worker.check_cancelled()

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from . import results, runs, stored_logs
-from .config import Progress, RunConfig
+from .config import Progress, RunConfig, no_progress
 from .descriptions import describe_nodes
-from .embeddings import embed_texts, model_name, text_keys
-from .errors import Cancelled, EditConflict, NotReady
+from .embeddings import embed_texts, fetch_model, model_name, text_keys
+from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation import evaluate_run
 from .grounding import ground
 from .interest_tree import grow_tree
@@ -111,21 +111,24 @@ class Run:
         self.watch("logs", "reused", 0.0)
 
     def embeddings(self) -> None:
-        started = perf_counter()
-        texts = pd.Series(self.work.texts).drop_duplicates()
-        model = self.embed(texts.tolist(), self._progress("embeddings"))
-        every_text = "".join(text_keys(self.work.texts, self.config.embedding))  # which item has which text counts
-        self.keys["embeddings"] = result_key("embeddings", model, hashlib.blake2b(every_text.encode()).hexdigest())
-        made = self.embedded_now
-        self.watch("embeddings", "made" if made else "reused", perf_counter() - started)
+        started, config = perf_counter(), self.config.embedding
+        self.compute(fetch_model, config, progress=no_progress)
+        n_made = self.embed(pd.Series(self.work.texts).drop_duplicates().tolist(), self._progress("embeddings"))
+        every_text = "".join(text_keys(self.work.texts, config))  # which item has which text counts
+        texts_key = hashlib.blake2b(every_text.encode()).hexdigest()
+        key = self.keys["embeddings"] = result_key("embeddings", model_name(config), texts_key)
+        seconds = perf_counter() - started
+        if n_made:
+            with self.store.transaction() as writer:
+                results.record_result(writer, "embeddings", key, seconds)
+        self.watch("embeddings", "made" if n_made else "reused", seconds)
 
-    def embed(self, texts: list[str], progress: Progress) -> str:
-        """Sees to it that every text has a vector, kept portion by portion; returns a key of them all."""
+    def embed(self, texts: list[str], progress: Progress) -> int:
+        """Sees to it that every text has a vector, kept portion by portion; returns how many had none."""
         config = self.config.embedding
         model, keys = model_name(config), text_keys(texts, config)
         known = results.read_known(self.store, model, keys)
         todo = sorted(np.flatnonzero(~known), key=lambda i: len(texts[i]))
-        self.embedded_now = len(todo)
         for start in range(0, len(todo), EMBEDDED_AT_ONCE):
             portion = todo[start : start + EMBEDDED_AT_ONCE]
 
@@ -134,7 +137,7 @@ class Run:
 
             vectors = self.compute(embed_texts, [texts[i] for i in portion], config=config, progress=portion_progress)
             results.write_embeddings(self.store, model, [keys[i] for i in portion], vectors)
-        return result_key("vectors", model, hashlib.blake2b("".join(keys).encode()).hexdigest())
+        return len(todo)
 
     def interest_tree(self) -> None:
         traffic = self.work.items["traffic"].to_numpy()
@@ -197,6 +200,7 @@ class Run:
 
     def policies(self) -> None:
         """Keyed by the words of the interests: an edited description trains anew."""
+        self.refuse_too_many_contexts()
         words = self.work.words()
         self._make(
             "policies",
@@ -205,6 +209,14 @@ class Run:
             lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )
+
+    def refuse_too_many_contexts(self) -> None:
+        most, wanted = self.config.table.most_interests, self.work.granularity
+        if wanted > most:
+            raise ConfigError(
+                f"Predictions were asked for on {wanted:,} interests, which makes {wanted**2:,} pairs to answer. "
+                f"Choose {most:,} interests or fewer."
+            )
 
     def train_policy(self, words: list[str], progress: Progress):
         self.embed(words, lambda share: progress(0.2 * share))

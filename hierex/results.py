@@ -26,6 +26,7 @@ from .transitions import FirstVisits, Transitions
 
 KEPT = 6
 RESULT_TABLES = {
+    "embeddings": (),
     "interest_tree": ("tree_nodes", "item_order"),
     "item_map": ("item_map",),
     "descriptions": ("descriptions",),
@@ -40,7 +41,7 @@ RESULT_TABLES = {
 SHOWN_KEYS = """
     SELECT unnest(json_extract_string(keys, '$.*')) FROM (
         SELECT keys FROM runs WHERE status = 'done' AND json_extract_string(keys, '$.logs') IN (
-            SELECT content_key FROM imports ORDER BY imported_at DESC LIMIT 2
+            SELECT content_key FROM imports ORDER BY rowid DESC LIMIT 2
         ) QUALIFY row_number() OVER (PARTITION BY json_extract_string(keys, '$.logs') ORDER BY run_id DESC) = 1
     )
 """
@@ -133,9 +134,9 @@ def write_tree(writer: Writer, key: str, tree: InterestTree) -> None:
     n = len(tree.lo)
     nodes = {column: getattr(tree, field) for field, column in TREE_COLUMNS.items()}
     nodes |= {"traffic": tree.traffic, "coherence": tree.coherence}
-    writer.insert("tree_nodes", {"key": [key] * n, "node_id": np.arange(n, dtype=np.int32), **nodes})
+    writer.insert("tree_nodes", {"node_id": np.arange(n, dtype=np.int32), **nodes}, key=key)
     positions = np.arange(tree.n_items, dtype=np.int32)
-    writer.insert("item_order", {"key": [key] * tree.n_items, "position": positions, "item_index": tree.order})
+    writer.insert("item_order", {"position": positions, "item_index": tree.order}, key=key)
 
 
 def read_tree(store: Store, key: str) -> InterestTree:
@@ -151,7 +152,7 @@ def read_tree(store: Store, key: str) -> InterestTree:
 def write_map(writer: Writer, key: str, item_map: ItemMap) -> None:
     n = len(item_map.xy)
     columns = {"item_index": np.arange(n, dtype=np.int32), "x": item_map.xy[:, 0], "y": item_map.xy[:, 1]}
-    writer.insert("item_map", {"key": [key] * n, **columns})
+    writer.insert("item_map", columns, key=key)
 
 
 def read_map(store: Store, key: str) -> ItemMap:
@@ -167,7 +168,7 @@ def write_descriptions(writer: Writer, key: str, descriptions: Sequence[Descript
         "summary": [d.summary for d in descriptions],
         "source": [d.source for d in descriptions],
     }
-    writer.insert("descriptions", {"key": [key] * len(descriptions), **columns})
+    writer.insert("descriptions", columns, key=key)
 
 
 def read_descriptions(store: Store, key: str) -> list[Description]:
@@ -202,7 +203,7 @@ def write_transitions(writer: Writer, key: str, transitions: Transitions, taxono
         "novel_cluster_id": taxonomy.cluster_ids[transitions.novel],
         "n_users": transitions.n_users,
     }
-    writer.insert("transitions", {"key": [key] * len(transitions.novel), **columns})
+    writer.insert("transitions", columns, key=key)
 
 
 def read_transitions(store: Store, key: str) -> pd.DataFrame:
@@ -235,8 +236,7 @@ def write_table(writer: Writer, key: str, table: TransitionTable, taxonomy: Taxo
         "novel_cluster_id": ids[table.novel.ravel()],
         "score": table.score.ravel(),
     }
-    n = len(columns["rank"])
-    writer.insert("transition_table", {"key": pa.repeat(key, n), **columns})
+    writer.insert("transition_table", columns, key=key)
 
 
 def read_table(store: Store, key: str, taxonomy: Taxonomy) -> TransitionTable:
@@ -267,7 +267,7 @@ def write_grounded(
         "items": pa.array([items.tolist() for items in grounded.items], pa.list_(pa.int32())),
         "item_scores": pa.array([scores.tolist() for scores in grounded.scores], pa.list_(pa.float32())),
     }
-    writer.insert("grounded", {"key": pa.repeat(key, len(predictions.user)), **columns})
+    writer.insert("grounded", columns, key=key)
 
 
 def write_evaluation(writer: Writer, key: str, parts: dict[str, pd.DataFrame]) -> None:

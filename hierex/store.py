@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from .errors import DiskFull, EditConflict, StoreBusy, StoreError
 SQL = Path(__file__).parent / "sql"
 NO_ROOM = ("No space left", "File too large", "max_temp_directory_size", "Disk quota")
 SCRATCH_PREFIX = ".scratch-"
+PATIENCE = 100
+"""How often a busy connection is asked to close, every twentieth of a second."""
 
 _opened: dict[Path, Store] = {}
 _opening = threading.RLock()
@@ -46,6 +49,18 @@ def open_store(path: str | os.PathLike, *, create: bool = True) -> Store:
                 raise StoreError(f"There is no workspace at '{path.name}'.")
             store = _opened[path] = Store(path)
         return store
+
+
+def move_store(path: Path, place: Path) -> None:
+    """Gives a workspace file another place, in one go: nobody can open or take either in between.
+
+    Raises StoreError when there is no such file, when the place is taken, or when somebody goes on reading for seconds.
+    """
+    with _opening, plain_errors(path):
+        if place.exists():
+            raise StoreError(f"There is a workspace '{place.stem}' already. Choose another name.")
+        open_store(path, create=False).close()  # opened, so that what a crash left beside the file is taken in
+        path.rename(place)
 
 
 @atexit.register
@@ -71,16 +86,14 @@ class Store:
                 raise
 
     def close(self) -> None:
-        """Closes the file, so that it can be moved or opened by another process."""
-        with _opening, self._writing:
-            self._connection.close()
+        """Closes the file, so that it can be moved or opened by another process. Waits for who is reading."""
+        with _opening, self._writing, plain_errors(self.path):
+            close_when_idle(self._connection)
             _opened.pop(self.path, None)
 
-    def move(self, path: Path) -> None:
-        """Closes the file and gives it another place, in one go: nobody can open it again in between."""
-        with _opening:
-            self.close()
-            self.path.rename(path)
+    @property
+    def is_open(self) -> bool:
+        return _opened.get(self.path) is self
 
     def __enter__(self) -> Store:
         return self
@@ -169,11 +182,12 @@ class Writer:
         """Makes columns readable as the table `name` inside this transaction."""
         self._cursor.register(name, pa.table(dict(columns)))
 
-    def insert(self, table: str, columns: Mapping[str, Sequence | np.ndarray]) -> None:
-        """Appends rows, given as equally long columns."""
+    def insert(self, table: str, columns: Mapping[str, Sequence | np.ndarray], **same: object) -> None:
+        """Appends rows, given as equally long columns, and as what is the same in every row."""
         self.register("new_rows", columns)
-        names = ", ".join(columns)
-        self._cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new_rows")
+        names, values = [*same, *columns], ["?"] * len(same) + list(columns)
+        query = f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM new_rows"
+        self._cursor.execute(query, list(same.values()))
         self._cursor.unregister("new_rows")
 
 
@@ -185,6 +199,11 @@ class Scratch:
         with plain_errors(self.path):
             self.database = connect(self.path)
 
+    def interrupt(self) -> None:
+        """Stops what the database is doing, if it is doing anything."""
+        with contextlib.suppress(duckdb.Error):
+            self.database.interrupt()
+
     def finish(self) -> None:
         """Closes the file, so that a workspace can attach it."""
         with plain_errors(self.path):
@@ -194,6 +213,18 @@ class Scratch:
         with contextlib.suppress(duckdb.Error):
             self.database.close()
         discard_scratch(self.path)
+
+
+def close_when_idle(connection: duckdb.DuckDBPyConnection) -> None:
+    """The database refuses to close a connection at the moment at which another thread asks it something."""
+    for _ in range(PATIENCE):
+        try:
+            return connection.close()
+        except duckdb.Error as error:
+            if "busy" not in str(error):
+                raise
+            time.sleep(0.05)
+    connection.close()
 
 
 def discard_scratch(path: Path) -> None:
@@ -240,7 +271,9 @@ def plain_errors(path: Path) -> Iterator[None]:
             raise DiskFull(
                 "There is no room left on the disk. Nothing was changed; free some space, then try again."
             ) from error
-        if "already closed" in text:
+        if "busy with another call" in text:
+            raise StoreBusy(f"Somebody is reading '{path.stem}' at this moment. Try again.") from error
+        if "already" in text and "closed" in text:
             raise StoreError(f"'{path.stem}' was renamed or deleted. Choose a workspace again.") from error
         if "not a valid DuckDB" in text:
             raise StoreError(f"'{path.name}' is not a hierex workspace.") from error

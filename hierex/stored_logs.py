@@ -51,7 +51,7 @@ def log_report(store: Store) -> LogReport | None:
 
 
 def _report(store: Store, *, latest: int) -> LogReport | None:
-    text = store.value("SELECT report FROM imports ORDER BY imported_at DESC LIMIT 1 OFFSET ?", [latest - 1])
+    text = store.value("SELECT report FROM imports ORDER BY rowid DESC LIMIT 1 OFFSET ?", [latest - 1])
     return LogReport.from_json(text) if text else None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import unicodedata
 from pathlib import Path
 from time import time
 
 from .errors import HierexError, StoreError
-from .store import SCRATCH_PREFIX, discard_scratch, open_store
+from .store import SCRATCH_PREFIX, discard_scratch, move_store, open_store
 
 SUFFIX = ".duckdb"
 TRASH = ".trash"
@@ -47,7 +49,7 @@ def create_workspace(folder: Path, name: str) -> Path:
 def rename_workspace(folder: Path, name: str, new_name: str) -> Path:
     """Gives a workspace another name. No job may be running in it."""
     path, new_path = existing_path(folder, name), free_path(folder, new_name)
-    open_store(path).move(new_path)
+    move_store(path, new_path)
     return new_path
 
 
@@ -56,12 +58,9 @@ def throw_away(folder: Path, name: str) -> Path:
     path = existing_path(folder, name)
     trash = folder / TRASH
     trash.mkdir(exist_ok=True)
-    place = trash / path.name
-    number = 2
-    while place.exists():
-        place = trash / f"{path.stem} ({number}){SUFFIX}"
-        number += 1
-    open_store(path).move(place)
+    names = itertools.chain([path.name], (f"{path.stem} ({number}){SUFFIX}" for number in itertools.count(2)))
+    place = next(trash / name for name in names if not (trash / name).exists())
+    move_store(path, place)
     return place
 
 
@@ -76,14 +75,17 @@ def bring_back(folder: Path, name: str) -> Path:
     place = folder / TRASH / workspace_path(folder, name).name
     if not place.exists():
         raise StoreError(f"There is no workspace '{name}' in the trash.")
-    return place.rename(free_path(folder, name))
+    path = free_path(folder, name)
+    move_store(place, path)
+    return path
 
 
 def clear_leftovers(folder: Path) -> None:
     """Removes uploads and what interrupted imports left behind, once they are a day old and nobody can be at them."""
     for path in (*folder.glob(f"{SCRATCH_PREFIX}*{SUFFIX}"), *(folder / UPLOADS).glob("*")):
-        if time() - path.stat().st_mtime > A_DAY:
-            discard_scratch(path)
+        with contextlib.suppress(FileNotFoundError):  # somebody else may be clearing too
+            if time() - path.stat().st_mtime > A_DAY:
+                discard_scratch(path)
 
 
 def existing_path(folder: Path, name: str) -> Path:

@@ -198,21 +198,31 @@ def test_build_in_the_background_while_pages_answer(page):
     page.get_by_role("button", name="Build", exact=True).click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=20_000)
     pages_answer(page, ("Evaluation", "Descriptions", "Logs"))
-    expect(page.get_by_text("Built and up to date")).to_be_visible(timeout=240_000)
+    expect(page.get_by_text("The build is done")).to_be_visible(timeout=240_000)
     no_errors(page)
 
 
-def test_while_it_is_built_again_every_page_answers_and_it_can_be_stopped(page):
-    for name in PAGES:
-        go_to(page, name)
+def build_again(page: Page, seed: str) -> None:
     go_to(page, "Logs")
     page.get_by_text("More choices").click()
-    page.get_by_role("spinbutton", name="Random start").fill("7")
+    page.get_by_role("spinbutton", name="Random start").fill(seed)
     page.get_by_role("spinbutton", name="Random start").press("Enter")
     settled(page)
     page.get_by_role("button", name="Build again").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=20_000)
+
+
+def test_while_it_is_built_again_every_page_answers(page):
+    for name in PAGES:
+        go_to(page, name)
+    build_again(page, "7")
     pages_answer(page, PAGES)
+    expect(page.get_by_text("The build is done")).to_be_visible(timeout=120_000)
+    no_errors(page)
+
+
+def test_a_build_can_be_stopped(page):
+    build_again(page, "8")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped. What was finished is kept.")).to_be_visible(timeout=20_000)
     no_errors(page)
@@ -247,14 +257,6 @@ def test_a_lasso_on_the_map_lists_the_items_inside(page):
     no_errors(page)
 
 
-def test_hostile_titles_are_text(page):
-    go_to(page, "Granularity")
-    go_to(page, "Descriptions")
-    go_to(page, "Preview")
-    assert page.evaluate("window.hacked") is None
-    no_errors(page)
-
-
 def test_interests_have_names_in_the_language_of_the_log(page):
     go_to(page, "Descriptions")
     look_closer(page).click()
@@ -280,6 +282,23 @@ def test_an_edit_is_saved_at_once_undone_and_brought_back(page):
     page.get_by_role("button", name="Take this change back").click()
     expect(changed).to_have_count(0)
     expect(page.get_by_text("All changes (1)")).to_be_visible()
+    no_errors(page)
+
+
+def test_hostile_titles_and_names_are_text_on_every_page(page):
+    go_to(page, "Descriptions")
+    hostile = SCRIPT[:80]
+    rewrite_name(page, 0, hostile)
+    expect(page.get_by_text(f"Last change: “{hostile}”")).to_be_visible()
+    for name in PAGES:
+        go_to(page, name)
+        assert page.evaluate("window.hacked") is None
+    go_to(page, "Descriptions")
+    look_closer(page).click()
+    expect(page.get_by_role("option", name=hostile, exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text(f"Last change: “{hostile}”")).to_have_count(0)
     no_errors(page)
 
 

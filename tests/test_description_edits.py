@@ -78,11 +78,25 @@ def test_an_earlier_edit_can_be_taken_back_and_brought_back_beneath_a_later_one(
     assert shown(store)[1].name == "Bread"
 
 
-def test_two_interests_that_show_together_never_have_one_name(store):
-    with pytest.raises(HierexError, match="Another interest"):
-        edits_of.refuse_taken_name(" interest 2 ", 1, MACHINE, TREE)
-    edits_of.refuse_taken_name("Interest 1", 1, MACHINE, TREE)
-    edits_of.refuse_taken_name("Interest 0", 1, MACHINE, TREE)  # the root is gone where its halves are there
+def test_names_stay_different_whatever_is_typed_undone_and_brought_back(store):
+    first = save(store, 1, "Bread")
+    edits_of.undo_edit(store, first)
+    save(store, 2, "bread")
+    edits_of.redo_edit(store, first)
+    assert [d.name for d in shown(store)] == ["Interest 0", "Bread", "bread (2)"]
+    save(store, 1, "Interest 0", seen=first)
+    assert [d.name for d in shown(store)] == ["Interest 0", "Interest 0 (2)", "bread"]
+
+
+def test_an_interest_edited_on_two_trees_can_be_edited_on_either(store):
+    first = save(store, 1, "Bread")
+    second = save(store, 1, "Sourdough", seen=first, tree_key="other")
+    assert shown(store)[1].name == "Sourdough", "the later one, on the tree where it was not made as well"
+    third = save(store, 1, "Rye", seen=second)
+    assert shown(store)[1].name == "Rye"
+    with pytest.raises(EditConflict):
+        save(store, 1, "Stale", seen=second)
+    save(store, 1, "Wheat", seen=third)
 
 
 NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=8)

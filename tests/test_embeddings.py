@@ -1,6 +1,7 @@
 import dataclasses
 import shutil
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -261,3 +262,27 @@ def test_folders_that_hold_no_model(tmp_path):
 def test_settings_that_are_not_allowed(wrong):
     with pytest.raises(ConfigError):
         EmbeddingConfig(**wrong)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc", "a/b/c", "", "owner/", "a b", "~", "hierex", ".hidden/model"])
+def test_typed_names_that_are_no_published_model(name, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    assert not embeddings.is_published_name(name)
+
+
+def test_typed_names_that_can_be_published_models():
+    assert embeddings.is_published_name("paraphrase-multilingual-MiniLM-L12-v2")
+    assert embeddings.is_published_name("intfloat/multilingual-e5-small")
+
+
+def test_a_published_model_that_is_here_is_not_looked_up_again(monkeypatch, tmp_path):
+    """A local copy lacks the files that were not wanted; asked for all of them, the hub would be asked every time."""
+    asked = []
+
+    def download(name, **options):
+        asked.append((name, options.get("local_files_only"), options.get("ignore_patterns")))
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    embeddings.fetch_model(EmbeddingConfig(model="intfloat/multilingual-e5-small"))
+    assert asked == [("intfloat/multilingual-e5-small", True, embeddings.OTHER_FORMATS)]

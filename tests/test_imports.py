@@ -1,6 +1,7 @@
 """Imports in the background: nothing is replaced before a person says so, and nothing is left lying about."""
 
 import time
+from datetime import datetime
 
 import pytest
 
@@ -100,6 +101,15 @@ def test_an_import_can_be_undone_and_done_again(store):
     stored_logs.exchange_logs(store)
     assert stored_logs.log_report(store) == after
     assert stored_logs.read_items(store)["title"].tolist() == titles
+
+
+def test_a_clock_that_goes_back_does_not_mix_up_the_logs(store, monkeypatch):
+    import_logs(store, *uploads(store))
+    monkeypatch.setattr("hierex.stored_logs.now", lambda: datetime(2001, 1, 1))
+    import_logs(store, *uploads(store, seed=2))
+    report = stored_logs.log_report(store)
+    assert report.interactions_kept == store.value("SELECT count(*) FROM interactions")
+    assert report != stored_logs.previous_report(store)
 
 
 def test_there_is_nothing_to_undo_after_the_first_import(store):

@@ -130,6 +130,38 @@ def test_the_slider_of_one_workspace_does_not_move_that_of_another(workspaces):
     assert app.metric[0].value == "12"
 
 
+def test_the_choices_for_a_build_are_those_of_each_workspace(workspaces):
+    app = open_app("logs", "Tiny")
+    app.number_input(key="number_to_build-Tiny").set_value(5).run()
+    app.selectbox(key="workspace").set_value("Busy").run()
+    assert app.number_input(key="number_to_build-Busy").value == 12
+
+
+def test_models_with_the_same_last_part_of_their_name_are_told_apart(workspaces, tmp_path, monkeypatch):
+    (tmp_path / "all-MiniLM-L6-v2").mkdir()
+    (tmp_path / "all-MiniLM-L6-v2" / "modules.json").write_text("[]")
+    monkeypatch.setattr("hierex.view.files.server", lambda: replace(view.server(), models=tmp_path))
+    app = open_app("logs", "Busy")
+    assert app.selectbox(key="model-Busy").options == ["all-MiniLM-L6-v2", str(tmp_path / "all-MiniLM-L6-v2")]
+
+
+def test_what_went_wrong_is_said_although_something_went_well_after_it(workspaces):
+    def script():
+        from hierex.errors import HierexError
+        from hierex.view import doing, opened
+
+        def fail():
+            raise HierexError("the first was refused")
+
+        doing(fail)
+        doing(lambda: None, "the second was saved")
+        opened.show_messages()
+
+    app = AppTest.from_function(script).run()
+    assert [error.value for error in app.error] == ["the first was refused"]
+    assert [toast.value for toast in app.toast] == ["the second was saved"]
+
+
 def test_a_picked_user_gets_predictions_that_are_new_to_them(workspaces):
     app = open_app("preview", "Busy")
     assert not app.error

@@ -12,18 +12,19 @@ import pandas as pd
 import pytest
 
 from hierex import STAGES, results, stored_logs
-from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig, TableConfig
 from hierex.description_edits import save_edit, undo_edit
 from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.exports import export_all
 from hierex.imports import import_logs
-from hierex.logs import LogFile
+from hierex.logs import Interactions, LogFile
 from hierex.pipeline import run_pipeline
 from hierex.result_keys import policy_is_stale
 from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users, served_frame
 from hierex.store import open_store
 from hierex.synthetic import make_world
+from hierex.transitions import Moves
 
 CONFIG = RunConfig(
     granularity=12,
@@ -83,10 +84,30 @@ def test_nothing_that_the_user_had_is_predicted_or_recommended(built):
 
 
 def test_training_sees_nothing_from_the_split_on(built):
-    _, work, _ = built
-    assert (work.training_moves.clock < work.split).all()
+    """Looks at all that the trained stages are handed."""
+    store, work, _ = built
+    handed = {}
+
+    def spy(function, *args, progress, **kwargs):
+        handed[function.__name__] = args
+        return function(*args, progress=progress, **kwargs)
+
+    run_pipeline(store, replace(CONFIG, seed=1), until="recommenders", compute=spy)
+    for trained, kind in (("train_policy", Moves), ("train_sequence", Interactions)):
+        logs = [part for part in handed[trained] if isinstance(part, kind)]
+        assert logs
+        assert all((log.clock < work.split).all() for log in logs)
+        assert all(len(log.clock) for log in logs)
     assert (work.interactions.clock >= work.split).any()
-    assert (work.interactions.before(work.split).clock < work.split).all()
+
+
+def test_more_interests_than_pairs_can_be_answered_for_are_refused_before_training(built):
+    store, *_ = built
+    watched = Watched()
+    config = replace(CONFIG, granularity=9, table=TableConfig(most_interests=8))
+    with pytest.raises(ConfigError, match="Choose 8 interests or fewer"):
+        run_pipeline(store, config, watch=watched)
+    assert "policies" not in watched.states
 
 
 def test_the_same_run_again_makes_nothing(built):

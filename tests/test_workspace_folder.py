@@ -1,6 +1,7 @@
 """Workspaces by name: made, renamed, thrown away, brought back."""
 
 import os
+import threading
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from hierex import workspace_folder as folder_of
 from hierex.errors import HierexError
+from hierex.store import open_store
 
 
 def test_the_life_of_a_workspace(tmp_path):
@@ -29,6 +31,70 @@ def test_throwing_away_twice_keeps_both(tmp_path):
         folder_of.create_workspace(tmp_path, "Spring")
         folder_of.throw_away(tmp_path, "Spring")
     assert sorted(folder_of.list_trash(tmp_path)) == ["Spring", "Spring (2)"]
+
+
+def at_once(action, *arguments) -> list:
+    """Calls it at the same moment in a thread for each argument; the errors."""
+    barrier, errors = threading.Barrier(len(arguments)), []
+
+    def call(argument) -> None:
+        barrier.wait()
+        try:
+            action(argument)
+        except HierexError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=call, args=(argument,)) for argument in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return errors
+
+
+def test_two_who_delete_at_once_lose_nothing(tmp_path):
+    for number in range(5):
+        name = f"Spring {number}"
+        store = open_store(folder_of.create_workspace(tmp_path, name))
+        with store.transaction() as writer:
+            writer.execute("INSERT INTO users VALUES (7, 'somebody')")
+        errors = at_once(lambda name: folder_of.throw_away(tmp_path, name), name, name)
+        assert len(errors) == 1
+        assert folder_of.list_workspaces(tmp_path) == []
+        with open_store(folder_of.bring_back(tmp_path, name)) as store:
+            assert store.value("SELECT user_id FROM users") == "somebody"
+        folder_of.throw_away(tmp_path, name)
+
+
+def test_two_workspaces_renamed_alike_at_once_both_stay(tmp_path):
+    for name in ("A", "B"):
+        folder_of.create_workspace(tmp_path, name)
+    errors = at_once(lambda name: folder_of.rename_workspace(tmp_path, name, "Y"), "A", "B")
+    assert len(errors) == 1
+    assert len(folder_of.list_workspaces(tmp_path)) == 2
+
+
+def test_renaming_waits_for_who_is_reading(tmp_path):
+    folder_of.create_workspace(tmp_path, "A")
+    stop, told = threading.Event(), []
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                open_store(tmp_path / "A.duckdb", create=False).value("SELECT sum(i) FROM range(100000) t(i)")
+            except HierexError as error:
+                told.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for _ in range(10):
+        folder_of.rename_workspace(tmp_path, "A", "B")
+        folder_of.rename_workspace(tmp_path, "B", "A")
+    stop.set()
+    for reader in readers:
+        reader.join(30)
+    assert folder_of.list_workspaces(tmp_path) == ["A"]
 
 
 def test_a_name_that_is_taken_is_refused_in_any_case(tmp_path):

@@ -2,12 +2,12 @@
 
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
 from .interests import chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
-from .opened import claim_idle, current_store, current_work, doing, jobs, plain_errors, server, start_run
+from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_run
 from .sidebar import draw_sidebar
 
 __all__ = [
     "chosen_taxonomy",
-    "claim_idle",
+    "claimed",
     "colors_of",
     "config_at",
     "current_store",

@@ -38,7 +38,6 @@ def config_at(work: Workspace, granularity: int) -> RunConfig:
 def save_description(work: Workspace, wanted: Description, seen_edit_id: int | None) -> int:
     """Keeps what the person typed, with their name; returns the edit's id."""
     tree, node = work.tree, wanted.cluster_id
-    description_edits.refuse_taken_name(wanted.name, node, work.descriptions(), tree)
     item_ids = work.items["item_id"].to_numpy()[tree.order[tree.lo[node] : tree.hi[node]]]
     return description_edits.save_edit(
         work.store,

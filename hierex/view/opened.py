@@ -51,28 +51,41 @@ def doing(action: Callable[[], object], done: str = "") -> bool:
     try:
         action()
     except HierexError as error:
-        st.session_state["message"] = ("error", str(error))
+        say("error", str(error))
         return False
     if done:
-        st.session_state["message"] = ("done", done)
+        say("done", done)
     return True
 
 
-def show_message() -> None:
-    """What the last callback had to say, once."""
-    kind, text = st.session_state.pop("message", ("", ""))
-    if kind == "error":
-        st.error(plain_markdown(text), icon=":material/error:")
-    elif kind == "done":
-        st.toast(plain_markdown(text), icon=":material/check:")
+def say(kind: str, text: str) -> None:
+    """To be shown once, when the page is drawn. kind: error or done."""
+    st.session_state.setdefault("messages", []).append((kind, text))
 
 
-def claim_idle(path: Path) -> None:
-    """Before the workspace's file or logs are changed: nothing may be at work on them, and what was is old news."""
+def show_messages() -> None:
+    """What callbacks had to say since the page was last drawn."""
+    for kind, text in st.session_state.pop("messages", []):
+        if kind == "error":
+            st.error(plain_markdown(text), icon=":material/error:")
+        else:
+            st.toast(plain_markdown(text), icon=":material/check:")
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """For changing a workspace's file or logs: nothing may be at work on them, and what was read of them is old news.
+
+    Raises HierexError while something is being built.
+    """
     job = jobs().of(path)
     if job and job.active:
         raise HierexError("Something is being built in this workspace. Stop it first, or wait until it is done.")
     jobs().forget(path)
+    try:
+        yield
+    finally:
+        read_work.clear()
 
 
 def current_store() -> Store:

@@ -10,7 +10,7 @@ from ..jobs import Job
 from ..runs import read_runs
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, plain_markdown
-from .opened import claim_idle, current_store, doing, jobs, plain_errors, read_work, server, show_message
+from .opened import claimed, current_store, doing, jobs, plain_errors, server, show_messages
 
 SAMPLE_NAME = "Sample"
 POLL_SECONDS = 1.0
@@ -32,7 +32,7 @@ def draw_sidebar() -> None:
         if names:
             with plain_errors():
                 show_job(current_store())
-    show_message()
+    show_messages()
 
 
 def workspace_menu(names: list[str]) -> None:
@@ -65,9 +65,8 @@ def rename_workspace() -> None:
     old, new = st.session_state["workspace"], st.session_state["renamed_workspace"].strip()
 
     def rename() -> None:
-        claim_idle(workspace_folder.workspace_path(server().workspaces, old))
-        workspace_folder.rename_workspace(server().workspaces, old, new)
-        read_work.clear()
+        with claimed(workspace_folder.workspace_path(server().workspaces, old)):
+            workspace_folder.rename_workspace(server().workspaces, old, new)
 
     if doing(rename, f"'{old}' is now '{new}'."):
         st.session_state["workspace"], st.session_state["renamed_workspace"] = new, ""
@@ -77,9 +76,8 @@ def delete_workspace() -> None:
     name = st.session_state["workspace"]
 
     def delete() -> None:
-        claim_idle(workspace_folder.workspace_path(server().workspaces, name))
-        workspace_folder.throw_away(server().workspaces, name)
-        read_work.clear()
+        with claimed(workspace_folder.workspace_path(server().workspaces, name)):
+            workspace_folder.throw_away(server().workspaces, name)
 
     doing(delete, f"Deleted '{name}'. 'Manage workspaces' can bring it back.")
 
@@ -112,7 +110,7 @@ def draw_job(job: Job) -> None:
             st.caption(f"About {duration(job.seconds_left())} left")
             st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
         elif job.status == "done":
-            st.success("Built and up to date.", icon=":material/check:")
+            st.success("The build is done.", icon=":material/check:")
         elif job.status == "stopped":
             st.warning("Stopped. What was finished is kept.", icon=":material/stop_circle:")
         else:
