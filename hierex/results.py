@@ -88,12 +88,8 @@ def stage_seconds(store: Store) -> dict[str, float]:
 
 def read_known(store: Store, model: str, text_keys: Sequence[str]) -> np.ndarray:
     """(n,) bool: which texts have a vector already."""
-    known = store.table("SELECT text_key FROM embeddings WHERE model = ?", [model])["text_key"].to_pylist()
-    return (
-        np.isin(np.array(text_keys, dtype=object), np.array(known, dtype=object))
-        if known
-        else np.zeros(len(text_keys), bool)
-    )
+    known = set(store.table("SELECT text_key FROM embeddings WHERE model = ?", [model])["text_key"].to_pylist())
+    return np.fromiter((key in known for key in text_keys), bool, len(text_keys))
 
 
 def read_embeddings(store: Store, model: str, text_keys: Sequence[str]) -> tuple[np.ndarray | None, np.ndarray]:
