@@ -16,7 +16,7 @@ work = view.current_work()
 taxonomy = view.chosen_taxonomy(work)
 edits = description_edits.read_edits(work.store)
 placed, unplaced = work.place_edits(edits)
-descriptions = description_edits.apply_edits(work.machine_descriptions, placed)
+descriptions = work.descriptions(taxonomy, placed)
 nodes = taxonomy.cluster_ids
 share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
@@ -37,7 +37,7 @@ def save_changes() -> None:
             continue
 
         def save(node=node, wanted=wanted) -> None:
-            seen[node] = view.save_description(work, wanted, seen.get(node))
+            seen[node] = view.save_description(work, taxonomy, wanted, seen.get(node))
             mine.append(seen[node])
             taken_back.clear()
 
@@ -62,7 +62,7 @@ def changed_description(description, changes: dict):
 
 def take_back(edit_id: int) -> None:
     if view.doing(lambda: description_edits.undo_edit(work.store, edit_id), "Taken back."):
-        move(edit_id, mine, taken_back)
+        view.move_change(edit_id, mine, taken_back)
     show_table_anew()
 
 
@@ -71,19 +71,12 @@ def bring_back(edit_id: int) -> None:
     later = [e for e in edits if e.edit_id > edit_id and not e.undone and placed_alike(e, edit)]
     done = "Brought back, beneath a later change, which is still shown." if later else "Brought back."
     if view.doing(lambda: description_edits.redo_edit(work.store, edit_id), done):
-        move(edit_id, taken_back, mine)
+        view.move_change(edit_id, taken_back, mine)
     show_table_anew()
 
 
 def placed_alike(one: description_edits.Edit, other: description_edits.Edit) -> bool:
     return (one.tree_key, one.node_id) == (other.tree_key, other.node_id)
-
-
-def move(edit_id: int, here: list[int], there: list[int]) -> None:
-    if edit_id in here:
-        here.remove(edit_id)
-    if edit_id not in there:
-        there.append(edit_id)
 
 
 def state_of(edit: description_edits.Edit) -> str:
@@ -128,7 +121,7 @@ def show_history() -> None:
 
 
 # What Undo and Redo work on: this session's changes in this workspace, never those of other people.
-mine, taken_back = st.session_state.setdefault("my_edits", {}).setdefault(work.store, ([], []))
+mine, taken_back = view.own_changes("descriptions", work.store)
 
 
 human = sum(descriptions[node].source == "human" for node in nodes)
@@ -151,7 +144,8 @@ if search:
         st.info("No interest holds these words.")
 
 version = st.session_state.get("editor_version", 0)
-editor_key = f"editor-{work.store.path.stem}-{work.key('interest_tree')}-{taxonomy.n_clusters}-{version}-{search}"
+shown = hash(tuple(nodes.tolist()))
+editor_key = f"editor-{work.store.path.stem}-{work.key('interest_tree')}-{shown}-{version}-{search}"
 if st.session_state.get("editor_shown") != editor_key or editor_key not in st.session_state:
     st.session_state["editor_shown"] = editor_key
     st.session_state["handled_rows"] = {}
@@ -225,7 +219,7 @@ if len(rows):
             f"Written {SOURCE_NAMES[d.source]}" + (f" {wording.by_whom(placed[node].author)}" if node in placed else "")
         )
         if node in placed:
-            machine = work.machine_descriptions[node]
+            machine = work.descriptions(taxonomy, {})[node]
             st.caption(wording.plain_markdown(f"The machine's words: {machine.name}. {machine.summary}"))
             st.button("Take this change back", on_click=take_back, args=(placed[node].edit_id,), icon=":material/undo:")
     shown = items[["title", "traffic"]].rename(columns={"title": "Title", "traffic": "Traffic"})

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hierex import charts, exports, view
+from hierex import charts, curation_edits, exports, view
+from hierex.result_keys import taxonomy_key
 from hierex.wording import plain_markdown
 
 ITEMS_SHOWN = 500
@@ -12,7 +13,9 @@ ITEMS_SHOWN = 500
 st.title("Granularity")
 work = view.current_work()
 tree = work.tree
-taxonomy = view.chosen_taxonomy(work)
+number = view.chosen_number(work)
+records = curation_edits.read_records(work.store)
+taxonomy, _ = work.curated(number, records)
 if tree.finest == 2:
     st.caption("There are too few different items for more than two interests.")
 else:
@@ -24,12 +27,13 @@ else:
         persist_state="session",
         help="Moving it by one splits or rejoins exactly one interest; all others stay. Arrow keys move it too.",
     )
-descriptions = work.descriptions()
+descriptions = work.descriptions(taxonomy, work.placed_edits())
 names = [descriptions[node].name for node in taxonomy.cluster_ids]
-colors = view.colors_of(work.key("interest_tree"), taxonomy.n_clusters, work)
+colors = view.colors_of(work, taxonomy)
 sizes = taxonomy.hi - taxonomy.lo
 share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
+known = np.isfinite(taxonomy.coherence)  # merged interests have none
 facts = st.columns(4)
 facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
 facts[1].metric(
@@ -42,19 +46,20 @@ facts[2].metric(
 )
 facts[3].metric(
     "Likeness within",
-    f"{np.average(taxonomy.coherence, weights=np.maximum(taxonomy.traffic, 1e-9)):.2f}",
+    f"{np.average(taxonomy.coherence[known], weights=np.maximum(taxonomy.traffic[known], 1e-9)):.2f}",
     help="How alike the items of an interest are, from 0 (not at all) to 1 (the same). Finer interests are more alike.",
 )
-if taxonomy.n_clusters != work.granularity:
+if taxonomy_key(number, records) != work.keys.get("taxonomy"):
     note, button = st.columns([3, 1], vertical_alignment="center")
     most = work.config.table.most_interests
     too_many = f" They can be built on {most:,} at most." if taxonomy.n_clusters > most else ""
-    looking = f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.granularity}."
+    looking = f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.taxonomy.n_clusters}"
+    looking += "." if number != work.granularity else ", before the latest changes."
     note.info(looking + too_many)
     button.button(
         f"Build predictions on {taxonomy.n_clusters}",
         on_click=view.start_run,
-        args=(view.config_at(work, taxonomy.n_clusters),),
+        args=(view.config_at(work, number),),
         disabled=bool(too_many),
         type="primary",
         width="stretch",
@@ -72,7 +77,13 @@ points = pd.DataFrame(
     }
 )
 table = pd.DataFrame(
-    {"Interest": names, "Items": sizes, "Traffic": taxonomy.traffic.astype(np.int64), "Share": share},
+    {
+        "Interest": names,
+        "Items": sizes,
+        "Traffic": taxonomy.traffic.astype(np.int64),
+        "Share": share,
+        "Changed": view.marks_of(taxonomy, len(tree.lo), records),
+    },
     index=taxonomy.cluster_ids,
 ).sort_values("Traffic", ascending=False, kind="stable")
 
@@ -83,7 +94,7 @@ with right:
         table,
         hide_index=True,
         height=560,
-        key=f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{taxonomy.n_clusters}",
+        key=f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{hash(tuple(taxonomy.cluster_ids.tolist()))}",
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
@@ -108,6 +119,7 @@ with left:
         config={"scrollZoom": True, "displaylogo": False},
         alt="Map of all items, coloured by interest. The table beside it holds the same interests.",
     )
+view.curation_bar(work, number, taxonomy, {node: d.name for node, d in descriptions.items()}, chosen.tolist())
 lassoed = [point["customdata"] for point in event["selection"]["points"] if "customdata" in point]
 lassoed = np.array([c[0] if isinstance(c, list) else c for c in lassoed], dtype=np.int64)
 
@@ -136,6 +148,7 @@ if len(inside):
         "Download these items (CSV)", exports.safe_csv(shown), "items.csv", "text/csv", icon=":material/download:"
     )
 
+view.change_list(work, number, {node: d.name for node, d in descriptions.items()})
 if "evaluation" in work.keys:
     with st.expander("How the choice plays out over all numbers of interests"):
         st.plotly_chart(charts.granularity_panel(work.evaluation["granularities"], taxonomy.n_clusters))

@@ -16,7 +16,7 @@ st.title("Preview")
 work = view.current_work()
 descriptions = work.cluster_descriptions()
 names = [d.name for d in descriptions]
-colors = view.colors_of(work.key("interest_tree"), work.granularity, work)
+colors = view.colors_of(work, work.taxonomy)
 histories = work.histories
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -64,7 +64,8 @@ def place_edits(
     latest = {(edit.tree_key, edit.node_id): edit for edit in edits if not edit.undone}
     placed, unplaced = {}, []
     for edit in sorted(latest.values(), key=lambda edit: edit.edit_id):
-        node = edit.node_id if edit.tree_key == tree_key else most_alike(edit, tree, index)
+        same_tree = edit.tree_key == tree_key
+        node = edit.node_id if same_tree else most_alike(edit.item_ids, edit.n_items, tree, index)
         if node is None:
             unplaced.append(edit)
         else:
@@ -72,26 +73,31 @@ def place_edits(
     return placed, unplaced
 
 
-def most_alike(edit: Edit, tree: InterestTree, item_index: pd.Index) -> int | None:
-    """The node whose items are most like those of the edit (estimated Jaccard), None below `ALIKE`."""
-    found = item_index.get_indexer(pd.Index(edit.item_ids))
-    remembered = np.zeros(tree.n_items, bool)
-    remembered[found[found >= 0]] = True
-    before = np.concatenate([[0], np.cumsum(remembered[tree.order])])
-    shared = (before[tree.hi] - before[tree.lo]) / len(edit.item_ids) * edit.n_items
-    alike = shared / (edit.n_items + (tree.hi - tree.lo) - shared)
+def most_alike(item_ids: Sequence[str], n_items: int, tree: InterestTree, item_index: pd.Index) -> int | None:
+    """The node whose items are most like `n_items` items, of which `item_ids` are remembered; None below `ALIKE`.
+
+    Likeness is their Jaccard index, as estimated from what is remembered.
+    """
+    found = item_index.get_indexer(pd.Index(item_ids))
+    here = np.zeros(tree.n_items, bool)
+    here[found[found >= 0]] = True
+    before = np.concatenate([[0], np.cumsum(here[tree.order])])
+    shared = (before[tree.hi] - before[tree.lo]) / len(item_ids) * n_items
+    alike = shared / (n_items + (tree.hi - tree.lo) - shared)
     best = int(np.argmax(alike))
     return best if alike[best] >= ALIKE else None
 
 
-def apply_edits(descriptions: Sequence[Description], placed: dict[int, Edit]) -> list[Description]:
-    """Human words win: the described nodes with `source` 'human', the others as they were.
+def apply_edits(descriptions: Mapping[int, Description], placed: Mapping[int, Edit]) -> dict[int, Description]:
+    """Human words win: what people described with `source` 'human', the rest as it was. Both by cluster id.
 
     Names stay different from each other: where a person gave one that another interest has, a number is added.
     """
-    described = list(descriptions)
-    taken = {d.name.casefold() for node, d in enumerate(descriptions) if node not in placed}
+    described = dict(descriptions)
+    taken = {d.name.casefold() for node, d in descriptions.items() if node not in placed}
     for node, edit in sorted(placed.items(), key=lambda pair: pair[1].edit_id):
+        if node not in described:
+            continue
         name = free_name(edit.name, taken)
         taken.add(name.casefold())
         described[node] = replace(
@@ -120,8 +126,7 @@ def save_edit(
     somebody else has changed the same interest since, and HierexError when the text cannot be used.
     """
     checked = check_description(description)
-    places = np.linspace(0, len(item_ids) - 1, min(len(item_ids), REMEMBERED_ITEMS)).astype(int)
-    sample = [item_ids[place] for place in places]
+    sample = remembered(item_ids)
     with store.transaction() as writer:
         latest = writer.execute(
             "SELECT edit_id, author, name FROM description_edits WHERE tree_key = ? AND node_id = ? AND NOT undone "
@@ -149,6 +154,12 @@ def save_edit(
                 len(item_ids),
             ],
         )[0]
+
+
+def remembered(item_ids: Sequence[str]) -> list[str]:
+    """At most `REMEMBERED_ITEMS` of them, evenly spread."""
+    places = np.linspace(0, len(item_ids) - 1, min(len(item_ids), REMEMBERED_ITEMS)).astype(int)
+    return [item_ids[place] for place in places]
 
 
 def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[int, dict]:

@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from . import results, runs, stored_logs
+from . import curation_edits, results, runs, stored_logs
 from .config import Progress, RunConfig, no_progress
 from .descriptions import describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
@@ -25,7 +25,7 @@ from .interest_tree import grow_tree
 from .item_map import map_items
 from .policies import train_policy
 from .recommenders import train_sequence
-from .result_keys import digest, policy_depends, result_key
+from .result_keys import digest, interests_digest, policy_depends, result_key, taxonomy_key
 from .store import Store, Writer
 from .taxonomy import leaf_of_item
 from .transition_table import predict_novel, tabulate
@@ -152,9 +152,10 @@ class Run:
         )
 
     def taxonomy(self) -> None:
-        """A cut is a filter: nothing to keep, but the granularity is checked and fixed here."""
+        """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
         started = perf_counter()
-        self.keys["taxonomy"] = str(self.work.taxonomy.n_clusters)
+        self.keys["taxonomy"] = taxonomy_key(self.work.granularity, curation_edits.read_records(self.store))
+        _ = self.work.taxonomy  # a granularity that cannot be is refused here
         self.watch("taxonomy", "made", perf_counter() - started)
 
     def item_map(self) -> None:
@@ -193,7 +194,7 @@ class Run:
         )
         self._make(
             "transitions",
-            [self.keys["first_visits"], self.work.granularity, asdict(self.config.transition), self.work.split],
+            [self.keys["first_visits"], interests_digest(self.work), asdict(self.config.transition), self.work.split],
             lambda progress: count_transitions(self.work.training_moves),
             lambda writer, key, transitions: results.write_transitions(writer, key, transitions, self.work.taxonomy),
         )
@@ -260,7 +261,13 @@ class Run:
         config = self.config.grounding
         self._make(
             "grounding",
-            [self.keys["transition_table"], self.keys["recommenders"], asdict(config), self.config.seed],
+            [
+                self.keys["transition_table"],
+                self.keys["recommenders"],
+                digest(self.work.taxonomy.hidden),
+                asdict(config),
+                self.config.seed,
+            ],
             lambda progress: self.ground_sample(),
             lambda writer, key, found: results.write_grounded(writer, key, *found, self.work.taxonomy),
         )
@@ -270,7 +277,8 @@ class Run:
         n_users = work.histories.n_users
         rng = np.random.default_rng(self.config.seed)
         users = np.sort(rng.choice(n_users, min(config.check_users, n_users), replace=False))
-        predictions = predict_novel(work.policy, work.table, work.histories, users, top=3)
+        hidden = work.taxonomy.hidden
+        predictions = predict_novel(work.policy, work.table, work.histories, users, top=3, hidden=hidden)
         consumed = [work.interactions.items_of(user) for user in predictions.user]
         return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 
+from .curation_edits import CurationRecord
 from .workspace import Workspace
 
-VERSION = 4
+VERSION = 5
 """Raise it when a stage gives another result for the same input."""
 
 
@@ -23,6 +25,17 @@ def result_key(stage: str, *depends_on) -> str:
 def digest(array: np.ndarray) -> str:
     """A short hash of an array's values."""
     return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=12).hexdigest()
+
+
+def taxonomy_key(granularity: int, records: Sequence[CurationRecord]) -> str:
+    """Granularity and, after a colon, the ids of the changes that count; `Workspace.taxonomy` reads it."""
+    return f"{granularity}:{','.join(str(record.edit_id) for record in records if not record.undone)}"
+
+
+def interests_digest(work: Workspace) -> str:
+    """The interests as they are divided, whatever led to it; which of them are hidden does not count."""
+    taxonomy = work.taxonomy
+    return "".join(digest(part) for part in (taxonomy.cluster_ids, taxonomy.part_nodes, taxonomy.cluster_of_part))
 
 
 def policy_depends(work: Workspace, words: list[str]) -> list:

@@ -31,7 +31,9 @@ def serve_users(
 
     A user without a history, or who has all interests already, gets no rows.
     """
-    predictions = predict_novel(work.policy, work.table, work.histories, users, top=top, contexts=contexts)
+    predictions = predict_novel(
+        work.policy, work.table, work.histories, users, top=top, contexts=contexts, hidden=work.taxonomy.hidden
+    )
     consumed = {user: work.interactions.items_of(user) for user in np.unique(predictions.user)}
     histories = [consumed[user] for user in predictions.user]
     return Served(predictions, ground(predictions, work.recommender, work.taxonomy, histories, top=items))

@@ -1,7 +1,13 @@
-"""The interest clusters at one granularity: a cut through the tree (and, on top of it, what people changed)."""
+"""The interest clusters that are worked with: a cut through the tree, and on top of it what people changed.
+
+A change speaks of nodes of the tree, so it means something at every granularity: at one it applies, at another it has
+happened already or cannot, and then the reason is given. Whatever is changed, every cluster is one slice of an item
+order, and the clusters together hold every item once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +18,21 @@ from .interest_tree import InterestTree
 ITEMS_PER_INTEREST = 40
 INTERACTIONS_PER_INTEREST = 200
 MOST_BY_DEFAULT = 300
+LARGER = "At this number of interests it is part of a larger one."
+FINEST = "It is one of the finest interests and cannot be split."
+WHOLE = "It would leave a single interest that holds everything."
+TOO_FEW = "At this number fewer than two of them are interests of their own."
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Clusters in item order. A cluster's *index* (0..n-1) is its row here; its *id* is its node in the tree.
+    """Clusters in item order. A cluster's *index* (0..n-1) is its row here; its *id* is its node in the tree, or, for
+    one that people merged, the number of nodes plus the id of the edit.
 
-    cluster_ids (n,) int32; lo, hi (n,) int32 slices of `order`; traffic (n,) float64; coherence (n,) float64;
-    order (n_items,) int32; cluster_of_item (n_items,) int32 gives the cluster index of every item.
+    cluster_ids (n,) int32; lo, hi (n,) int32 slices of `order`; traffic (n,) float64; coherence (n,) float64, missing
+    (NaN) for merged ones; order (n_items,) int32; cluster_of_item (n_items,) int32 gives the cluster index of every
+    item. hidden (n,) bool: never predicted. part_nodes (m,) int32: the tree's nodes that clusters are made of, in item
+    order; cluster_of_part (m,) int32.
     """
 
     cluster_ids: np.ndarray
@@ -29,6 +42,9 @@ class Taxonomy:
     coherence: np.ndarray
     order: np.ndarray
     cluster_of_item: np.ndarray
+    hidden: np.ndarray
+    part_nodes: np.ndarray
+    cluster_of_part: np.ndarray
 
     @property
     def n_clusters(self) -> int:
@@ -38,6 +54,17 @@ class Taxonomy:
         """Item indices of the cluster with this index."""
         return self.order[self.lo[cluster] : self.hi[cluster]]
 
+    def nodes_of(self, cluster: int) -> np.ndarray:
+        """The nodes of the tree that the cluster with this index is made of: one, or more where people merged some."""
+        return self.part_nodes[self.cluster_of_part == cluster]
+
+    def main_nodes(self, tree: InterestTree) -> np.ndarray:
+        """(n,) of each cluster the node with most traffic, which it gets its colour from."""
+        by_traffic = np.argsort(tree.traffic[self.part_nodes], kind="stable")
+        main = np.empty(self.n_clusters, np.int32)
+        main[self.cluster_of_part[by_traffic]] = self.part_nodes[by_traffic]
+        return main
+
     def index_of(self, cluster_id: int) -> int:
         """The index of the cluster with this id. Raises ConfigError when it is not in this taxonomy."""
         found = np.flatnonzero(self.cluster_ids == cluster_id)
@@ -46,15 +73,49 @@ class Taxonomy:
         return int(found[0])
 
 
+@dataclass(frozen=True)
+class CurationEdit:
+    """A change of the taxonomy. kind: split, collapse (into the parent), merge, hide or lock. nodes: of the tree."""
+
+    edit_id: int
+    kind: str
+    nodes: tuple[int, ...]
+
+
 def cut_tree(tree: InterestTree, granularity: int) -> Taxonomy:
     """The taxonomy at `granularity` interests. Raises ConfigError outside 2..tree.finest."""
+    return curate(tree, granularity, ())[0]
+
+
+def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) -> tuple[Taxonomy, dict[int, str]]:
+    """The taxonomy at `granularity` interests, changed by the edits in their order.
+
+    Also, by edit id, why an edit has no effect at this granularity; those that have are not listed. Splitting,
+    collapsing and locking choose other nodes of the tree; then merges join them and hides mark them, so an interest
+    that was merged or hidden stays so when it is split. Raises ConfigError for a granularity outside 2..tree.finest.
+    """
     if not 2 <= granularity <= tree.finest:
         raise ConfigError(
             f"{granularity} interests were asked for. This catalogue can be divided into 2 to {tree.finest:,}."
         )
-    nodes = tree.cut(granularity)
-    lo, hi = tree.lo[nodes], tree.hi[nodes]
-    return Taxonomy(nodes, lo, hi, tree.traffic[nodes], tree.coherence[nodes], tree.order, _spread(tree, nodes))
+    alive = np.zeros(len(tree.lo), bool)
+    alive[tree.cut(granularity)] = True
+    reasons = {}
+    for edit in edits:
+        if edit.kind in SHAPING:
+            reasons[edit.edit_id] = SHAPING[edit.kind](tree, alive, edit.nodes[0])
+    parts = np.flatnonzero(alive)
+    parts = parts[np.argsort(tree.lo[parts], kind="stable")]
+    ids, hidden = parts.copy(), np.zeros(len(parts), bool)
+    for edit in edits:
+        if edit.kind == "merge":
+            reasons[edit.edit_id] = _merge(tree, parts, ids, edit)
+        elif edit.kind == "hide":
+            inside = _inside_any(tree, parts, edit.nodes)
+            hidden |= inside
+            reasons[edit.edit_id] = "" if inside.any() else LARGER
+    taxonomy = _assemble(tree, parts, ids, hidden)
+    return taxonomy, {edit_id: reason for edit_id, reason in reasons.items() if reason}
 
 
 def leaf_of_item(tree: InterestTree) -> np.ndarray:
@@ -64,15 +125,7 @@ def leaf_of_item(tree: InterestTree) -> np.ndarray:
 
 def cluster_of_leaf(tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
     """(tree.finest,) int32: the cluster index of every finest node, in the order of `tree.cut(tree.finest)`."""
-    leaves = tree.cut(tree.finest)
-    return (np.searchsorted(taxonomy.lo, tree.lo[leaves], side="right") - 1).astype(np.int32)
-
-
-def _spread(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
-    """(n_items,) int32: which of the nodes holds each item. The nodes cover all items, in item order."""
-    of_item = np.empty(tree.n_items, np.int32)
-    of_item[tree.order] = np.repeat(np.arange(len(nodes), dtype=np.int32), tree.hi[nodes] - tree.lo[nodes])
-    return of_item
+    return taxonomy.cluster_of_item[tree.order[tree.lo[tree.cut(tree.finest)]]]
 
 
 def default_granularity(tree: InterestTree, n_interactions: int) -> int:
@@ -82,3 +135,111 @@ def default_granularity(tree: InterestTree, n_interactions: int) -> int:
     """
     wanted = min(tree.n_items // ITEMS_PER_INTEREST, n_interactions // INTERACTIONS_PER_INTEREST, MOST_BY_DEFAULT)
     return int(np.clip(wanted, 2, tree.finest))
+
+
+def _assemble(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, hidden: np.ndarray) -> Taxonomy:
+    """Clusters of parts with the same id, in the order of their first part; every one a slice of the item order."""
+    cluster_ids, first, label = np.unique(ids, return_index=True, return_inverse=True)
+    place = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    cluster_of_part = place[label].astype(np.int32)
+    cluster_ids = cluster_ids[np.argsort(first, kind="stable")].astype(np.int32)
+    n, order = len(cluster_ids), tree.order
+    if n < len(parts):
+        in_order = parts[np.argsort(cluster_of_part, kind="stable")]
+        order = np.concatenate([order[tree.lo[part] : tree.hi[part]] for part in in_order])
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(cluster_of_part, tree.hi[parts] - tree.lo[parts]))])
+    n_parts = np.bincount(cluster_of_part)
+    coherence = np.full(n, np.nan)
+    coherence[cluster_of_part] = tree.coherence[parts]
+    coherence[n_parts > 1] = np.nan
+    return Taxonomy(
+        cluster_ids,
+        bounds[:-1].astype(np.int32),
+        bounds[1:].astype(np.int32),
+        np.bincount(cluster_of_part, tree.traffic[parts]),
+        coherence,
+        order,
+        cluster_of_part[_spread(tree, parts)],
+        np.bincount(cluster_of_part, hidden) == n_parts,
+        parts.astype(np.int32),
+        cluster_of_part,
+    )
+
+
+def _spread(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
+    """(n_items,) int32: which of the nodes holds each item. The nodes cover all items, in item order."""
+    of_item = np.empty(tree.n_items, np.int32)
+    of_item[tree.order] = np.repeat(np.arange(len(nodes), dtype=np.int32), tree.hi[nodes] - tree.lo[nodes])
+    return of_item
+
+
+# -- what each kind of edit does; the reason is returned where it does nothing -----------------------------------------
+
+
+def _split(tree: InterestTree, alive: np.ndarray, node: int) -> str:
+    if not alive[node]:
+        return LARGER if _alive_above(tree, alive, node) is not None else ""
+    if tree.dies[node] > tree.finest:
+        return FINEST
+    alive[node], alive[_children(tree, node)] = False, True
+    return ""
+
+
+def _collapse(tree: InterestTree, alive: np.ndarray, node: int) -> str:
+    parent = int(tree.parent[node])
+    return WHOLE if parent == 0 else _lock(tree, alive, parent) if _below(tree, alive, parent).any() else LARGER
+
+
+def _lock(tree: InterestTree, alive: np.ndarray, node: int) -> str:
+    """Has the node be one interest: joins what it was divided into, or divides what it was a part of."""
+    above = _alive_above(tree, alive, node)
+    if above is None:
+        alive[_below(tree, alive, node)] = False
+        alive[node] = True
+        return ""
+    while not alive[node]:
+        alive[above], alive[_children(tree, above)] = False, True
+        above = _alive_above(tree, alive, node) if not alive[node] else node
+    return ""
+
+
+def _merge(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, edit: CurationEdit) -> str:
+    inside = _inside_any(tree, parts, edit.nodes)
+    joined = np.isin(ids, ids[inside])
+    if len(np.unique(ids[joined])) < 2:
+        return TOO_FEW
+    ids[joined] = len(tree.lo) + edit.edit_id
+    return ""
+
+
+SHAPING: dict[str, Callable[[InterestTree, np.ndarray, int], str]] = {
+    "split": _split,
+    "collapse": _collapse,
+    "lock": _lock,
+}
+
+
+def _children(tree: InterestTree, node: int) -> np.ndarray:
+    """Split number k makes nodes 2k-1 and 2k."""
+    return np.array([2 * tree.dies[node] - 3, 2 * tree.dies[node] - 2])
+
+
+def _alive_above(tree: InterestTree, alive: np.ndarray, node: int) -> int | None:
+    """The interest that this node is a part of; None where it is one itself, or divided into several."""
+    while node != 0:
+        node = int(tree.parent[node])
+        if alive[node]:
+            return node
+    return None
+
+
+def _below(tree: InterestTree, alive: np.ndarray, node: int) -> np.ndarray:
+    """(n_nodes,) bool: the interests that this node is, or is divided into."""
+    return alive & (tree.lo >= tree.lo[node]) & (tree.hi <= tree.hi[node])
+
+
+def _inside_any(tree: InterestTree, parts: np.ndarray, nodes: Sequence[int]) -> np.ndarray:
+    """(m,) bool: the parts that are one of the nodes or inside one."""
+    nodes = np.asarray(nodes, np.int64)
+    lo, hi = tree.lo[parts][:, None], tree.hi[parts][:, None]
+    return ((lo >= tree.lo[nodes]) & (hi <= tree.hi[nodes])).any(axis=1)

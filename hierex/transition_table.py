@@ -96,11 +96,13 @@ def predict_novel(
     *,
     top: int,
     contexts: np.ndarray | None = None,
+    hidden: np.ndarray | None = None,
 ) -> Predictions:
     """The `top` best novel interests of each user: looked up where the table has enough that are new to the user.
 
     users: (m,) int indices into the histories. contexts: (m, 2) int cluster indices to start from instead of each
-    user's two latest interests. Rows are in the order of `users`. Nothing of the history, nor of the context, is
+    user's two latest interests. hidden: (n_clusters,) bool, what is never predicted. Rows are in the order of `users`.
+    Nothing of the history, nor of the context, is
     predicted; a user without history, or who has every interest, gets no rows, one with few left gets fewer.
     Raises ConfigError for a `top` below 1, and for users or contexts that do not exist.
     """
@@ -118,7 +120,7 @@ def predict_novel(
             start_from = latest_contexts(histories, histories.starts[part + 1], histories.starts[part], k=K)
         else:
             start_from = contexts[lo : lo + size]
-        parts.append(_predict_part(policy, table, histories, part, start_from, top))
+        parts.append(_predict_part(policy, table, histories, part, start_from, top, hidden))
     return Predictions(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -129,10 +131,13 @@ def _predict_part(
     users: np.ndarray,
     contexts: np.ndarray,
     top: int,
+    hidden: np.ndarray | None,
 ) -> tuple[np.ndarray, ...]:
     """The columns of Predictions for users who all have a history."""
     n, n_clusters = len(users), histories.n_clusters
     seen = _seen(histories, users)
+    if hidden is not None:
+        seen |= hidden
     seen[np.arange(n)[:, None], contexts] = True
     wanted = np.minimum(top, n_clusters - seen.sum(axis=1))
     answers = contexts[:, 0].astype(np.int64) * n_clusters + contexts[:, 1]

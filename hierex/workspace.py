@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from . import description_edits, results, stored_logs
+from . import curation_edits, description_edits, results, stored_logs
 from .config import RunConfig
+from .curation_edits import CurationRecord
 from .description_edits import Edit
-from .descriptions import Description
+from .descriptions import Description, join_descriptions
 from .embeddings import model_name, text_keys
 from .errors import NotReady
 from .interest_tree import InterestTree
@@ -23,7 +24,7 @@ from .logs import Interactions
 from .policies import LanguagePolicy, load_policy
 from .recommenders import Recommender, load_recommender
 from .store import Store
-from .taxonomy import Taxonomy, cluster_of_leaf, cut_tree, default_granularity
+from .taxonomy import CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity
 from .transition_table import TransitionTable
 from .transitions import FirstVisits, Histories, Moves, collect_histories, list_moves
 
@@ -83,7 +84,23 @@ class Workspace:
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
-        return cut_tree(self.tree, self.granularity)
+        """As it was when the run began: at its granularity, with the changes that people had made by then."""
+        made = {int(edit_id) for edit_id in self.key("taxonomy").partition(":")[2].split(",") if edit_id}
+        records = [record for record in curation_edits.read_records(self.store) if record.edit_id in made]
+        return curate(self.tree, self.granularity, self.place_curation(records)[0])[0]
+
+    def curated(self, granularity: int, records: list[CurationRecord]) -> tuple[Taxonomy, dict[int, str]]:
+        """The taxonomy at any granularity, with those of the changes that were not taken back.
+
+        Also, by edit id, why a change has no effect.
+        """
+        edits, unplaced = self.place_curation([record for record in records if not record.undone])
+        taxonomy, idle = curate(self.tree, granularity, edits)
+        return taxonomy, unplaced | idle
+
+    def place_curation(self, records: list[CurationRecord]) -> tuple[list[CurationEdit], dict[int, str]]:
+        """See `curation_edits.place_records`."""
+        return curation_edits.place_records(records, self.key("interest_tree"), self.tree, self.items["item_id"])
 
     @cached_property
     def item_map(self) -> ItemMap:
@@ -102,14 +119,19 @@ class Workspace:
         """See `description_edits.place_edits`."""
         return description_edits.place_edits(edits, self.key("interest_tree"), self.tree, self.items["item_id"])
 
-    def descriptions(self) -> list[Description]:
-        """One per node, human words first."""
-        return description_edits.apply_edits(self.machine_descriptions, self.placed_edits())
+    def descriptions(self, taxonomy: Taxonomy, placed: dict[int, Edit]) -> dict[int, Description]:
+        """By id, of every node of the tree and every merged interest of this taxonomy; human words first."""
+        described = dict(enumerate(self.machine_descriptions))
+        for cluster in np.flatnonzero(taxonomy.cluster_ids >= len(described)):
+            nodes = taxonomy.nodes_of(cluster)
+            parts = [described[node] for node in nodes[np.argsort(-self.tree.traffic[nodes], kind="stable")]]
+            described[int(taxonomy.cluster_ids[cluster])] = join_descriptions(taxonomy.cluster_ids[cluster], parts)
+        return description_edits.apply_edits(described, placed)
 
     def cluster_descriptions(self) -> list[Description]:
         """One per interest of the taxonomy, in its order."""
-        descriptions = self.descriptions()
-        return [descriptions[node] for node in self.taxonomy.cluster_ids]
+        described = self.descriptions(self.taxonomy, self.placed_edits())
+        return [described[cluster_id] for cluster_id in self.taxonomy.cluster_ids]
 
     def words(self) -> list[str]:
         """What a language policy reads of each interest."""

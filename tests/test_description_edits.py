@@ -37,7 +37,7 @@ TREE = tree_of(range(10), 4)
 
 def shown(store, *, tree_key="t", tree=TREE, item_ids=ITEM_IDS):
     placed, _ = edits_of.place_edits(edits_of.read_edits(store), tree_key, tree, item_ids)
-    return edits_of.apply_edits(MACHINE, placed)
+    return list(edits_of.apply_edits(dict(enumerate(MACHINE)), placed).values())
 
 
 def save(store, node, name, *, seen=None, tree_key="t", author="Ada"):

@@ -18,8 +18,8 @@ def taxonomy_of(order, sizes) -> Taxonomy:
     order = np.asarray(order, np.int32)
     cluster_of_item = np.empty(len(order), np.int32)
     cluster_of_item[order] = np.repeat(np.arange(len(sizes)), sizes)
-    ones = np.ones(len(sizes))
-    return Taxonomy(np.arange(len(sizes), dtype=np.int32), lo, hi, ones, ones, order, cluster_of_item)
+    ones, ids = np.ones(len(sizes)), np.arange(len(sizes), dtype=np.int32)
+    return Taxonomy(ids, lo, hi, ones, ones, order, cluster_of_item, np.zeros(len(sizes), bool), ids, ids)
 
 
 def predictions_of(users, novel) -> Predictions:

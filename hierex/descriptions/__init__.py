@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, zip_longest
 
 import numpy as np
 from scipy import sparse
@@ -54,6 +54,18 @@ class Description:
     def text(self) -> str:
         """The words that a language policy reads: the phrases, as in the paper's prompt."""
         return ", ".join(self.phrases)
+
+
+def join_descriptions(cluster_id: int, parts: Sequence[Description], *, n_phrases: int = 10) -> Description:
+    """Of an interest that people merged: the names of its two largest parts, and the phrases of all in turn.
+
+    parts: largest first.
+    """
+    more = f" + {len(parts) - 2} more" if len(parts) > 2 else ""
+    in_turn = chain.from_iterable(zip_longest(*(part.phrases for part in parts)))
+    phrases = tuple(dict.fromkeys(phrase for phrase in in_turn if phrase))[:n_phrases]
+    summary = f"Merged from {', '.join(part.name for part in parts)}."
+    return Description(int(cluster_id), f"{parts[0].name} + {parts[1].name}{more}", phrases, summary, "keywords")
 
 
 def describe_nodes(

@@ -1,15 +1,20 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
+from .changes import move_change, own_changes
+from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
-from .interests import chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
+from .interests import chosen_number, chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_run
 from .sidebar import draw_sidebar
 
 __all__ = [
+    "change_list",
+    "chosen_number",
     "chosen_taxonomy",
     "claimed",
     "colors_of",
     "config_at",
+    "curation_bar",
     "current_store",
     "current_work",
     "doing",
@@ -18,7 +23,10 @@ __all__ = [
     "guess",
     "item_list",
     "jobs",
+    "marks_of",
+    "move_change",
     "note_of",
+    "own_changes",
     "plain_errors",
     "preview",
     "save_description",

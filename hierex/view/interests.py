@@ -9,36 +9,40 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import description_edits, results
+from .. import curation_edits, description_edits, results
 from ..charts.colors import interest_colors
 from ..config import RunConfig
 from ..descriptions import Description
-from ..taxonomy import Taxonomy, cut_tree
+from ..taxonomy import Taxonomy
 from ..workspace import Workspace
 
 
-def chosen_taxonomy(work: Workspace) -> Taxonomy:
-    """The interests at the slider's place; at the built granularity in a workspace where nobody moved it."""
+def chosen_number(work: Workspace) -> int:
+    """The slider's place; the built granularity in a workspace where nobody moved it."""
     if st.session_state.get("interests_of") != work.store.path:
         st.session_state["interests_of"], st.session_state["interests"] = work.store.path, work.granularity
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
-    return cut_tree(work.tree, number)
+    return number
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def colors_of(tree_key: str, n_clusters: int, _work: Workspace) -> list[str]:
-    return interest_colors(_work.tree, cut_tree(_work.tree, n_clusters).cluster_ids)
+def chosen_taxonomy(work: Workspace) -> Taxonomy:
+    """The interests at the slider's place, with what people changed about them."""
+    return work.curated(chosen_number(work), curation_edits.read_records(work.store))[0]
+
+
+def colors_of(work: Workspace, taxonomy: Taxonomy) -> list[str]:
+    return interest_colors(work.tree, taxonomy.main_nodes(work.tree))
 
 
 def config_at(work: Workspace, granularity: int) -> RunConfig:
     return replace(work.config, granularity=granularity)
 
 
-def save_description(work: Workspace, wanted: Description, seen_edit_id: int | None) -> int:
+def save_description(work: Workspace, taxonomy: Taxonomy, wanted: Description, seen_edit_id: int | None) -> int:
     """Keeps what the person typed, with their name; returns the edit's id."""
-    tree, node = work.tree, wanted.cluster_id
-    item_ids = work.items["item_id"].to_numpy()[tree.order[tree.lo[node] : tree.hi[node]]]
+    inside = taxonomy.items_of(taxonomy.index_of(wanted.cluster_id))
+    item_ids = work.items["item_id"].to_numpy()[inside]
     return description_edits.save_edit(
         work.store,
         wanted,
