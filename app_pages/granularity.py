@@ -79,10 +79,10 @@ points = pd.DataFrame(
 table = pd.DataFrame(
     {
         "Interest": names,
+        "Changed": view.marks_of(taxonomy, len(tree.lo), records),
         "Items": sizes,
         "Traffic": taxonomy.traffic.astype(np.int64),
         "Share": share,
-        "Changed": view.marks_of(taxonomy, len(tree.lo), records),
     },
     index=taxonomy.cluster_ids,
 ).sort_values("Traffic", ascending=False, kind="stable")
@@ -99,6 +99,7 @@ with right:
         selection_mode="multi-row",
         column_config={
             "Interest": st.column_config.TextColumn(width=165),
+            "Changed": st.column_config.TextColumn(width=65) if table["Changed"].any() else None,
             "Items": st.column_config.NumberColumn(width=55),
             "Traffic": st.column_config.NumberColumn(width=60),
             "Share": st.column_config.ProgressColumn(

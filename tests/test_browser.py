@@ -285,6 +285,26 @@ def test_an_edit_is_saved_at_once_undone_and_brought_back(page):
     no_errors(page)
 
 
+def test_an_interest_is_split_and_joined_again(page):
+    go_to(page, "Granularity")
+    table = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    page.wait_for_timeout(1_000)
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 52)
+    settled(page)
+    page.get_by_role("button", name="Split", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("people are concerned")).to_be_visible()
+    dialog.get_by_label("Why?").fill("two things in one")
+    dialog.get_by_role("button", name="Do it").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text("All changes of the interests (1)")).to_be_visible()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_role("button", name="Redo", exact=True)).to_be_enabled()
+    no_errors(page)
+
+
 def test_hostile_titles_and_names_are_text_on_every_page(page):
     go_to(page, "Descriptions")
     hostile = SCRIPT[:80]

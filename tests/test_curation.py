@@ -6,6 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_taxonomy import random_tree, trees
 
+from hierex.curation_edits import GONE, place_records, read_records, save_curation, set_undone
+from hierex.errors import HierexError
+from hierex.interest_tree import InterestTree
+from hierex.store import open_store
 from hierex.taxonomy import (
     FINEST,
     LARGER,
@@ -19,6 +23,7 @@ from hierex.taxonomy import (
 )
 
 TREE = random_tree(60, 3)
+ITEM_IDS = [f"item{i}" for i in range(60)]
 N_NODES = len(TREE.lo)
 KINDS = ("split", "collapse", "merge", "hide", "lock")
 
@@ -126,3 +131,48 @@ def test_a_locked_interest_stays_at_every_granularity():
         taxonomy, reasons = curate(TREE, granularity, [CurationEdit(1, "lock", (node,))])
         assert node in taxonomy.cluster_ids
         assert reasons == {}
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path / "w.duckdb") as store:
+        yield store
+
+
+def keep(store, kind, *nodes, tree_key="t", **more):
+    return save_curation(store, kind, nodes, tree_key=tree_key, tree=TREE, item_ids=ITEM_IDS, **more)
+
+
+def placed(store, tree, tree_key="t"):
+    standing = [record for record in read_records(store) if not record.undone]
+    return place_records(standing, tree_key, tree, ITEM_IDS)
+
+
+def test_changes_are_kept_with_who_and_why_and_can_be_taken_back(store):
+    first, second = keep(store, "split", 3, reason=" too\nwide ", author="Ada"), keep(store, "hide", 4, 5)
+    edits, reasons = placed(store, TREE)
+    assert edits == [CurationEdit(first, "split", (3,)), CurationEdit(second, "hide", (4, 5))]
+    assert reasons == {}
+    record = read_records(store)[0]
+    assert (record.author, record.reason) == ("Ada", "too wide")
+    set_undone(store, [first, second], True)
+    assert placed(store, TREE) == ([], {})
+    set_undone(store, [first], False)
+    assert placed(store, TREE)[0] == [CurationEdit(first, "split", (3,))]
+    with pytest.raises(HierexError, match="at most"):
+        keep(store, "split", 3, reason="x" * 501)
+
+
+def test_changes_move_to_the_like_interests_of_a_tree_that_is_grown_anew(store):
+    node = splittable()
+    made = keep(store, "hide", node)
+    mirrored = InterestTree(
+        **{name: getattr(TREE, name) for name in ("born", "dies", "parent", "traffic", "coherence")},
+        order=TREE.order[::-1].copy(),
+        lo=TREE.n_items - TREE.hi,
+        hi=TREE.n_items - TREE.lo,
+    )
+    edits, _ = placed(store, mirrored, tree_key="new")
+    assert edits == [CurationEdit(made, "hide", (node,))]
+    strangers = [f"other{i}" for i in range(60)]
+    assert place_records(read_records(store), "new", TREE, strangers) == ([], {made: GONE})

@@ -9,12 +9,15 @@ from streamlit.testing.v1 import AppTest
 
 from hierex import view
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
+from hierex.curation_edits import save_curation, set_undone
 from hierex.description_edits import read_edits
 from hierex.imports import import_logs
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
+from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
+from hierex.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["logs", "granularity", "descriptions", "preview", "evaluation"]
@@ -198,6 +201,28 @@ def test_a_bad_workspace_name_is_explained(workspaces):
     app.text_input(key="new_workspace").set_value("../evil")
     press(app, "Create")
     assert "letters, digits" in app.error[0].value
+
+
+def test_pages_show_interests_that_were_merged_and_hidden(workspaces):
+    app = open_app("granularity", "Busy")
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    nodes = [int(node) for node in work.taxonomy.cluster_ids[:4]]
+    common = {"tree_key": work.key("interest_tree"), "tree": work.tree, "item_ids": work.items["item_id"].to_numpy()}
+    made = [save_curation(store, "merge", nodes[:2], **common), save_curation(store, "hide", nodes[3:], **common)]
+    try:
+        for page in PAGES:
+            app = open_app(page, "Busy")
+            assert not app.error
+        app = open_app("granularity", "Busy")
+        assert app.metric[0].value == "11"
+        assert "before the latest changes" in words(app)
+        table = next(table.value for table in app.dataframe if "Changed" in table.value)
+        assert sorted(filter(None, table["Changed"])) == ["hidden", "merged"]
+        press(app, "Take all back")
+        assert app.metric[0].value == "12"
+    finally:
+        set_undone(store, made, True)
 
 
 def press(app: AppTest, label: str) -> AppTest:

@@ -13,6 +13,7 @@ import pytest
 
 from hierex import STAGES, results, stored_logs
 from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig, TableConfig
+from hierex.curation_edits import save_curation, set_undone
 from hierex.description_edits import save_edit, undo_edit
 from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.exports import export_all
@@ -25,6 +26,7 @@ from hierex.serving import serve_users, served_frame
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.transitions import Moves
+from hierex.workspace import Workspace
 
 CONFIG = RunConfig(
     granularity=12,
@@ -157,6 +159,34 @@ def test_an_edited_description_makes_the_policy_stale(built):
     assert policy_is_stale(work)
     undo_edit(store, edit)
     assert not policy_is_stale(work)
+
+
+def test_what_people_changed_counts_from_the_next_build_on(built):
+    """Merged interests are predicted as one, hidden ones never; later changes don't touch what is built."""
+    store, work, _ = built
+    first, second, hidden = (int(node) for node in work.taxonomy.cluster_ids[[0, 3, 6]])
+    tree, item_ids = work.tree, work.items["item_id"].to_numpy()
+    common = {"tree_key": work.key("interest_tree"), "tree": tree, "item_ids": item_ids}
+    made = [save_curation(store, "merge", (first, second), **common), save_curation(store, "hide", (hidden,), **common)]
+    try:
+        watched = Watched()
+        changed = run_pipeline(store, CONFIG, watch=watched)
+        assert {"transitions", "policies"} <= watched.made()
+        assert "recommenders" not in watched.made()
+        merged = len(tree.lo) + made[0]
+        assert changed.taxonomy.n_clusters == work.taxonomy.n_clusters - 1
+        served = serve_users(changed, np.arange(len(work.user_ids)), top=11, items=5)
+        ids = changed.taxonomy.cluster_ids[served.predictions.novel]
+        assert merged in ids
+        assert hidden not in ids
+        for novel, items in zip(served.predictions.novel, served.grounded.items, strict=True):
+            assert (changed.taxonomy.cluster_of_item[items] == novel).all()
+        assert changed.cluster_descriptions()[changed.taxonomy.index_of(merged)].summary.startswith("Merged from")
+    finally:
+        set_undone(store, made, True)
+    again = Workspace(store, CONFIG, changed.keys)
+    assert np.array_equal(again.taxonomy.cluster_ids, changed.taxonomy.cluster_ids)
+    assert run_pipeline(store, CONFIG).keys == work.keys | {"taxonomy": "12:"}
 
 
 def test_export_holds_every_table(built, tmp_path):

@@ -18,7 +18,7 @@ from .opened import doing
 KINDS = {
     "split": ("Split", ":material/call_split:", "Its two parts take its place."),
     "collapse": (
-        "Join with its neighbour",
+        "Join back",
         ":material/call_merge:",
         "It goes back into the interest it was split from.",
     ),
@@ -110,6 +110,7 @@ def confirm(
         f"{people_of(work, taxonomy, clusters):,} people are concerned. Predictions change when they are built again."
     )
     reason = st.text_input("Why? (shown in the list of changes)", key="curation_reason")
+    st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
     if st.button("Do it", type="primary", key="curation-apply"):
         doing(lambda: save(work, kind, nodes, reason), DONE[kind])
         st.rerun()
