@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from hierex import charts, curation_edits, exports, view
+from hierex.comparison import compare_taxonomies
 from hierex.result_keys import taxonomy_key
 from hierex.wording import plain_markdown
 
@@ -150,6 +151,36 @@ if len(inside):
     )
 
 view.change_list(work, number, {node: d.name for node, d in descriptions.items()})
+if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
+    with st.expander(f"What is different from the {work.taxonomy.n_clusters} interests that predictions are built on"):
+        changes = compare_taxonomies(work.taxonomy, taxonomy, work.items["traffic"].to_numpy())
+        built = work.descriptions(work.taxonomy, work.placed_edits())
+        st.plotly_chart(
+            charts.interest_flow(
+                changes,
+                {node: d.name for node, d in built.items()},
+                {node: d.name for node, d in descriptions.items()},
+                dict(zip(taxonomy.cluster_ids.tolist(), colors, strict=True)),
+            ),
+            alt="Which interests turned into which; the table below has all.",
+        )
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "From": [built[node].name for node in changes["before_id"]],
+                    "To": [descriptions[node].name for node in changes["after_id"]],
+                    "Items": changes["n_items"],
+                    "Traffic": changes["traffic"].astype(np.int64),
+                }
+            ),
+            hide_index=True,
+        )
+with st.expander("From coarse to fine: what each interest was split from"):
+    st.caption("As wide as its traffic. A click on an interest shows what is inside it; the bar at the top goes back.")
+    st.plotly_chart(
+        charts.interest_icicle(tree, taxonomy, {node: d.name for node, d in descriptions.items()}),
+        alt="Every interest inside the one that it was split from; the table above holds the interests.",
+    )
 if "evaluation" in work.keys:
     with st.expander("How the choice plays out over all numbers of interests"):
         st.plotly_chart(charts.granularity_panel(work.evaluation["granularities"], taxonomy.n_clusters))

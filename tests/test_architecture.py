@@ -15,6 +15,7 @@ LAYERS = [
     {"embeddings"},
     {"interest_tree"},
     {"taxonomy"},
+    {"comparison"},
     {"item_map"},
     {"descriptions"},
     {"transitions"},

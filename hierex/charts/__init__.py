@@ -1,6 +1,8 @@
 """Table -> Plotly figure. No Streamlit here: a page hands in plain frames and shows what comes back."""
 
 from .colors import interest_colors
+from .flow import interest_flow
+from .hierarchy import interest_icicle
 from .map import item_map
 from .measures import evaluation_bars, granularity_panel
 from .people import history_timeline, prediction_bars
@@ -13,6 +15,8 @@ __all__ = [
     "granularity_panel",
     "history_timeline",
     "interest_colors",
+    "interest_flow",
+    "interest_icicle",
     "interest_sizes",
     "item_map",
     "prediction_bars",
