@@ -114,7 +114,7 @@ st.caption(
     + (
         "looked up in the table of all pairs of interests."
         if (predictions.path == "table").all()
-        else "asked anew, because the table's answers are mostly interests that this person has already, or hidden ones."
+        else "asked anew, because most of the table's answers are hidden or interests that this person has already."
     )
 )
 ranked = pd.DataFrame(
