@@ -34,6 +34,7 @@ colors = view.colors_of(work, taxonomy)
 sizes = taxonomy.hi - taxonomy.lo
 share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
+view.preset_menu(work, number)
 known = np.isfinite(taxonomy.coherence)  # merged interests have none
 facts = st.columns(4)
 facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")

@@ -31,6 +31,7 @@ LAYERS = [
         "runs",
         "description_edits",
         "curation_edits",
+        "presets",
         "imports",
         "workspace",
         "workspace_folder",

@@ -235,3 +235,20 @@ def press(app: AppTest, label: str) -> AppTest:
 def test_no_edit_is_made_by_looking(workspaces):
     open_app("descriptions", "Busy")
     assert read_edits(open_store(workspaces / "Busy.duckdb")) == []
+
+
+def test_a_number_of_interests_is_saved_and_gone_back_to(workspaces):
+    app = open_app("granularity", "Busy")
+    app.slider(key="interests").set_value(7).run()
+    app.text_input(key="preset_name").set_value("**Coarse**")
+    app.button(key="preset_save").click().run()
+    app.slider(key="interests").set_value(15).run()
+    assert app.metric[0].value == "15"
+    app.button(key="preset-**Coarse**").click().run()
+    assert app.metric[0].value == "7"
+    app.button(key="forget-**Coarse**").click().run()
+    assert not [button for button in app.button if button.key == "preset-**Coarse**"]
+    app.button(key="preset_restore").click().run()
+    assert app.button(key="preset-**Coarse**")
+    app.button(key="forget-**Coarse**").click().run()
+    assert not app.exception

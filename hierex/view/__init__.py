@@ -5,6 +5,7 @@ from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
 from .interests import chosen_number, chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_run
+from .preset_menu import preset_menu
 from .sidebar import draw_sidebar
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "note_of",
     "own_changes",
     "plain_errors",
+    "preset_menu",
     "preview",
     "save_description",
     "server",

@@ -1,0 +1,56 @@
+"""Saved numbers of interests, on the Granularity page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from .. import presets
+from ..wording import plain_markdown
+from ..workspace import Workspace
+from .opened import doing
+
+
+def preset_menu(work: Workspace, number: int) -> None:
+    """Go to a saved number, save the present one, delete one and bring it back."""
+    saved = presets.read_presets(work.store)
+    with st.popover(f"Saved numbers ({len(saved)})", icon=":material/bookmark:"):
+        for preset in saved:
+            built = " · predictions are built on it" if preset.granularity == work.granularity else ""
+            go, away = st.columns([3, 1])
+            go.button(
+                f"{plain_markdown(preset.name)}: {preset.granularity:,}{built}",
+                key=f"preset-{preset.name}",
+                disabled=preset.granularity > work.tree.finest,
+                on_click=go_to,
+                args=(preset.granularity,),
+                width="stretch",
+            )
+            away.button(
+                "", key=f"forget-{preset.name}", icon=":material/delete:", on_click=delete, args=(work, preset.name)
+            )
+        st.text_input(f"Save {number:,} as", key="preset_name", placeholder="Coarse, for the home page")
+        st.button("Save", key="preset_save", icon=":material/bookmark_add:", on_click=save, args=(work, number))
+        gone = st.session_state.get("preset_deleted", {}).get(work.store)
+        if gone:
+            label = f"Bring back “{plain_markdown(gone)}”"
+            st.button(label, key="preset_restore", icon=":material/undo:", on_click=restore, args=(work, gone))
+
+
+def go_to(number: int) -> None:
+    st.session_state["interests"] = number
+
+
+def save(work: Workspace, number: int) -> None:
+    name, author = st.session_state["preset_name"], st.session_state.get("author", "").strip()
+    if doing(lambda: presets.save_preset(work.store, name, number, author=author), f"Saved {number:,} interests."):
+        st.session_state["preset_name"] = ""
+
+
+def delete(work: Workspace, name: str) -> None:
+    if doing(lambda: presets.delete_preset(work.store, name), f"Deleted “{name}”. The menu can bring it back."):
+        st.session_state.setdefault("preset_deleted", {})[work.store] = name
+
+
+def restore(work: Workspace, name: str) -> None:
+    if doing(lambda: presets.restore_preset(work.store, name), f"“{name}” is back."):
+        del st.session_state["preset_deleted"][work.store]
