@@ -19,18 +19,9 @@ records = curation_edits.read_records(work.store)
 taxonomy, _ = work.curated(number, records)
 if tree.finest == 2:
     st.caption("There are too few different items for more than two interests.")
-else:
-    st.slider(
-        "Number of interests",
-        2,
-        tree.finest,
-        key="interests",
-        persist_state="session",
-        help="Moving it by one splits or rejoins exactly one interest; all others stay. Arrow keys move it too.",
-    )
 descriptions = work.descriptions(taxonomy, work.placed_edits())
 names = [descriptions[node].name for node in taxonomy.cluster_ids]
-colors = view.colors_of(work, taxonomy)
+every_name = {node: description.name for node, description in descriptions.items()}
 sizes = taxonomy.hi - taxonomy.lo
 share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
@@ -51,33 +42,6 @@ facts[3].metric(
     f"{np.average(taxonomy.coherence[known], weights=np.maximum(taxonomy.traffic[known], 1e-9)):.2f}",
     help="How alike the items of an interest are, from 0 (not at all) to 1 (the same). Finer interests are more alike.",
 )
-if taxonomy_key(number, records) != work.keys.get("taxonomy"):
-    note, button = st.columns([3, 1], vertical_alignment="center")
-    most = work.config.table.most_interests
-    too_many = f" They can be built on {most:,} at most." if taxonomy.n_clusters > most else ""
-    looking = f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.taxonomy.n_clusters}"
-    looking += "." if number != work.granularity else ", before the latest changes."
-    note.info(looking + too_many)
-    button.button(
-        f"Build predictions on {taxonomy.n_clusters}",
-        on_click=view.start_run,
-        args=(view.config_at(work, number),),
-        disabled=bool(too_many),
-        type="primary",
-        width="stretch",
-    )
-
-points = pd.DataFrame(
-    {
-        "x": work.item_map.xy[:, 0],
-        "y": work.item_map.xy[:, 1],
-        "item_index": np.arange(len(work.items)),
-        "title": work.items["title"],
-        "cluster_index": taxonomy.cluster_of_item,
-        "name": np.array(names, dtype=object)[taxonomy.cluster_of_item],
-        "traffic": work.items["traffic"],
-    }
-)
 table = pd.DataFrame(
     {
         "Interest": names,
@@ -91,6 +55,22 @@ table = pd.DataFrame(
 
 left, right = st.columns([3, 2])
 with right:
+    if taxonomy_key(number, records) != work.keys.get("taxonomy"):  # here, so that the slider stays under the hand
+        most = work.config.table.most_interests
+        too_many = f" They can be built on {most:,} at most." if taxonomy.n_clusters > most else ""
+        looking = (
+            f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.taxonomy.n_clusters}"
+        )
+        looking += "." if number != work.granularity else ", before the latest changes."
+        st.info(looking + too_many)
+        st.button(
+            f"Build predictions on {taxonomy.n_clusters}",
+            on_click=view.start_run,
+            args=(view.config_at(work, number),),
+            disabled=bool(too_many),
+            type="primary",
+            width="stretch",
+        )
     st.caption("Choose interests here, or draw around items on the map.")
     picked = st.dataframe(
         table,
@@ -113,24 +93,14 @@ chosen = table.index[picked["selection"]["rows"]]
 with left:
     if work.item_map.method != "umap":
         st.caption("There are too few different items for the usual map (UMAP); this is a plain projection (PCA).")
-    highlighted = np.flatnonzero(np.isin(taxonomy.cluster_ids, chosen))
-    event = st.plotly_chart(
-        charts.item_map(points, colors, highlight=highlighted, dark=st.context.theme.type == "dark"),
-        key="map",
-        on_select="rerun",
-        selection_mode=("points", "box", "lasso"),
-        config={"scrollZoom": True, "displaylogo": False},
-        alt="Map of all items, coloured by interest. The table beside it holds the same interests.",
-    )
-view.curation_bar(work, number, taxonomy, {node: d.name for node, d in descriptions.items()}, chosen.tolist())
-lassoed = [point["customdata"] for point in event["selection"]["points"] if "customdata" in point]
-lassoed = np.array([c[0] if isinstance(c, list) else c for c in lassoed], dtype=np.int64)
+    lassoed, clicked = view.live_map(work, taxonomy, every_name, number, chosen.tolist())
 
-if len(lassoed) == 1:
-    inside = np.flatnonzero(taxonomy.cluster_of_item == taxonomy.cluster_of_item[lassoed[0]])
-    heading = f"Items of “{names[taxonomy.cluster_of_item[lassoed[0]]]}”"
+view.curation_bar(work, number, taxonomy, every_name, chosen.tolist())
+if clicked >= 0:
+    cluster = taxonomy.cluster_of_item[clicked]
+    inside, heading = np.sort(taxonomy.items_of(cluster)), f"Items of “{names[cluster]}”"
 elif len(lassoed):
-    inside, heading = lassoed, f"{len(lassoed):,} items drawn around"
+    inside, heading = lassoed, f"{len(lassoed):,} item{'s' * (len(lassoed) > 1)} drawn around"
 elif len(chosen):
     inside = np.flatnonzero(np.isin(taxonomy.cluster_ids[taxonomy.cluster_of_item], chosen))
     heading = "Items of " + ", ".join(f"“{descriptions[node].name}”" for node in chosen)
@@ -139,7 +109,7 @@ else:
 
 if len(inside):
     st.subheader(plain_markdown(heading))
-    items = work.items.iloc[inside].assign(Interest=points["name"].iloc[inside])
+    items = work.items.iloc[inside].assign(Interest=np.array(names, dtype=object)[taxonomy.cluster_of_item[inside]])
     items = items.sort_values("traffic", ascending=False, kind="stable")
     shown = items[["title", "Interest", "traffic", "item_id"]].rename(
         columns={"title": "Title", "traffic": "Traffic", "item_id": "Id"}
@@ -151,7 +121,7 @@ if len(inside):
         "Download these items (CSV)", exports.safe_csv(shown), "items.csv", "text/csv", icon=":material/download:"
     )
 
-view.change_list(work, number, {node: d.name for node, d in descriptions.items()})
+view.change_list(work, number, every_name)
 if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
     with st.expander(f"What is different from the {work.taxonomy.n_clusters} interests that predictions are built on"):
         changes = compare_taxonomies(work.taxonomy, taxonomy, work.items["traffic"].to_numpy())
@@ -160,8 +130,8 @@ if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
             charts.interest_flow(
                 changes,
                 {node: d.name for node, d in built.items()},
-                {node: d.name for node, d in descriptions.items()},
-                dict(zip(taxonomy.cluster_ids.tolist(), colors, strict=True)),
+                every_name,
+                dict(zip(taxonomy.cluster_ids.tolist(), view.colors_of(work, taxonomy), strict=True)),
             ),
             alt="Which interests turned into which; the table below has all.",
         )
@@ -179,7 +149,7 @@ if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
 with st.expander("From coarse to fine: what each interest was split from"):
     st.caption("As wide as its traffic. A click on an interest shows what is inside it; the bar at the top goes back.")
     st.plotly_chart(
-        charts.interest_icicle(tree, taxonomy, {node: d.name for node, d in descriptions.items()}),
+        charts.interest_icicle(tree, taxonomy, every_name),
         alt="Every interest inside the one that it was split from; the table above holds the interests.",
     )
 if "evaluation" in work.keys:

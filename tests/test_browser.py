@@ -230,26 +230,24 @@ def test_a_build_can_be_stopped(page):
 
 def test_slider_moves_with_the_keyboard(page):
     go_to(page, "Granularity")
-    slider = page.locator("[data-testid=stSlider] input[type=range]")
-    before = int(slider.get_attribute("value"))
-    slider.focus()
+    number = page.get_by_role("spinbutton", name="Number of interests")
+    before = int(number.input_value())
+    page.get_by_role("slider", name="Number of interests").focus()
     page.keyboard.press("ArrowRight")
-    settled(page)
+    expect(number).to_have_value(str(before + 1))
     expect(page.get_by_text(f"You are looking at {before + 1} interests")).to_be_visible()
     no_errors(page)
 
 
-def test_a_lasso_on_the_map_lists_the_items_inside(page):
+def test_a_line_around_the_map_lists_the_items_inside(page):
     go_to(page, "Granularity")
-    map_ = page.locator(".js-plotly-plot").first
-    map_.hover()
-    page.locator(".modebar-btn[data-title='Lasso Select']").first.click()
-    area = map_.locator(".nsewdrag").first.bounding_box()
+    page.get_by_role("button", name="Draw around").click()
+    area = page.locator("canvas.points").bounding_box()
     left, top = area["x"] + 3, area["y"] + 3
     right, bottom = left + area["width"] - 6, top + area["height"] - 6
-    page.mouse.move(left, top)
+    page.mouse.move(left, bottom)
     page.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 1)):
+    for x, y in ((right, bottom), (right, top), (left, top), (left, bottom - 1)):
         page.mouse.move(x, y, steps=5)
     page.mouse.up()
     expect(page.get_by_role("heading", name=re.compile("260 items drawn around"))).to_be_visible(timeout=20_000)

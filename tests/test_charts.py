@@ -19,12 +19,8 @@ from hierex.charts import (
     granularity_panel,
     history_timeline,
     interest_colors,
-    interest_sizes,
-    item_map,
     prediction_bars,
 )
-from hierex.charts import map as map_module
-from hierex.charts.map import place_names
 from hierex.charts.style import percent, plain
 from hierex.interest_tree import InterestTree
 
@@ -57,25 +53,6 @@ def halving_tree(n_items: int, n_splits: int | None = None) -> InterestTree:
     dies = np.array([dies.get(v, len(alive) + 1) for v in range(len(lo))], np.int32)
     order = np.arange(n_items, dtype=np.int32)
     return InterestTree(order, lo, hi, born, dies, parent, (hi - lo).astype(float), np.ones(len(lo)))
-
-
-def points_of(n_items: int, n_clusters: int, *, seed: int = 0, names: list[str] | None = None) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    cluster = np.sort(rng.integers(n_clusters, size=n_items))
-    centers = rng.uniform(-10, 10, size=(n_clusters, 2))
-    xy = centers[cluster] + rng.normal(size=(n_items, 2))
-    names = names or [f"interest number {c} with a long name" for c in range(n_clusters)]
-    return pd.DataFrame(
-        {
-            "x": xy[:, 0],
-            "y": xy[:, 1],
-            "item_index": np.arange(n_items),
-            "title": [f"title {i}" for i in range(n_items)],
-            "cluster_index": cluster,
-            "name": [names[c] for c in cluster],
-            "traffic": rng.integers(0, 100, size=n_items),
-        }
-    )
 
 
 def palette(n: int) -> list[str]:
@@ -123,15 +100,11 @@ def without_our_markup(text: str) -> str:
 def every_figure(names: list[str]) -> dict[str, go.Figure]:
     n = len(names)
     colors = palette(n)
-    points = points_of(40 * n, n, names=names).assign(title=lambda frame: [names[i % n] for i in frame.index])
-    shares = pd.DataFrame({"name": names, "traffic_share": np.full(n, 1 / n)})
     visits = pd.DataFrame({"when": np.arange(1, n + 1), "name": names, "color": colors, "title": names})
     ranked = pd.DataFrame({"rank": np.arange(1, n + 1), "name": names, "score": np.linspace(0.3, 0.001, n)})
     rows = [(name, f"recall@{k}", 0.1 * k**0.5, 0.05, 0.4, 10, 5, "") for name in names for k in (1, 5, 10)]
     measured = pd.DataFrame(rows, columns=["policy", "metric", "value", "low", "high", "n_cases", "n_users", "note"])
     return {
-        "map": item_map(points, colors),
-        "sizes": interest_sizes(shares, colors),
         "timeline": history_timeline(visits, starting=names[:2]),
         "predictions": prediction_bars(ranked, colors),
         "evaluation": evaluation_bars(measured.drop_duplicates(["policy", "metric"])),
@@ -169,7 +142,7 @@ def test_plain_text_is_short_printable_and_comes_back_when_read_as_html(text, li
 
 def test_names_that_are_equal_once_shortened_keep_rows_of_their_own():
     names = [f"{'the same long beginning ' * 4}{i}" for i in range(5)]
-    figure = interest_sizes(pd.DataFrame({"name": names, "traffic_share": [0.2] * 5}))
+    figure = prediction_bars(pd.DataFrame({"rank": range(1, 6), "name": names, "score": [0.2] * 5}))
     assert list(figure.data[0].y) == [0, 1, 2, 3, 4]
     assert len(figure.layout.yaxis.ticktext) == 5
 
@@ -230,95 +203,7 @@ def test_colours_show_on_light_and_on_dark_pages():
     assert lightness.max() < 0.85
 
 
-# ---------------------------------------------------------------- the map
-
-
-def test_the_map_is_one_trace_with_the_item_index_and_nothing_else_as_data():
-    points = points_of(500, 12)
-    figure = item_map(points, palette(12))
-    (trace,) = figure.data
-    assert trace.type == "scattergl"
-    assert trace.customdata.tolist() == points["item_index"].tolist()
-    assert trace.customdata.ndim == 1
-    assert trace.marker.color.tolist() == points["cluster_index"].tolist()
-    assert [color for _, color in trace.marker.colorscale] == palette(12)
-    assert trace.hovertext[3].startswith("<b>title 3</b><br>interest number")
-    assert figure.layout.uirevision == item_map(points_of(90, 3, seed=8), palette(3)).layout.uirevision is not None
-    assert not figure.layout.xaxis.visible
-    assert figure.layout.yaxis.scaleanchor == "x"
-
-
-def test_beyond_what_a_browser_can_search_an_even_share_is_drawn_and_the_figure_says_so(monkeypatch):
-    monkeypatch.setattr(map_module, "MOST_POINTS", 1_000)
-    points = points_of(4_000, 10).sample(frac=1, random_state=1)
-    figure = item_map(points, palette(10))
-    drawn = figure.data[0].customdata
-    assert len(drawn) == len(set(drawn.tolist())) == 1_000
-    shares = np.bincount(figure.data[0].marker.color, minlength=10) / np.bincount(points["cluster_index"])
-    assert np.allclose(shares, 0.25, atol=0.01)
-    assert "Showing 1,000 of 4,000 items" in [annotation.text for annotation in figure.layout.annotations]
-    assert map_module.MOST_POINTS < 100_000
-
-
-def test_no_trace_reaches_the_size_at_which_the_browser_slows_down():
-    assert map_module._even_share(points_of(120_000, 5), map_module.MOST_POINTS).shape[0] < 100_000
-
-
-def test_highlighting_dims_the_others_and_hides_nothing():
-    points = points_of(300, 6)
-    trace = item_map(points, palette(6), highlight=[2]).data[0]
-    bright = points["cluster_index"].to_numpy() == 2
-    assert len(trace.x) == 300
-    assert trace.marker.opacity[~bright].max() < trace.marker.opacity[bright].min()
-    assert trace.marker.opacity.min() > 0
-    assert 0 < trace.unselected.marker.opacity < 0.5
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 80), st.sampled_from([(400, 300), (900, 620), (1600, 900)]))
-def test_names_on_the_map_never_overlap_and_stay_inside(seed, n_clusters, size):
-    points = points_of(6 * n_clusters, n_clusters, seed=seed)
-    ranges = map_module._ranges(points)
-    labels = place_names(points, *ranges, n_names=30, width=size[0], height=size[1])
-    assert 1 <= len(labels) <= 30
-    boxes = labels[["x", "y", "half_width", "half_height"]].to_numpy()
-    gaps = np.abs(boxes[:, None, :2] - boxes[None, :, :2]) - (boxes[:, None, 2:] + boxes[None, :, 2:])
-    overlaps = (gaps < 0).all(axis=2)
-    assert not overlaps[~np.eye(len(boxes), dtype=bool)].any()
-    for (low, high), center, half in zip(ranges, boxes[:, :2].T, boxes[:, 2:].T, strict=True):
-        fits = 2 * half < high - low
-        assert (center[fits] - half[fits] >= low - 1e-9).all()
-        assert (center[fits] + half[fits] <= high + 1e-9).all()
-
-
-def test_the_largest_interest_is_always_named():
-    points = points_of(400, 20)
-    largest = points.groupby("cluster_index")["traffic"].sum().idxmax()
-    labels = place_names(points, *map_module._ranges(points), n_names=1, width=900, height=600)
-    assert labels["text"].tolist() == [
-        points.loc[points["cluster_index"] == largest, "name"].iloc[0][:25].strip() + "…"
-    ]
-
-
-@pytest.mark.parametrize("points", [points_of(1, 1), points_of(5, 1).assign(x=2.0, y=2.0, traffic=0)])
-def test_a_map_of_one_place_is_drawn(points):
-    figure = item_map(points, palette(1))
-    assert np.isfinite(figure.data[0].marker.size).all()
-    options = figure.layout.xaxis.autorangeoptions
-    assert options.minallowed < options.maxallowed
-
-
 # ---------------------------------------------------------------- the others
-
-
-def test_sizes_show_the_largest_first_and_the_average():
-    shares = pd.DataFrame({"name": list("abcd"), "traffic_share": [0.1, 0.5, 0.15, 0.25]})
-    figure = interest_sizes(shares, ["#111111", "#222222", "#333333", "#444444"], top=3)
-    assert figure.layout.yaxis.ticktext == ("b", "d", "c")
-    assert list(figure.data[0].x) == [0.5, 0.25, 0.15]
-    assert figure.data[0].marker.color == ("#222222", "#444444", "#333333")
-    assert figure.layout.shapes[0].x0 == 0.25
-    assert "3 largest of 4" in figure.layout.xaxis.title.text
 
 
 def test_the_timeline_has_a_row_per_interest_in_order_of_first_visit():
@@ -377,14 +262,12 @@ def test_granularities_mark_the_one_that_is_chosen():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: item_map(points_of(3, 1).head(0), []),
-        lambda: interest_sizes(pd.DataFrame({"name": [], "traffic_share": []})),
         lambda: history_timeline(pd.DataFrame({"when": [], "name": [], "color": []})),
         lambda: prediction_bars(pd.DataFrame({"rank": [], "name": [], "score": []})),
         lambda: evaluation_bars(pd.DataFrame(columns=["policy", "metric", "value", "low", "high", "n_cases"])),
         lambda: granularity_panel(pd.DataFrame(columns=["granularity", "coherence"])),
     ],
-    ids=["map", "sizes", "timeline", "predictions", "evaluation", "granularity"],
+    ids=["timeline", "predictions", "evaluation", "granularity"],
 )
 def test_nothing_to_show_is_said_in_words(draw):
     figure = draw()

@@ -82,6 +82,13 @@ def open_app(page: str, workspace: str | None = None) -> AppTest:
     return app
 
 
+def set_number(app: AppTest, number: int) -> None:
+    """What the slider does, which lives in the browser."""
+    app.session_state["interests"] = number
+    app.run()
+    assert not app.exception, app.exception
+
+
 def words(app: AppTest) -> str:
     parts = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
     return "\n".join(str(part.value) for part in parts)
@@ -113,7 +120,7 @@ def test_an_empty_workspace_points_to_the_logs_page(workspaces):
 def test_the_slider_changes_the_number_of_interests(workspaces):
     app = open_app("granularity", "Busy")
     assert app.metric[0].value == "12"
-    app.slider(key="interests").set_value(7).run()
+    set_number(app, 7)
     assert not app.exception
     assert app.metric[0].value == "7"
     assert any("Build predictions on 7" in button.label for button in app.button)
@@ -121,7 +128,7 @@ def test_the_slider_changes_the_number_of_interests(workspaces):
 
 def test_the_slider_keeps_its_place_on_other_pages(workspaces):
     app = open_app("granularity", "Busy")
-    app.slider(key="interests").set_value(7).run()
+    set_number(app, 7)
     app.switch_page("app_pages/descriptions.py").run()
     assert "7 interests" in words(app)
 
@@ -239,10 +246,10 @@ def test_no_edit_is_made_by_looking(workspaces):
 
 def test_a_number_of_interests_is_saved_and_gone_back_to(workspaces):
     app = open_app("granularity", "Busy")
-    app.slider(key="interests").set_value(7).run()
+    set_number(app, 7)
     app.text_input(key="preset_name").set_value("**Coarse**")
     app.button(key="preset_save").click().run()
-    app.slider(key="interests").set_value(15).run()
+    set_number(app, 15)
     assert app.metric[0].value == "15"
     app.button(key="preset-**Coarse**").click().run()
     assert app.metric[0].value == "7"

@@ -9,10 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from .. import columns
-from .sizes import ranked_bars
-from .style import BLUE, GRID, QUIET, empty_figure, name_rows, new_figure, plain
+from .style import BLUE, GRID, QUIET, empty_figure, name_rows, new_figure, percent, plain
 
 ROW_HEIGHT = 26
+BAR_HEIGHT = 24
+FRAME_HEIGHT = 70
 WHEN = "when"
 COLOR = "color"
 
@@ -58,6 +59,27 @@ def prediction_bars(predictions: pd.DataFrame, colors: Sequence[str] | None = No
     names = ordered[columns.RANK].astype(str) + ". " + ordered[columns.NAME].astype(str)
     figure = ranked_bars(names, ordered[columns.SCORE], ordered[COLOR], "probability")
     figure.update_xaxes(title_text="Probability of being the next new interest")
+    return figure
+
+
+def ranked_bars(names: pd.Series, shares: pd.Series, colors: pd.Series | str, of_what: str) -> go.Figure:
+    """One bar per name from the top down, in the order given, each with its share written at its end."""
+    labels = [percent(share) for share in shares]
+    bars = go.Bar(
+        x=shares.to_numpy(float),
+        y=list(range(len(shares))),
+        orientation="h",
+        marker={"color": colors if isinstance(colors, str) else list(colors), "line": {"width": 0}},
+        text=labels,
+        textposition="outside",
+        cliponaxis=False,
+        hovertext=[f"<b>{plain(name)}</b><br>{label} {of_what}" for name, label in zip(names, labels, strict=True)],
+        hoverinfo="text",
+    )
+    figure = new_figure(bars, height=FRAME_HEIGHT + BAR_HEIGHT * len(shares), right=60)
+    figure.update_layout(bargap=0.3)
+    figure.update_xaxes(tickformat=",.1~%", rangemode="tozero", nticks=6)
+    name_rows(figure, names)
     return figure
 
 

@@ -35,12 +35,6 @@ def plain(text: object, limit: int = 80) -> str:
     return html.escape(shorten(text, limit), quote=False)
 
 
-def rimmed_text(dark: bool) -> dict:
-    """Font settings for text over points: a rim in the colour of the page makes it readable on any of them."""
-    ink, page = (PAPER, INK) if dark else (INK, PAPER)
-    return {"color": ink, "weight": 600, "shadow": ", ".join([f"0 0 2px {page}"] * 3 + [f"0 0 5px {page}"] * 3)}
-
-
 def percent(share: float) -> str:
     """0.1234 as `12.3%`, with a second decimal below one percent."""
     return f"{100 * share:.{2 if 0 < share < 0.01 else 1}f}%"

@@ -4,6 +4,7 @@ from .changes import move_change, own_changes
 from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
 from .interests import chosen_number, chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
+from .live_map import live_map
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_run
 from .preset_menu import preset_menu
 from .sidebar import draw_sidebar
@@ -24,6 +25,7 @@ __all__ = [
     "guess",
     "item_list",
     "jobs",
+    "live_map",
     "marks_of",
     "move_change",
     "note_of",
