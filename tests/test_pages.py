@@ -126,6 +126,19 @@ def test_the_slider_changes_the_number_of_interests(workspaces):
     assert any("Build predictions on 7" in button.label for button in app.button)
 
 
+@pytest.mark.parametrize(("linked", "shown"), [("7", "7"), ("999999", "most"), ("-3", "12"), ("<b>", "12")])
+def test_a_link_reopens_the_number_of_interests(workspaces, linked, shown):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state["workspace"] = "Busy"
+    app.query_params["interests"] = linked
+    app.run()
+    app.switch_page("app_pages/granularity.py").run()
+    assert not app.exception
+    found = app.metric[0].value
+    assert found == shown or (shown == "most" and int(found) > 20)
+    assert app.query_params["interests"] == [found] or app.query_params["interests"] == found
+
+
 def test_the_slider_keeps_its_place_on_other_pages(workspaces):
     app = open_app("granularity", "Busy")
     set_number(app, 7)

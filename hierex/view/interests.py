@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,10 +21,18 @@ from ..workspace import Workspace
 def chosen_number(work: Workspace) -> int:
     """The slider's place; the built granularity in a workspace where nobody moved it."""
     if st.session_state.get("interests_of") != work.store.path:
-        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, work.granularity
+        linked = linked_number() if "interests_of" not in st.session_state else None
+        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, linked or work.granularity
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
+    st.query_params["interests"] = str(number)  # so that the page's address reopens what is shown
     return number
+
+
+def linked_number() -> int | None:
+    """The number in the address that the app was opened with."""
+    said = st.query_params.get("interests", "")
+    return int(said) if re.fullmatch(r"[0-9]{1,6}", said) else None
 
 
 def chosen_taxonomy(work: Workspace) -> Taxonomy:
