@@ -273,7 +273,7 @@ def plain_errors(path: Path) -> Iterator[None]:
             ) from error
         if "busy with another call" in text:
             raise StoreBusy(f"Somebody is reading '{path.stem}' at this moment. Try again.") from error
-        if "already" in text and "closed" in text:
+        if ("already" in text and "closed" in text) or "No open result set" in text:
             raise StoreError(f"'{path.stem}' was renamed or deleted. Choose a workspace again.") from error
         if "not a valid DuckDB" in text:
             raise StoreError(f"'{path.name}' is not a hierex workspace.") from error
