@@ -44,7 +44,7 @@ DTYPES = ("auto", "bfloat16", "float32")
 class TreeConfig:
     finest: int = 4_096
     """The tree stops growing at this many clusters, or when nothing can be split."""
-    min_side: float = 0.3
+    min_side: float = 0.4
     """Each side of a split keeps at least this share of the node's traffic, where single items allow."""
     min_items: int = 5
     """The finest interests hold at least this many items, where possible."""

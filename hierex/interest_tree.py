@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
 
 from .config import Progress, TreeConfig, no_progress
 from .errors import EmbedderError, TooLittleData
+from .splits import Points, bisect, chunks, halve, running_sum
 
 UNSEEN_SHARE = 0.1
 """Every item weighs this share of the mean traffic more than its own: what nobody consumed yet still has a say."""
-SAMPLE = 2_048
-"""A node with more items than this finds its axis on a sample of them; all of its items are then put along it."""
-CHUNK = 16_384
-"""Vectors read at once, so that those of a large node are never copied whole."""
+FIRST_PASS = 8
+"""The tree is first grown to this many interests, then anew to twice as many with the one before as its guide."""
+GUIDED_ITEMS = 100_000
+"""Of more different items than this, only a sample grows the guides; all of them grow the last tree."""
+AHEAD = 5
+"""A guided split looks at the centroids that lie this many splits further down: 32 on either side."""
+LOST = -1
+"""In place of a guide's node, where the guide leads no further."""
 
 
 @dataclass(frozen=True)
@@ -72,27 +76,25 @@ def grow_tree(
     `config.min_side` of the weight and `config.min_items` items (an eighth of the catalogue where that is fewer).
     Items with the same vector are never parted. It ends at `config.finest` interests, or when nothing can be split.
 
+    A first split cannot know what it tears apart, so the tree is grown several times, each time twice as fine. Where
+    the tree before has split a node too, items are ordered by how much nearer they are to the finer interests that it
+    found on one side than to those on the other.
+
     Raises EmbedderError for vectors that are not finite, TooLittleData when there are not two different items.
     """
     traffic = np.asarray(traffic, np.float64)
     points = _merge_identical(_checked(vectors), _weights(traffic))
     floor = int(np.clip(len(traffic) // 8, 1, max(1, config.min_items)))
-    nodes = _grow(points, floor, config, np.random.default_rng(seed), progress)
+    rng = np.random.default_rng(seed)
+    guide, few = None, _sample(points, rng)
+    sizes = _passes(config.finest, len(traffic) // floor)
+    for done, finest in enumerate(sizes):
+        last = finest == config.finest
+        share = _part_of(progress, done / len(sizes), (done + 1) / len(sizes))
+        nodes = _grow(points if last else few, floor, replace(config, finest=finest), rng, guide, share)
+        guide = None if last else _Guide.of(nodes, few)
     progress(1.0)
     return _finish(nodes, points, traffic)
-
-
-@dataclass(frozen=True)
-class _Points:
-    """The different vectors, each standing for all the items that have it.
-
-    vectors (m, d); weight (m,) float64; n_items (m,) int64; of_item (n_items,): the point of every item.
-    """
-
-    vectors: np.ndarray
-    weight: np.ndarray
-    n_items: np.ndarray
-    of_item: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _weights(traffic: np.ndarray) -> np.ndarray:
     return traffic / mean + UNSEEN_SHARE if mean > 0 else np.ones(len(traffic))
 
 
-def _merge_identical(vectors: np.ndarray, weight: np.ndarray) -> _Points:
+def _merge_identical(vectors: np.ndarray, weight: np.ndarray) -> Points:
     """One point for every different vector; they are told apart by a digest of their bytes."""
     digests = (int.from_bytes(blake2b(row, digest_size=8).digest()) for row in vectors)
     keys = np.fromiter(digests, np.uint64, len(vectors))
@@ -162,139 +164,128 @@ def _merge_identical(vectors: np.ndarray, weight: np.ndarray) -> _Points:
         of_item = np.arange(len(vectors))
     else:
         vectors = vectors[first]
-    return _Points(vectors, np.bincount(of_item, weight), np.bincount(of_item), of_item)
+    return Points(vectors, np.bincount(of_item, weight), np.bincount(of_item), of_item)
 
 
-def _grow(points: _Points, floor: int, config: TreeConfig, rng: np.random.Generator, progress: Progress) -> _Nodes:
-    """Split the heaviest node until there are enough; one that cannot be split keeps its place as a leaf."""
+def _sample(points: Points, rng: np.random.Generator) -> Points:
+    if len(points.weight) <= GUIDED_ITEMS:
+        return points
+    some = rng.choice(len(points.weight), GUIDED_ITEMS, replace=False)
+    return Points(points.vectors[some], points.weight[some], points.n_items[some], np.arange(GUIDED_ITEMS))
+
+
+def _passes(finest: int, most: int) -> list[int]:
+    """How fine the tree is grown each time, where no more than `most` interests have enough items; the last is full."""
+    sizes = [FIRST_PASS]
+    while 2 * sizes[-1] < min(finest, 2 * most):
+        sizes.append(2 * sizes[-1])
+    return [size for size in sizes if size < finest] + [finest]
+
+
+def _part_of(progress: Progress, start: float, end: float) -> Progress:
+    return lambda share: progress(start + share * (end - start))
+
+
+def _grow(
+    points: Points,
+    floor: int,
+    config: TreeConfig,
+    rng: np.random.Generator,
+    guide: _Guide | None,
+    progress: Progress,
+) -> _Nodes:
+    """Split the heaviest node until there are enough; one that cannot be split keeps its place as a leaf.
+
+    Each node goes along with the one of the guide that it corresponds to, as long as there is one.
+    """
     nodes = _Nodes(np.arange(len(points.weight)), [0], [len(points.weight)], [1], [0], [0])
     expected = max(2, min(config.finest, len(points.of_item) // floor))
-    waiting = [(0.0, 0)]
+    waiting = [(0.0, 0, 0 if guide else LOST)]
     while waiting and nodes.granularity < config.finest:
-        _, node = heapq.heappop(waiting)
-        halves = _bisect(points, nodes.inside(node), floor, config, rng)
+        _, node, guiding = heapq.heappop(waiting)
+        inside, below = nodes.inside(node), (LOST, LOST)
+        halves = None
+        if guiding != LOST and guide.splits(guiding):
+            below = guide.children(guiding)
+            halves = halve(points, inside, guide.places(points, inside, *below), floor, config)
+        if halves is None:
+            below, halves = (LOST, LOST), bisect(points, inside, floor, config, rng)
         if halves is None and node == 0:
-            halves = _bisect(points, nodes.inside(node), 1, config, rng)
+            halves = bisect(points, inside, 1, config, rng)
         if halves is None:
             continue
-        for child in nodes.split(node, *halves):
-            heapq.heappush(waiting, (-points.weight[nodes.inside(child)].sum(), child))
+        for child, its_guide in zip(nodes.split(node, *halves), below, strict=True):
+            heapq.heappush(waiting, (-points.weight[nodes.inside(child)].sum(), child, its_guide))
         progress(min(1.0, nodes.granularity / expected))
     return nodes
 
 
-def _bisect(
-    points: _Points, inside: np.ndarray, floor: int, config: TreeConfig, rng: np.random.Generator
-) -> tuple[np.ndarray, int] | None:
-    """The node's points in order along its axis, and how many of them go left; None where it has to stay whole."""
-    if len(inside) < 2 or points.n_items[inside].sum() < 2 * floor:
-        return None
-    sample = inside if len(inside) <= SAMPLE else rng.choice(inside, SAMPLE, replace=False)
-    axis = _axis(points.vectors[sample], points.weight[sample], points.n_items[sample], floor, config, rng)
-    places = np.concatenate([points.vectors[part] @ axis for part in _chunks(inside)])
-    ordered = inside[np.argsort(-places, kind="stable")]
-    middle = np.array([np.count_nonzero(places > 0)])
-    n_items = points.n_items[ordered]
-    n_left = int(_border(middle, points.weight[ordered, None], n_items[:, None], floor, config.min_side)[0])
-    smaller = min(n_items[:n_left].sum(), n_items[n_left:].sum())
-    return (ordered, n_left) if smaller >= floor else None
+@dataclass(frozen=True)
+class _Guide:
+    """A coarser tree. centroids (n_nodes, d) float32, unit length; first_child (n_nodes,): 0 where there is none."""
+
+    centroids: np.ndarray
+    first_child: np.ndarray
+
+    @classmethod
+    def of(cls, nodes: _Nodes, points: Points) -> _Guide:
+        sums, _ = _sums(nodes, points)
+        lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        return cls((sums / lengths).astype(np.float32), np.maximum(2 * np.array(nodes.dies) - 3, 0))
+
+    def splits(self, node: int) -> bool:
+        return self.first_child[node] > 0
+
+    def children(self, node: int) -> tuple[int, int]:
+        return int(self.first_child[node]), int(self.first_child[node]) + 1
+
+    def places(self, points: Points, inside: np.ndarray, left: int, right: int) -> np.ndarray:
+        """(n,) how much nearer each point is to the nearest centroid below `left` than to that below `right`."""
+        on_left, on_right = self._below(left), self._below(right)
+        centroids = self.centroids[np.concatenate([on_left, on_right])].T
+        cosines = (points.vectors[part] @ centroids for part in chunks(inside))
+        sides = (np.split(near, [len(on_left)], axis=1) for near in cosines)
+        return np.concatenate([near_left.max(axis=1) - near_right.max(axis=1) for near_left, near_right in sides])
+
+    def _below(self, node: int) -> np.ndarray:
+        """The nodes that lie AHEAD splits further down, and the leaves on the way there."""
+        below = np.array([node])
+        for _ in range(AHEAD):
+            first = self.first_child[below]
+            below = np.concatenate([below[first == 0], first[first > 0], first[first > 0] + 1])
+        return below
 
 
-def _chunks(inside: np.ndarray) -> Iterator[np.ndarray]:
-    return (inside[at : at + CHUNK] for at in range(0, len(inside), CHUNK))
-
-
-def _axis(
-    vectors: np.ndarray,
-    weight: np.ndarray,
-    n_items: np.ndarray,
-    floor: int,
-    config: TreeConfig,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """(d,) from the right centroid to the left one, after balanced 2-means; restarts run as columns, the best wins."""
-    axes = _starts(vectors, weight, config.restarts, rng)
-    heavy = weight.astype(np.float32)
-    total = (heavy @ vectors)[:, None]
-    left = None
-    for _ in range(config.iterations):
-        before, left = left, _left_side(vectors @ axes, weight, n_items, floor, config.min_side)
-        if before is not None and np.array_equal(before, left):
-            break
-        sums = vectors.T @ (left * heavy[:, None])
-        axes = _unit(sums) - _unit(total - sums)
-    coherence = np.linalg.norm(sums, axis=0) + np.linalg.norm(total - sums, axis=0)
-    return axes[:, coherence.argmax()]
-
-
-def _starts(vectors: np.ndarray, weight: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """(d, n) axes between two items each, the second far from the first: k-means++ (Arthur & Vassilvitskii 2007)."""
-    reach = np.cumsum(weight)
-    first = np.searchsorted(reach, rng.random(n) * reach[-1])
-    distance = np.maximum(1 - vectors @ vectors[first].T, 0)
-    reach = np.cumsum(weight[:, None] * distance, axis=0)
-    second = (reach < rng.random(n) * reach[-1]).sum(0)
-    last = len(vectors) - 1
-    return (vectors[np.minimum(first, last)] - vectors[np.minimum(second, last)]).T
-
-
-def _unit(columns: np.ndarray) -> np.ndarray:
-    return columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-12)
-
-
-def _left_side(places: np.ndarray, weight: np.ndarray, n_items: np.ndarray, floor: int, min_side: float) -> np.ndarray:
-    """(m, n) bool, which points are on the left of the border, for the places along n axes."""
-    along = np.argsort(-places, axis=0, kind="stable")
-    n_left = _border((places > 0).sum(0), weight[along], n_items[along], floor, min_side)
-    left = np.empty(places.shape, bool)
-    np.put_along_axis(left, along, np.arange(len(places))[:, None] < n_left, axis=0)
-    return left
-
-
-def _border(middle: np.ndarray, weight: np.ndarray, n_items: np.ndarray, floor: int, min_side: float) -> np.ndarray:
-    """(n,) how many go left: as near to `middle` (n,) as the bounds allow. weight, n_items: (m, n), in order."""
-    share = _running_sum(weight)
-    share /= share[-1]
-    fewest = (share < min_side).sum(0)
-    most = (share <= 1 - min_side).sum(0) - 1
-    column = np.arange(len(middle))
-    # Where one heavy item stands across the border, it goes to the side that leaves the two more even.
-    without = (fewest > most) & (share[most, column] > 1 - share[np.minimum(fewest, len(weight)), column])
-    fewest = np.where(without, most, fewest)
-    n_left = np.clip(middle, fewest, np.maximum(fewest, most))
-    count = _running_sum(n_items)
-    return np.clip(n_left, (count < floor).sum(0), (count <= count[-1] - floor).sum(0) - 1)
-
-
-def _running_sum(columns: np.ndarray) -> np.ndarray:
-    """(m + 1, ...): row k is the sum of the first k rows."""
-    sums = np.zeros((len(columns) + 1, *columns.shape[1:]), columns.dtype)
-    np.cumsum(columns, axis=0, out=sums[1:])
-    return sums
-
-
-def _finish(nodes: _Nodes, points: _Points, traffic: np.ndarray) -> InterestTree:
+def _finish(nodes: _Nodes, points: Points, traffic: np.ndarray) -> InterestTree:
     """From points to items: where every node's slice begins and ends, its traffic and its coherence."""
     rank = np.empty(len(nodes.order), np.int64)
     rank[nodes.order] = np.arange(len(nodes.order))
     order = np.argsort(rank[points.of_item], kind="stable").astype(np.int32)
-    bounds = _running_sum(points.n_items[nodes.order])
+    bounds = running_sum(points.n_items[nodes.order])
     lo, hi = bounds[nodes.lo], bounds[nodes.hi]
-    reach = _running_sum(traffic[order])
+    reach = running_sum(traffic[order])
     dies = np.array(nodes.dies)
     dies[dies == 0] = nodes.granularity + 1
     numbers = (np.asarray(column, np.int32) for column in (lo, hi, nodes.born, dies, nodes.parent))
     return InterestTree(order, *numbers, reach[hi] - reach[lo], _coherence(nodes, points))
 
 
-def _coherence(nodes: _Nodes, points: _Points) -> np.ndarray:
+def _coherence(nodes: _Nodes, points: Points) -> np.ndarray:
     """(n_nodes,): a sum of unit vectors is as long as their cosines to their centroid add up to."""
-    sums = np.zeros((len(nodes.lo), points.vectors.shape[1] + 1))
-    for node in range(len(nodes.lo) - 1, 0, -1):
+    sums, weight = _sums(nodes, points)
+    return np.clip(np.linalg.norm(sums, axis=1) / weight, 0, 1)
+
+
+def _sums(nodes: _Nodes, points: Points) -> tuple[np.ndarray, np.ndarray]:
+    """(n_nodes, d) the weighted sum of every node's vectors, and (n_nodes,) its weight."""
+    sums = np.zeros((len(nodes.lo), points.vectors.shape[1]))
+    weight = np.zeros(len(nodes.lo))
+    for node in range(len(nodes.lo) - 1, -1, -1):
         if nodes.dies[node] == 0:
-            for part in _chunks(nodes.inside(node)):
-                weight = points.weight[part]
-                sums[node, :-1] += weight.astype(np.float32) @ points.vectors[part]
-                sums[node, -1] += weight.sum()
-        sums[nodes.parent[node]] += sums[node]
-    return np.clip(np.linalg.norm(sums[:, :-1], axis=1) / sums[:, -1], 0, 1)
+            for part in chunks(nodes.inside(node)):
+                sums[node] += points.weight[part].astype(np.float32) @ points.vectors[part]
+                weight[node] += points.weight[part].sum()
+        if node > 0:
+            sums[nodes.parent[node]] += sums[node]
+            weight[nodes.parent[node]] += weight[node]
+    return sums, weight

@@ -13,7 +13,7 @@ LAYERS = [
     {"store", "metrics"},
     {"logs"},
     {"embeddings"},
-    {"interest_tree"},
+    {"splits", "interest_tree"},
     {"taxonomy"},
     {"comparison"},
     {"item_map"},
