@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score
 
+from hierex import interest_tree
 from hierex.config import TreeConfig
 from hierex.errors import EmbedderError, TooLittleData
 from hierex.interest_tree import UNSEEN_SHARE, grow_tree
@@ -199,6 +200,45 @@ def test_a_large_node_is_split_on_a_sample():
     tree = grow(vectors, np.ones(6_000), finest=4)
     for node in tree.cut(4):
         assert len(set(blob[list(members(tree, node))])) == 1
+
+
+def mean_coherence(tree, granularity):
+    """Of a tree without traffic, where every item weighs the same."""
+    nodes = tree.cut(granularity)
+    return np.average(tree.coherence[nodes], weights=tree.hi[nodes] - tree.lo[nodes])
+
+
+def test_a_guided_tree_is_more_coherent_than_one_grown_at_once(monkeypatch):
+    vectors, _ = blobs(50, 40, spread=0.3)
+    guided = grow(vectors, np.zeros(len(vectors)))
+    monkeypatch.setattr(interest_tree, "_passes", lambda finest, most: [finest])
+    at_once = grow(vectors, np.zeros(len(vectors)))
+    for granularity in (12, 25, 50, 100):
+        assert mean_coherence(guided, granularity) > mean_coherence(at_once, granularity)
+
+
+def test_a_large_catalogue_is_guided_by_a_sample(monkeypatch):
+    vectors, _ = blobs(50, 40, spread=0.3)
+    monkeypatch.setattr(interest_tree, "GUIDED_ITEMS", 1_000)
+    by_sample = grow(vectors, np.zeros(len(vectors)))
+    assert sorted(by_sample.order.tolist()) == list(range(len(vectors)))
+    monkeypatch.setattr(interest_tree, "_passes", lambda finest, most: [finest])
+    at_once = grow(vectors, np.zeros(len(vectors)))
+    assert mean_coherence(by_sample, 50) > mean_coherence(at_once, 50)
+
+
+@given(st.integers(2, 10_000), st.integers(0, 10_000))
+def test_every_pass_is_finer_and_the_last_is_the_finest(finest, most):
+    sizes = interest_tree._passes(finest, most)
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == finest
+
+
+def test_each_side_keeps_items_where_traffic_allows():
+    vectors, _ = blobs(2, 50)
+    few = np.isin(np.arange(100), range(10))
+    tree = grow(vectors, np.where(few, 9, 1), finest=2)
+    assert (tree.hi - tree.lo).min() >= 30
 
 
 def test_nearly_everything_the_same_is_two_interests():
