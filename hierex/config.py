@@ -46,7 +46,7 @@ class TreeConfig:
     """The tree stops growing at this many clusters, or when nothing can be split."""
     min_side: float = 0.4
     """Each side of a split keeps at least this share of the node's traffic, where single items allow."""
-    min_items: int = 5
+    min_items: int = 3
     """The finest interests hold at least this many items, where possible."""
     restarts: int = 4
     iterations: int = 8

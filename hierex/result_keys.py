@@ -12,7 +12,7 @@ import numpy as np
 from .curation_edits import CurationRecord
 from .workspace import Workspace
 
-VERSION = 5
+VERSION = 6
 """Raise it when a stage gives another result for the same input."""
 
 

@@ -185,7 +185,7 @@ def test_one_item_with_half_of_all_traffic_leaves_the_rest_divisible():
     traffic[7] = 200
     tree = grow(vectors, traffic)
     assert tree.finest > 8
-    assert (tree.hi - tree.lo).min() >= 5
+    assert (tree.hi - tree.lo).min() >= TreeConfig.min_items
 
 
 def test_no_traffic_at_all_counts_items():
