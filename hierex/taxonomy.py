@@ -208,6 +208,8 @@ def _merge(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, edit: Curatio
     joined = np.isin(ids, ids[inside])
     if len(np.unique(ids[joined])) < 2:
         return TOO_FEW
+    if joined.all():
+        return WHOLE
     ids[joined] = len(tree.lo) + edit.edit_id
     return ""
 
