@@ -13,10 +13,10 @@ ITEMS_SHOWN = 500
 
 st.title("Granularity")
 work = view.current_work()
-tree = work.tree
 number = view.chosen_number(work)
 records = curation_edits.read_records(work.store)
-taxonomy, _ = work.curated(number, records)
+curated = work.curated(number, records)
+tree, taxonomy = curated.tree, curated.taxonomy
 if tree.finest == 2:
     st.caption("There are too few different items for more than two interests.")
 descriptions = work.descriptions(taxonomy, work.placed_edits())
@@ -26,6 +26,7 @@ sizes = taxonomy.hi - taxonomy.lo
 share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
 view.preset_menu(work, number)
+view.tree_note(work, curated)
 known = np.isfinite(taxonomy.coherence)  # merged interests have none
 facts = st.columns(4)
 facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
@@ -93,7 +94,7 @@ chosen = table.index[picked["selection"]["rows"]]
 with left:
     if work.item_map.method != "umap":
         st.caption("There are too few different items for the usual map (UMAP); this is a plain projection (PCA).")
-    lassoed, clicked = view.live_map(work, taxonomy, every_name, number, chosen.tolist())
+    lassoed, clicked = view.live_map(work, curated, every_name, number, chosen.tolist())
 
 view.curation_bar(work, number, taxonomy, every_name, chosen.tolist())
 if clicked >= 0:
@@ -116,7 +117,20 @@ if len(inside):
     )
     if len(shown) > ITEMS_SHOWN:
         st.caption(f"The {ITEMS_SHOWN} with most traffic of {len(shown):,}; the download holds all.")
-    st.dataframe(shown.head(ITEMS_SHOWN), hide_index=True, height=320)
+    listed = st.dataframe(
+        shown.head(ITEMS_SHOWN),
+        hide_index=True,
+        height=320,
+        key=f"items-{work.store.path.stem}-{hash(tuple(shown.index[:ITEMS_SHOWN]))}",
+        on_select="rerun",
+        selection_mode="multi-row",
+    )
+    rows = shown.index[listed["selection"]["rows"]].to_numpy()
+    st.caption(
+        "Choose items here to move them to another interest."
+        + " Without a choice, all that were drawn around move." * bool(len(lassoed))
+    )
+    view.move_button(work, number, taxonomy, every_name, rows if len(rows) else lassoed)
     st.download_button(
         "Download these items (CSV)", exports.safe_csv(shown), "items.csv", "text/csv", icon=":material/download:"
     )

@@ -82,9 +82,16 @@ def show_build() -> None:
             key=f"seed-{store.path.stem}",
             help="The same number gives the same result (the seed).",
         )
+        regrow = st.checkbox(
+            "Find the interests anew",
+            key=f"regrow-{store.path.stem}",
+            help="When the logs change, interests stay what they were and new items are put where they fit best. "
+            "With this, all interests are found anew; what people wrote and changed goes to those that are most alike.",
+        )
     config = RunConfig(
         granularity=granularity,
         seed=int(seed),
+        regrow=regrow,
         policy=PolicyConfig(kind=kind),
         embedding=EmbeddingConfig(model=model or chosen.embedding.model),
     )

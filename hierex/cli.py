@@ -60,6 +60,9 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--model", default=EmbeddingConfig.model, help="text model: name or folder of a sentence-transformers model"
     )
+    run.add_argument(
+        "--regrow", action="store_true", help="grow the tree of interests anew where the earlier one could be kept"
+    )
     run.add_argument("--until", choices=STAGES, default=STAGES[-1], help="stop after this stage")
     run.set_defaults(command=run_command)
 
@@ -106,6 +109,7 @@ def run_command(options: argparse.Namespace) -> None:
     config = RunConfig(
         granularity=options.granularity,
         seed=options.seed,
+        regrow=options.regrow,
         policy=PolicyConfig(kind=options.policy),
         embedding=EmbeddingConfig(model=options.model),
     )

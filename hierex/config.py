@@ -162,6 +162,8 @@ class RunConfig:
     granularity: int | None = None
     """None: a default that suits the size of the data (`taxonomy.default_granularity`)."""
     seed: int = 0
+    regrow: bool = False
+    """Grows the tree anew where an earlier one could be kept (`kept_trees`)."""
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     tree: TreeConfig = field(default_factory=TreeConfig)
     item_map: MapConfig = field(default_factory=MapConfig)

@@ -19,11 +19,14 @@ from .store import Store, now
 from .taxonomy import CurationEdit
 
 GONE = "No interest of the present tree is like the one that this speaks of."
+NO_ITEMS = "None of the items that were moved is in the catalogue."
+LOST = (GONE, NO_ITEMS)
+"""Reasons of changes that did not carry over to this tree."""
 
 
 @dataclass(frozen=True)
 class CurationRecord:
-    """A change as it was made: of nodes of `tree_key`'s tree, with some items of each."""
+    """A change as it was made: of nodes of `tree_key`'s tree, with some items of each. items: ids of those moved."""
 
     edit_id: int
     tree_key: str
@@ -31,6 +34,7 @@ class CurationRecord:
     nodes: tuple[int, ...]
     samples: tuple[tuple[str, ...], ...]
     sizes: tuple[int, ...]
+    items: tuple[str, ...]
     reason: str
     author: str
     edited_at: datetime
@@ -40,7 +44,7 @@ class CurationRecord:
 def read_records(store: Store) -> list[CurationRecord]:
     """All changes, earliest first, those that were taken back as well."""
     rows = store.table(
-        "SELECT edit_id, tree_key, kind, nodes, samples, sizes, reason, author, edited_at, undone "
+        "SELECT edit_id, tree_key, kind, nodes, samples, sizes, items, reason, author, edited_at, undone "
         "FROM curation_edits ORDER BY edit_id"
     ).to_pylist()
     return [
@@ -50,6 +54,7 @@ def read_records(store: Store) -> list[CurationRecord]:
                 "nodes": tuple(row["nodes"]),
                 "samples": tuple(map(tuple, row["samples"])),
                 "sizes": tuple(row["sizes"]),
+                "items": tuple(row["items"]),
             }
         )
         for row in rows
@@ -59,7 +64,7 @@ def read_records(store: Store) -> list[CurationRecord]:
 def place_records(
     records: Sequence[CurationRecord], tree_key: str, tree: InterestTree, item_ids: Sequence[str]
 ) -> tuple[list[CurationEdit], dict[int, str]]:
-    """The edits in terms of this tree, and by edit id why the others could not be placed."""
+    """The edits in terms of this tree, as it was grown, and by edit id why the others could not be placed."""
     index = pd.Index(item_ids)
     placed, reasons = [], {}
     for record in records:
@@ -67,10 +72,14 @@ def place_records(
         if record.tree_key != tree_key:
             found = zip(record.samples, record.sizes, strict=True)
             nodes = tuple(most_alike(sample, size, tree, index) for sample, size in found)
+        items = index.get_indexer(pd.Index(record.items, dtype=index.dtype))
+        items = tuple(items[items >= 0].tolist())
         if None in nodes:
             reasons[record.edit_id] = GONE
+        elif record.items and not items:
+            reasons[record.edit_id] = NO_ITEMS
         else:
-            placed.append(CurationEdit(record.edit_id, record.kind, nodes))
+            placed.append(CurationEdit(record.edit_id, record.kind, nodes, items))
     return placed, reasons
 
 
@@ -82,10 +91,11 @@ def save_curation(
     tree_key: str,
     tree: InterestTree,
     item_ids: Sequence[str],
+    items: Sequence[int] = (),
     reason: str = "",
     author: str = "",
 ) -> int:
-    """Keeps a change of these nodes; returns its edit id. item_ids: by item index.
+    """Keeps a change of these nodes; returns its edit id. item_ids: by item index. items: indices of those moved.
 
     Raises HierexError for a reason that is too long.
     """
@@ -95,14 +105,15 @@ def save_curation(
     inside = [[item_ids[i] for i in tree.order[tree.lo[node] : tree.hi[node]]] for node in nodes]
     with store.transaction() as writer:
         return writer.execute(
-            "INSERT INTO curation_edits (tree_key, kind, nodes, samples, sizes, reason, author, edited_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING edit_id",
+            "INSERT INTO curation_edits (tree_key, kind, nodes, samples, sizes, items, reason, author, edited_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING edit_id",
             [
                 tree_key,
                 kind,
                 [int(node) for node in nodes],
                 [remembered(items) for items in inside],
                 [len(items) for items in inside],
+                [item_ids[item] for item in items],
                 reason,
                 author,
                 now(),

@@ -53,9 +53,16 @@ class InterestTree:
         return len(self.order)
 
     def cut(self, granularity: int) -> np.ndarray:
-        """(granularity,) int32: the nodes alive at `granularity`, in item order."""
-        alive = np.flatnonzero((self.born <= granularity) & (granularity < self.dies))
+        """(granularity,) int32: the nodes alive at `granularity`, in item order; without those that hold no items.
+
+        A tree that was grown has none of those; moving items can empty a node.
+        """
+        alive = np.flatnonzero((self.born <= granularity) & (granularity < self.dies) & (self.lo < self.hi))
         return alive[np.argsort(self.lo[alive], kind="stable")].astype(np.int32)
+
+    def children(self, node: int) -> np.ndarray:
+        """(2,) the nodes that this one is split into; it must not be one of the finest."""
+        return np.array([2 * self.dies[node] - 3, 2 * self.dies[node] - 2])
 
 
 def grow_tree(
@@ -83,7 +90,7 @@ def grow_tree(
     Raises EmbedderError for vectors that are not finite, TooLittleData when there are not two different items.
     """
     traffic = np.asarray(traffic, np.float64)
-    points = _merge_identical(_checked(vectors), _weights(traffic))
+    points = _merge_identical(_checked(vectors), item_weights(traffic))
     floor = int(np.clip(len(traffic) // 8, 1, max(1, config.min_items)))
     rng = np.random.default_rng(seed)
     guide, few = None, _sample(points, rng)
@@ -145,8 +152,9 @@ def _checked(vectors: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def _weights(traffic: np.ndarray) -> np.ndarray:
-    mean = traffic.mean() if len(traffic) else 0
+def item_weights(traffic: np.ndarray) -> np.ndarray:
+    """(n_items,) float64: what every item counts, see `grow_tree`."""
+    mean = np.mean(traffic) if len(traffic) else 0
     return traffic / mean + UNSEEN_SHARE if mean > 0 else np.ones(len(traffic))
 
 
@@ -229,7 +237,7 @@ class _Guide:
 
     @classmethod
     def of(cls, nodes: _Nodes, points: Points) -> _Guide:
-        sums, _ = _sums(nodes, points)
+        sums, _ = _sums(points.vectors, points.weight, nodes.order, nodes.lo, nodes.hi, nodes.parent)
         lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
         return cls((sums / lengths).astype(np.float32), np.maximum(2 * np.array(nodes.dies) - 3, 0))
 
@@ -267,25 +275,31 @@ def _finish(nodes: _Nodes, points: Points, traffic: np.ndarray) -> InterestTree:
     dies = np.array(nodes.dies)
     dies[dies == 0] = nodes.granularity + 1
     numbers = (np.asarray(column, np.int32) for column in (lo, hi, nodes.born, dies, nodes.parent))
-    return InterestTree(order, *numbers, reach[hi] - reach[lo], _coherence(nodes, points))
+    coherence = coherence_of_nodes(points.vectors, points.weight, nodes.order, nodes.lo, nodes.hi, nodes.parent)
+    return InterestTree(order, *numbers, reach[hi] - reach[lo], coherence)
 
 
-def _coherence(nodes: _Nodes, points: Points) -> np.ndarray:
-    """(n_nodes,): a sum of unit vectors is as long as their cosines to their centroid add up to."""
-    sums, weight = _sums(nodes, points)
-    return np.clip(np.linalg.norm(sums, axis=1) / weight, 0, 1)
+def coherence_of_nodes(vectors: np.ndarray, weight: np.ndarray, order: np.ndarray, lo, hi, parent) -> np.ndarray:
+    """(n_nodes,): the weighted mean cosine of every node's vectors to their weighted centroid; 0 for an empty node.
+
+    A sum of unit vectors is as long as their cosines to their centroid add up to. lo, hi, parent: (n_nodes,).
+    """
+    sums, total = _sums(vectors, weight, order, lo, hi, parent)
+    return np.clip(np.linalg.norm(sums, axis=1) / np.maximum(total, 1e-12), 0, 1)
 
 
-def _sums(nodes: _Nodes, points: Points) -> tuple[np.ndarray, np.ndarray]:
+def _sums(vectors: np.ndarray, weight: np.ndarray, order: np.ndarray, lo, hi, parent) -> tuple[np.ndarray, np.ndarray]:
     """(n_nodes, d) the weighted sum of every node's vectors, and (n_nodes,) its weight."""
-    sums = np.zeros((len(nodes.lo), points.vectors.shape[1]))
-    weight = np.zeros(len(nodes.lo))
-    for node in range(len(nodes.lo) - 1, -1, -1):
-        if nodes.dies[node] == 0:
-            for part in chunks(nodes.inside(node)):
-                sums[node] += points.weight[part].astype(np.float32) @ points.vectors[part]
-                weight[node] += points.weight[part].sum()
+    sums = np.zeros((len(lo), vectors.shape[1]))
+    total = np.zeros(len(lo))
+    inner = np.zeros(len(lo), bool)
+    inner[np.asarray(parent)[1:]] = True
+    for node in range(len(lo) - 1, -1, -1):
+        if not inner[node]:
+            for part in chunks(order[lo[node] : hi[node]]):
+                sums[node] += weight[part].astype(np.float32) @ vectors[part]
+                total[node] += weight[part].sum()
         if node > 0:
-            sums[nodes.parent[node]] += sums[node]
-            weight[nodes.parent[node]] += weight[node]
-    return sums, weight
+            sums[parent[node]] += sums[node]
+            total[parent[node]] += total[node]
+    return sums, total

@@ -21,8 +21,9 @@ from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation import evaluate_run
 from .grounding import ground
-from .interest_tree import grow_tree
+from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
+from .kept_trees import item_keys, same_tree, tree_to_keep
 from .policies import train_policy
 from .recommenders import train_sequence
 from .result_keys import digest, interests_digest, policy_depends, result_key, taxonomy_key
@@ -140,16 +141,27 @@ class Run:
         return len(todo)
 
     def interest_tree(self) -> None:
-        traffic = self.work.items["traffic"].to_numpy()
+        """What these logs have, or what the logs before had with the new items put into it, or a new one."""
+        same = None if self.config.regrow else same_tree(self.store, self.config, self.keys)
+        if same:
+            self._reuse("interest_tree", same)
+            return
+        traffic, items = self.work.items["traffic"].to_numpy(), item_keys(self.work.items)
+        kept = None if self.config.regrow else tree_to_keep(self.store, self.config, items)
         depends = [self.keys["embeddings"], digest(traffic), asdict(self.config.tree), self.config.seed]
-        self._make(
-            "interest_tree",
-            depends,
-            lambda progress: self.compute(
+
+        def make(progress: Progress) -> InterestTree:
+            if kept:
+                return kept.with_items(self.work.vectors, traffic)
+            return self.compute(
                 grow_tree, self.work.vectors, traffic, config=self.config.tree, seed=self.config.seed, progress=progress
-            ),
-            results.write_tree,
-        )
+            )
+
+        def write(writer: Writer, key: str, tree: InterestTree) -> None:
+            placed = kept.placed if kept else np.zeros(tree.n_items, bool)
+            results.write_tree(writer, key, tree, items, placed, kept.grown_key if kept else key)
+
+        self._make("interest_tree", [*depends, kept.key] if kept else depends, make, write)
 
     def taxonomy(self) -> None:
         """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
@@ -175,7 +187,7 @@ class Run:
             [self.keys["interest_tree"], asdict(self.config.description)],
             lambda progress: self.compute(
                 describe_nodes,
-                self.work.tree,
+                self.work.grown_tree,
                 self.work.items["title"].tolist(),
                 self.work.texts,
                 self.work.vectors,
@@ -188,7 +200,7 @@ class Run:
     def transitions(self) -> None:
         self._make(
             "first_visits",
-            [self.keys["logs"], self.keys["interest_tree"]],
+            [self.keys["logs"], self.keys["interest_tree"], digest(leaf_of_item(self.work.tree))],
             lambda progress: leaf_of_item(self.work.tree),
             results.write_first_visits,
         )
@@ -310,9 +322,7 @@ class Run:
         """Uses the kept result, or makes it and keeps it in one transaction."""
         key = result_key(stage, *depends_on)
         if results.has_result(self.store, stage, key):
-            self.keys[stage] = key
-            results.touch_result(self.store, stage, key)
-            self.watch(stage, "reused", 0.0)
+            self._reuse(stage, key)
             return
         self.watch(stage, "running", 0.0)
         started = perf_counter()
@@ -323,6 +333,11 @@ class Run:
             results.record_result(writer, stage, key, perf_counter() - started, note(result))
         self.keys[stage] = key
         self.watch(stage, "made", perf_counter() - started)
+
+    def _reuse(self, stage: str, key: str) -> None:
+        self.keys[stage] = key
+        results.touch_result(self.store, stage, key)
+        self.watch(stage, "reused", 0.0)
 
     def _refuse_other_logs(self) -> None:
         """A result is never kept under the key of logs that it was not made from."""

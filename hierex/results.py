@@ -27,7 +27,7 @@ from .transitions import FirstVisits, Transitions
 KEPT = 6
 RESULT_TABLES = {
     "embeddings": (),
-    "interest_tree": ("tree_nodes", "item_order"),
+    "interest_tree": ("tree_nodes", "item_order", "kept_trees"),
     "item_map": ("item_map",),
     "descriptions": ("descriptions",),
     "first_visits": ("first_visits",),
@@ -126,13 +126,19 @@ def write_embeddings(store: Store, model: str, text_keys: Sequence[str], vectors
 TREE_COLUMNS = {"lo": "lo", "hi": "hi", "born": "born", "dies": "dies", "parent": "parent_id"}
 
 
-def write_tree(writer: Writer, key: str, tree: InterestTree) -> None:
+def write_tree(
+    writer: Writer, key: str, tree: InterestTree, item_keys: np.ndarray, placed: np.ndarray, grown_key: str
+) -> None:
+    """item_keys, placed: by item index; placed are those that came after the tree was grown, under `grown_key`."""
     n = len(tree.lo)
     nodes = {column: getattr(tree, field) for field, column in TREE_COLUMNS.items()}
     nodes |= {"traffic": tree.traffic, "coherence": tree.coherence}
     writer.insert("tree_nodes", {"node_id": np.arange(n, dtype=np.int32), **nodes}, key=key)
     positions = np.arange(tree.n_items, dtype=np.int32)
-    writer.insert("item_order", {"position": positions, "item_index": tree.order}, key=key)
+    items = {"item_index": tree.order, "item_key": item_keys[tree.order], "placed": placed[tree.order]}
+    writer.insert("item_order", {"position": positions, **items}, key=key)
+    if grown_key != key:
+        writer.execute("INSERT INTO kept_trees VALUES (?, ?)", [key, grown_key])
 
 
 def read_tree(store: Store, key: str) -> InterestTree:
@@ -143,6 +149,23 @@ def read_tree(store: Store, key: str) -> InterestTree:
     )
     order = store.columns("SELECT item_index FROM item_order WHERE key = ? ORDER BY position", [key])["item_index"]
     return InterestTree(order=order, **nodes)
+
+
+def grown_key(store: Store, key: str) -> str:
+    """The key under which this tree was first grown: its own, unless it was kept when the logs changed."""
+    return store.value("SELECT grown_key FROM kept_trees WHERE key = ?", [key]) or key
+
+
+def read_tree_items(store: Store, key: str) -> tuple[list[str] | None, np.ndarray]:
+    """Of this tree, by item index: the items' keys (None where an older version kept none), and which came later."""
+    table = store.table("SELECT item_key, placed FROM item_order WHERE key = ? ORDER BY item_index", [key])
+    known = table["item_key"].null_count == 0
+    return table["item_key"].to_pylist() if known else None, table["placed"].to_numpy(zero_copy_only=False)
+
+
+def placed_share(store: Store, key: str) -> float:
+    """Which share of the items came after the tree was grown."""
+    return store.value("SELECT avg(placed::INTEGER) FROM item_order WHERE key = ?", [key]) or 0.0
 
 
 def write_map(writer: Writer, key: str, item_map: ItemMap) -> None:

@@ -10,6 +10,9 @@ from .config import EmbeddingConfig, PolicyConfig, RunConfig
 from .store import Store, now
 from .stored_logs import log_report
 
+TREE_CHOICES = ("seed", "model")
+"""Of what a person chose, what the tree depends on."""
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -26,12 +29,21 @@ class RunRecord:
 def read_runs(store: Store, *, status: str | None = None) -> list[RunRecord]:
     """Runs of the present logs, latest first; only those with `status` where it is given."""
     report = log_report(store)
+    content = report.content_key if report else None
+    return [run for run in _all_runs(store) if run.keys.get("logs") == content and status in (None, run.status)]
+
+
+def runs_like(store: Store, config: RunConfig) -> list[RunRecord]:
+    """Runs of any logs whose tree was grown with these settings, latest first."""
+    wanted = choices_of(config)
+    return [run for run in _all_runs(store) if all(run.config[name] == wanted[name] for name in TREE_CHOICES)]
+
+
+def _all_runs(store: Store) -> list[RunRecord]:
     rows = store.table(
         "SELECT run_id, started_at, status, keys, config, note FROM runs ORDER BY run_id DESC"
     ).to_pylist()
-    runs = [RunRecord(**{**r, "keys": json.loads(r["keys"]), "config": json.loads(r["config"])}) for r in rows]
-    content = report.content_key if report else None
-    return [run for run in runs if run.keys.get("logs") == content and status in (None, run.status)]
+    return [RunRecord(**{**r, "keys": json.loads(r["keys"]), "config": json.loads(r["config"])}) for r in rows]
 
 
 def shown_run(store: Store) -> RunRecord | None:

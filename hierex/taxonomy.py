@@ -8,7 +8,7 @@ order, and the clusters together hold every item once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class Taxonomy:
     one that people merged, the number of nodes plus the id of the edit.
 
     cluster_ids (n,) int32; lo, hi (n,) int32 slices of `order`; traffic (n,) float64; coherence (n,) float64, missing
-    (NaN) for merged ones; order (n_items,) int32; cluster_of_item (n_items,) int32 gives the cluster index of every
-    item. hidden (n,) bool: never predicted. part_nodes (m,) int32: the tree's nodes that clusters are made of, in item
-    order; cluster_of_part (m,) int32.
+    (NaN) for merged ones until `measure_merged`; order (n_items,) int32; cluster_of_item (n_items,) int32 gives the
+    cluster index of every item. hidden (n,) bool: never predicted. part_nodes (m,) int32: the tree's
+    nodes that clusters are made of, in item order; cluster_of_part (m,) int32.
     """
 
     cluster_ids: np.ndarray
@@ -75,11 +75,15 @@ class Taxonomy:
 
 @dataclass(frozen=True)
 class CurationEdit:
-    """A change of the taxonomy. kind: split, collapse (into the parent), merge, hide or lock. nodes: of the tree."""
+    """A change of the taxonomy. kind: split, collapse (into the parent), merge, hide, lock or move. nodes: of the tree.
+
+    items: indices of the items that a move took to the nodes; see `placement.move_items`.
+    """
 
     edit_id: int
     kind: str
     nodes: tuple[int, ...]
+    items: tuple[int, ...] = ()
 
 
 def cut_tree(tree: InterestTree, granularity: int) -> Taxonomy:
@@ -92,7 +96,8 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
 
     Also, by edit id, why an edit has no effect at this granularity; those that have are not listed. Splitting,
     collapsing and locking choose other nodes of the tree; then merges join them and hides mark them, so an interest
-    that was merged or hidden stays so when it is split. Raises ConfigError for a granularity outside 2..tree.finest.
+    that was merged or hidden stays so when it is split. Moves are in the tree already. Raises ConfigError for a
+    granularity outside 2..tree.finest.
     """
     if not 2 <= granularity <= tree.finest:
         raise ConfigError(
@@ -104,7 +109,7 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
     for edit in edits:
         if edit.kind in SHAPING:
             reasons[edit.edit_id] = SHAPING[edit.kind](tree, alive, edit.nodes[0])
-    parts = np.flatnonzero(alive)
+    parts = np.flatnonzero(alive & (tree.lo < tree.hi))
     parts = parts[np.argsort(tree.lo[parts], kind="stable")]
     ids, hidden = parts.copy(), np.zeros(len(parts), bool)
     for edit in edits:
@@ -116,6 +121,15 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
             reasons[edit.edit_id] = "" if inside.any() else LARGER
     taxonomy = _assemble(tree, parts, ids, hidden)
     return taxonomy, {edit_id: reason for edit_id, reason in reasons.items() if reason}
+
+
+def measure_merged(taxonomy: Taxonomy, vectors: np.ndarray, weight: np.ndarray) -> Taxonomy:
+    """With the coherence of merged clusters, see `InterestTree`. vectors (n_items, d) float32, weight (n_items,)."""
+    coherence = taxonomy.coherence.copy()
+    for cluster in np.flatnonzero(np.isnan(coherence)):
+        items = taxonomy.items_of(cluster)
+        coherence[cluster] = np.linalg.norm(weight[items] @ vectors[items]) / weight[items].sum()
+    return replace(taxonomy, coherence=np.clip(coherence, 0, 1))
 
 
 def leaf_of_item(tree: InterestTree) -> np.ndarray:
@@ -181,7 +195,7 @@ def _split(tree: InterestTree, alive: np.ndarray, node: int) -> str:
         return LARGER if _alive_above(tree, alive, node) is not None else ""
     if tree.dies[node] > tree.finest:
         return FINEST
-    alive[node], alive[_children(tree, node)] = False, True
+    alive[node], alive[tree.children(node)] = False, True
     return ""
 
 
@@ -198,7 +212,7 @@ def _lock(tree: InterestTree, alive: np.ndarray, node: int) -> str:
         alive[node] = True
         return ""
     while not alive[node]:
-        alive[above], alive[_children(tree, above)] = False, True
+        alive[above], alive[tree.children(above)] = False, True
         above = _alive_above(tree, alive, node) if not alive[node] else node
     return ""
 
@@ -219,11 +233,6 @@ SHAPING: dict[str, Callable[[InterestTree, np.ndarray, int], str]] = {
     "collapse": _collapse,
     "lock": _lock,
 }
-
-
-def _children(tree: InterestTree, node: int) -> np.ndarray:
-    """Split number k makes nodes 2k-1 and 2k."""
-    return np.array([2 * tree.dies[node] - 3, 2 * tree.dies[node] - 2])
 
 
 def _alive_above(tree: InterestTree, alive: np.ndarray, node: int) -> int | None:

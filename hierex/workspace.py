@@ -5,7 +5,7 @@ The pipeline fills `keys` stage by stage; the app and the command line read a fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,15 +18,25 @@ from .description_edits import Edit
 from .descriptions import Description, join_descriptions
 from .embeddings import model_name, text_keys
 from .errors import NotReady
-from .interest_tree import InterestTree
+from .interest_tree import InterestTree, item_weights
 from .item_map import ItemMap
 from .logs import Interactions
+from .placement import idle_moves, move_items
 from .policies import LanguagePolicy, load_policy
 from .recommenders import Recommender, load_recommender
 from .store import Store
-from .taxonomy import CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity
+from .taxonomy import CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
 from .transition_table import TransitionTable
 from .transitions import FirstVisits, Histories, Moves, collect_histories, list_moves
+
+
+@dataclass(frozen=True)
+class Curated:
+    """A tree with the items that people moved, a cut of it with what they changed, and why a change has no effect."""
+
+    tree: InterestTree
+    taxonomy: Taxonomy
+    reasons: dict[int, str]
 
 
 @dataclass
@@ -36,6 +46,9 @@ class Workspace:
     store: Store
     config: RunConfig
     keys: dict[str, str] = field(default_factory=dict)
+    _moved: dict[tuple[CurationEdit, ...], tuple[InterestTree, dict[int, str]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def key(self, stage: str) -> str:
         if stage not in self.keys:
@@ -75,32 +88,65 @@ class Workspace:
         return vectors
 
     @cached_property
-    def tree(self) -> InterestTree:
+    def tree_key(self) -> str:
+        """Of the tree as it was first grown: what people wrote and changed speaks of its nodes."""
+        key = self.key("interest_tree")
+        return results.grown_key(self.store, key)
+
+    @cached_property
+    def grown_tree(self) -> InterestTree:
+        """Before people moved items."""
         return results.read_tree(self.store, self.key("interest_tree"))
 
     @cached_property
     def granularity(self) -> int:
-        return self.config.granularity or default_granularity(self.tree, len(self.interactions.item_index))
+        return self.config.granularity or default_granularity(self.grown_tree, len(self.interactions.item_index))
 
     @cached_property
-    def taxonomy(self) -> Taxonomy:
+    def built(self) -> Curated:
         """As it was when the run began: at its granularity, with the changes that people had made by then."""
         made = {int(edit_id) for edit_id in self.key("taxonomy").partition(":")[2].split(",") if edit_id}
         records = [record for record in curation_edits.read_records(self.store) if record.edit_id in made]
-        return curate(self.tree, self.granularity, self.place_curation(records)[0])[0]
+        return self.shape(self.granularity, self.place_curation(records)[0])
 
-    def curated(self, granularity: int, records: list[CurationRecord]) -> tuple[Taxonomy, dict[int, str]]:
-        """The taxonomy at any granularity, with those of the changes that were not taken back.
+    @property
+    def tree(self) -> InterestTree:
+        """With the items that people had moved when the run began."""
+        return self.built.tree
 
-        Also, by edit id, why a change has no effect.
-        """
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """What the run's predictions are about."""
+        return self.built.taxonomy
+
+    def curated(self, granularity: int, records: list[CurationRecord]) -> Curated:
+        """At any granularity, with those of the changes that were not taken back."""
         edits, unplaced = self.place_curation([record for record in records if not record.undone])
-        taxonomy, idle = curate(self.tree, granularity, edits)
-        return taxonomy, unplaced | idle
+        curated = self.shape(granularity, edits)
+        return replace(curated, reasons=unplaced | curated.reasons)
+
+    def shape(self, granularity: int, edits: list[CurationEdit]) -> Curated:
+        """The grown tree with these edits: first the moves of items, then the changes of interests."""
+        moves = tuple(edit for edit in edits if edit.kind == "move")
+        tree, refused = self.moved(moves)
+        taxonomy, idle = curate(tree, granularity, edits)
+        if np.isnan(taxonomy.coherence).any():
+            taxonomy = measure_merged(taxonomy, self.vectors, item_weights(self.items["traffic"].to_numpy()))
+        return Curated(tree, taxonomy, idle | idle_moves(self.grown_tree, taxonomy, moves) | refused)
+
+    def moved(self, moves: tuple[CurationEdit, ...]) -> tuple[InterestTree, dict[int, str]]:
+        """See `placement.move_items`; what was asked for last is at hand."""
+        if not moves:
+            return self.grown_tree, {}
+        found = self._moved.get(moves)
+        if found is None:
+            found = move_items(self.grown_tree, moves, self.vectors, self.items["traffic"].to_numpy())
+            self._moved = {moves: found}
+        return found
 
     def place_curation(self, records: list[CurationRecord]) -> tuple[list[CurationEdit], dict[int, str]]:
         """See `curation_edits.place_records`."""
-        return curation_edits.place_records(records, self.key("interest_tree"), self.tree, self.items["item_id"])
+        return curation_edits.place_records(records, self.tree_key, self.grown_tree, self.items["item_id"])
 
     @cached_property
     def item_map(self) -> ItemMap:
@@ -117,7 +163,7 @@ class Workspace:
 
     def place_edits(self, edits: list[Edit]) -> tuple[dict[int, Edit], list[Edit]]:
         """See `description_edits.place_edits`."""
-        return description_edits.place_edits(edits, self.key("interest_tree"), self.tree, self.items["item_id"])
+        return description_edits.place_edits(edits, self.tree_key, self.grown_tree, self.items["item_id"])
 
     def descriptions(self, taxonomy: Taxonomy, placed: dict[int, Edit]) -> dict[int, Description]:
         """By id, of every node of the tree and every merged interest of this taxonomy; human words first."""

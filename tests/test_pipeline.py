@@ -13,7 +13,7 @@ import pytest
 
 from hierex import STAGES, results, stored_logs
 from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig, TableConfig
-from hierex.curation_edits import save_curation, set_undone
+from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.description_edits import save_edit, undo_edit
 from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.exports import export_all
@@ -25,6 +25,7 @@ from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users, served_frame
 from hierex.store import open_store
 from hierex.synthetic import make_world
+from hierex.taxonomy import leaf_of_item
 from hierex.transitions import Moves
 from hierex.workspace import Workspace
 
@@ -307,3 +308,76 @@ def test_killed_in_the_middle_of_any_stage_it_goes_on_from_there(tmp_path):
         watched = Watched()
         run_pipeline(store, CONFIG, watch=watched)
         assert watched.made() == {"evaluation"}
+
+
+def test_the_tree_is_kept_when_items_come_and_found_anew_when_asked(tmp_path):
+    """New items are put into it; names and changes stay; interests keep their ids."""
+    world = make_world(n_items=240, n_users=120, n_interactions=2_400, seed=3)
+    store = open_store(tmp_path / "w.duckdb")
+    few = world.items.iloc[:225]
+    first = keep_tree(store, tmp_path, few, world.interactions, CONFIG)
+    node = int(first.taxonomy.cluster_ids[2])
+    common = {"tree_key": first.tree_key, "item_ids": first.items["item_id"].to_numpy()}
+    wanted = replace(first.machine_descriptions[node], name="Ours")
+    save_edit(store, wanted, **(common | {"item_ids": ["a"]}), author="", seen_edit_id=None)
+    hidden = save_curation(store, "hide", (node,), tree=first.grown_tree, **common)
+
+    second = keep_tree(store, tmp_path, world.items, world.interactions, CONFIG)
+    assert second.key("interest_tree") != first.key("interest_tree")
+    assert second.tree_key == first.tree_key
+    assert results.placed_share(store, second.key("interest_tree")) == pytest.approx(15 / 240)
+    assert np.array_equal(second.tree.born, first.tree.born)
+    leaves = {}
+    for work in (first, second):
+        cut = work.tree.cut(work.tree.finest)
+        leaves[work is second] = dict(zip(work.items["item_id"], cut[leaf_of_item(work.tree)], strict=True))
+    assert all(leaves[True][item] == leaf for item, leaf in leaves[False].items())
+    assert second.cluster_descriptions()[second.taxonomy.index_of(node)].name == "Ours"
+    assert second.taxonomy.hidden[second.taxonomy.index_of(node)]
+    assert run_pipeline(store, CONFIG, until="descriptions").keys == second.keys
+    anew = run_pipeline(store, replace(CONFIG, regrow=True), until="descriptions")
+    assert anew.tree_key == anew.key("interest_tree") != second.key("interest_tree")
+    assert results.placed_share(store, anew.key("interest_tree")) == 0
+    assert hidden in {edit.edit_id for edit in anew.place_curation(read_records(store))[0]}
+    store.close()
+
+
+def test_a_catalogue_of_other_items_gets_its_own_tree_although_ids_are_the_same(tmp_path):
+    world = make_world(n_items=240, n_users=120, n_interactions=2_400, seed=3)
+    store = open_store(tmp_path / "w.duckdb")
+    first = keep_tree(store, tmp_path, world.items, world.interactions, CONFIG)
+    other = world.items.assign(title=world.items["title"].to_numpy()[::-1], text=world.items["text"].to_numpy()[::-1])
+    second = keep_tree(store, tmp_path, other, world.interactions, CONFIG)
+    assert second.tree_key != first.tree_key
+    store.close()
+
+
+def keep_tree(store, folder, items, interactions, config):
+    items.to_csv(folder / "items.csv", index=False)
+    interactions.to_csv(folder / "log.csv", index=False)
+    import_logs(store, LogFile(folder / "items.csv", "items.csv"), LogFile(folder / "log.csv", "log.csv"))
+    run_pipeline(store, config, until="descriptions")
+    return Workspace(store, config, read_runs(store)[0].keys)
+
+
+def test_moved_items_count_where_they_were_moved_to(built):
+    store, work, _ = built
+    source, target = work.taxonomy.cluster_ids[[1, 8]]
+    items = work.taxonomy.items_of(work.taxonomy.index_of(source))[:5]
+    ids = work.items["item_id"].to_numpy()
+    common = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": ids}
+    made = save_curation(store, "move", (int(target),), items=items, **common)
+    try:
+        watched = Watched()
+        moved = run_pipeline(store, CONFIG, watch=watched)
+        assert {"transitions", "policies"} <= watched.made()
+        assert not {"interest_tree", "item_map", "descriptions", "recommenders"} & watched.made()
+        assert (moved.taxonomy.cluster_of_item[items] == moved.taxonomy.index_of(target)).all()
+        assert moved.taxonomy.traffic.sum() == work.taxonomy.traffic.sum()
+        histories = moved.histories
+        user = int(work.interactions.user_index[np.flatnonzero(work.interactions.item_index == items[0])[0]])
+        assert moved.taxonomy.index_of(target) in histories.of(user)
+        assert [record.items for record in read_records(store) if record.edit_id == made] == [tuple(ids[items])]
+    finally:
+        set_undone(store, [made], True)
+    assert run_pipeline(store, CONFIG).keys == work.keys | {"taxonomy": "12:"}

@@ -5,9 +5,11 @@ from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
 from .interests import chosen_number, chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
 from .live_map import live_map
+from .moving import move_button
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_run
 from .preset_menu import preset_menu
 from .sidebar import draw_sidebar
+from .tree_note import tree_note
 
 __all__ = [
     "change_list",
@@ -27,6 +29,7 @@ __all__ = [
     "jobs",
     "live_map",
     "marks_of",
+    "move_button",
     "move_change",
     "note_of",
     "own_changes",
@@ -37,5 +40,6 @@ __all__ = [
     "server",
     "server_models",
     "start_run",
+    "tree_note",
     "uploads_folder",
 ]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from .. import curation_edits
 from ..curation_edits import CurationRecord
-from ..taxonomy import CurationEdit, Taxonomy, curate
+from ..taxonomy import CurationEdit, Taxonomy
 from ..workspace import Workspace
 from .changes import move_change, own_changes
 from .opened import doing
@@ -98,7 +98,8 @@ def confirm(
     label, _, text = KINDS[kind]
     standing = [record for record in curation_edits.read_records(work.store) if not record.undone]
     new = CurationEdit(max((record.edit_id for record in standing), default=0) + 1, kind, tuple(nodes))
-    after, reasons = curate(work.tree, number, [*work.place_curation(standing)[0], new])
+    changed = work.shape(number, [*work.place_curation(standing)[0], new])
+    after, reasons = changed.taxonomy, changed.reasons
     st.markdown(f"**{label}.** {text}")
     if new.edit_id in reasons:
         st.warning(reasons[new.edit_id])
@@ -116,14 +117,16 @@ def confirm(
         st.rerun()
 
 
-def save(work: Workspace, kind: str, nodes: Sequence[int], reason: str) -> None:
+def save(work: Workspace, kind: str, nodes: Sequence[int], reason: str, items: Sequence[int] = ()) -> None:
+    """Keeps the change, as one that this session can undo."""
     made = curation_edits.save_curation(
         work.store,
         kind,
         nodes,
-        tree_key=work.key("interest_tree"),
-        tree=work.tree,
+        tree_key=work.tree_key,
+        tree=work.grown_tree,
         item_ids=work.items["item_id"].to_numpy(),
+        items=items,
         reason=reason,
         author=st.session_state.get("author", "").strip(),
     )
@@ -165,14 +168,14 @@ def change_list(work: Workspace, number: int, names: Mapping[int, str]) -> None:
     records = curation_edits.read_records(work.store)[::-1]
     if not records:
         return
-    _, reasons = work.curated(number, records[::-1])
+    reasons = work.curated(number, records[::-1]).reasons
     with st.expander(f"All changes of the interests ({len(records)})"):
         table = pd.DataFrame(
             [
                 {
                     "When": record.edited_at,
                     "By": record.author or "(no name given)",
-                    "What": f"{NAMED[record.kind]}: {', '.join(names.get(node, '…') for node in record.nodes)}",
+                    "What": what_changed(record, names),
                     "Why": record.reason,
                     "Now": "taken back" if record.undone else reasons.get(record.edit_id, IN_EFFECT),
                 }
@@ -197,6 +200,13 @@ def change_list(work: Workspace, number: int, names: Mapping[int, str]) -> None:
             st.button(
                 "Take all back", key="curation-reset", disabled=not standing, on_click=take_back, args=(work, standing)
             )
+
+
+def what_changed(record: CurationRecord, names: Mapping[int, str]) -> str:
+    interests = ", ".join(names.get(node, "…") for node in record.nodes)
+    if record.kind == "move":
+        return f"{len(record.items):,} item{'s' * (len(record.items) > 1)} moved to: {interests}"
+    return f"{NAMED[record.kind]}: {interests}"
 
 
 def take_back(work: Workspace, edit_ids: Sequence[int]) -> None:

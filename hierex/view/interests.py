@@ -37,7 +37,7 @@ def linked_number() -> int | None:
 
 def chosen_taxonomy(work: Workspace) -> Taxonomy:
     """The interests at the slider's place, with what people changed about them."""
-    return work.curated(chosen_number(work), curation_edits.read_records(work.store))[0]
+    return work.curated(chosen_number(work), curation_edits.read_records(work.store)).taxonomy
 
 
 def colors_of(work: Workspace, taxonomy: Taxonomy) -> list[str]:
@@ -55,7 +55,7 @@ def save_description(work: Workspace, taxonomy: Taxonomy, wanted: Description, s
     return description_edits.save_edit(
         work.store,
         wanted,
-        tree_key=work.key("interest_tree"),
+        tree_key=work.tree_key,
         item_ids=item_ids.tolist(),
         author=st.session_state.get("author", "").strip(),
         seen_edit_id=seen_edit_id,

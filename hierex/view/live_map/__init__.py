@@ -14,8 +14,10 @@ import numpy as np
 import streamlit as st
 
 from ...charts.live_map import encode_map, items_inside
+from ...interest_tree import InterestTree
+from ...result_keys import digest
 from ...taxonomy import Taxonomy
-from ...workspace import Workspace
+from ...workspace import Curated, Workspace
 
 HERE = Path(__file__).parent
 
@@ -29,15 +31,16 @@ _bring = st.components.v2.component("hierex.live_map_data", js=_file("data.js"))
 
 
 def live_map(
-    work: Workspace, taxonomy: Taxonomy, names: Mapping[int, str], granularity: int, chosen: Sequence[int]
+    work: Workspace, curated: Curated, names: Mapping[int, str], granularity: int, chosen: Sequence[int]
 ) -> tuple[np.ndarray, int]:
     """Shows the slider and the map. names: of every node and every interest, by id; chosen: interests to keep bright.
 
     Returns the items that were drawn around (indices, none where nothing was), and the item that was clicked, or -1.
     Moving the slider sets `st.session_state["interests"]` and runs the page again.
     """
-    node_names = tuple(names[node] for node in range(len(work.tree.lo)))
-    content = _content(work.key("interest_tree"), work.key("item_map"), node_names, work)
+    tree, taxonomy = curated.tree, curated.taxonomy
+    node_names = tuple(names[node] for node in range(len(tree.lo)))
+    content = _content(work.key("interest_tree"), digest(tree.order), work.key("item_map"), node_names, work, tree)
     data_key = _key_of(content)
     key = f"live_map-{work.store.path.stem}-{work.key('interest_tree')}-{work.key('item_map')}"
     found = _show(
@@ -45,7 +48,7 @@ def live_map(
         data={
             "map": data_key,
             "n": granularity,
-            "changed": _changed(work, taxonomy, names, granularity),
+            "changed": _changed(tree, taxonomy, names, granularity),
             # The browser takes a number from here only where it answers its own latest move.
             "move": st.session_state.get("interests_move", 0),
             "highlight": [int(node) for i in chosen for node in taxonomy.nodes_of(taxonomy.index_of(i))],
@@ -57,23 +60,25 @@ def live_map(
     return _picked(found.get("picked"), work.item_map.xy)
 
 
-def _changed(work: Workspace, taxonomy: Taxonomy, names: Mapping[int, str], granularity: int) -> dict | None:
+def _changed(tree: InterestTree, taxonomy: Taxonomy, names: Mapping[int, str], granularity: int) -> dict | None:
     """What people changed at this number of interests: its nodes, and which node's colour and what name each has."""
     ids = taxonomy.cluster_ids[taxonomy.cluster_of_part]
-    if np.array_equal(ids, work.tree.cut(granularity)):
+    if np.array_equal(ids, tree.cut(granularity)):
         return None
     return {
         "n": granularity,
         "nodes": taxonomy.part_nodes.tolist(),
-        "colors": taxonomy.main_nodes(work.tree)[taxonomy.cluster_of_part].tolist(),
+        "colors": taxonomy.main_nodes(tree)[taxonomy.cluster_of_part].tolist(),
         "names": [names[int(cluster_id)] for cluster_id in ids],
     }
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _content(tree_key: str, map_key: str, names: tuple[str, ...], _work: Workspace) -> bytes:
+def _content(
+    tree_key: str, order: str, map_key: str, names: tuple[str, ...], _work: Workspace, _tree: InterestTree
+) -> bytes:
     items = _work.items
-    return encode_map(_work.tree, _work.item_map.xy, items["title"].to_numpy(), items["traffic"].to_numpy(), names)
+    return encode_map(_tree, _work.item_map.xy, items["title"].to_numpy(), items["traffic"].to_numpy(), names)
 
 
 def _key_of(content: bytes) -> str:

@@ -1,0 +1,86 @@
+"""Keeping the tree of interests when the logs change, so that interests stay what people know them as.
+
+New items, and those whose words changed, are put into it where they fit best (`placement`). It is grown anew where too
+many are new, where an interest would be left empty, where another text model is used, or when a person asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import pandas as pd
+
+from . import results
+from .config import RunConfig
+from .interest_tree import InterestTree
+from .placement import find_leaves, put_items
+from .runs import runs_like
+from .store import Store
+from .taxonomy import leaf_of_item
+
+MOST_NEW = 0.3
+"""With a larger share of items that the tree does not know, it is grown anew."""
+MANY_NEW = 0.1
+"""Above this share of items that were put in later, it is time to grow the tree anew."""
+NEW = -1
+"""In place of a leaf, for an item that the tree does not know."""
+
+
+@dataclass(frozen=True)
+class KeptTree:
+    """An earlier tree that goes on. leaves: (n_items,) its finest node for every item of now, or NEW.
+
+    placed: (n_items,) bool, which items came after the tree was grown; grown_key: the key under which it was.
+    """
+
+    key: str
+    grown_key: str
+    tree: InterestTree
+    leaves: np.ndarray
+    placed: np.ndarray
+
+    def with_items(self, vectors: np.ndarray, traffic: np.ndarray) -> InterestTree:
+        """The tree with the items of now; (n_items, d) float32 and (n_items,)."""
+        leaves, known = self.leaves.copy(), self.leaves != NEW
+        if not known.all():
+            without_new = put_items(self.tree, leaves[known], vectors[known], traffic[known])
+            leaves[~known] = find_leaves(without_new, vectors[known], vectors[~known])
+        return put_items(self.tree, leaves, vectors, traffic)
+
+
+def same_tree(store: Store, config: RunConfig, keys: dict[str, str]) -> str | None:
+    """The key of the tree that these logs have already, with these settings."""
+    alike = ("logs", "embeddings")
+    found = (run.keys for run in runs_like(store, config) if all(run.keys.get(key) == keys[key] for key in alike))
+    return next((found_keys["interest_tree"] for found_keys in found if _is_there(store, found_keys)), None)
+
+
+def tree_to_keep(store: Store, config: RunConfig, item_keys: Sequence[str]) -> KeptTree | None:
+    """The tree of the latest run with these settings, whatever its logs; None where it cannot be kept."""
+    latest = next((run.keys for run in runs_like(store, config) if _is_there(store, run.keys)), None)
+    if latest is None:
+        return None
+    key = latest["interest_tree"]
+    known_keys, placed = results.read_tree_items(store, key)
+    if known_keys is None:
+        return None
+    tree = results.read_tree(store, key)
+    place = pd.Index(known_keys).get_indexer(pd.Index(item_keys))
+    known = place >= 0
+    leaves = np.where(known, tree.cut(tree.finest)[leaf_of_item(tree)][place], NEW)
+    if known.mean() < 1 - MOST_NEW or len(np.unique(leaves[known])) < tree.finest:
+        return None
+    return KeptTree(key, results.grown_key(store, key), tree, leaves, np.where(known, placed[place], True))
+
+
+def item_keys(items: pd.DataFrame) -> np.ndarray:
+    """(n_items,) object: what an item is known again by, its id and its words. items: item_id, title, text."""
+    words = zip(items["item_id"], items["title"], items["text"], strict=True)
+    return np.array([blake2b("\0".join(row).encode(), digest_size=8).hexdigest() for row in words], object)
+
+
+def _is_there(store: Store, keys: dict[str, str]) -> bool:
+    return "interest_tree" in keys and results.has_result(store, "interest_tree", keys["interest_tree"])
