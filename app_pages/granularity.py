@@ -77,7 +77,7 @@ with right:
         table,
         hide_index=True,
         height=560,
-        key=f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{hash(tuple(taxonomy.cluster_ids.tolist()))}",
+        key=f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{hash(tuple(table.index))}",
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
@@ -130,10 +130,11 @@ if len(inside):
         "Choose items here to move them to another interest."
         + " Without a choice, all that were drawn around move." * bool(len(lassoed))
     )
-    view.move_button(work, number, taxonomy, every_name, rows if len(rows) else lassoed)
-    st.download_button(
-        "Download these items (CSV)", exports.safe_csv(shown), "items.csv", "text/csv", icon=":material/download:"
-    )
+    with st.container(horizontal=True):
+        view.move_button(work, number, taxonomy, every_name, rows if len(rows) else lassoed)
+        st.download_button(
+            "Download these items (CSV)", exports.safe_csv(shown), "items.csv", "text/csv", icon=":material/download:"
+        )
 
 view.change_list(work, number, every_name)
 if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):

@@ -346,7 +346,7 @@ def test_a_catalogue_of_other_items_gets_its_own_tree_although_ids_are_the_same(
     world = make_world(n_items=240, n_users=120, n_interactions=2_400, seed=3)
     store = open_store(tmp_path / "w.duckdb")
     first = keep_tree(store, tmp_path, world.items, world.interactions, CONFIG)
-    other = world.items.assign(title=world.items["title"].to_numpy()[::-1], text=world.items["text"].to_numpy()[::-1])
+    other = world.items.assign(item_id=world.items["item_id"].to_numpy()[::-1])
     second = keep_tree(store, tmp_path, other, world.interactions, CONFIG)
     assert second.tree_key != first.tree_key
     store.close()
