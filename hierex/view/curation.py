@@ -10,7 +10,8 @@ import streamlit as st
 
 from .. import curation_edits
 from ..curation_edits import CurationRecord
-from ..taxonomy import CurationEdit, Taxonomy
+from ..taxonomy import CurationEdit, Taxonomy, cluster_of_leaf
+from ..transitions import collect_histories, list_moves
 from ..workspace import Workspace
 from .changes import move_change, own_changes
 from .opened import doing
@@ -107,8 +108,8 @@ def confirm(
     st.dataframe(effect(work, taxonomy, after, names, clusters), hide_index=True)
     n_items = int((taxonomy.hi - taxonomy.lo)[clusters].sum())
     st.caption(
-        f"{n_items:,} items, {int(taxonomy.traffic[clusters].sum()):,} interactions and "
-        f"{people_of(work, taxonomy, clusters):,} people are concerned. Predictions change when they are built again."
+        f"{n_items:,} items and {int(taxonomy.traffic[clusters].sum()):,} interactions are concerned, "
+        f"{concerned(work, taxonomy, clusters)}. Predictions change when they are built again."
     )
     reason = st.text_input("Why? (shown in the list of changes)", key="curation_reason")
     st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
@@ -157,10 +158,17 @@ def effect(
     )
 
 
-def people_of(work: Workspace, taxonomy: Taxonomy, clusters: Sequence[int]) -> int:
-    """How many people have one of these interests in their history."""
+def concerned(work: Workspace, taxonomy: Taxonomy, clusters: Sequence[int]) -> str:
+    """How many people have one of these interests, and how many of their moves to a new one touch one of them."""
     inside = np.isin(taxonomy.cluster_of_item, clusters)[work.interactions.item_index]
-    return len(np.unique(work.interactions.user_index[inside]))
+    people = f"{len(np.unique(work.interactions.user_index[inside])):,} people have them"
+    if "first_visits" not in work.keys:
+        return people
+    histories = collect_histories(work.visits, cluster_of_leaf(work.tree, taxonomy), taxonomy.n_clusters)
+    moves = list_moves(histories, k=work.config.transition.k)
+    chosen = np.isin(np.arange(taxonomy.n_clusters), clusters)
+    n_moves = np.count_nonzero(chosen[moves.novel] | chosen[moves.contexts].any(axis=1))
+    return f"{people}, and {n_moves:,} of {len(moves):,} moves to a new interest start from them or lead to them"
 
 
 def change_list(work: Workspace, number: int, names: Mapping[int, str]) -> None:

@@ -11,13 +11,13 @@ import streamlit as st
 from .. import curation_edits
 from ..taxonomy import CurationEdit, Taxonomy
 from ..workspace import Workspace
-from .curation import people_of, save
+from .curation import concerned, save
 from .opened import doing
 
 
 def move_button(work: Workspace, number: int, taxonomy: Taxonomy, names: Mapping[int, str], items: np.ndarray) -> None:
     """Opens the choice of where these items (indices) go. names: of every interest, by id."""
-    label = f"Move {len(items):,} item{'s' * (len(items) != 1)} to …" if len(items) else "Move to …"
+    label = f"Move {counted(items)} to …" if len(items) else "Move to …"
     if st.button(label, key="move-items", icon=":material/drive_file_move:", disabled=not len(items)):
         confirm_move(work, number, taxonomy, names, items)
 
@@ -43,15 +43,19 @@ def confirm_move(work: Workspace, number: int, taxonomy: Taxonomy, names: Mappin
     touched = np.unique(taxonomy.cluster_of_item[items])
     traffic = work.items["traffic"].to_numpy()[items].sum()
     st.caption(
-        f"{len(items):,} items with {traffic:,} interactions move, at every number of interests. "
-        f"{people_of(work, taxonomy, touched):,} people have an interest that items leave. Predictions change when "
-        "they are built again."
+        f"{counted(items)} with {traffic:,} interactions move at every number of interests. "
+        f"Of the interests that they leave: {concerned(work, taxonomy, touched)}. Predictions change when they are "
+        "built again."
     )
     reason = st.text_input("Why? (shown in the list of changes)", key="curation_reason")
     st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
     if st.button("Do it", type="primary", key="move-apply"):
         doing(lambda: save(work, "move", nodes, reason, items), "Moved.")
         st.rerun()
+
+
+def counted(items: np.ndarray) -> str:
+    return f"{len(items):,} item{'s' * (len(items) != 1)}"
 
 
 def effect_of_move(work: Workspace, before: Taxonomy, after: Taxonomy, names: Mapping[int, str]) -> pd.DataFrame:
