@@ -5,8 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from hierex import charts, curation_edits, exports, view
-from hierex.comparison import compare_taxonomies
-from hierex.result_keys import taxonomy_key
+from hierex.comparison import compare_taxonomies, same_interests
 from hierex.wording import plain_markdown
 
 ITEMS_SHOWN = 500
@@ -27,7 +26,6 @@ share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
 view.preset_menu(work, number)
 view.tree_note(work, curated)
-known = np.isfinite(taxonomy.coherence)  # merged interests have none
 facts = st.columns(4)
 facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
 facts[1].metric(
@@ -40,13 +38,13 @@ facts[2].metric(
 )
 facts[3].metric(
     "Likeness within",
-    f"{np.average(taxonomy.coherence[known], weights=np.maximum(taxonomy.traffic[known], 1e-9)):.2f}",
+    f"{np.average(taxonomy.coherence, weights=np.maximum(taxonomy.traffic, 1e-9)):.2f}",
     help="How alike the items of an interest are, from 0 (not at all) to 1 (the same). Finer interests are more alike.",
 )
 table = pd.DataFrame(
     {
         "Interest": names,
-        "Changed": view.marks_of(taxonomy, len(tree.lo), records),
+        "Changed": view.marks_of(work, taxonomy, records),
         "Items": sizes,
         "Traffic": taxonomy.traffic.astype(np.int64),
         "Share": share,
@@ -56,7 +54,7 @@ table = pd.DataFrame(
 
 left, right = st.columns([3, 2])
 with right:
-    if taxonomy_key(number, records) != work.keys.get("taxonomy"):  # here, so that the slider stays under the hand
+    if not same_interests(taxonomy, work.taxonomy):  # here, so that the slider stays under the hand
         most = work.config.table.most_interests
         too_many = f" They can be built on {most:,} at most." if taxonomy.n_clusters > most else ""
         looking = (

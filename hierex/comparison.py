@@ -8,6 +8,12 @@ import pandas as pd
 from .taxonomy import Taxonomy
 
 
+def same_interests(one: Taxonomy, other: Taxonomy) -> bool:
+    """Whether the two hold the same interests, with the same items, and hide the same."""
+    alike = ("cluster_ids", "cluster_of_item", "hidden_items")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in alike)
+
+
 def compare_taxonomies(before: Taxonomy, after: Taxonomy, traffic: np.ndarray) -> pd.DataFrame:
     """Which interests turned into which: before_id, after_id, n_items, traffic; those that stayed as they are left out.
 

@@ -41,6 +41,7 @@ def evaluate_run(
     interactions: Interactions,
     tree: InterestTree,
     visits: FirstVisits,
+    hidden: np.ndarray,
     split: int,
     *,
     config: RunConfig,
@@ -52,7 +53,14 @@ def evaluate_run(
         policies["counts"] = train_counts(moves, config=config.policy)
     k, options = config.transition.k, config.evaluation
     by_policy = evaluate_policies(
-        policies, histories, split=split, k=k, config=options, seed=config.seed, progress=lambda s: progress(0.5 * s)
+        policies,
+        histories,
+        split=split,
+        k=k,
+        hidden=hidden,
+        config=options,
+        seed=config.seed,
+        progress=lambda share: progress(0.5 * share),
     )
     by_recommender = evaluate_items(
         {recommender.name: recommender},
@@ -73,6 +81,7 @@ def evaluate_policies(
     *,
     split: int,
     k: int,
+    hidden: np.ndarray | None = None,
     config: EvaluationConfig = DEFAULTS,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -80,7 +89,8 @@ def evaluate_policies(
     """How well each policy ranks the next novel interest, for every move at or after the clock `split`.
 
     histories: the full ones. A case's context is its `k` latest interests before the move; nothing of the history
-    before the move is a candidate. Returns one row per policy and metric: policy, metric (`recall@1`, ...,
+    before the move is a candidate. hidden: (n_clusters,) bool, what is never predicted: such interests come after all
+    others, and moves to them are no cases. Returns one row per policy and metric: policy, metric (`recall@1`, ...,
     `ndcg@10`, `match_rate`), value, low and high (95 % interval, resampling people; missing with one person),
     n_cases, n_users, note. Beside the policies given stand `popularity` (interests by the number of people who moved
     to them before the split) and `chance`. No rows where there is no case. Raises ConfigError for k < 1.
@@ -90,7 +100,8 @@ def evaluate_policies(
     starts = np.repeat(histories.starts[:-1], np.diff(histories.starts))
     is_move = np.arange(len(starts)) > starts
     held_out = histories.clock >= split
-    ends = np.flatnonzero(is_move & held_out)
+    hidden = np.zeros(histories.n_clusters, bool) if hidden is None else hidden
+    ends = np.flatnonzero(is_move & held_out & ~hidden[histories.cluster])
     user = np.searchsorted(histories.starts, ends, side="right") - 1
     cases = Cases(histories.cluster, starts[ends], ends, user, histories.n_clusters)
     people = np.bincount(histories.cluster[is_move & ~held_out], minlength=histories.n_clusters)
@@ -98,8 +109,12 @@ def evaluate_policies(
     def ask(policy: LanguagePolicy) -> Scorer:
         return lambda part: policy.score(latest_contexts(histories, part.ends, part.starts, k=k))
 
+    def without_hidden(score: Scorer) -> Scorer:
+        return lambda part: np.where(hidden, -np.inf, score(part))
+
     scorers = {name: ask(policy) for name, policy in policies.items()}
-    table = _measure(_with_baselines(scorers, people), cases, columns.POLICY, config, seed, progress)
+    scorers = {name: without_hidden(score) for name, score in _with_baselines(scorers, people).items()}
+    table = _measure(scorers, cases, columns.POLICY, config, seed, progress)
     matches = table.drop_duplicates(columns.POLICY)
     matches = matches[matches[columns.POLICY].isin(list(policies))].assign(
         metric=MATCH_RATE, value=1.0, low=np.nan, high=np.nan, note=BY_CONSTRUCTION

@@ -224,7 +224,7 @@ class Run:
         )
 
     def refuse_too_many_contexts(self) -> None:
-        most, wanted = self.config.table.most_interests, self.work.granularity
+        most, wanted = self.config.table.most_interests, self.work.taxonomy.n_clusters
         if wanted > most:
             raise ConfigError(
                 f"Predictions were asked for on {wanted:,} interests, which makes {wanted**2:,} pairs to answer. "
@@ -276,7 +276,7 @@ class Run:
             [
                 self.keys["transition_table"],
                 self.keys["recommenders"],
-                digest(self.work.taxonomy.hidden),
+                digest(self.work.taxonomy.hidden_items),
                 asdict(config),
                 self.config.seed,
             ],
@@ -295,7 +295,8 @@ class Run:
         return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
 
     def evaluation(self) -> None:
-        depends = [self.keys["transition_table"], self.keys["recommenders"], asdict(self.config.evaluation)]
+        hidden = digest(self.work.taxonomy.hidden)
+        depends = [self.keys["transition_table"], self.keys["recommenders"], hidden, asdict(self.config.evaluation)]
         self._make(
             "evaluation",
             depends,
@@ -305,8 +306,8 @@ class Run:
 
     def evaluated(self) -> tuple:
         work = self.work
-        moves, split = work.training_moves, work.split
-        return work.policy, moves, work.recommender, work.histories, work.interactions, work.tree, work.visits, split
+        made = work.policy, work.training_moves, work.recommender, work.histories, work.interactions
+        return *made, work.tree, work.visits, work.taxonomy.hidden, work.split
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)

@@ -25,7 +25,7 @@ from .placement import idle_moves, move_items
 from .policies import LanguagePolicy, load_policy
 from .recommenders import Recommender, load_recommender
 from .store import Store
-from .taxonomy import CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
+from .taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
 from .transition_table import TransitionTable
 from .transitions import FirstVisits, Histories, Moves, collect_histories, list_moves
 
@@ -167,12 +167,14 @@ class Workspace:
 
     def descriptions(self, taxonomy: Taxonomy, placed: dict[int, Edit]) -> dict[int, Description]:
         """By id, of every node of the tree and every merged interest of this taxonomy; human words first."""
-        described = dict(enumerate(self.machine_descriptions))
-        for cluster in np.flatnonzero(taxonomy.cluster_ids >= len(described)):
+        machine = dict(enumerate(self.machine_descriptions))
+        described = description_edits.apply_edits(machine, placed)
+        joined = {}
+        for cluster in np.flatnonzero(taxonomy.cluster_ids >= MERGED_FROM):
             nodes = taxonomy.nodes_of(cluster)
-            parts = [described[node] for node in nodes[np.argsort(-self.tree.traffic[nodes], kind="stable")]]
-            described[int(taxonomy.cluster_ids[cluster])] = join_descriptions(taxonomy.cluster_ids[cluster], parts)
-        return description_edits.apply_edits(described, placed)
+            parts = [described[node] for node in nodes[np.argsort(-self.grown_tree.traffic[nodes], kind="stable")]]
+            joined[int(taxonomy.cluster_ids[cluster])] = join_descriptions(taxonomy.cluster_ids[cluster], parts)
+        return description_edits.apply_edits(machine | joined, placed) if joined else described
 
     def cluster_descriptions(self) -> list[Description]:
         """One per interest of the taxonomy, in its order."""

@@ -245,6 +245,33 @@ def test_pages_show_interests_that_were_merged_and_hidden(workspaces):
         set_undone(store, made, True)
 
 
+def test_merging_all_interests_into_two_can_be_taken_back(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    nodes = [int(node) for node in work.taxonomy.cluster_ids]
+    common = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    made = [save_curation(store, "merge", part, **common) for part in (nodes[:5], nodes[5:])]
+    try:
+        app = open_app("granularity", "Busy")
+        assert (app.metric[0].value, app.metric[3].value > "0.0") == ("2", True)
+        press(app, "Take all back")
+        assert app.metric[0].value == "12"
+    finally:
+        set_undone(store, made, True)
+
+
+def test_a_change_without_effect_here_does_not_ask_for_a_build(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    node = int(work.taxonomy.cluster_ids[0])
+    common = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    made = save_curation(store, "lock", (node,), **common)
+    try:
+        assert "before the latest changes" not in words(open_app("granularity", "Busy"))
+    finally:
+        set_undone(store, [made], True)
+
+
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label.startswith(label)).click()
     app.run()
