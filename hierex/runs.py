@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from .config import EmbeddingConfig, PolicyConfig, RunConfig
+from .config import BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig
 from .store import Store, now
 from .stored_logs import log_report
 
@@ -67,14 +67,16 @@ def choices_of(config: RunConfig) -> dict:
         "seed": config.seed,
         "policy": config.policy.kind,
         "model": config.embedding.model,
+        "behaviour": config.behaviour.weight,
     }
 
 
 def config_of(choices: dict) -> RunConfig:
-    """The inverse of `choices_of`."""
+    """The inverse of `choices_of`; runs that were kept before behaviour could count had none of it."""
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
         policy=PolicyConfig(kind=choices["policy"]),
         embedding=EmbeddingConfig(model=choices["model"]),
+        behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
     )

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import curation_edits, description_edits, results, stored_logs
+from .behaviour import blend
 from .config import RunConfig
 from .curation_edits import CurationRecord
 from .description_edits import Edit
@@ -68,11 +69,23 @@ class Workspace:
 
     @cached_property
     def vectors(self) -> np.ndarray:
+        """Of the items' texts, or those that came with the catalogue; (n_items, d) float32, unit length."""
         config = self.config.embedding
+        if config.from_file:
+            return stored_logs.read_vectors(self.store)
         vectors, known = results.read_embeddings(self.store, model_name(config), text_keys(self.texts, config))
         if vectors is None or not known.all():
             raise NotReady("Not all items have been read by the text model yet. Press 'Build' on the Logs page.")
         return vectors
+
+    @cached_property
+    def behaviour(self) -> np.ndarray:
+        return results.read_behaviour(self.store, self.key("behaviour"))
+
+    def grown_from(self) -> np.ndarray:
+        """What the tree and the map are made of: `vectors`, blended with behaviour where that counts."""
+        weight = self.config.behaviour.weight
+        return blend(self.vectors, self.behaviour, weight) if weight else self.vectors
 
     @cached_property
     def tree(self) -> InterestTree:
