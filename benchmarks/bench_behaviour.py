@@ -6,7 +6,8 @@ FOLDER holds a folder per data set with `items.parquet` and `interactions.parque
 `--vectors` keeps embeddings for the next time. Figures are means over the seeds of tree and behaviour.
 
 - coherence: of the texts, whatever the tree is made of, as a ratio to a weight of 0; mean cosine weighted by traffic;
-- largest/mean: the interest with the most traffic over the mean;
+- largest/mean: the interest with the most traffic over the mean, single items that alone have more than the mean set
+  aside (see `bench_tree`); beside it with all items;
 - AMI: adjusted mutual information with the first category, over the items that have one;
 - recall@10: moves to a novel interest on held-out time that the `counts` policy names among ten; beside it that of the
   ten most popular interests, which says how much of a change is due to how traffic is spread.
@@ -34,7 +35,7 @@ from hierex.taxonomy import cut_tree
 from hierex.weights import measure_recall, text_coherence
 
 from .bench_run import data_sets, markdown
-from .bench_tree import agreement, read_data
+from .bench_tree import agreement, imbalance, read_data
 
 WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75)
 GRANULARITIES = (100, 300)
@@ -64,7 +65,8 @@ def measure(
             recall = measure_recall(labels, log, split, config)
             found[granularity, weight] = {
                 "coherence": text_coherence(labels, vectors, traffic),
-                "largest/mean": taxonomy.traffic.max() * granularity / traffic.sum(),
+                "largest/mean": imbalance(labels, traffic, granularity)[0],
+                "with all items": taxonomy.traffic.max() * granularity / traffic.sum(),
                 "AMI": agreement(labels, category),
                 "recall@10 of counts": recall.get("recall", np.nan),
                 "of popularity": recall.get("popularity", np.nan),
