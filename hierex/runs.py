@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from .config import EmbeddingConfig, PolicyConfig, RunConfig
+from .config import BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig
 from .store import Store, now
 from .stored_logs import log_report
 
-TREE_CHOICES = ("seed", "model")
+TREE_CHOICES = ("seed", "model", "behaviour")
 """Of what a person chose, what the tree depends on."""
 
 
@@ -36,7 +36,11 @@ def read_runs(store: Store, *, status: str | None = None) -> list[RunRecord]:
 def runs_like(store: Store, config: RunConfig) -> list[RunRecord]:
     """Runs of any logs whose tree was grown with these settings, latest first."""
     wanted = choices_of(config)
-    return [run for run in _all_runs(store) if all(run.config[name] == wanted[name] for name in TREE_CHOICES)]
+    return [
+        run
+        for run in _all_runs(store)
+        if all(choices_of(config_of(run.config))[name] == wanted[name] for name in TREE_CHOICES)
+    ]
 
 
 def _all_runs(store: Store) -> list[RunRecord]:
@@ -79,14 +83,16 @@ def choices_of(config: RunConfig) -> dict:
         "seed": config.seed,
         "policy": config.policy.kind,
         "model": config.embedding.model,
+        "behaviour": config.behaviour.weight,
     }
 
 
 def config_of(choices: dict) -> RunConfig:
-    """The inverse of `choices_of`."""
+    """The inverse of `choices_of`; runs that were kept before behaviour could count had none of it."""
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
         policy=PolicyConfig(kind=choices["policy"]),
         embedding=EmbeddingConfig(model=choices["model"]),
+        behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
     )

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from .charts.measures import METHOD_NAMES
+from .config import VECTORS_IN_FILE
 from .logs import Interactions
 
 STAGE_NAMES = {
     "logs": "Reading the logs",
     "embeddings": "Reading the items' texts",
+    "behaviour": "Learning who consumes what",
+    "weights": "Comparing what behaviour changes",
     "interest_tree": "Growing the tree of interests",
     "taxonomy": "Choosing the interests",
     "item_map": "Drawing the map",
@@ -38,6 +41,11 @@ GROUNDING_PATHS = {
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
+
+
+def model_label(name: str) -> str:
+    """A text model as it is offered: the end of its name or folder."""
+    return "The vectors in your file" if name == VECTORS_IN_FILE else name.rsplit("/", 1)[-1]
 
 
 def method_name(name: str) -> str:
@@ -69,6 +77,23 @@ def split_text(interactions: Interactions, split: int) -> str:
     if interactions.has_dates:
         return f"{clock_date(split):%d %B %Y}"
     return f"the last {1 - split / 1_000_000:.0%} of each person's history"
+
+
+def weights_table(table: pd.DataFrame) -> pd.DataFrame:
+    """What `weights.compare_weights` found."""
+    recall = [
+        "no moves to judge by" if pd.isna(row.recall) else f"{row.recall:.1%} ({row.low:.1%} to {row.high:.1%})"
+        for row in table.itertuples()
+    ]
+    return pd.DataFrame(
+        {
+            "Who consumes what counts": table["weight"].map("{:.0%}".format),
+            "Likeness of texts within interests": table["coherence"].map("{:.3f}".format),
+            "Busiest ÷ average interest": table["largest_over_mean"].map("{:.2f}".format),
+            "Next interests among the 10 predicted": recall,
+            "The 10 most popular instead": ["" if pd.isna(share) else f"{share:.1%}" for share in table["popularity"]],
+        }
+    )
 
 
 def evaluation_sentence(recalls: pd.DataFrame) -> str:

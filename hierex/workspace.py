@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import curation_edits, description_edits, results, stored_logs
+from .behaviour import blend
 from .config import RunConfig
 from .curation_edits import CurationRecord
 from .description_edits import Edit
@@ -81,11 +82,23 @@ class Workspace:
 
     @cached_property
     def vectors(self) -> np.ndarray:
+        """Of the items' texts, or those that came with the catalogue; (n_items, d) float32, unit length."""
         config = self.config.embedding
+        if config.from_file:
+            return stored_logs.read_vectors(self.store)
         vectors, known = results.read_embeddings(self.store, model_name(config), text_keys(self.texts, config))
         if vectors is None or not known.all():
             raise NotReady("Not all items have been read by the text model yet. Press 'Build' on the Logs page.")
         return vectors
+
+    @cached_property
+    def behaviour(self) -> np.ndarray:
+        return results.read_behaviour(self.store, self.key("behaviour"))
+
+    def grown_from(self) -> np.ndarray:
+        """What the tree and the map are made of: `vectors`, blended with behaviour where that counts."""
+        weight = self.config.behaviour.weight
+        return blend(self.vectors, self.behaviour, weight) if weight else self.vectors
 
     @cached_property
     def tree_key(self) -> str:
@@ -131,7 +144,7 @@ class Workspace:
         tree, refused = self.moved(moves)
         taxonomy, idle = curate(tree, granularity, edits)
         if np.isnan(taxonomy.coherence).any():
-            taxonomy = measure_merged(taxonomy, self.vectors, item_weights(self.items["traffic"].to_numpy()))
+            taxonomy = measure_merged(taxonomy, self.grown_from(), item_weights(self.items["traffic"].to_numpy()))
         return Curated(tree, taxonomy, idle | idle_moves(self.grown_tree, taxonomy, moves) | refused)
 
     def moved(self, moves: tuple[CurationEdit, ...]) -> tuple[InterestTree, dict[int, str]]:
@@ -140,7 +153,7 @@ class Workspace:
             return self.grown_tree, {}
         found = self._moved.get(moves)
         if found is None:
-            found = move_items(self.grown_tree, moves, self.vectors, self.items["traffic"].to_numpy())
+            found = move_items(self.grown_tree, moves, self.grown_from(), self.items["traffic"].to_numpy())
             self._moved = {moves: found}
         return found
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
+from test_jobs import wait_for
 
 from hierex import view
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
@@ -299,3 +300,38 @@ def test_a_number_of_interests_is_saved_and_gone_back_to(workspaces):
     assert app.button(key="preset-**Coarse**")
     app.button(key="forget-**Coarse**").click().run()
     assert not app.exception
+
+
+def test_weights_of_behaviour_are_compared_beside_their_slider(workspaces):
+    app = open_app("logs", "Busy")
+    assert app.slider(key="behaviour-Busy").value == 0
+    press(app, "Compare what it changes")
+    job = view.jobs().of(open_store(workspaces / "Busy.duckdb").path)
+    wait_for(lambda: not job.active)
+    assert (job.goal, job.status) == ("comparison", "done")
+    app = open_app("logs", "Busy")
+    table = next(table.value for table in app.dataframe if "Busiest ÷ average interest" in table.value)
+    assert list(table["Who consumes what counts"]) == ["0%", "25%", "50%", "75%"]
+    assert not [button for button in app.button if button.label.startswith("Compare what")]
+    assert "12 interests formed anew" in words(app)
+
+
+def test_the_weight_goes_into_the_build(workspaces, monkeypatch):
+    asked = []
+    monkeypatch.setattr("hierex.jobs.Jobs.start", lambda self, store, config: asked.append(config))
+    app = open_app("logs", "Busy")
+    app.slider(key="behaviour-Busy").set_value(30).run()
+    press(app, "Build again")
+    assert asked[0].behaviour.weight == 0.3
+
+
+def test_vectors_of_the_catalogue_are_offered_where_there_are_any(workspaces):
+    world = make_world(n_items=30, n_users=12, n_interactions=150, seed=4)
+    world.items.assign(vector=world.vectors(dimensions=8).tolist()).to_parquet(workspaces / "own.parquet")
+    world.interactions.to_csv(workspaces / "own.csv", index=False)
+    store = open_store(workspaces / "Own.duckdb")
+    import_logs(store, *(LogFile(workspaces / name, name) for name in ("own.parquet", "own.csv")))
+    app = open_app("logs", "Own")
+    assert app.selectbox(key="model-Own").options == ["all-MiniLM-L6-v2", "The vectors in your file"]
+    assert "vector of 8 numbers" in words(app)
+    assert "After the first build" in words(app)

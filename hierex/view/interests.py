@@ -14,6 +14,7 @@ from .. import curation_edits, description_edits, results
 from ..charts.colors import interest_colors
 from ..config import RunConfig
 from ..descriptions import Description
+from ..result_keys import result_key, weights_depends
 from ..taxonomy import Taxonomy
 from ..workspace import Workspace
 
@@ -42,6 +43,14 @@ def chosen_taxonomy(work: Workspace) -> Taxonomy:
 
 def colors_of(work: Workspace, taxonomy: Taxonomy) -> list[str]:
     return interest_colors(work.tree, taxonomy.main_nodes(work.tree))
+
+
+def compared_weights(work: Workspace) -> pd.DataFrame | None:
+    """What was found for several weights of behaviour at the built granularity; None before anybody asked for it."""
+    key = result_key("weights", *weights_depends(work))
+    if not results.has_result(work.store, "weights", key):
+        return None
+    return results.read_evaluation(work.store, key)["weights"]
 
 
 def config_at(work: Workspace, granularity: int) -> RunConfig:
