@@ -115,7 +115,8 @@ def show_build() -> None:
     if not (job and job.active):
         st.caption(f"About {wording.duration(left)} when all is new. What is there already is used again.")
     else:
-        st.caption("Building. Progress is in the side bar; you can look around meanwhile.")
+        doing = "Comparing" if job.goal == "comparison" else "Building"
+        st.caption(f"{doing}. Progress is in the side bar; you can look around meanwhile.")
 
 
 def choose_model(chosen: str) -> str | None:
