@@ -122,7 +122,8 @@ def show_build() -> None:
     if not (job and job.active):
         st.caption(f"About {wording.duration(left)} when all is new. What is there already is used again.")
     else:
-        st.caption("Building. Progress is in the side bar; you can look around meanwhile.")
+        doing = "Comparing" if job.goal == "comparison" else "Building"
+        st.caption(f"{doing}. Progress is in the side bar; you can look around meanwhile.")
 
 
 def choose_model(chosen: str) -> str | None:
@@ -181,10 +182,10 @@ def show_weights() -> None:
     if table is not None:
         st.dataframe(wording.weights_table(table), hide_index=True)
         st.caption(
-            f"The same {work.granularity:,} interests formed anew with each weight, without what people changed about "
-            "them. Predictions are by counting who moved where, on later time that they never saw, with the 95 % "
-            "interval in brackets. More likeness of texts makes interests easier to name; a higher share of next "
-            "interests found makes better predictions."
+            f"{work.granularity:,} interests, formed anew with each weight, without what people changed about them. "
+            "Predictions are by counting who moved where, on later time that they never saw, with the 95 % interval in "
+            "brackets. More likeness of texts makes interests easier to name. A higher share of next interests makes "
+            "better predictions, unless naming the most popular ones gains as much."
         )
         return
     job = view.jobs().of(store.path)

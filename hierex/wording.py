@@ -91,7 +91,7 @@ def weights_table(table: pd.DataFrame) -> pd.DataFrame:
             "Likeness of texts within interests": table["coherence"].map("{:.3f}".format),
             "Busiest ÷ average interest": table["largest_over_mean"].map("{:.2f}".format),
             "Next interests among the 10 predicted": recall,
-            "The 10 most popular instead": ["" if pd.isna(share) else f"{share:.1%}" for share in table["popularity"]],
+            "10 most popular": ["" if pd.isna(share) else f"{share:.1%}" for share in table["popularity"]],
         }
     )
 

@@ -313,7 +313,7 @@ def test_weights_of_behaviour_are_compared_beside_their_slider(workspaces):
     table = next(table.value for table in app.dataframe if "Busiest ÷ average interest" in table.value)
     assert list(table["Who consumes what counts"]) == ["0%", "25%", "50%", "75%"]
     assert not [button for button in app.button if button.label.startswith("Compare what")]
-    assert "12 interests formed anew" in words(app)
+    assert "12 interests, formed anew" in words(app)
 
 
 def test_the_weight_goes_into_the_build(workspaces, monkeypatch):
