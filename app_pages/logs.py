@@ -1,5 +1,7 @@
 """What comes in: the catalogue, the log, what was left out and why; and the button that builds everything from it."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -7,6 +9,7 @@ from hierex import imports, stored_logs, view, wording
 from hierex.config import LARGEST_SEED, POLICIES, EmbeddingConfig, PolicyConfig, RunConfig
 from hierex.embeddings import is_published_name
 from hierex.logs import InteractionColumns, ItemColumns, LogFile
+from hierex.presets import active_preset
 from hierex.runs import config_of, read_runs
 
 FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
@@ -48,6 +51,9 @@ def show_build() -> None:
     n_items = store.value("SELECT count(*) FROM items")
     last = next(iter(read_runs(store)), None)
     chosen = config_of(last.config) if last else RunConfig()
+    active = active_preset(store)
+    if active:
+        chosen = replace(chosen, granularity=active.granularity)
     auto = st.toggle(
         "Let hierex choose the number of interests",
         value=chosen.granularity is None,

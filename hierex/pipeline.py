@@ -293,8 +293,7 @@ class Run:
 
     def evaluated(self) -> tuple:
         work = self.work
-        moves, split = work.training_moves, work.split
-        return work.policy, moves, work.recommender, work.histories, work.interactions, work.tree, work.visits, split
+        return work.policy, work.training_moves, work.recommender, work.histories, work.interactions, work.split
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)

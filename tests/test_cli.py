@@ -104,7 +104,7 @@ def test_export_writes_the_files_of_the_contract(built, tmp_path):
         "items.parquet": "item_id title traffic cluster_id x y",
         "item_order.parquet": "position item_id",
         "tree.parquet": "node_id parent_id lo hi born dies n_items traffic coherence",
-        "clusters.parquet": "cluster_id name phrases summary source n_items traffic traffic_share coherence",
+        "clusters.parquet": "cluster_id node_ids name phrases summary source n_items traffic traffic_share coherence",
         "transitions.parquet": "context novel_cluster_id n_users",
         "transition_table.parquet": "context rank novel_cluster_id score",
     }
