@@ -81,13 +81,11 @@ with right:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            "Interest": st.column_config.TextColumn(width=125 if is_changed else 145),
+            "Interest": st.column_config.TextColumn(width=120 if is_changed else 140),
             "Changed": st.column_config.TextColumn(width=65) if is_changed else None,
-            "Items": st.column_config.NumberColumn(width=50),
-            "Traffic": None if is_changed else st.column_config.NumberColumn(width=58),
-            "Share": st.column_config.ProgressColumn(
-                help="Share of all traffic", format="percent", min_value=0, max_value=float(share.max()), width=70
-            ),
+            "Items": st.column_config.NumberColumn(width=48),
+            "Traffic": None if is_changed else st.column_config.NumberColumn(width=52),
+            "Share": st.column_config.NumberColumn(help="Share of all traffic", format="percent", width=52),
         },
     )
 chosen = table.index[picked["selection"]["rows"]]

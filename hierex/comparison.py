@@ -53,12 +53,3 @@ def align_taxonomies(before: Taxonomy, after: Taxonomy, traffic: np.ndarray) -> 
         }
     )
     return frame.iloc[np.lexsort((-share, old, -totals[old]))].reset_index(drop=True)
-
-
-def compare_taxonomies(before: Taxonomy, after: Taxonomy, traffic: np.ndarray) -> pd.DataFrame:
-    """Which interests turned into which: those of `align_taxonomies` that did not stay as they are, most traffic first.
-
-    Items of an interest that was divided are in several rows.
-    """
-    pairs = align_taxonomies(before, after, traffic)
-    return pairs[~pairs["same"]].sort_values("traffic", ascending=False, kind="stable", ignore_index=True)

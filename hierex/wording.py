@@ -62,6 +62,17 @@ FACT_NAMES = {
     "gini": "Unevenness of traffic (Gini)",
     "coherence": "Likeness within",
 }
+PANELS_EXPLAINED = """
+- **Likeness within interests**: how alike the items of an interest are, from 0 (not at all) to 1 (the same).
+- **Busiest ÷ average interest** and **unevenness**: whether a few interests take most of the traffic. 1 and 0 are even.
+- **Items: most, typical, fewest**: dashed, solid and dotted.
+- **People with enough interests**: who have one more than a prediction starts from, so that their moves can be learned.
+- **Language model cost**: an estimate, see above.
+- **Different descriptions**: how many of the interests have phrases (solid) and a name (dashed) that no other has.
+- **Phrases shared with nearest**: how much of what is said of an interest is also said of the one most like it. High
+  means that people, and models, cannot tell interests apart by their descriptions.
+- **Right among the first 10**: what builds at that number measured on later time, a dot each; a cross is pure chance.
+"""
 EFFECT_NAMES = {
     "granularity": "Interests",
     "coherence": "Likeness within",
@@ -197,11 +208,14 @@ def cost_text(row: pd.Series, k: int) -> str:
 
 
 def tokens(number: float) -> str:
-    return f"{number / 1e6:,.1f} million" if number >= 1e6 else f"{round(number, -3 if number >= 1e4 else -1):,.0f}"
+    for size, name in ((1e9, "billion"), (1e6, "million")):
+        if number >= size:
+            return f"{number / size:,.1f} {name}"
+    return f"{round(number, -3 if number >= 1e4 else -1):,.0f}"
 
 
 def effects_table(effects: pd.DataFrame, marks: dict[int, str]) -> pd.DataFrame:
     """The effects in plain words, with what is to be said of some numbers in a column of its own."""
     table = effects[[*EFFECT_NAMES]].rename(columns=EFFECT_NAMES).round(3)
-    table.insert(1, "", [marks.get(number, "") for number in effects["granularity"]])
+    table.insert(1, "Marked", [marks.get(number, "") for number in effects["granularity"]])
     return table

@@ -17,6 +17,8 @@ from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, percent, settle
 
 COLUMNS = 3
 ROW_HEIGHT = 215
+TOP = 58
+"""Room for the titles and above them the buttons that Plotly shows over a figure."""
 TICKS = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 FEW_TICKS = [2, 10, 100, 1_000, 10_000]
 SHADE = "rgba(31,131,198,0.13)"
@@ -51,7 +53,7 @@ PANELS = (
     Panel("Busiest ÷ average interest", {"largest_over_mean": "Busiest ÷ average"}, two_decimals),
     Panel("Unevenness of traffic (Gini)", {"gini": "0 is even, 1 is all in one"}, two_decimals, share=True),
     Panel(
-        "Items in an interest",
+        "Items: most, typical, fewest",
         {"median_items": "typical", "largest_items": "most", "smallest_items": "fewest"},
         whole,
         log=True,
@@ -95,7 +97,7 @@ def granularity_panel(
         if not any(np.isfinite(np.asarray(trace.y, float)).any() for trace in traces):
             _say_nothing(figure, number, place)
         _set_axes(figure, panel, place)
-    settle(figure, height=ROW_HEIGHT * rows + 30, top=34)
+    settle(figure, height=ROW_HEIGHT * rows + 50, top=TOP)
     _number_axes(figure, effects)
     _mark(figure, chosen, built, suggested)
     figure.update_xaxes(title_text="Number of interests", row=rows, col=2)
@@ -191,7 +193,7 @@ def _mark(figure: go.Figure, chosen: int | None, built: int | None, suggested: S
     if suggested and suggested.found:
         low, high = suggested.low * 0.97, suggested.high * 1.03
         figure.add_vrect(x0=low, x1=high, fillcolor=SHADE, line_width=0, layer="below", row="all", col="all")
-    for number, dash in ((built, "dash"), (chosen, "dot")):
+    for number, dash in ((built if built != chosen else None, "dash"), (chosen, "dot")):
         if number is not None:
             line = {"dash": dash, "color": QUIET, "width": 1.5}
             figure.add_vline(x=number, line=line, row="all", col="all")

@@ -41,6 +41,8 @@ def choice_panel(work: Workspace, number: int) -> None:
             alt="Likeness, balance, size, people, cost, descriptions and predictions by number of interests; "
             "the table below has all.",
         )
+        with st.popover("What the panels say", icon=":material/help:"):
+            st.markdown(wording.PANELS_EXPLAINED)
         show_numbers(effects, rows, recalls, {number: "shown now"} | ({built: "built"} if built != number else {}))
 
 

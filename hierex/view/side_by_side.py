@@ -54,7 +54,7 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
     key = f"compare_{place}-{stem}"
     if st.session_state.get(key) not in labels:
         st.session_state[key] = first
-    kind = st.selectbox(label, labels, format_func=lambda option: wording.plain_markdown(labels[option]), key=key)
+    kind = st.selectbox(label, labels, format_func=labels.get, key=key)
     wanted = saved[kind].granularity if kind in saved else number
     if kind == OTHER:
         most = work.tree.finest
@@ -98,9 +98,7 @@ def draw_changes(work: Workspace, one: Side, other: Side, pairs: pd.DataFrame) -
     for side in (one, other):
         colors |= dict(zip(side.taxonomy.cluster_ids.tolist(), colors_of(work, side.taxonomy), strict=True))
     st.plotly_chart(
-        charts.interest_flow(
-            pairs.sort_values("traffic", ascending=False, kind="stable"), one.names, other.names, colors
-        ),
+        charts.interest_flow(pairs, one.names, other.names, colors, dark=st.context.theme.type == "dark"),
         alt="Which interests turn into which; the table below has all.",
     )
     table = pairs[["From", "To", "share", "n_items", "traffic"]].rename(
