@@ -42,7 +42,7 @@ MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
 
 
 TOO_COARSE = {
-    "likeness": "interests still mix different things: most of what splitting adds in likeness is not reached",
+    "likeness": "interests still mix different things: they have less than a third of the likeness that splitting adds",
     "ready": "fewer people have the {} interests that it takes to learn from their moves",
     "": "interests are too coarse",
 }
@@ -183,11 +183,11 @@ def marks_text(number: int, built: int | None, suggested: SuggestedRange) -> str
 
 def changes_text(pairs: pd.DataFrame, before: str, after: str) -> str:
     """How many interests stay and how many do not. pairs: what `align_taxonomies` returns."""
-    differs = pairs[~pairs["same"]]
-    n_before, n_after = differs["before_id"].nunique(), differs["after_id"].nunique()
+    differs, n_same = pairs[~pairs["same"]], int(pairs["same"].sum())
+    stay = "No interest is" if not n_same else "1 interest is" if n_same == 1 else f"{n_same:,} interests are"
     return (
-        f"{int(pairs['same'].sum()):,} interests are the same on both sides. {n_before:,} of "
-        f"“{plain_markdown(before)}” turn into {n_after:,} of “{plain_markdown(after)}”."
+        f"{stay} the same on both sides. {differs['before_id'].nunique():,} of “{plain_markdown(before)}” turn into "
+        f"{differs['after_id'].nunique():,} of “{plain_markdown(after)}”."
     )
 
 

@@ -93,7 +93,11 @@ def described(words: list[tuple[str, ...]]) -> list[Description]:
 def test_people_without_visits_or_descriptions_are_missing():
     table = measure_granularities(halving_tree(np.ones(8)))
     assert table["granularity"].tolist() == list(range(2, 9))
-    assert table[["share_ready", "people_per_interest", "calls", "distinct_names", "nearest_overlap"]].isna().all(axis=None)
+    assert (
+        table[["share_ready", "people_per_interest", "calls", "distinct_names", "nearest_overlap"]]
+        .isna()
+        .all(axis=None)
+    )
 
 
 @settings(max_examples=40, deadline=None)

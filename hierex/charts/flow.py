@@ -28,8 +28,8 @@ def interest_flow(
     """changes: rows of `align_taxonomies`, in the order in which they matter. before, after: names by cluster id.
     colors: by cluster id. dark: whether the page is.
 
-    Of more than about 40 bands the first are drawn, every interest on the left with its parts (80 at most), and the figure says
-    so.
+    Of more than about 40 bands the first are drawn, every interest on the left with its parts (80 bands at most), and
+    the figure says so.
     """
     if not len(changes):
         return empty_figure("The interests are the same on both sides.")

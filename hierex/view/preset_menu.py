@@ -16,12 +16,10 @@ def preset_menu(work: Workspace, number: int) -> None:
     active = next((f" · active: {plain_markdown(preset.name)}" for preset in saved if preset.active), "")
     with st.popover(f"Saved numbers ({len(saved)}){active}", icon=":material/bookmark:"):
         if saved:
-            st.caption(
-                "The active one (filled star) is where this page opens, and what is built unless told otherwise."
-            )
+            st.caption("The active one is where this page opens, and what is built unless told otherwise.")
         for preset in saved:
             built = " · predictions are built on it" if preset.granularity == work.granularity else ""
-            go, star, away = st.columns([4, 1, 1])
+            go, star, away = st.columns([4, 2, 1])
             go.button(
                 f"{plain_markdown(preset.name)}: {preset.granularity:,}{built}",
                 key=f"preset-{preset.name}",
@@ -31,13 +29,14 @@ def preset_menu(work: Workspace, number: int) -> None:
                 width="stretch",
             )
             star.button(
-                "",
+                "Active" if preset.active else "Make active",
                 key=f"activate-{preset.name}",
                 icon=":material/star:" if preset.active else ":material/star_border:",
                 type="primary" if preset.active else "secondary",
-                help="Active; press to have none active" if preset.active else "Make active",
+                help="Press to have none active" if preset.active else "Instead of any other",
                 on_click=activate,
                 args=(work, preset),
+                width="stretch",
             )
             away.button(
                 "",

@@ -101,12 +101,12 @@ def draw_changes(work: Workspace, one: Side, other: Side, pairs: pd.DataFrame) -
         charts.interest_flow(pairs, one.names, other.names, colors, dark=st.context.theme.type == "dark"),
         alt="Which interests turn into which; the table below has all.",
     )
-    table = pairs[["From", "To", "share", "n_items", "traffic"]].rename(
-        columns={"share": "Share of the first", "n_items": "Items", "traffic": "Traffic"}
+    shown = {"From": "Interest", "To": "Turns into", "share": "Share of it", "n_items": "Items", "traffic": "Traffic"}
+    table = pairs[[*shown]].rename(columns=shown).astype({"Traffic": np.int64})
+    share = st.column_config.ProgressColumn(
+        help="Of the first interest's traffic", format="percent", min_value=0, max_value=1
     )
-    table["Traffic"] = table["Traffic"].astype(np.int64)
-    share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    st.dataframe(table, hide_index=True, column_config={"Share of the first": share})
+    st.dataframe(table, hide_index=True, column_config={"Share of it": share})
     st.download_button(
         "Download this table (CSV)", exports.safe_csv(table), "comparison.csv", "text/csv", icon=":material/download:"
     )
