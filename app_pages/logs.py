@@ -1,5 +1,7 @@
 """What comes in: the catalogue, the log, what was left out and why; and the button that builds everything from it."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -15,6 +17,7 @@ from hierex.config import (
 )
 from hierex.embeddings import is_published_name
 from hierex.logs import InteractionColumns, ItemColumns, LogFile
+from hierex.presets import active_preset
 from hierex.runs import config_of, read_runs, shown_run
 
 FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
@@ -58,6 +61,9 @@ def show_build() -> None:
     n_items = store.value("SELECT count(*) FROM items")
     last = next(iter(read_runs(store)), None)
     chosen = config_of(last.config) if last else RunConfig()
+    active = active_preset(store)
+    if active:
+        chosen = replace(chosen, granularity=active.granularity)
     auto = st.toggle(
         "Let hierex choose the number of interests",
         value=chosen.granularity is None,

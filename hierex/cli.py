@@ -22,6 +22,7 @@ from .exports import export_all
 from .imports import import_logs
 from .logs import LogFile, LogReport
 from .pipeline import run_pipeline
+from .presets import active_preset
 from .runs import config_of, shown_run
 from .serving import find_users, serve_users, served_frame
 from .store import open_store
@@ -127,6 +128,10 @@ def run_command(options: argparse.Namespace) -> None:
     with open_workspace(options, create=True) as store:
         lines = StageLines()
         report = lines.timed("logs", lambda: import_files(store, options.items, options.interactions))
+        active = active_preset(store)
+        if active and config.granularity is None:
+            print(f"{active.granularity:,} interests: '{active.name}', the saved number that is active", flush=True)
+            config = replace(config, granularity=active.granularity)
         work = run_pipeline(store, config, until=options.until, watch=lines.watch)
         if options.json:
             print(json.dumps(summary(work, report, lines.seconds, perf_counter() - started)))
@@ -148,7 +153,7 @@ def predict_command(options: argparse.Namespace) -> None:
 def evaluate_command(options: argparse.Namespace) -> None:
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="evaluation")
-        parts = work.evaluation
+        parts = work.evaluation | {"granularities": work.granularity_effects()}
         if options.json:
             found = {part: json.loads(frame.to_json(orient="records")) for part, frame in parts.items()}
             print(json.dumps({"granularity": work.granularity, **found}))

@@ -180,7 +180,6 @@ class GroundingConfig:
 class EvaluationConfig:
     holdout_share: float = 0.2
     """The latest share of the interactions, by time, that training never sees."""
-    granularities: tuple[int, ...] = (10, 25, 50, 100, 200, 300, 500, 761)
     tops: tuple[int, ...] = (1, 5, 10)
     """The list lengths at which recall is measured."""
     resamples: int = 1_000

@@ -1,4 +1,4 @@
-"""How well it works on time that training never saw, beside baselines, and what each granularity is like.
+"""How well it works on time that training never saw, beside baselines.
 
 A *case* is a moment at which a person reached something new to them, and a scorer is asked to rank everything that
 was new to them then. There is one right answer per case. Scorers that give equal scores are judged by the average
@@ -7,7 +7,7 @@ over all orders of the equal ones, so `chance` (all scores equal) is an exact ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,12 @@ import pandas as pd
 from . import columns
 from .config import EvaluationConfig, Progress, RunConfig, no_progress
 from .errors import ConfigError
-from .interest_tree import InterestTree
 from .logs import Interactions
-from .metrics import gini, ndcg_at, recall_at, resample_means
+from .metrics import ndcg_at, recall_at, resample_means
 from .policies import LanguagePolicy
 from .policies.counts import train_counts
 from .recommenders import Recommender
-from .transitions import FirstVisits, Histories, Moves, latest_contexts
+from .transitions import Histories, Moves, latest_contexts
 
 POPULARITY = "popularity"
 CHANCE = "chance"
@@ -39,15 +38,13 @@ def evaluate_run(
     recommender: Recommender,
     histories: Histories,
     interactions: Interactions,
-    tree: InterestTree,
-    visits: FirstVisits,
     hidden: np.ndarray,
     split: int,
     *,
     config: RunConfig,
     progress: Progress,
 ) -> dict[str, pd.DataFrame]:
-    """The three tables of the Evaluation page: policies, items, granularities."""
+    """The two tables of the Evaluation page: policies and items."""
     policies = {policy.name: policy}
     if "counts" not in policies:
         policies["counts"] = train_counts(moves, config=config.policy)
@@ -60,7 +57,7 @@ def evaluate_run(
         hidden=hidden,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.5 * share),
+        progress=lambda share: progress(0.6 * share),
     )
     by_recommender = evaluate_items(
         {recommender.name: recommender},
@@ -68,11 +65,9 @@ def evaluate_run(
         split=split,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.5 + 0.4 * share),
+        progress=lambda share: progress(0.6 + 0.4 * share),
     )
-    shown = sorted({*options.granularities, histories.n_clusters})
-    by_granularity = evaluate_granularities(tree, visits, granularities=shown, k=k)
-    return {"policies": by_policy, "items": by_recommender, "granularities": by_granularity}
+    return {"policies": by_policy, "items": by_recommender}
 
 
 def evaluate_policies(
@@ -149,49 +144,6 @@ def evaluate_items(
     scorers = {name: ask(recommender) for name, recommender in recommenders.items()}
     traffic = interactions.before(split).traffic()
     return _measure(_with_baselines(scorers, traffic), cases, "recommender", config, seed, progress)
-
-
-def evaluate_granularities(
-    tree: InterestTree, visits: FirstVisits, *, granularities: Sequence[int] = DEFAULTS.granularities, k: int = 2
-) -> pd.DataFrame:
-    """What the interests are like at each granularity that the tree can be cut at, one row each, coarsest first.
-
-    Columns: granularity; coherence (traffic-weighted mean over interests); largest_over_mean and gini (of traffic);
-    median_items, smallest_items, largest_items; share_ready (share of people with at least `k` + 1 interests, who
-    can have made a move from a full context); n_contexts (ordered contexts of `k`, repeats included).
-    """
-    by_leaf = np.lexsort((visits.leaf, visits.user))
-    user, leaf = visits.user[by_leaf], visits.leaf[by_leaf]
-    leaf_starts = tree.lo[tree.cut(tree.finest)]
-    rows = []
-    for granularity in sorted({int(n) for n in granularities if 1 <= n <= tree.finest}):
-        nodes = tree.cut(granularity)
-        cluster = np.searchsorted(tree.lo[nodes], leaf_starts, side="right")[leaf]
-        first = np.r_[True, (user[1:] != user[:-1]) | (cluster[1:] != cluster[:-1])][: len(user)]
-        n_interests = np.bincount(user[first], minlength=visits.n_users)
-        rows.append(
-            {"granularity": granularity}
-            | _traffic_balance(tree.traffic[nodes], tree.coherence[nodes])
-            | _item_counts(tree.hi[nodes] - tree.lo[nodes])
-            | {
-                "share_ready": float((n_interests > k).mean()) if visits.n_users else np.nan,
-                "n_contexts": granularity**k,
-            }
-        )
-    return pd.DataFrame(rows, columns=GRANULARITY_COLUMNS)
-
-
-GRANULARITY_COLUMNS = [
-    "granularity",
-    columns.COHERENCE,
-    "largest_over_mean",
-    "gini",
-    "median_items",
-    "smallest_items",
-    "largest_items",
-    "share_ready",
-    "n_contexts",
-]
 
 
 @dataclass(frozen=True)
@@ -299,20 +251,3 @@ def _next_items(interactions: Interactions, split: int) -> Cases:
     rows = np.flatnonzero(new & (interactions.clock >= split) & (np.arange(len(item)) > starts))
     ends = rows[np.unique(user[rows], return_index=True)[1]]
     return Cases(item, starts[ends], ends, user[ends], interactions.n_items)
-
-
-def _traffic_balance(traffic: np.ndarray, coherence: np.ndarray) -> dict[str, float]:
-    total = traffic.sum()
-    return {
-        columns.COHERENCE: float(traffic @ coherence / total) if total > 0 else np.nan,
-        "largest_over_mean": float(traffic.max() * len(traffic) / total) if total > 0 else np.nan,
-        "gini": gini(traffic),
-    }
-
-
-def _item_counts(n_items: np.ndarray) -> dict[str, float]:
-    return {
-        "median_items": float(np.median(n_items)),
-        "smallest_items": int(n_items.min()),
-        "largest_items": int(n_items.max()),
-    }

@@ -75,12 +75,16 @@ def tree_frame(work: Workspace) -> pd.DataFrame:
 
 
 def clusters_frame(work: Workspace) -> pd.DataFrame:
-    """cluster_id, name, phrases, summary, source, hidden, n_items, traffic, traffic_share, coherence."""
+    """cluster_id, node_ids, name, phrases, summary, source, hidden, n_items, traffic, traffic_share, coherence.
+
+    node_ids: the nodes of the tree that the cluster is made of, in item order; several where people merged some.
+    """
     taxonomy, descriptions = work.taxonomy, work.cluster_descriptions()
     total = taxonomy.traffic.sum() or 1.0
     return pd.DataFrame(
         {
             "cluster_id": taxonomy.cluster_ids,
+            "node_ids": [taxonomy.nodes_of(cluster) for cluster in range(taxonomy.n_clusters)],
             "name": [d.name for d in descriptions],
             "phrases": [list(d.phrases) for d in descriptions],
             "summary": [d.summary for d in descriptions],

@@ -377,7 +377,7 @@ class Run:
     def evaluated(self) -> tuple:
         work = self.work
         made = work.policy, work.training_moves, work.recommender, work.histories, work.interactions
-        return *made, work.tree, work.visits, work.taxonomy.hidden, work.split
+        return *made, work.taxonomy.hidden, work.split
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)

@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+import pandas as pd
+
 from .config import BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig
+from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
 
@@ -56,6 +59,24 @@ def shown_run(store: Store) -> RunRecord | None:
     if done:
         return done[0]
     return next((run for run in read_runs(store) if "interest_tree" in run.keys), None)
+
+
+def past_recalls(store: Store, *, metric: str = "recall@10") -> pd.DataFrame:
+    """What finished runs of the present logs measured, as far as it is kept: granularity, policy, started_at, value,
+    low, high, chance. The latest of each granularity and policy, coarsest first."""
+    rows = []
+    for run in read_runs(store, status="done"):
+        measured = read_evaluation(store, run.keys.get("evaluation", "")).get("policies", pd.DataFrame())
+        if not len(measured):
+            continue
+        recall = measured[measured["metric"] == metric].set_index("policy")
+        policy = run.config["policy"]
+        if policy in recall.index and "chance" in recall.index:
+            told = {"granularity": int(run.keys["taxonomy"].partition(":")[0]), "policy": policy}
+            told |= {"started_at": run.started_at, "chance": recall.loc["chance", "value"]}
+            rows.append(told | recall.loc[policy, ["value", "low", "high"]].to_dict())
+    frame = pd.DataFrame(rows, columns=["granularity", "policy", "started_at", "value", "low", "high", "chance"])
+    return frame.drop_duplicates(["granularity", "policy"]).sort_values("granularity", ignore_index=True)
 
 
 def start_run(store: Store, config: RunConfig) -> int:

@@ -5,6 +5,7 @@ The pipeline fills `keys` stage by stage; the app and the command line read a fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -19,6 +20,7 @@ from .description_edits import Edit
 from .descriptions import Description, join_descriptions
 from .embeddings import model_name, text_keys
 from .errors import NotReady
+from .granularity_effects import measure_granularities
 from .interest_tree import InterestTree, item_weights
 from .item_map import ItemMap
 from .logs import Interactions
@@ -197,6 +199,22 @@ class Workspace:
     def words(self) -> list[str]:
         """What a language policy reads of each interest."""
         return [description.text() for description in self.cluster_descriptions()]
+
+    def granularity_effects(self, granularities: Sequence[int] | None = None) -> pd.DataFrame:
+        """See `measure_granularities`; what was not built yet is missing, and human words count."""
+        descriptions = None
+        if "descriptions" in self.keys:
+            machine = dict(enumerate(self.machine_descriptions))
+            described = description_edits.apply_edits(machine, self.placed_edits())
+            descriptions = [described[node] for node in machine]
+        return measure_granularities(
+            self.tree,
+            self.visits if "first_visits" in self.keys else None,
+            descriptions,
+            granularities=granularities,
+            k=self.config.transition.k,
+            title_characters=self.items["title"].str.len().mean(),
+        )
 
     @cached_property
     def visits(self) -> FirstVisits:

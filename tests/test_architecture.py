@@ -20,6 +20,7 @@ LAYERS = [
     {"item_map"},
     {"descriptions"},
     {"transitions"},
+    {"granularity_effects"},
     {"policies"},
     {"transition_table"},
     {"recommenders"},

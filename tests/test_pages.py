@@ -335,3 +335,63 @@ def test_vectors_of_the_catalogue_are_offered_where_there_are_any(workspaces):
     assert app.selectbox(key="model-Own").options == ["all-MiniLM-L6-v2", "The vectors in your file"]
     assert "vector of 8 numbers" in words(app)
     assert "After the first build" in words(app)
+
+
+def test_the_range_is_suggested_in_words_and_every_number_is_in_the_table(workspaces):
+    app = open_app("granularity", "Busy")
+    assert any(part.value == "How many interests?" for part in app.subheader)
+    assert "No number of interests suits" in words(app) or "Suggested" in words(app)
+    assert "12, shown now" in words(app)
+    set_number(app, 7)
+    assert "Dashed line: 12" in words(app)
+    table = next(table.value for table in app.dataframe if "Marked" in table.value)
+    assert dict(zip(table["Marked"], table["Interests"], strict=True)) | {"": 0} == {"shown now": 7, "built": 12, "": 0}
+    assert table.set_index("Interests")["Right among first 10"].notna().tolist().count(True) == 1
+
+
+def test_the_price_that_is_typed_is_what_the_cost_is_made_of(workspaces):
+    app = open_app("granularity", "Busy")
+    app.number_input(key="price_in").set_value(0.0)
+    app.number_input(key="price_out").set_value(0.0).run()
+    assert not app.exception
+    assert "156 calls" in words(app)
+    assert "about **0.00**" in words(app)
+
+
+def test_two_numbers_stand_side_by_side_and_are_searched(workspaces):
+    app = open_app("granularity", "Busy")
+    assert "the same on both sides. Choose another" in words(app)
+    app.selectbox(key="compare_right-Busy").set_value("other").run()
+    assert app.number_input(key="compare_right-Busy-number").value == 24
+    app.number_input(key="compare_right-Busy-number").set_value(5).run()
+    assert not app.exception
+    facts = next(table.value for table in app.dataframe if "5 interests" in table.value)
+    assert facts.iloc[0].tolist() == ["Interests", "5", "12"]  # the coarser one first
+    parts = next(table.value for table in app.dataframe if "Turns into" in table.value)
+    sums = parts.groupby("Interest")["Share of it"].sum()
+    assert sums.to_numpy() == pytest.approx([1.0] * len(sums))
+    one = parts["Turns into"].iloc[0]
+    app.text_input(key="compare_search-Busy").set_value(one.upper()).run()
+    found = next(table.value for table in app.dataframe if "Turns into" in table.value)
+    assert one in set(found["Turns into"])
+    app.text_input(key="compare_search-Busy").set_value("no such word").run()
+    assert "No interest that differs" in words(app)
+
+
+def test_the_page_opens_at_the_active_number_and_a_build_would_use_it(workspaces):
+    app = open_app("granularity", "Busy")
+    set_number(app, 9)
+    app.text_input(key="preset_name").set_value("Nine")
+    app.button(key="preset_save").click().run()
+    app.button(key="activate-Nine").click().run()
+    try:
+        assert open_app("granularity", "Busy").metric[0].value == "9"
+        assert open_app("logs", "Busy").number_input(key="number_to_build-Busy").value == 9
+        other = open_app("granularity", "Busy")
+        other.selectbox(key="compare_right-Busy").set_value("saved Nine").run()
+        assert not other.exception
+        app.button(key="activate-Nine").click().run()
+        assert open_app("granularity", "Busy").metric[0].value == "12"
+    finally:
+        app.button(key="forget-Nine").click().run()
+    assert not app.exception

@@ -16,12 +16,12 @@ from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunC
 from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.description_edits import save_edit, undo_edit
 from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
-from hierex.exports import export_all
+from hierex.exports import clusters_frame, export_all
 from hierex.imports import import_logs
 from hierex.logs import Interactions, LogFile
 from hierex.pipeline import run_pipeline
 from hierex.result_keys import policy_is_stale
-from hierex.runs import read_runs, shown_run
+from hierex.runs import past_recalls, read_runs, shown_run
 from hierex.serving import serve_users, served_frame
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -129,6 +129,10 @@ def test_another_granularity_keeps_embeddings_tree_map_and_recommender(built):
     assert watched.made() == {"transitions", "policies", "transition_table", "grounding", "evaluation"}
     assert all(watched.states[stage] == "reused" for stage in kept)
     run_pipeline(store, CONFIG)
+    recalls = past_recalls(store)
+    assert recalls["granularity"].tolist() == [7, 12]
+    assert (recalls["low"] <= recalls["value"]).all()
+    assert (recalls["chance"] > 0).all()
 
 
 def test_the_same_seed_gives_the_same_result(built, tmp_path):
@@ -190,6 +194,9 @@ def test_what_people_changed_counts_from_the_next_build_on(built, tmp_path):
         assert hidden not in set(frames["transition_table"]["novel_cluster_id"])
         assert changed.key("evaluation") != work.key("evaluation")
         assert changed.cluster_descriptions()[changed.taxonomy.index_of(merged)].summary.startswith("Merged from")
+        nodes = clusters_frame(changed).set_index("cluster_id")["node_ids"]
+        assert sorted(nodes[merged]) == sorted((first, second))
+        assert all(list(of) == [cluster_id] for cluster_id, of in nodes.items() if cluster_id != merged)
     finally:
         set_undone(store, made, True)
     again = Workspace(store, CONFIG, changed.keys)

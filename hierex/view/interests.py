@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import curation_edits, description_edits, results
+from .. import curation_edits, description_edits, presets, results
 from ..charts.colors import interest_colors
 from ..config import RunConfig
 from ..descriptions import Description
@@ -20,10 +20,12 @@ from ..workspace import Workspace
 
 
 def chosen_number(work: Workspace) -> int:
-    """The slider's place; the built granularity in a workspace where nobody moved it."""
+    """The slider's place; where nobody moved it, the active saved number, else the one that was built."""
     if st.session_state.get("interests_of") != work.store.path:
         linked = linked_number() if "interests_of" not in st.session_state else None
-        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, linked or work.granularity
+        active = presets.active_preset(work.store)
+        opened_at = linked or (active.granularity if active else work.granularity)
+        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, opened_at
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
     st.query_params["interests"] = str(number)  # so that the page's address reopens what is shown
