@@ -71,13 +71,17 @@ with right:
             type="primary",
             width="stretch",
         )
-    st.caption("Choose interests here, or draw around items on the map.")
+    view.find_interests(work, taxonomy, descriptions)
+    st.caption("Choose interests here or in the hierarchy, or draw around items on the map.")
+    same_rows = hash(tuple(taxonomy.cluster_ids.tolist()))
+    table_key = f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{same_rows}"
+    view.select_chosen(table_key, taxonomy, table.index)
     picked = st.dataframe(
         table,
         hide_index=True,
         height=560,
-        key=f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{hash(tuple(taxonomy.cluster_ids.tolist()))}",
-        on_select="rerun",
+        key=table_key,
+        on_select=view.count_choice,
         selection_mode="multi-row",
         column_config={
             "Interest": st.column_config.TextColumn(width=165),
@@ -90,6 +94,7 @@ with right:
         },
     )
 chosen = table.index[picked["selection"]["rows"]]
+view.keep_chosen(chosen.tolist())
 with left:
     if work.item_map.method != "umap":
         st.caption("There are too few different items for the usual map (UMAP); this is a plain projection (PCA).")
@@ -123,10 +128,12 @@ if len(inside):
 
 view.change_list(work, number, every_name)
 if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
-    with st.expander(f"What is different from the {work.taxonomy.n_clusters} interests that predictions are built on"):
+    label = f"What is different from the {work.taxonomy.n_clusters} interests that predictions are built on"
+    difference = st.expander(label, key="difference", on_change="rerun")  # not worked out while it is closed
+    if difference.open:
         changes = compare_taxonomies(work.taxonomy, taxonomy, work.items["traffic"].to_numpy())
         built = work.descriptions(work.taxonomy, work.placed_edits())
-        st.plotly_chart(
+        difference.plotly_chart(
             charts.interest_flow(
                 changes,
                 {node: d.name for node, d in built.items()},
@@ -135,7 +142,7 @@ if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
             ),
             alt="Which interests turned into which; the table below has all.",
         )
-        st.dataframe(
+        difference.dataframe(
             pd.DataFrame(
                 {
                     "From": [built[node].name for node in changes["before_id"]],
@@ -146,12 +153,6 @@ if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
             ),
             hide_index=True,
         )
-with st.expander("From coarse to fine: what each interest was split from"):
-    st.caption("As wide as its traffic. A click on an interest shows what is inside it; the bar at the top goes back.")
-    st.plotly_chart(
-        charts.interest_icicle(tree, taxonomy, every_name),
-        alt="Every interest inside the one that it was split from; the table above holds the interests.",
-    )
 if "evaluation" in work.keys:
     with st.expander("How the choice plays out over all numbers of interests"):
         st.plotly_chart(charts.granularity_panel(work.evaluation["granularities"], taxonomy.n_clusters))

@@ -18,6 +18,7 @@ LAYERS = [
     {"comparison"},
     {"item_map"},
     {"descriptions"},
+    {"interest_search"},
     {"transitions"},
     {"policies"},
     {"transition_table"},

@@ -2,7 +2,6 @@
 
 from .colors import interest_colors
 from .flow import interest_flow
-from .hierarchy import interest_icicle
 from .live_map import encode_map, items_inside
 from .measures import evaluation_bars, granularity_panel
 from .people import history_timeline, prediction_bars
@@ -16,7 +15,6 @@ __all__ = [
     "history_timeline",
     "interest_colors",
     "interest_flow",
-    "interest_icicle",
     "items_inside",
     "prediction_bars",
 ]

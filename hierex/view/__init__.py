@@ -1,8 +1,10 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
 from .changes import move_change, own_changes
+from .choice import choose, count_choice, keep_chosen, select_chosen
 from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
+from .interest_search import find_interests
 from .interests import chosen_number, chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
 from .live_map import live_map
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_run
@@ -11,20 +13,24 @@ from .sidebar import draw_sidebar
 
 __all__ = [
     "change_list",
+    "choose",
     "chosen_number",
     "chosen_taxonomy",
     "claimed",
     "colors_of",
     "config_at",
+    "count_choice",
     "curation_bar",
     "current_store",
     "current_work",
     "doing",
     "draw_sidebar",
     "expected_seconds",
+    "find_interests",
     "guess",
     "item_list",
     "jobs",
+    "keep_chosen",
     "live_map",
     "marks_of",
     "move_change",
@@ -34,6 +40,7 @@ __all__ = [
     "preset_menu",
     "preview",
     "save_description",
+    "select_chosen",
     "server",
     "server_models",
     "start_run",

@@ -15,13 +15,16 @@ from ..charts.colors import interest_colors
 from ..config import RunConfig
 from ..descriptions import Description
 from ..taxonomy import Taxonomy
+from ..wording import plain_markdown
 from ..workspace import Workspace
+from .choice import choose, linked_choice
 
 
 def chosen_number(work: Workspace) -> int:
     """The slider's place; the built granularity in a workspace where nobody moved it."""
     if st.session_state.get("interests_of") != work.store.path:
-        linked = linked_number() if "interests_of" not in st.session_state else None
+        linked = linked_number(work) if "interests_of" not in st.session_state else None
+        choose(linked_choice() if "interests_of" not in st.session_state else [])
         st.session_state["interests_of"], st.session_state["interests"] = work.store.path, linked or work.granularity
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
@@ -29,10 +32,16 @@ def chosen_number(work: Workspace) -> int:
     return number
 
 
-def linked_number() -> int | None:
-    """The number in the address that the app was opened with."""
+def linked_number(work: Workspace) -> int | None:
+    """The number in the address that the app was opened with; says so where it cannot be shown."""
     said = st.query_params.get("interests", "")
-    return int(said) if re.fullmatch(r"[0-9]{1,6}", said) else None
+    number = int(said) if re.fullmatch(r"[0-9]{1,6}", said) else None
+    if said and (number is None or not 2 <= number <= work.tree.finest):
+        st.warning(
+            f"The link asks for “{plain_markdown(said[:40])}” interests. This workspace can be divided into 2 to "
+            f"{work.tree.finest:,}."
+        )
+    return number
 
 
 def chosen_taxonomy(work: Workspace) -> Taxonomy:

@@ -1,4 +1,4 @@
-"""The map whose slider recolours it in the browser (`map.js`), and what it tells the page.
+"""The map whose slider recolours it in the browser (`charts.live_map`), and what it tells the page.
 
 Two parts: one brings the whole map, which Streamlit sends once and the browser keeps; the other shows it and gets a few
 numbers each time. Were they one, every move would send the whole map again.
@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from ...charts.live_map import encode_map, items_inside
-from ...taxonomy import Taxonomy
-from ...workspace import Workspace
+from ..charts import live_map as browser
+from ..charts.style import shorten
+from ..taxonomy import Taxonomy
+from ..workspace import Workspace
+from .choice import choice_number, choose
 
-HERE = Path(__file__).parent
-
-
-def _file(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
-
-_show = st.components.v2.component("hierex.live_map", html=_file("map.html"), css=_file("map.css"), js=_file("map.js"))
-_bring = st.components.v2.component("hierex.live_map_data", js=_file("data.js"))
+_show = st.components.v2.component(
+    "hierex.live_map", html=browser.map_html(), css=browser.map_css(), js=browser.map_script()
+)
+_bring = st.components.v2.component("hierex.live_map_data", js=browser.receiving_script())
 
 
 def live_map(
@@ -34,24 +30,31 @@ def live_map(
     """Shows the slider and the map. names: of every node and every interest, by id; chosen: interests to keep bright.
 
     Returns the items that were drawn around (indices, none where nothing was), and the item that was clicked, or -1.
-    Moving the slider sets `st.session_state["interests"]` and runs the page again.
+    Moving the slider sets `st.session_state["interests"]`, choosing in the hierarchy calls `choose`; both run the page
+    again.
     """
     node_names = tuple(names[node] for node in range(len(work.tree.lo)))
-    content = _content(work.key("interest_tree"), work.key("item_map"), node_names, work)
-    data_key = _key_of(content)
+    content, data_key = _content(
+        work.key("interest_tree"), work.key("item_map"), hash(node_names), _names=node_names, _work=work
+    )
     key = f"live_map-{work.store.path.stem}-{work.key('interest_tree')}-{work.key('item_map')}"
     found = _show(
         key=key,
         data={
             "map": data_key,
+            "title": work.store.path.stem,
             "n": granularity,
             "changed": _changed(work, taxonomy, names, granularity),
             # The browser takes a number from here only where it answers its own latest move.
             "move": st.session_state.get("interests_move", 0),
+            # What was drawn around before something else was chosen no longer counts.
+            "choice": choice_number(),
             "highlight": [int(node) for i in chosen for node in taxonomy.nodes_of(taxonomy.index_of(i))],
+            "linked": True,
         },
         on_interests_change=lambda: _take_number(key),
         on_picked_change=lambda: None,
+        on_chosen_change=lambda: _take_chosen(key),
     )
     _bring(key=f"{key}-data", data=content)
     return _picked(found.get("picked"), work.item_map.xy)
@@ -66,18 +69,19 @@ def _changed(work: Workspace, taxonomy: Taxonomy, names: Mapping[int, str], gran
         "n": granularity,
         "nodes": taxonomy.part_nodes.tolist(),
         "colors": taxonomy.main_nodes(work.tree)[taxonomy.cluster_of_part].tolist(),
-        "names": [names[int(cluster_id)] for cluster_id in ids],
+        "names": [shorten(names[int(cluster_id)], browser.NAME_LENGTH) for cluster_id in ids],
     }
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _content(tree_key: str, map_key: str, names: tuple[str, ...], _work: Workspace) -> bytes:
+def _content(
+    tree_key: str, map_key: str, names_hash: int, *, _names: tuple[str, ...], _work: Workspace
+) -> tuple[bytes, str]:
+    """The map for the browser, and its key."""
     items = _work.items
-    return encode_map(_work.tree, _work.item_map.xy, items["title"].to_numpy(), items["traffic"].to_numpy(), names)
-
-
-def _key_of(content: bytes) -> str:
-    return json.loads(content[4 : 4 + int.from_bytes(content[:4], "little")])["key"]
+    titles, traffic = items["title"].to_numpy(), items["traffic"].to_numpy()
+    content = browser.encode_map(_work.tree, _work.item_map.xy, titles, traffic, _names)
+    return content, json.loads(content[4 : 4 + int.from_bytes(content[:4], "little")])["key"]
 
 
 def _take_number(key: str) -> None:
@@ -88,15 +92,22 @@ def _take_number(key: str) -> None:
         st.session_state["interests_move"] = said.get("move", 0)
 
 
+def _take_chosen(key: str) -> None:
+    """For the callback: nodes that were chosen in the hierarchy."""
+    said = st.session_state[key].get("chosen")
+    if isinstance(said, list):
+        choose([node for node in said if isinstance(node, int)])
+
+
 def _picked(picked: object, xy: np.ndarray) -> tuple[np.ndarray, int]:
     """What a browser sent is not to be trusted to be anything in particular."""
     nothing = np.array([], dtype=np.int64)
-    if not isinstance(picked, dict):
+    if not isinstance(picked, dict) or picked.get("choice") != choice_number():
         return nothing, -1
     item = picked.get("item")
     if isinstance(item, int) and 0 <= item < len(xy):
         return nothing, item
     try:
-        return items_inside(xy, picked.get("polygon") or []), -1
+        return browser.items_inside(xy, picked.get("polygon") or []), -1
     except (TypeError, ValueError):
         return nothing, -1
