@@ -50,10 +50,20 @@ def select_chosen(table_key: str, taxonomy: Taxonomy, ids: Sequence[int]) -> Non
 def keep_chosen(ids: Sequence[int]) -> None:
     """After the table was drawn: remembers what is chosen, and puts it into the page's address."""
     st.session_state["chosen"] = list(ids)
-    if 0 < len(ids) <= MOST_IN_A_LINK:
-        st.query_params["chosen"] = ",".join(map(str, ids))
+    write_address("chosen", ",".join(map(str, ids)) if len(ids) <= MOST_IN_A_LINK else "")
+
+
+def write_address(name: str, value: str) -> None:
+    """Puts a value into the page's address, so that it reopens what is shown; an empty one takes it out.
+
+    Only where it changes: whatever is written takes out what the map itself put there, until it is drawn anew.
+    """
+    if st.query_params.get(name, "") == value:
+        return
+    if value:
+        st.query_params[name] = value
     else:
-        st.query_params.pop("chosen", None)
+        del st.query_params[name]
 
 
 def linked_choice() -> list[int]:

@@ -17,7 +17,7 @@ from ..descriptions import Description
 from ..taxonomy import Taxonomy
 from ..wording import plain_markdown
 from ..workspace import Workspace
-from .choice import choose, linked_choice
+from .choice import choose, linked_choice, write_address
 
 
 def chosen_number(work: Workspace) -> int:
@@ -28,7 +28,7 @@ def chosen_number(work: Workspace) -> int:
         st.session_state["interests_of"], st.session_state["interests"] = work.store.path, linked or work.granularity
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
-    st.query_params["interests"] = str(number)  # so that the page's address reopens what is shown
+    write_address("interests", str(number))
     return number
 
 
