@@ -7,7 +7,7 @@ with random vectors and random places on the map, on which nothing of what is ti
 in brackets, of seven moves after a first one:
 
 - recoloured: from the slider's `input` event until the frame is drawn and its pixels can be read;
-- rerun: from the key that moves the slider until Plotly has drawn, by an app that does nothing else;
+- rerun: from the key that moves the slider until Plotly has written its title, in an app that does nothing else;
 - release: from the slider's release until nothing on the app's Granularity page changes any more.
 """
 
@@ -61,7 +61,7 @@ node = np.empty(len(data["x"]), int)
 for one in alive:
     node[data["lo"][one]:data["hi"][one]] = one
 points = go.Scattergl(x=data["x"], y=data["y"], mode="markers", marker={"color": colors[node], "size": 4})
-st.plotly_chart(go.Figure(points).update_layout(uirevision="same", title=f"at {n}"))
+st.plotly_chart(go.Figure(points).update_layout(uirevision="same", title=f"at {n}"), key="map")
 """
 
 FIND_MAP = """const root = [...document.querySelectorAll("*")]
@@ -90,16 +90,12 @@ RECOLOUR = (
 }"""
 )
 
-LISTEN_TO_PLOTLY = """() => {
-  document.addEventListener("keydown", () => (window.began = performance.now()), true);
-  document.querySelector(".js-plotly-plot").on("plotly_afterplot", () => (window.plotted = performance.now()));
-}"""
+KEEP_TIME = "() => document.addEventListener('keydown', () => (window.began = performance.now()), true)"
 PLOTTED = """async (title) => {
-  const plot = document.querySelector(".js-plotly-plot");
-  while (plot.layout.title.text !== title || window.plotted < window.began) {
+  while (document.querySelector(".js-plotly-plot .gtitle")?.textContent !== title) {
     await new Promise((done) => requestAnimationFrame(done));
   }
-  return window.plotted - window.began;
+  return performance.now() - window.began;
 }"""
 
 STANDS_STILL = (
@@ -208,7 +204,7 @@ def redrawn(page: Page, url: str) -> list[float]:
     page.goto(url)
     page.get_by_text("at 50").wait_for(timeout=120_000)
     page.wait_for_timeout(2_000)
-    page.evaluate(LISTEN_TO_PLOTLY)
+    page.evaluate(KEEP_TIME)
     slider, times = page.get_by_role("slider"), []
     for n in range(51, 51 + len(NUMBERS)):
         slider.press("ArrowRight")
