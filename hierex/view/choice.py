@@ -13,7 +13,7 @@ import streamlit as st
 
 from ..taxonomy import Taxonomy
 
-MOST_IN_A_LINK = 50
+MOST_IN_A_LINK = 200
 """More chosen interests than this are left out of the page's address, which browsers and mail programs cut off."""
 
 

@@ -96,7 +96,10 @@ function lineOf(map) {
 function namesOf(map) {
   const look = { "font-weight": 600, "text-anchor": "middle", "dominant-baseline": "central", "stroke-linejoin": "round" };
   const paint = { fill: map.ink, stroke: map.paper, "stroke-width": 4, "paint-order": "stroke" };
-  return map.placedNames(map.shown()).map(({ x, y, size, text }) => element("text", { x, y, "font-size": size, ...look, ...paint }, [text]));
+  return map.placedNames(map.shown()).map(({ x, y, w, size, text }) => {
+    const width = { textLength: 2 * (w - 5), lengthAdjust: "spacingAndGlyphs" }; // also where the font is another one
+    return element("text", { x, y, "font-size": size, ...width, ...look, ...paint }, [text]);
+  });
 }
 
 function rectangles(map) {
