@@ -405,6 +405,8 @@ def test_the_range_is_suggested_in_words_and_every_number_is_in_the_table(worksp
     app = open_app("granularity", "Busy")
     assert any(part.value == "How many interests?" for part in app.subheader)
     assert "No number of interests suits" in words(app) or "Suggested" in words(app)
+    app.session_state["choice_open"] = True
+    app.run()
     assert "12, shown now" in words(app)
     set_number(app, 7)
     assert "Dashed line: 12" in words(app)
@@ -415,6 +417,8 @@ def test_the_range_is_suggested_in_words_and_every_number_is_in_the_table(worksp
 
 def test_the_price_that_is_typed_is_what_the_cost_is_made_of(workspaces):
     app = open_app("granularity", "Busy")
+    app.session_state["choice_open"] = True
+    app.run()
     app.number_input(key="price_in").set_value(0.0)
     app.number_input(key="price_out").set_value(0.0).run()
     assert not app.exception
@@ -459,3 +463,12 @@ def test_the_page_opens_at_the_active_number_and_a_build_would_use_it(workspaces
     finally:
         app.button(key="forget-Nine").click().run()
     assert not app.exception
+
+
+@pytest.mark.parametrize("workspace", ["Two", "Tiny"])
+def test_small_data_has_a_panel_too(workspaces, workspace):
+    app = open_app("granularity", workspace)
+    app.session_state["choice_open"] = True
+    app.run()
+    assert not app.exception
+    assert "No number of interests suits" in words(app)
