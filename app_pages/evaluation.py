@@ -8,7 +8,7 @@ from hierex.evaluation import MATCH_RATE
 st.title("Evaluation")
 work = view.current_work()
 parts = work.evaluation
-policies, items, granularities = parts["policies"], parts["items"], parts["granularities"]
+policies, items = parts["policies"], parts["items"]
 
 when = wording.split_text(work.interactions, work.split)
 st.markdown(
@@ -42,10 +42,8 @@ else:
     with st.expander("All numbers"):
         st.dataframe(wording.metric_table(items, "recommender"), hide_index=True)
 
-st.subheader("By number of interests")
-st.plotly_chart(
-    charts.granularity_panel(granularities, work.granularity, k=work.config.transition.k),
-    alt="Likeness, balance and readiness by number of interests; the table below has all.",
+st.page_link(
+    "app_pages/granularity.py",
+    label="How other numbers of interests would play out, and what earlier builds measured there",
+    icon=":material/account_tree:",
 )
-with st.expander("All numbers"):
-    st.dataframe(wording.granularity_table(granularities), hide_index=True)

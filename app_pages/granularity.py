@@ -5,8 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from hierex import charts, curation_edits, exports, view
-from hierex.comparison import compare_taxonomies
-from hierex.result_keys import taxonomy_key
+from hierex.comparison import same_interests
 from hierex.wording import plain_markdown
 
 ITEMS_SHOWN = 500
@@ -27,7 +26,6 @@ share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
 view.preset_menu(work, number)
 view.tree_note(work, curated)
-known = np.isfinite(taxonomy.coherence)  # merged interests have none
 facts = st.columns(4)
 facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
 facts[1].metric(
@@ -40,13 +38,13 @@ facts[2].metric(
 )
 facts[3].metric(
     "Likeness within",
-    f"{np.average(taxonomy.coherence[known], weights=np.maximum(taxonomy.traffic[known], 1e-9)):.2f}",
+    f"{np.average(taxonomy.coherence, weights=np.maximum(taxonomy.traffic, 1e-9)):.2f}",
     help="How alike the items of an interest are, from 0 (not at all) to 1 (the same). Finer interests are more alike.",
 )
 table = pd.DataFrame(
     {
         "Interest": names,
-        "Changed": view.marks_of(taxonomy, len(tree.lo), records),
+        "Changed": view.marks_of(work, taxonomy, records),
         "Items": sizes,
         "Traffic": taxonomy.traffic.astype(np.int64),
         "Share": share,
@@ -54,9 +52,11 @@ table = pd.DataFrame(
     index=taxonomy.cluster_ids,
 ).sort_values("Traffic", ascending=False, kind="stable")
 
+is_changed = bool(table["Changed"].any())
+
 left, right = st.columns([3, 2])
 with right:
-    if taxonomy_key(number, records) != work.keys.get("taxonomy"):  # here, so that the slider stays under the hand
+    if not same_interests(taxonomy, work.taxonomy):  # here, so that the slider stays under the hand
         most = work.config.table.most_interests
         too_many = f" They can be built on {most:,} at most." if taxonomy.n_clusters > most else ""
         looking = (
@@ -81,13 +81,11 @@ with right:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            "Interest": st.column_config.TextColumn(width=165),
-            "Changed": st.column_config.TextColumn(width=65) if table["Changed"].any() else None,
-            "Items": st.column_config.NumberColumn(width=55),
-            "Traffic": st.column_config.NumberColumn(width=60),
-            "Share": st.column_config.ProgressColumn(
-                "Share of traffic", format="percent", min_value=0, max_value=float(share.max()), width=95
-            ),
+            "Interest": st.column_config.TextColumn(width=120 if is_changed else 140),
+            "Changed": st.column_config.TextColumn(width=65) if is_changed else None,
+            "Items": st.column_config.NumberColumn(width=48),
+            "Traffic": None if is_changed else st.column_config.NumberColumn(width=52),
+            "Share": st.column_config.NumberColumn(help="Share of all traffic", format="percent", width=52),
         },
     )
 chosen = table.index[picked["selection"]["rows"]]
@@ -137,36 +135,11 @@ if len(inside):
         )
 
 view.change_list(work, number, every_name)
-if not np.array_equal(taxonomy.cluster_ids, work.taxonomy.cluster_ids):
-    with st.expander(f"What is different from the {work.taxonomy.n_clusters} interests that predictions are built on"):
-        changes = compare_taxonomies(work.taxonomy, taxonomy, work.items["traffic"].to_numpy())
-        built = work.descriptions(work.taxonomy, work.placed_edits())
-        st.plotly_chart(
-            charts.interest_flow(
-                changes,
-                {node: d.name for node, d in built.items()},
-                every_name,
-                dict(zip(taxonomy.cluster_ids.tolist(), view.colors_of(work, taxonomy), strict=True)),
-            ),
-            alt="Which interests turned into which; the table below has all.",
-        )
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "From": [built[node].name for node in changes["before_id"]],
-                    "To": [descriptions[node].name for node in changes["after_id"]],
-                    "Items": changes["n_items"],
-                    "Traffic": changes["traffic"].astype(np.int64),
-                }
-            ),
-            hide_index=True,
-        )
+view.side_by_side(work, number, taxonomy)
 with st.expander("From coarse to fine: what each interest was split from"):
     st.caption("As wide as its traffic. A click on an interest shows what is inside it; the bar at the top goes back.")
     st.plotly_chart(
         charts.interest_icicle(tree, taxonomy, every_name),
         alt="Every interest inside the one that it was split from; the table above holds the interests.",
     )
-if "evaluation" in work.keys:
-    with st.expander("How the choice plays out over all numbers of interests"):
-        st.plotly_chart(charts.granularity_panel(work.evaluation["granularities"], taxonomy.n_clusters))
+view.choice_panel(work, number)

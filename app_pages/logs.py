@@ -1,13 +1,24 @@
 """What comes in: the catalogue, the log, what was left out and why; and the button that builds everything from it."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
 from hierex import imports, stored_logs, view, wording
-from hierex.config import LARGEST_SEED, POLICIES, EmbeddingConfig, PolicyConfig, RunConfig
+from hierex.config import (
+    LARGEST_SEED,
+    POLICIES,
+    VECTORS_IN_FILE,
+    BehaviourConfig,
+    EmbeddingConfig,
+    PolicyConfig,
+    RunConfig,
+)
 from hierex.embeddings import is_published_name
 from hierex.logs import InteractionColumns, ItemColumns, LogFile
-from hierex.runs import config_of, read_runs
+from hierex.presets import active_preset
+from hierex.runs import config_of, read_runs, shown_run
 
 FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
 NOT_THERE = "(none)"
@@ -30,6 +41,8 @@ def show_report(report) -> None:
     facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
     facts[3].metric("From", f"{report.first_date:%d %b %Y}" if report.has_dates else "no dates")
     facts[4].metric("To", f"{report.last_date:%d %b %Y}" if report.has_dates else "only an order")
+    if report.vector_size:
+        st.caption(f"Every item has a vector of {report.vector_size:,} numbers, to be chosen under 'More choices'.")
     if not report.drops:
         st.caption("Nothing was left out.")
         return
@@ -48,6 +61,9 @@ def show_build() -> None:
     n_items = store.value("SELECT count(*) FROM items")
     last = next(iter(read_runs(store)), None)
     chosen = config_of(last.config) if last else RunConfig()
+    active = active_preset(store)
+    if active:
+        chosen = replace(chosen, granularity=active.granularity)
     auto = st.toggle(
         "Let hierex choose the number of interests",
         value=chosen.granularity is None,
@@ -74,6 +90,7 @@ def show_build() -> None:
             captions=["Knows what the interests are about; works for rare ones too.", "Only counts who moved where."],
         )
         model = choose_model(chosen.embedding.model)
+        weight = choose_weight(chosen.behaviour.weight)
         seed = st.number_input(
             "Random start",
             0,
@@ -94,6 +111,7 @@ def show_build() -> None:
         regrow=regrow,
         policy=PolicyConfig(kind=kind),
         embedding=EmbeddingConfig(model=model or chosen.embedding.model),
+        behaviour=BehaviourConfig(weight=weight),
     )
     job = view.jobs().of(store.path)
     interrupted = last is not None and last.status in ("running", "stopped", "failed")
@@ -110,13 +128,17 @@ def show_build() -> None:
     if not (job and job.active):
         st.caption(f"About {wording.duration(left)} when all is new. What is there already is used again.")
     else:
-        st.caption("Building. Progress is in the side bar; you can look around meanwhile.")
+        doing = "Comparing" if job.goal == "comparison" else "Building"
+        st.caption(f"{doing}. Progress is in the side bar; you can look around meanwhile.")
 
 
 def choose_model(chosen: str) -> str | None:
     """The text model: the installed one, one in the server's folder, or the typed name of a published one."""
-    known = list(dict.fromkeys([EmbeddingConfig.model, *view.server_models(), chosen]))
-    short = {name: name.rsplit("/", 1)[-1] for name in known}
+    own = [VECTORS_IN_FILE] * (report.vector_size is not None)
+    if chosen == VECTORS_IN_FILE and not own:  # other logs than those of the last build
+        chosen = EmbeddingConfig.model
+    known = list(dict.fromkeys([EmbeddingConfig.model, *own, *view.server_models(), chosen]))
+    short = {name: wording.model_label(name) for name in known}
     shown = {name: short[name] if list(short.values()).count(short[name]) == 1 else name for name in known}
     model = st.selectbox(
         "Text model",
@@ -128,12 +150,59 @@ def choose_model(chosen: str) -> str | None:
         required=True,
         help="Which model reads the items' texts. The installed one knows English best. For other languages type the "
         "name of a published sentence-transformers model, such as paraphrase-multilingual-MiniLM-L12-v2: it is "
-        "downloaded once, and your texts stay on this machine.",
+        "downloaded once, and your texts stay on this machine. Where the catalogue has a column of vectors, these are "
+        "offered here too; the words that describe interests are then still read by the installed model.",
     )
     if model in known or is_published_name(model):
         return model
     st.error(f"'{wording.plain_markdown(model[:80])}' is no name of a published model. It looks like 'owner/model'.")
     return None
+
+
+def choose_weight(chosen: float) -> float:
+    """How much behaviour counts for the interests, and what that does."""
+    percent = st.slider(
+        "How much it counts who consumes what",
+        0,
+        95,
+        round(100 * chosen),
+        step=5,
+        format="%d %%",
+        key=f"behaviour-{store.path.stem}",
+        help="At 0 % interests are formed by what the items' texts say alone. Above that, items that the same people "
+        "consumed come together as well; what hardly anybody consumed yet is placed by its text. Only interactions "
+        "before the time that is kept for measuring are used.",
+    )
+    show_weights()
+    return percent / 100
+
+
+def show_weights() -> None:
+    """What several weights do to the interests that are shown, once somebody has asked for it."""
+    run = shown_run(store)
+    if run is None or "taxonomy" not in run.keys:
+        st.caption("After the first build you can compare here what this changes.")
+        return
+    work = view.current_work()
+    table = view.compared_weights(work)
+    if table is not None:
+        st.dataframe(wording.weights_table(table), hide_index=True)
+        st.caption(
+            f"{work.granularity:,} interests, formed anew with each weight, without what people changed about them. "
+            "Predictions are by counting who moved where, on later time that they never saw, with the 95 % interval in "
+            "brackets. More likeness of texts makes interests easier to name. A higher share of next interests makes "
+            "better predictions, unless naming the most popular ones gains as much."
+        )
+        return
+    job = view.jobs().of(store.path)
+    st.button(
+        "Compare what it changes",
+        on_click=view.start_comparison,
+        args=(work,),
+        disabled=bool(job and job.active),
+        icon=":material/compare_arrows:",
+        help=f"Forms {work.granularity:,} interests four times, with 0, 25, 50 and 75 %. Nothing that you see changes.",
+    )
 
 
 def pick_file(what: str, key: str) -> LogFile | None:
@@ -183,6 +252,7 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
         text = st.multiselect(
             "Other words about the item", names, list(item_guess.text), key=f"text-{file_key}", persist_state="session"
         )
+        vector = choose_column("Vectors", names, item_guess.vector, f"vector-{file_key}", optional=True)
         st.dataframe(item_rows.head(PREVIEW_ROWS), hide_index=True)
     with right:
         names = list(interaction_rows.columns)
@@ -195,7 +265,7 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
     if not (item_id and (title or text) and user_id and item):
         st.info("Choose the columns that were not recognised: item id, a title or other words, person id.")
         return None
-    return ItemColumns(item_id, title, tuple(text)), InteractionColumns(user_id, item, timestamp, order)
+    return ItemColumns(item_id, title, tuple(text), vector), InteractionColumns(user_id, item, timestamp, order)
 
 
 def start_check(items: LogFile, item_columns: ItemColumns, interactions: LogFile, columns: InteractionColumns) -> None:

@@ -107,7 +107,10 @@ note = view.note_of(work, "policies")
 if note:
     st.warning(note)
 if not len(predictions.novel):
-    st.info("This person has every interest already, so there is nothing new to suggest.")
+    if work.taxonomy.hidden.any():
+        st.info("Every interest that this person does not have is hidden, so there is nothing new to suggest.")
+    else:
+        st.info("This person has every interest already, so there is nothing new to suggest.")
     st.stop()
 st.caption(
     f"{wording.method_name(work.policy.name)}; "

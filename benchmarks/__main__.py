@@ -22,7 +22,13 @@ def main() -> None:
     tree = [*data, *(["--peers"] if options.peers else [])]
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
-    for name, arguments in (("run", data), ("tree", tree), ("embedding", items), ("import", ["--rows", options.rows])):
+    for name, arguments in (
+        ("run", data),
+        ("tree", tree),
+        ("behaviour", data),
+        ("embedding", items),
+        ("import", ["--rows", options.rows]),
+    ):
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
         subprocess.run(command, check=True, cwd=HERE.parent)

@@ -4,6 +4,7 @@ The pipeline, in order; each stage is one module, takes arrays and tables, retur
 
     logs              files, a column mapping        -> checked items and interactions, and what was dropped
     embeddings        item texts                     -> unit vectors
+    behaviour         interactions, vectors          -> vectors of who consumes what; only where they are to count
     interest_tree     vectors, traffic               -> one tree, one item order; every cluster is a slice of it
     taxonomy          tree, granularity              -> the interest clusters at that granularity
     item_map          vectors                        -> a place on the map for every item
@@ -19,6 +20,9 @@ The pipeline, in order; each stage is one module, takes arrays and tables, retur
 """
 
 __version__ = "0.1.0"
+
+ON_DEMAND = ("behaviour", "weights")
+"""Stages that a build has only where behaviour counts, or that are asked for beside a build."""
 
 STAGES = (
     "logs",

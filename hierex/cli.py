@@ -15,13 +15,14 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from . import STAGES, __version__
-from .config import POLICIES, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
+from . import ON_DEMAND, STAGES, __version__
+from .config import POLICIES, VECTORS_IN_FILE, BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
 from .errors import HierexError, LogError
 from .exports import export_all
 from .imports import import_logs
 from .logs import LogFile, LogReport
 from .pipeline import run_pipeline
+from .presets import active_preset
 from .runs import config_of, shown_run
 from .serving import find_users, serve_users, served_frame
 from .store import open_store
@@ -58,7 +59,17 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--policy", choices=POLICIES, default="encoder")
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
-        "--model", default=EmbeddingConfig.model, help="text model: name or folder of a sentence-transformers model"
+        "--model",
+        default=EmbeddingConfig.model,
+        help="text model: name or folder of a sentence-transformers model; or "
+        f"'{VECTORS_IN_FILE}', for a column of vectors in the catalogue",
+    )
+    run.add_argument(
+        "--behaviour",
+        type=float,
+        default=BehaviourConfig.weight,
+        metavar="WEIGHT",
+        help="how much it counts for the interests who consumes what, beside texts: 0 (only texts) to below 1",
     )
     run.add_argument(
         "--regrow", action="store_true", help="grow the tree of interests anew where the earlier one could be kept"
@@ -112,10 +123,15 @@ def run_command(options: argparse.Namespace) -> None:
         regrow=options.regrow,
         policy=PolicyConfig(kind=options.policy),
         embedding=EmbeddingConfig(model=options.model),
+        behaviour=BehaviourConfig(weight=options.behaviour),
     )
     with open_workspace(options, create=True) as store:
         lines = StageLines()
         report = lines.timed("logs", lambda: import_files(store, options.items, options.interactions))
+        active = active_preset(store)
+        if active and config.granularity is None:
+            print(f"{active.granularity:,} interests: '{active.name}', the saved number that is active", flush=True)
+            config = replace(config, granularity=active.granularity)
         work = run_pipeline(store, config, until=options.until, watch=lines.watch)
         if options.json:
             print(json.dumps(summary(work, report, lines.seconds, perf_counter() - started)))
@@ -137,7 +153,7 @@ def predict_command(options: argparse.Namespace) -> None:
 def evaluate_command(options: argparse.Namespace) -> None:
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="evaluation")
-        parts = work.evaluation
+        parts = work.evaluation | {"granularities": work.granularity_effects()}
         if options.json:
             found = {part: json.loads(frame.to_json(orient="records")) for part, frame in parts.items()}
             print(json.dumps({"granularity": work.granularity, **found}))
@@ -180,7 +196,7 @@ class StageLines:
         self.seconds: dict[str, float] = {}
 
     def watch(self, stage: str, state: str, value: float) -> None:
-        if state == "running" or stage not in STAGES or stage in self.seconds:
+        if state == "running" or stage not in (*STAGES, *ON_DEMAND) or stage in self.seconds:
             return
         self.seconds[stage] = round(value, 3)
         print(f"{stage:<18}{value:8.1f} s{'  (kept)' if state == 'reused' else ''}", flush=True)

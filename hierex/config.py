@@ -6,9 +6,10 @@ here, and nothing that doesn't.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .errors import ConfigError
@@ -24,7 +25,7 @@ def no_progress(share: float) -> None:
 @dataclass(frozen=True)
 class EmbeddingConfig:
     model: str = "all-MiniLM-L6-v2"
-    """The installed MiniLM package, or the name or folder of any sentence-transformers model."""
+    """The installed MiniLM package, the name or folder of any sentence-transformers model, or `VECTORS_IN_FILE`."""
     dtype: str = "auto"
     """`auto`: bfloat16 where the processor computes in it natively, else float32."""
     max_characters: int = 2_000
@@ -36,8 +37,41 @@ class EmbeddingConfig:
         if self.max_characters < 1:
             raise ConfigError(f"Texts cannot be cut to {self.max_characters} characters. Give 1 or more.")
 
+    @property
+    def from_file(self) -> bool:
+        """Whether items have the vectors that came with the catalogue, instead of those that a model reads them as."""
+        return self.model == VECTORS_IN_FILE
 
+    def for_words(self) -> EmbeddingConfig:
+        """For what people or hierex wrote (descriptions), which has no vectors in any file: always a text model."""
+        return replace(self, model=EmbeddingConfig.model) if self.from_file else self
+
+
+VECTORS_IN_FILE = "vectors-in-file"
+"""In place of a text model. Item vectors and those of words are then from different models and never compared."""
 DTYPES = ("auto", "bfloat16", "float32")
+
+
+@dataclass(frozen=True)
+class BehaviourConfig:
+    weight: float = 0.0
+    """How much it counts for the tree who consumes an item, beside what its text says: 0 (only texts) to below 1."""
+    dimensions: int = 64
+    damping: float = 3.0
+    """As many people and items are added to those that an item and a person have, against chance in small numbers."""
+    trust: float = 10.0
+    """What an item's text foretells of its behaviour counts as much as this many people."""
+
+    def __post_init__(self):
+        if not 0 <= self.weight < 1:
+            raise ConfigError(
+                f"Behaviour cannot count {self.weight:g}. Give 0 (only what texts say) or more, but less than 1."
+            )
+        if self.dimensions < 1 or not 0 < self.damping < math.inf or not 0 < self.trust < math.inf:
+            raise ConfigError(
+                f"Behaviour with {self.dimensions} dimensions, a damping of {self.damping:g} and a trust of "
+                f"{self.trust:g} cannot be computed. Give numbers above 0."
+            )
 
 
 @dataclass(frozen=True)
@@ -146,7 +180,6 @@ class GroundingConfig:
 class EvaluationConfig:
     holdout_share: float = 0.2
     """The latest share of the interactions, by time, that training never sees."""
-    granularities: tuple[int, ...] = (10, 25, 50, 100, 200, 300, 500, 761)
     tops: tuple[int, ...] = (1, 5, 10)
     """The list lengths at which recall is measured."""
     resamples: int = 1_000
@@ -165,6 +198,7 @@ class RunConfig:
     regrow: bool = False
     """Grows the tree anew where an earlier one could be kept (`kept_trees`)."""
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
     tree: TreeConfig = field(default_factory=TreeConfig)
     item_map: MapConfig = field(default_factory=MapConfig)
     description: DescriptionConfig = field(default_factory=DescriptionConfig)

@@ -1,7 +1,8 @@
 """What people wrote about interests. Rows are only added or marked as undone, so nothing typed is ever lost.
 
 An edit remembers some items of its interest. When the tree is grown anew, the edit moves to the node that shares most
-items with what was described; where no node is alike enough it is listed as unplaced (design, section 7).
+items with what was described; where no node is alike enough it is listed as unplaced (design, section 7). What
+was said of a merged interest stays with the merge.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .descriptions import Description
 from .errors import EditConflict, HierexError
 from .interest_tree import InterestTree
 from .store import Store, now
+from .taxonomy import MERGED_FROM
 
 REMEMBERED_ITEMS = 500
 ALIKE = 0.5
@@ -64,8 +66,8 @@ def place_edits(
     latest = {(edit.tree_key, edit.node_id): edit for edit in edits if not edit.undone}
     placed, unplaced = {}, []
     for edit in sorted(latest.values(), key=lambda edit: edit.edit_id):
-        same_tree = edit.tree_key == tree_key
-        node = edit.node_id if same_tree else most_alike(edit.item_ids, edit.n_items, tree, index)
+        kept = edit.tree_key == tree_key or edit.node_id >= MERGED_FROM
+        node = edit.node_id if kept else most_alike(edit.item_ids, edit.n_items, tree, index)
         if node is None:
             unplaced.append(edit)
         else:
@@ -84,6 +86,7 @@ def most_alike(item_ids: Sequence[str], n_items: int, tree: InterestTree, item_i
     before = np.concatenate([[0], np.cumsum(here[tree.order])])
     shared = (before[tree.hi] - before[tree.lo]) / len(item_ids) * n_items
     alike = shared / (n_items + (tree.hi - tree.lo) - shared)
+    alike[0] = 0  # what holds everything is no interest
     best = int(np.argmax(alike))
     return best if alike[best] >= ALIKE else None
 

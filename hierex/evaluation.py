@@ -1,4 +1,4 @@
-"""How well it works on time that training never saw, beside baselines, and what each granularity is like.
+"""How well it works on time that training never saw, beside baselines.
 
 A *case* is a moment at which a person reached something new to them, and a scorer is asked to rank everything that
 was new to them then. There is one right answer per case. Scorers that give equal scores are judged by the average
@@ -7,7 +7,7 @@ over all orders of the equal ones, so `chance` (all scores equal) is an exact ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,12 @@ import pandas as pd
 from . import columns
 from .config import EvaluationConfig, Progress, RunConfig, no_progress
 from .errors import ConfigError
-from .interest_tree import InterestTree
 from .logs import Interactions
-from .metrics import gini, ndcg_at, recall_at, resample_means
+from .metrics import ndcg_at, recall_at, resample_means
 from .policies import LanguagePolicy
 from .policies.counts import train_counts
 from .recommenders import Recommender
-from .transitions import FirstVisits, Histories, Moves, latest_contexts
+from .transitions import Histories, Moves, latest_contexts
 
 POPULARITY = "popularity"
 CHANCE = "chance"
@@ -39,20 +38,26 @@ def evaluate_run(
     recommender: Recommender,
     histories: Histories,
     interactions: Interactions,
-    tree: InterestTree,
-    visits: FirstVisits,
+    hidden: np.ndarray,
     split: int,
     *,
     config: RunConfig,
     progress: Progress,
 ) -> dict[str, pd.DataFrame]:
-    """The three tables of the Evaluation page: policies, items, granularities."""
+    """The two tables of the Evaluation page: policies and items."""
     policies = {policy.name: policy}
     if "counts" not in policies:
         policies["counts"] = train_counts(moves, config=config.policy)
     k, options = config.transition.k, config.evaluation
     by_policy = evaluate_policies(
-        policies, histories, split=split, k=k, config=options, seed=config.seed, progress=lambda s: progress(0.5 * s)
+        policies,
+        histories,
+        split=split,
+        k=k,
+        hidden=hidden,
+        config=options,
+        seed=config.seed,
+        progress=lambda share: progress(0.6 * share),
     )
     by_recommender = evaluate_items(
         {recommender.name: recommender},
@@ -60,11 +65,9 @@ def evaluate_run(
         split=split,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.5 + 0.4 * share),
+        progress=lambda share: progress(0.6 + 0.4 * share),
     )
-    shown = sorted({*options.granularities, histories.n_clusters})
-    by_granularity = evaluate_granularities(tree, visits, granularities=shown, k=k)
-    return {"policies": by_policy, "items": by_recommender, "granularities": by_granularity}
+    return {"policies": by_policy, "items": by_recommender}
 
 
 def evaluate_policies(
@@ -73,6 +76,7 @@ def evaluate_policies(
     *,
     split: int,
     k: int,
+    hidden: np.ndarray | None = None,
     config: EvaluationConfig = DEFAULTS,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -80,7 +84,8 @@ def evaluate_policies(
     """How well each policy ranks the next novel interest, for every move at or after the clock `split`.
 
     histories: the full ones. A case's context is its `k` latest interests before the move; nothing of the history
-    before the move is a candidate. Returns one row per policy and metric: policy, metric (`recall@1`, ...,
+    before the move is a candidate. hidden: (n_clusters,) bool, what is never predicted: such interests come after all
+    others, and moves to them are no cases. Returns one row per policy and metric: policy, metric (`recall@1`, ...,
     `ndcg@10`, `match_rate`), value, low and high (95 % interval, resampling people; missing with one person),
     n_cases, n_users, note. Beside the policies given stand `popularity` (interests by the number of people who moved
     to them before the split) and `chance`. No rows where there is no case. Raises ConfigError for k < 1.
@@ -90,7 +95,8 @@ def evaluate_policies(
     starts = np.repeat(histories.starts[:-1], np.diff(histories.starts))
     is_move = np.arange(len(starts)) > starts
     held_out = histories.clock >= split
-    ends = np.flatnonzero(is_move & held_out)
+    hidden = np.zeros(histories.n_clusters, bool) if hidden is None else hidden
+    ends = np.flatnonzero(is_move & held_out & ~hidden[histories.cluster])
     user = np.searchsorted(histories.starts, ends, side="right") - 1
     cases = Cases(histories.cluster, starts[ends], ends, user, histories.n_clusters)
     people = np.bincount(histories.cluster[is_move & ~held_out], minlength=histories.n_clusters)
@@ -98,8 +104,12 @@ def evaluate_policies(
     def ask(policy: LanguagePolicy) -> Scorer:
         return lambda part: policy.score(latest_contexts(histories, part.ends, part.starts, k=k))
 
+    def without_hidden(score: Scorer) -> Scorer:
+        return lambda part: np.where(hidden, -np.inf, score(part))
+
     scorers = {name: ask(policy) for name, policy in policies.items()}
-    table = _measure(_with_baselines(scorers, people), cases, columns.POLICY, config, seed, progress)
+    scorers = {name: without_hidden(score) for name, score in _with_baselines(scorers, people).items()}
+    table = _measure(scorers, cases, columns.POLICY, config, seed, progress)
     matches = table.drop_duplicates(columns.POLICY)
     matches = matches[matches[columns.POLICY].isin(list(policies))].assign(
         metric=MATCH_RATE, value=1.0, low=np.nan, high=np.nan, note=BY_CONSTRUCTION
@@ -134,49 +144,6 @@ def evaluate_items(
     scorers = {name: ask(recommender) for name, recommender in recommenders.items()}
     traffic = interactions.before(split).traffic()
     return _measure(_with_baselines(scorers, traffic), cases, "recommender", config, seed, progress)
-
-
-def evaluate_granularities(
-    tree: InterestTree, visits: FirstVisits, *, granularities: Sequence[int] = DEFAULTS.granularities, k: int = 2
-) -> pd.DataFrame:
-    """What the interests are like at each granularity that the tree can be cut at, one row each, coarsest first.
-
-    Columns: granularity; coherence (traffic-weighted mean over interests); largest_over_mean and gini (of traffic);
-    median_items, smallest_items, largest_items; share_ready (share of people with at least `k` + 1 interests, who
-    can have made a move from a full context); n_contexts (ordered contexts of `k`, repeats included).
-    """
-    by_leaf = np.lexsort((visits.leaf, visits.user))
-    user, leaf = visits.user[by_leaf], visits.leaf[by_leaf]
-    leaf_starts = tree.lo[tree.cut(tree.finest)]
-    rows = []
-    for granularity in sorted({int(n) for n in granularities if 1 <= n <= tree.finest}):
-        nodes = tree.cut(granularity)
-        cluster = np.searchsorted(tree.lo[nodes], leaf_starts, side="right")[leaf]
-        first = np.r_[True, (user[1:] != user[:-1]) | (cluster[1:] != cluster[:-1])][: len(user)]
-        n_interests = np.bincount(user[first], minlength=visits.n_users)
-        rows.append(
-            {"granularity": granularity}
-            | _traffic_balance(tree.traffic[nodes], tree.coherence[nodes])
-            | _item_counts(tree.hi[nodes] - tree.lo[nodes])
-            | {
-                "share_ready": float((n_interests > k).mean()) if visits.n_users else np.nan,
-                "n_contexts": granularity**k,
-            }
-        )
-    return pd.DataFrame(rows, columns=GRANULARITY_COLUMNS)
-
-
-GRANULARITY_COLUMNS = [
-    "granularity",
-    columns.COHERENCE,
-    "largest_over_mean",
-    "gini",
-    "median_items",
-    "smallest_items",
-    "largest_items",
-    "share_ready",
-    "n_contexts",
-]
 
 
 @dataclass(frozen=True)
@@ -284,20 +251,3 @@ def _next_items(interactions: Interactions, split: int) -> Cases:
     rows = np.flatnonzero(new & (interactions.clock >= split) & (np.arange(len(item)) > starts))
     ends = rows[np.unique(user[rows], return_index=True)[1]]
     return Cases(item, starts[ends], ends, user[ends], interactions.n_items)
-
-
-def _traffic_balance(traffic: np.ndarray, coherence: np.ndarray) -> dict[str, float]:
-    total = traffic.sum()
-    return {
-        columns.COHERENCE: float(traffic @ coherence / total) if total > 0 else np.nan,
-        "largest_over_mean": float(traffic.max() * len(traffic) / total) if total > 0 else np.nan,
-        "gini": gini(traffic),
-    }
-
-
-def _item_counts(n_items: np.ndarray) -> dict[str, float]:
-    return {
-        "median_items": float(np.median(n_items)),
-        "smallest_items": int(n_items.min()),
-        "largest_items": int(n_items.max()),
-    }

@@ -75,16 +75,21 @@ def tree_frame(work: Workspace) -> pd.DataFrame:
 
 
 def clusters_frame(work: Workspace) -> pd.DataFrame:
-    """cluster_id, name, phrases, summary, source, n_items, traffic, traffic_share, coherence."""
+    """cluster_id, node_ids, name, phrases, summary, source, hidden, n_items, traffic, traffic_share, coherence.
+
+    node_ids: the nodes of the tree that the cluster is made of, in item order; several where people merged some.
+    """
     taxonomy, descriptions = work.taxonomy, work.cluster_descriptions()
     total = taxonomy.traffic.sum() or 1.0
     return pd.DataFrame(
         {
             "cluster_id": taxonomy.cluster_ids,
+            "node_ids": [taxonomy.nodes_of(cluster) for cluster in range(taxonomy.n_clusters)],
             "name": [d.name for d in descriptions],
             "phrases": [list(d.phrases) for d in descriptions],
             "summary": [d.summary for d in descriptions],
             "source": [d.source for d in descriptions],
+            "hidden": taxonomy.hidden,
             "n_items": taxonomy.hi - taxonomy.lo,
             "traffic": taxonomy.traffic,
             "traffic_share": taxonomy.traffic / total,
@@ -99,13 +104,18 @@ def transitions_frame(work: Workspace) -> pd.DataFrame:
 
 
 def transition_table_frame(work: Workspace) -> pd.DataFrame:
-    """context, rank, novel_cluster_id, score."""
-    return results.read_table_frame(work.store, work.key("transition_table"))
+    """context, rank, novel_cluster_id, score; without hidden interests, which leave a gap in the ranks."""
+    frame = results.read_table_frame(work.store, work.key("transition_table"))
+    return frame[~frame["novel_cluster_id"].isin(work.taxonomy.cluster_ids[work.taxonomy.hidden])]
 
 
 def fine_tuning_lines(work: Workspace) -> str:
-    """One chat example a line: the balanced set of the paper (section 3) in the form of its figure 2."""
-    transitions = count_transitions(work.training_moves)
+    """One chat example a line: the balanced set of the paper (section 3) in the form of its figure 2.
+
+    None leads to a hidden interest.
+    """
+    moves = work.training_moves
+    transitions = count_transitions(moves.take(~work.taxonomy.hidden[moves.novel]))
     balanced = balance_examples(transitions, per_novel=work.config.transition.contexts_per_novel)
     examples = fine_tuning_examples(balanced, work.cluster_descriptions())
     return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples)

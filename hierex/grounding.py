@@ -22,7 +22,7 @@ class GroundedItems:
 
     items: list of (<= top,) int32 item indices, best first; scores: list of the same lengths, float32. path: (n,)
     str, what the order comes from: `recommender`; `popularity` where the recommender knows nothing of the user, or is
-    nothing more; `random` where that was asked for; `empty` where the user has had every item, so that there is none.
+    nothing more; `random` where that was asked for; `empty` where nothing is left: all is had or hidden.
     """
 
     items: list[np.ndarray]
@@ -38,7 +38,8 @@ def ground(
     *,
     top: int,
 ) -> GroundedItems:
-    """The `top` best items of each predicted interest for its user, without those that the user has had.
+    """The `top` best items of each predicted interest for its user, without those that the user has had and
+    those that people have hidden.
 
     item_histories: for every row of `predictions`, all items of that row's user, earliest first; they are both what
     the recommender reads and what is left out. Equal scores come in the order of the item index.
@@ -48,7 +49,8 @@ def ground(
     _, first, user = np.unique(predictions.user, return_index=True, return_inverse=True)
     histories = [item_histories[row] for row in first]
     consumed = Consumed(histories, taxonomy.cluster_of_item, taxonomy.n_clusters)
-    return _rank(recommender, histories, consumed, user, predictions.novel, taxonomy.items_of, top)
+    hidden = taxonomy.hidden_items
+    return _rank(recommender, histories, consumed, user, predictions.novel, taxonomy.items_of, top, hidden)
 
 
 def recommend_anything(
@@ -85,8 +87,10 @@ class Consumed:
         return rows, np.searchsorted(candidates, self.items[places])
 
 
-def _rank(recommender, histories, consumed: Consumed, user, cluster, items_of, top: int) -> GroundedItems:
-    """The best items of `cluster` (n,) for `user` (n,), an index into `histories`."""
+def _rank(
+    recommender, histories, consumed: Consumed, user, cluster, items_of, top: int, hidden: np.ndarray | None = None
+) -> GroundedItems:
+    """The best items of `cluster` (n,) for `user` (n,), an index into `histories`. hidden: (n_items,) bool."""
     encoded = recommender.encode(histories)
     items: list[np.ndarray] = [np.empty(0, np.int32)] * len(user)
     scores: list[np.ndarray] = [np.empty(0, np.float32)] * len(user)
@@ -95,6 +99,8 @@ def _rank(recommender, histories, consumed: Consumed, user, cluster, items_of, t
         for part in _parts(rows, len(candidates)):
             table = np.array(recommender.score_encoded(encoded[user[part]], candidates), np.float32)
             table[consumed.cells(user[part], wanted, candidates)] = -np.inf
+            if hidden is not None:
+                table[:, hidden[candidates]] = -np.inf
             columns = best_columns(table, top)
             found = np.take_along_axis(table, columns, axis=1)
             for row, n_left, best, score in zip(part, (found > -np.inf).sum(axis=1), columns, found, strict=True):

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from . import STAGES, results
+from . import ON_DEMAND, STAGES, results
 from .config import RunConfig
 from .errors import Cancelled, HierexError
 from .item_map import warm_up
-from .pipeline import run_pipeline
+from .pipeline import compare_weights_of, run_pipeline
 from .store import Store
 from .worker import Worker
+from .workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 FIRST_GUESS = {
     "embeddings": (6.0, 3e-3),
+    "behaviour": (1.0, 1e-4),
+    "weights": (4.0, 1.5e-3),
     "interest_tree": (0.5, 3e-4),
     "item_map": (6.0, 1e-3),
     "descriptions": (1.0, 5e-4),
@@ -44,13 +49,14 @@ class StageState:
 
 @dataclass
 class Job:
-    """A run in the background. status: waiting, running, done, stopped, failed."""
+    """Work in the background. goal: build, or comparison. status: waiting, running, done, stopped, failed."""
 
     path: Path
     config: RunConfig
     stages: dict[str, StageState]
     status: str = "waiting"
     error: str = ""
+    goal: str = "build"
     stage_began: float = field(default_factory=monotonic)
 
     @property
@@ -110,14 +116,23 @@ class Jobs:
                 del self._jobs[path]
 
     def start(self, store: Store, config: RunConfig) -> Job:
-        """Begins a run, or returns the one that is already going on in this workspace."""
+        """Begins a run, or returns what is already going on in this workspace."""
+        stages = [*STAGES[:2], "behaviour", *STAGES[2:]] if config.behaviour.weight else STAGES
+        job = Job(store.path, config, expected_stages(store, stages))
+        return self._begin(job, partial(run_pipeline, store, config))
+
+    def start_comparison(self, work: Workspace) -> Job:
+        """Begins to compare weights of behaviour, or returns what is already going on in this workspace."""
+        job = Job(work.store.path, work.config, expected_stages(work.store, ON_DEMAND), goal="comparison")
+        return self._begin(job, partial(compare_weights_of, work.store, work))
+
+    def _begin(self, job: Job, run: Callable) -> Job:
         with self._registry:
-            current = self._jobs.get(store.path)
+            current = self._jobs.get(job.path)
             if current and current.active:
                 return current
-            job = Job(store.path, config, expected_stages(store))
-            self._jobs[store.path] = job
-        threading.Thread(target=self._run, args=(job, store), daemon=True).start()
+            self._jobs[job.path] = job
+        threading.Thread(target=self._run, args=(job, run), daemon=True).start()
         return job
 
     def cancel(self, job: Job) -> None:
@@ -139,21 +154,21 @@ class Jobs:
             except HierexError:
                 log.info("the warm-up was ended")
 
-    def _run(self, job: Job, store: Store) -> None:
+    def _run(self, job: Job, run: Callable) -> None:
         with self._turn:
             with self._registry:
                 if not job.active:
                     return
                 self._worker.reset()
                 job.status = "running"
-            status, error = self._outcome(job, store)
+            status, error = self._outcome(job, run)
             with self._registry:
                 job.status, job.error = status, error
 
-    def _outcome(self, job: Job, store: Store) -> tuple[str, str]:
-        """Runs the pipeline; the status at its end and, when it failed, why."""
+    def _outcome(self, job: Job, run: Callable) -> tuple[str, str]:
+        """Does it; the status at its end and, when it failed, why."""
         try:
-            run_pipeline(store, job.config, compute=self._compute, watch=job.watch)
+            run(compute=self._compute, watch=job.watch)
         except Cancelled:
             return "stopped", ""
         except HierexError as error:
@@ -172,9 +187,9 @@ def warm_up_map(*, progress) -> None:
     warm_up()
 
 
-def expected_stages(store: Store) -> dict[str, StageState]:
-    """Every stage with the seconds it is expected to take: as it took here before, else a first guess."""
+def expected_stages(store: Store, stages: Sequence[str] = STAGES) -> dict[str, StageState]:
+    """These stages with the seconds it is expected to take: as it took here before, else a first guess."""
     known = results.stage_seconds(store)
     n_items = store.value("SELECT count(*) FROM items")
     guess = {stage: base + per_item * n_items for stage, (base, per_item) in FIRST_GUESS.items()}
-    return {stage: StageState(seconds=known.get(stage, guess.get(stage, 0.1))) for stage in STAGES}
+    return {stage: StageState(seconds=known.get(stage, guess.get(stage, 0.1))) for stage in stages}

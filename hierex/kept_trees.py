@@ -6,7 +6,7 @@ many are new, where an interest would be left empty, where another text model is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -52,15 +52,15 @@ class KeptTree:
 
 
 def same_tree(store: Store, config: RunConfig, keys: dict[str, str]) -> str | None:
-    """The key of the tree that these logs have already, with these settings."""
+    """The key of the tree that these logs have already, with these settings. keys: of the run so far."""
     alike = ("logs", "embeddings")
-    found = (run.keys for run in runs_like(store, config) if all(run.keys.get(key) == keys[key] for key in alike))
-    return next((found_keys["interest_tree"] for found_keys in found if _is_there(store, found_keys)), None)
+    earlier = (found for found in _earlier(store, config, keys) if all(found.get(key) == keys[key] for key in alike))
+    return next((found["interest_tree"] for found in earlier), None)
 
 
-def tree_to_keep(store: Store, config: RunConfig, item_keys: Sequence[str]) -> KeptTree | None:
+def tree_to_keep(store: Store, config: RunConfig, keys: dict[str, str], item_keys: Sequence[str]) -> KeptTree | None:
     """The tree of the latest run with these settings, whatever its logs; None where it cannot be kept."""
-    latest = next((run.keys for run in runs_like(store, config) if _is_there(store, run.keys)), None)
+    latest = next(_earlier(store, config, keys), None)
     if latest is None:
         return None
     key = latest["interest_tree"]
@@ -76,11 +76,21 @@ def tree_to_keep(store: Store, config: RunConfig, item_keys: Sequence[str]) -> K
     return KeptTree(key, results.grown_key(store, key), tree, leaves, np.where(known, placed[place], True))
 
 
-def item_keys(items: pd.DataFrame) -> np.ndarray:
-    """(n_items,) object: what an item is known again by, its id and its words. items: item_id, title, text."""
+def item_keys(items: pd.DataFrame, vectors: np.ndarray | None = None) -> np.ndarray:
+    """(n_items,) object: what an item is known again by: its id and its words, and its vector where it brought one.
+
+    items: item_id, title, text. vectors: (n_items, d).
+    """
     words = zip(items["item_id"], items["title"], items["text"], strict=True)
-    return np.array([blake2b("\0".join(row).encode(), digest_size=8).hexdigest() for row in words], object)
+    contents = ["\0".join(row).encode() for row in words]
+    if vectors is not None:
+        contents = [words + vector.tobytes() for words, vector in zip(contents, vectors, strict=True)]
+    return np.array([blake2b(content, digest_size=8).hexdigest() for content in contents], object)
 
 
-def _is_there(store: Store, keys: dict[str, str]) -> bool:
-    return "interest_tree" in keys and results.has_result(store, "interest_tree", keys["interest_tree"])
+def _earlier(store: Store, config: RunConfig, keys: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The keys of runs whose tree is there and was grown with the same settings, latest first."""
+    for run in runs_like(store, config):
+        tree_key, settings = (run.keys.get(name) for name in ("interest_tree", "tree_settings"))
+        if tree_key and settings == keys["tree_settings"] and results.has_result(store, "interest_tree", tree_key):
+            yield run.keys

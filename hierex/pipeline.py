@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from . import curation_edits, results, runs, stored_logs
+from .behaviour import embed_behaviour
 from .config import Progress, RunConfig, no_progress
 from .descriptions import describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
@@ -26,11 +27,20 @@ from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
 from .policies import train_policy
 from .recommenders import train_sequence
-from .result_keys import digest, interests_digest, policy_depends, result_key, taxonomy_key
+from .result_keys import (
+    behaviour_depends,
+    digest,
+    interests_digest,
+    policy_depends,
+    result_key,
+    taxonomy_key,
+    weights_depends,
+)
 from .store import Store, Writer
 from .taxonomy import leaf_of_item
 from .transition_table import predict_novel, tabulate
 from .transitions import count_transitions
+from .weights import compare_weights
 from .workspace import Workspace
 
 EMBEDDED_AT_ONCE = 2_000
@@ -79,6 +89,17 @@ def run_pipeline(
     return run.work
 
 
+def compare_weights_of(store: Store, work: Workspace, *, compute: Compute = compute_here, watch: Watch = watch_nothing):
+    """Beside a finished run: what other weights of behaviour would do at its granularity. Keeps the result by its key.
+
+    Raises NotReady when nothing was built, Cancelled when `compute` was told to stop.
+    """
+    run = Run(store, work.config, compute, watch)
+    run.keys.update(work.keys, taxonomy=work.key("taxonomy"))
+    run.behaviour()
+    run.weights()
+
+
 class Run:
     """One pass through the stages; each method is a stage: its key, how to make it, how to keep it."""
 
@@ -88,10 +109,11 @@ class Run:
         self.keys = self.work.keys
 
     def steps(self) -> dict[str, Callable[[], None]]:
-        """Stage -> what does it, in the order of `hierex.STAGES`."""
+        """Stage -> what does it, in the order of `hierex.STAGES`; behaviour only where it counts."""
         return {
             "logs": self.logs,
             "embeddings": self.embeddings,
+            **({"behaviour": self.behaviour} if self.config.behaviour.weight else {}),
             "interest_tree": self.interest_tree,
             "taxonomy": self.taxonomy,
             "item_map": self.item_map,
@@ -113,7 +135,12 @@ class Run:
 
     def embeddings(self) -> None:
         started, config = perf_counter(), self.config.embedding
-        self.compute(fetch_model, config, progress=no_progress)
+        self.compute(fetch_model, config.for_words(), progress=no_progress)
+        if config.from_file:
+            stored_logs.check_vectors(self.store)
+            self.keys["embeddings"] = result_key("embeddings", config.model, self.keys["logs"])
+            self.watch("embeddings", "reused", perf_counter() - started)
+            return
         n_made = self.embed(pd.Series(self.work.texts).drop_duplicates().tolist(), self._progress("embeddings"))
         every_text = "".join(text_keys(self.work.texts, config))  # which item has which text counts
         texts_key = hashlib.blake2b(every_text.encode()).hexdigest()
@@ -126,7 +153,7 @@ class Run:
 
     def embed(self, texts: list[str], progress: Progress) -> int:
         """Sees to it that every text has a vector, kept portion by portion; returns how many had none."""
-        config = self.config.embedding
+        config = self.config.embedding.for_words()
         model, keys = model_name(config), text_keys(texts, config)
         known = results.read_known(self.store, model, keys)
         todo = sorted(np.flatnonzero(~known), key=lambda i: len(texts[i]))
@@ -140,21 +167,44 @@ class Run:
             results.write_embeddings(self.store, model, [keys[i] for i in portion], vectors)
         return len(todo)
 
+    def behaviour(self) -> None:
+        self._make(
+            "behaviour",
+            behaviour_depends(self.work),
+            lambda progress: self.compute(
+                embed_behaviour,
+                self.work.interactions.before(self.work.split),
+                self.work.vectors,
+                config=self.config.behaviour,
+                seed=self.config.seed,
+                progress=progress,
+            ),
+            results.write_behaviour,
+        )
+
+    def grown_from_depends(self) -> list:
+        """What `Workspace.grown_from` depends on."""
+        weight = self.config.behaviour.weight
+        return [self.keys["embeddings"], *([self.keys["behaviour"], weight] if weight else [])]
+
     def interest_tree(self) -> None:
         """What these logs have, or what the logs before had with the new items put into it, or a new one."""
+        self.keys["tree_settings"] = result_key("tree_settings", asdict(self.config.tree))
         same = None if self.config.regrow else same_tree(self.store, self.config, self.keys)
         if same:
             self._reuse("interest_tree", same)
             return
-        traffic, items = self.work.items["traffic"].to_numpy(), item_keys(self.work.items)
-        kept = None if self.config.regrow else tree_to_keep(self.store, self.config, items)
-        depends = [self.keys["embeddings"], digest(traffic), asdict(self.config.tree), self.config.seed]
+        traffic = self.work.items["traffic"].to_numpy()
+        items = item_keys(self.work.items, self.work.vectors if self.config.embedding.from_file else None)
+        kept = None if self.config.regrow else tree_to_keep(self.store, self.config, self.keys, items)
+        depends = [*self.grown_from_depends(), digest(traffic), asdict(self.config.tree), self.config.seed]
 
         def make(progress: Progress) -> InterestTree:
+            vectors = self.work.grown_from()
             if kept:
-                return kept.with_items(self.work.vectors, traffic)
+                return kept.with_items(vectors, traffic)
             return self.compute(
-                grow_tree, self.work.vectors, traffic, config=self.config.tree, seed=self.config.seed, progress=progress
+                grow_tree, vectors, traffic, config=self.config.tree, seed=self.config.seed, progress=progress
             )
 
         def write(writer: Writer, key: str, tree: InterestTree) -> None:
@@ -173,9 +223,9 @@ class Run:
     def item_map(self) -> None:
         self._make(
             "item_map",
-            [self.keys["embeddings"], asdict(self.config.item_map), self.config.seed],
+            [*self.grown_from_depends(), asdict(self.config.item_map), self.config.seed],
             lambda progress: self.compute(
-                map_items, self.work.vectors, config=self.config.item_map, seed=self.config.seed, progress=progress
+                map_items, self.work.grown_from(), config=self.config.item_map, seed=self.config.seed, progress=progress
             ),
             results.write_map,
             note=lambda item_map: item_map.method,
@@ -224,7 +274,7 @@ class Run:
         )
 
     def refuse_too_many_contexts(self) -> None:
-        most, wanted = self.config.table.most_interests, self.work.granularity
+        most, wanted = self.config.table.most_interests, self.work.taxonomy.n_clusters
         if wanted > most:
             raise ConfigError(
                 f"Predictions were asked for on {wanted:,} interests, which makes {wanted**2:,} pairs to answer. "
@@ -232,8 +282,9 @@ class Run:
             )
 
     def train_policy(self, words: list[str], progress: Progress):
+        """Reads the interests' words with a text model, also where items have vectors of their own."""
         self.embed(words, lambda share: progress(0.2 * share))
-        config = self.config.embedding
+        config = self.config.embedding.for_words()
         vectors, _ = results.read_embeddings(self.store, model_name(config), text_keys(words, config))
         return self.compute(
             train_policy,
@@ -276,7 +327,7 @@ class Run:
             [
                 self.keys["transition_table"],
                 self.keys["recommenders"],
-                digest(self.work.taxonomy.hidden),
+                digest(self.work.taxonomy.hidden_items),
                 asdict(config),
                 self.config.seed,
             ],
@@ -295,7 +346,8 @@ class Run:
         return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
 
     def evaluation(self) -> None:
-        depends = [self.keys["transition_table"], self.keys["recommenders"], asdict(self.config.evaluation)]
+        hidden = digest(self.work.taxonomy.hidden)
+        depends = [self.keys["transition_table"], self.keys["recommenders"], hidden, asdict(self.config.evaluation)]
         self._make(
             "evaluation",
             depends,
@@ -303,10 +355,29 @@ class Run:
             results.write_evaluation,
         )
 
+    def weights(self) -> None:
+        """What other weights of behaviour would do at this granularity."""
+        work = self.work
+        self._make(
+            "weights",
+            weights_depends(work),
+            lambda progress: self.compute(
+                compare_weights,
+                work.vectors,
+                work.behaviour,
+                work.interactions,
+                work.split,
+                work.granularity,
+                config=self.config,
+                progress=progress,
+            ),
+            lambda writer, key, table: results.write_evaluation(writer, key, {"weights": table}),
+        )
+
     def evaluated(self) -> tuple:
         work = self.work
-        moves, split = work.training_moves, work.split
-        return work.policy, moves, work.recommender, work.histories, work.interactions, work.tree, work.visits, split
+        made = work.policy, work.training_moves, work.recommender, work.histories, work.interactions
+        return *made, work.taxonomy.hidden, work.split
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)

@@ -1,4 +1,7 @@
-"""Numbers of interests that people gave a name, to come back to."""
+"""Numbers of interests that people gave a name, to come back to.
+
+One of them at most is active: the page opens at it, and builds for which no number is chosen use it.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,28 @@ class Preset:
     granularity: int
     author: str
     saved_at: datetime
+    active: bool
 
 
 def read_presets(store: Store) -> list[Preset]:
     """Coarsest first; without the deleted ones."""
     rows = store.table(
-        "SELECT name, granularity, author, saved_at FROM presets WHERE NOT deleted ORDER BY granularity, name"
+        "SELECT name, granularity, author, saved_at, active FROM presets WHERE NOT deleted ORDER BY granularity, name"
     )
     return [Preset(**row) for row in rows.to_pylist()]
+
+
+def active_preset(store: Store) -> Preset | None:
+    """The one that this workspace works with."""
+    return next((preset for preset in read_presets(store) if preset.active), None)
+
+
+def activate_preset(store: Store, name: str | None) -> None:
+    """Makes this one active and every other one not; with None, none is. Raises HierexError when it is not there."""
+    with store.transaction() as writer:
+        if name is not None and not writer.execute("SELECT 1 FROM presets WHERE name = ? AND NOT deleted", [name]):
+            raise HierexError(f"'{name}' is not saved any more. Bring it back first.")
+        writer.execute("UPDATE presets SET active = (name = ? AND NOT deleted) IS TRUE", [name])
 
 
 def save_preset(store: Store, name: str, granularity: int, *, author: str = "") -> None:
@@ -36,12 +53,13 @@ def save_preset(store: Store, name: str, granularity: int, *, author: str = "") 
         found = writer.execute(taken, [name])
         if found:
             raise HierexError(f"'{name}' is saved already, for {found[0]:,} interests. Choose another name.")
-        writer.execute("INSERT INTO presets VALUES (?, ?, ?, ?, FALSE)", [name, granularity, author, now()])
+        writer.execute("INSERT INTO presets VALUES (?, ?, ?, ?, FALSE, FALSE)", [name, granularity, author, now()])
 
 
 def delete_preset(store: Store, name: str) -> None:
+    """It can be brought back. One that was active no longer is."""
     with store.transaction() as writer:
-        writer.execute("UPDATE presets SET deleted = TRUE WHERE name = ?", [name])
+        writer.execute("UPDATE presets SET deleted = TRUE, active = FALSE WHERE name = ?", [name])
 
 
 def restore_preset(store: Store, name: str) -> None:

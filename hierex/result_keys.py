@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from .curation_edits import CurationRecord
+from .embeddings import model_name
 from .workspace import Workspace
 
 VERSION = 6
@@ -27,6 +28,20 @@ def digest(array: np.ndarray) -> str:
     return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=12).hexdigest()
 
 
+def behaviour_depends(work: Workspace) -> list:
+    """What the vectors of behaviour depend on, which is not how much they count."""
+    config = work.config
+    how = {name: value for name, value in asdict(config.behaviour).items() if name != "weight"}
+    return [work.keys["logs"], work.keys["embeddings"], how, config.seed, config.evaluation.holdout_share]
+
+
+def weights_depends(work: Workspace) -> list:
+    """What the comparison of weights at this granularity depends on, whatever weight was chosen."""
+    config = work.config
+    compared = [config.tree, config.transition, replace(config.policy, kind="counts"), config.evaluation]
+    return [*behaviour_depends(work), *map(asdict, compared), work.granularity]
+
+
 def taxonomy_key(granularity: int, records: Sequence[CurationRecord]) -> str:
     """Granularity and, after a colon, the ids of the changes that count; `Workspace.taxonomy` reads it."""
     return f"{granularity}:{','.join(str(record.edit_id) for record in records if not record.undone)}"
@@ -39,8 +54,13 @@ def interests_digest(work: Workspace) -> str:
 
 
 def policy_depends(work: Workspace, words: list[str]) -> list:
-    """What a policy depends on; the text model is in the key of the transitions, by way of the tree."""
-    return [work.keys["transitions"], words, asdict(work.config.policy), work.config.seed]
+    """What a policy depends on; the text model is in the key of the transitions, by way of the tree.
+
+    Unless items have vectors of their own: then the words are read by a model that the tree knows nothing of.
+    """
+    config = work.config
+    reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
+    return [work.keys["transitions"], words, asdict(config.policy), config.seed, *reader]
 
 
 def policy_is_stale(work: Workspace) -> bool:

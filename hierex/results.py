@@ -27,6 +27,8 @@ from .transitions import FirstVisits, Transitions
 KEPT = 6
 RESULT_TABLES = {
     "embeddings": (),
+    "behaviour": ("models",),
+    "weights": ("evaluation",),
     "interest_tree": ("tree_nodes", "item_order", "kept_trees"),
     "item_map": ("item_map",),
     "descriptions": ("descriptions",),
@@ -287,6 +289,15 @@ def write_grounded(
         "item_scores": pa.array([scores.tolist() for scores in grounded.scores], pa.list_(pa.float32())),
     }
     writer.insert("grounded", columns, key=key)
+
+
+def write_behaviour(writer: Writer, key: str, behaviour: np.ndarray) -> None:
+    write_model(writer, "behaviour", key, "behaviour", {"vectors": behaviour})
+
+
+def read_behaviour(store: Store, key: str) -> np.ndarray:
+    """(n_items, d) float32, unit length."""
+    return read_model(store, "behaviour", key)[1]["vectors"]
 
 
 def write_evaluation(writer: Writer, key: str, parts: dict[str, pd.DataFrame]) -> None:

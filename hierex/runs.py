@@ -6,11 +6,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from .config import EmbeddingConfig, PolicyConfig, RunConfig
+import pandas as pd
+
+from .config import BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig
+from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
 
-TREE_CHOICES = ("seed", "model")
+TREE_CHOICES = ("seed", "model", "behaviour")
 """Of what a person chose, what the tree depends on."""
 
 
@@ -36,7 +39,11 @@ def read_runs(store: Store, *, status: str | None = None) -> list[RunRecord]:
 def runs_like(store: Store, config: RunConfig) -> list[RunRecord]:
     """Runs of any logs whose tree was grown with these settings, latest first."""
     wanted = choices_of(config)
-    return [run for run in _all_runs(store) if all(run.config[name] == wanted[name] for name in TREE_CHOICES)]
+    return [
+        run
+        for run in _all_runs(store)
+        if all(choices_of(config_of(run.config))[name] == wanted[name] for name in TREE_CHOICES)
+    ]
 
 
 def _all_runs(store: Store) -> list[RunRecord]:
@@ -52,6 +59,24 @@ def shown_run(store: Store) -> RunRecord | None:
     if done:
         return done[0]
     return next((run for run in read_runs(store) if "interest_tree" in run.keys), None)
+
+
+def past_recalls(store: Store, *, metric: str = "recall@10") -> pd.DataFrame:
+    """What finished runs of the present logs measured, as far as it is kept: granularity, policy, started_at, value,
+    low, high, chance. The latest of each granularity and policy, coarsest first."""
+    rows = []
+    for run in read_runs(store, status="done"):
+        measured = read_evaluation(store, run.keys.get("evaluation", "")).get("policies", pd.DataFrame())
+        if not len(measured):
+            continue
+        recall = measured[measured["metric"] == metric].set_index("policy")
+        policy = run.config["policy"]
+        if policy in recall.index and "chance" in recall.index:
+            told = {"granularity": int(run.keys["taxonomy"].partition(":")[0]), "policy": policy}
+            told |= {"started_at": run.started_at, "chance": recall.loc["chance", "value"]}
+            rows.append(told | recall.loc[policy, ["value", "low", "high"]].to_dict())
+    frame = pd.DataFrame(rows, columns=["granularity", "policy", "started_at", "value", "low", "high", "chance"])
+    return frame.drop_duplicates(["granularity", "policy"]).sort_values("granularity", ignore_index=True)
 
 
 def start_run(store: Store, config: RunConfig) -> int:
@@ -79,14 +104,16 @@ def choices_of(config: RunConfig) -> dict:
         "seed": config.seed,
         "policy": config.policy.kind,
         "model": config.embedding.model,
+        "behaviour": config.behaviour.weight,
     }
 
 
 def config_of(choices: dict) -> RunConfig:
-    """The inverse of `choices_of`."""
+    """The inverse of `choices_of`; runs that were kept before behaviour could count had none of it."""
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
         policy=PolicyConfig(kind=choices["policy"]),
         embedding=EmbeddingConfig(model=choices["model"]),
+        behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
     )

@@ -64,6 +64,27 @@ def read_items(store: Store) -> pd.DataFrame:
     )
 
 
+def check_vectors(store: Store) -> None:
+    """Raises NotReady where the catalogue brought no vectors."""
+    report = log_report(store)
+    if report is None or report.vector_size is None:
+        raise NotReady(
+            "The catalogue has no column of vectors. Import one that has, or choose a text model for the items."
+        )
+
+
+def read_vectors(store: Store) -> np.ndarray:
+    """(n_items, d) float32, the vectors that came with the catalogue, scaled to unit length. Raises NotReady for none.
+
+    That they are finite, of one length and not zero was checked when they came in.
+    """
+    check_vectors(store)
+    column = store.table("SELECT vector FROM items ORDER BY item_index")["vector"]
+    vectors = column.combine_chunks().flatten().to_numpy().reshape(len(column), -1)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))  # squares may not fit into float32
+    return np.divide(vectors, lengths[:, None], out=np.empty_like(vectors), casting="same_kind")
+
+
 def read_users(store: Store) -> list[str]:
     """User ids; position = user index."""
     return store.table("SELECT user_id FROM users ORDER BY user_index")["user_id"].to_pylist()

@@ -19,6 +19,10 @@ ITEMS_PER_INTEREST = 40
 INTERACTIONS_PER_INTEREST = 200
 MOST_BY_DEFAULT = 300
 LARGER = "At this number of interests it is part of a larger one."
+ONLY_ITEMS = "Here it is part of a larger interest; only its own items are left out."
+LATER = "A later change took its place."
+MERGED_FROM = 10_000_000
+"""The ids of merged interests begin here: with the id of the edit added, they are the same in every tree."""
 FINEST = "It is one of the finest interests and cannot be split."
 WHOLE = "It would leave a single interest that holds everything."
 TOO_FEW = "At this number fewer than two of them are interests of their own."
@@ -27,12 +31,12 @@ TOO_FEW = "At this number fewer than two of them are interests of their own."
 @dataclass(frozen=True)
 class Taxonomy:
     """Clusters in item order. A cluster's *index* (0..n-1) is its row here; its *id* is its node in the tree, or, for
-    one that people merged, the number of nodes plus the id of the edit.
+    one that people merged, MERGED_FROM plus the id of the first edit that merged it.
 
     cluster_ids (n,) int32; lo, hi (n,) int32 slices of `order`; traffic (n,) float64; coherence (n,) float64, missing
     (NaN) for merged ones until `measure_merged`; order (n_items,) int32; cluster_of_item (n_items,) int32 gives the
-    cluster index of every item. hidden (n,) bool: never predicted. part_nodes (m,) int32: the tree's
-    nodes that clusters are made of, in item order; cluster_of_part (m,) int32.
+    cluster index of every item. hidden_items (n_items,) bool: never recommended. part_nodes (m,)
+    int32: the tree's nodes that clusters are made of, in item order; cluster_of_part (m,) int32.
     """
 
     cluster_ids: np.ndarray
@@ -42,13 +46,18 @@ class Taxonomy:
     coherence: np.ndarray
     order: np.ndarray
     cluster_of_item: np.ndarray
-    hidden: np.ndarray
+    hidden_items: np.ndarray
     part_nodes: np.ndarray
     cluster_of_part: np.ndarray
 
     @property
     def n_clusters(self) -> int:
         return len(self.cluster_ids)
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """(n,) bool: the clusters that are never predicted, because all their items are hidden."""
+        return np.bincount(self.cluster_of_item[self.hidden_items], minlength=self.n_clusters) == self.hi - self.lo
 
     def items_of(self, cluster: int) -> np.ndarray:
         """Item indices of the cluster with this index."""
@@ -95,8 +104,8 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
     """The taxonomy at `granularity` interests, changed by the edits in their order.
 
     Also, by edit id, why an edit has no effect at this granularity; those that have are not listed. Splitting,
-    collapsing and locking choose other nodes of the tree; then merges join them and hides mark them, so an interest
-    that was merged or hidden stays so when it is split. Moves are in the tree already. Raises ConfigError for a
+    collapsing and locking choose other nodes of the tree; then merges join them, so an interest that was merged stays
+    so when it is split. Hides mark items, at every granularity. Moves are in the tree already. Raises ConfigError for a
     granularity outside 2..tree.finest.
     """
     if not 2 <= granularity <= tree.finest:
@@ -109,17 +118,22 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
     for edit in edits:
         if edit.kind in SHAPING:
             reasons[edit.edit_id] = SHAPING[edit.kind](tree, alive, edit.nodes[0])
+    for edit in edits:
+        if edit.kind in SHAPING and not reasons[edit.edit_id]:
+            reasons[edit.edit_id] = _undone_by_later(tree, alive, edit)
     parts = np.flatnonzero(alive & (tree.lo < tree.hi))
     parts = parts[np.argsort(tree.lo[parts], kind="stable")]
-    ids, hidden = parts.copy(), np.zeros(len(parts), bool)
+    ids, hidden_items = parts.copy(), np.zeros(tree.n_items, bool)
+    hides = [edit for edit in edits if edit.kind == "hide"]
     for edit in edits:
         if edit.kind == "merge":
             reasons[edit.edit_id] = _merge(tree, parts, ids, edit)
-        elif edit.kind == "hide":
-            inside = _inside_any(tree, parts, edit.nodes)
-            hidden |= inside
-            reasons[edit.edit_id] = "" if inside.any() else LARGER
-    taxonomy = _assemble(tree, parts, ids, hidden)
+    for node in (node for edit in hides for node in edit.nodes):
+        hidden_items[tree.order[tree.lo[node] : tree.hi[node]]] = True
+    taxonomy = _assemble(tree, parts, ids, hidden_items)
+    hidden = taxonomy.hidden[taxonomy.cluster_of_part]
+    for edit in hides:
+        reasons[edit.edit_id] = "" if (hidden & _inside_any(tree, parts, edit.nodes)).any() else ONLY_ITEMS
     return taxonomy, {edit_id: reason for edit_id, reason in reasons.items() if reason}
 
 
@@ -134,7 +148,8 @@ def measure_merged(taxonomy: Taxonomy, vectors: np.ndarray, weight: np.ndarray) 
 
 def leaf_of_item(tree: InterestTree) -> np.ndarray:
     """(n_items,) int32: the finest node of every item, as its place in `tree.cut(tree.finest)`."""
-    return _spread(tree, tree.cut(tree.finest))
+    leaves = tree.cut(tree.finest)
+    return _spread(tree, leaves, np.arange(len(leaves), dtype=np.int32))
 
 
 def cluster_of_leaf(tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
@@ -151,7 +166,7 @@ def default_granularity(tree: InterestTree, n_interactions: int) -> int:
     return int(np.clip(wanted, 2, tree.finest))
 
 
-def _assemble(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, hidden: np.ndarray) -> Taxonomy:
+def _assemble(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, hidden_items: np.ndarray) -> Taxonomy:
     """Clusters of parts with the same id, in the order of their first part; every one a slice of the item order."""
     cluster_ids, first, label = np.unique(ids, return_index=True, return_inverse=True)
     place = np.argsort(np.argsort(first, kind="stable"), kind="stable")
@@ -173,17 +188,17 @@ def _assemble(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, hidden: np
         np.bincount(cluster_of_part, tree.traffic[parts]),
         coherence,
         order,
-        cluster_of_part[_spread(tree, parts)],
-        np.bincount(cluster_of_part, hidden) == n_parts,
+        _spread(tree, parts, cluster_of_part),
+        hidden_items,
         parts.astype(np.int32),
         cluster_of_part,
     )
 
 
-def _spread(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
-    """(n_items,) int32: which of the nodes holds each item. The nodes cover all items, in item order."""
+def _spread(tree: InterestTree, nodes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n_items,) int32: of every item the label of the node that holds it. The nodes cover all items, in item order."""
     of_item = np.empty(tree.n_items, np.int32)
-    of_item[tree.order] = np.repeat(np.arange(len(nodes), dtype=np.int32), tree.hi[nodes] - tree.lo[nodes])
+    of_item[tree.order] = np.repeat(labels, tree.hi[nodes] - tree.lo[nodes])
     return of_item
 
 
@@ -206,6 +221,8 @@ def _collapse(tree: InterestTree, alive: np.ndarray, node: int) -> str:
 
 def _lock(tree: InterestTree, alive: np.ndarray, node: int) -> str:
     """Has the node be one interest: joins what it was divided into, or divides what it was a part of."""
+    if node == 0:
+        return WHOLE
     above = _alive_above(tree, alive, node)
     if above is None:
         alive[_below(tree, alive, node)] = False
@@ -224,8 +241,18 @@ def _merge(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, edit: Curatio
         return TOO_FEW
     if joined.all():
         return WHOLE
-    ids[joined] = len(tree.lo) + edit.edit_id
+    merged_before = ids[joined & (ids >= MERGED_FROM)]
+    ids[joined] = merged_before.min() if len(merged_before) else MERGED_FROM + edit.edit_id
     return ""
+
+
+def _undone_by_later(tree: InterestTree, alive: np.ndarray, edit: CurationEdit) -> str:
+    node = int(edit.nodes[0])
+    wanted = int(tree.parent[node]) if edit.kind == "collapse" else node
+    stands = alive[wanted] or _alive_above(tree, alive, wanted) is not None
+    if edit.kind == "lock":
+        stands = alive[node]
+    return "" if stands != (edit.kind == "split") else LATER
 
 
 SHAPING: dict[str, Callable[[InterestTree, np.ndarray, int], str]] = {
@@ -236,7 +263,7 @@ SHAPING: dict[str, Callable[[InterestTree, np.ndarray, int], str]] = {
 
 
 def _alive_above(tree: InterestTree, alive: np.ndarray, node: int) -> int | None:
-    """The interest that this node is a part of; None where it is one itself, or divided into several."""
+    """The interest above this node that holds it; None where it is one itself, or divided into several."""
     while node != 0:
         node = int(tree.parent[node])
         if alive[node]:

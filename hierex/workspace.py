@@ -5,6 +5,7 @@ The pipeline fills `keys` stage by stage; the app and the command line read a fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 
 from . import curation_edits, description_edits, results, stored_logs
+from .behaviour import blend
 from .config import RunConfig
 from .curation_edits import CurationRecord
 from .description_edits import Edit
 from .descriptions import Description, join_descriptions
 from .embeddings import model_name, text_keys
 from .errors import NotReady
+from .granularity_effects import measure_granularities
 from .interest_tree import InterestTree, item_weights
 from .item_map import ItemMap
 from .logs import Interactions
@@ -25,7 +28,7 @@ from .placement import idle_moves, move_items
 from .policies import LanguagePolicy, load_policy
 from .recommenders import Recommender, load_recommender
 from .store import Store
-from .taxonomy import CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
+from .taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
 from .transition_table import TransitionTable
 from .transitions import FirstVisits, Histories, Moves, collect_histories, list_moves
 
@@ -81,11 +84,23 @@ class Workspace:
 
     @cached_property
     def vectors(self) -> np.ndarray:
+        """Of the items' texts, or those that came with the catalogue; (n_items, d) float32, unit length."""
         config = self.config.embedding
+        if config.from_file:
+            return stored_logs.read_vectors(self.store)
         vectors, known = results.read_embeddings(self.store, model_name(config), text_keys(self.texts, config))
         if vectors is None or not known.all():
             raise NotReady("Not all items have been read by the text model yet. Press 'Build' on the Logs page.")
         return vectors
+
+    @cached_property
+    def behaviour(self) -> np.ndarray:
+        return results.read_behaviour(self.store, self.key("behaviour"))
+
+    def grown_from(self) -> np.ndarray:
+        """What the tree and the map are made of: `vectors`, blended with behaviour where that counts."""
+        weight = self.config.behaviour.weight
+        return blend(self.vectors, self.behaviour, weight) if weight else self.vectors
 
     @cached_property
     def tree_key(self) -> str:
@@ -131,7 +146,7 @@ class Workspace:
         tree, refused = self.moved(moves)
         taxonomy, idle = curate(tree, granularity, edits)
         if np.isnan(taxonomy.coherence).any():
-            taxonomy = measure_merged(taxonomy, self.vectors, item_weights(self.items["traffic"].to_numpy()))
+            taxonomy = measure_merged(taxonomy, self.grown_from(), item_weights(self.items["traffic"].to_numpy()))
         return Curated(tree, taxonomy, idle | idle_moves(self.grown_tree, taxonomy, moves) | refused)
 
     def moved(self, moves: tuple[CurationEdit, ...]) -> tuple[InterestTree, dict[int, str]]:
@@ -140,7 +155,7 @@ class Workspace:
             return self.grown_tree, {}
         found = self._moved.get(moves)
         if found is None:
-            found = move_items(self.grown_tree, moves, self.vectors, self.items["traffic"].to_numpy())
+            found = move_items(self.grown_tree, moves, self.grown_from(), self.items["traffic"].to_numpy())
             self._moved = {moves: found}
         return found
 
@@ -167,12 +182,14 @@ class Workspace:
 
     def descriptions(self, taxonomy: Taxonomy, placed: dict[int, Edit]) -> dict[int, Description]:
         """By id, of every node of the tree and every merged interest of this taxonomy; human words first."""
-        described = dict(enumerate(self.machine_descriptions))
-        for cluster in np.flatnonzero(taxonomy.cluster_ids >= len(described)):
+        machine = dict(enumerate(self.machine_descriptions))
+        described = description_edits.apply_edits(machine, placed)
+        joined = {}
+        for cluster in np.flatnonzero(taxonomy.cluster_ids >= MERGED_FROM):
             nodes = taxonomy.nodes_of(cluster)
-            parts = [described[node] for node in nodes[np.argsort(-self.tree.traffic[nodes], kind="stable")]]
-            described[int(taxonomy.cluster_ids[cluster])] = join_descriptions(taxonomy.cluster_ids[cluster], parts)
-        return description_edits.apply_edits(described, placed)
+            parts = [described[node] for node in nodes[np.argsort(-self.grown_tree.traffic[nodes], kind="stable")]]
+            joined[int(taxonomy.cluster_ids[cluster])] = join_descriptions(taxonomy.cluster_ids[cluster], parts)
+        return description_edits.apply_edits(machine | joined, placed) if joined else described
 
     def cluster_descriptions(self) -> list[Description]:
         """One per interest of the taxonomy, in its order."""
@@ -182,6 +199,22 @@ class Workspace:
     def words(self) -> list[str]:
         """What a language policy reads of each interest."""
         return [description.text() for description in self.cluster_descriptions()]
+
+    def granularity_effects(self, granularities: Sequence[int] | None = None) -> pd.DataFrame:
+        """See `measure_granularities`; what was not built yet is missing, and human words count."""
+        descriptions = None
+        if "descriptions" in self.keys:
+            machine = dict(enumerate(self.machine_descriptions))
+            described = description_edits.apply_edits(machine, self.placed_edits())
+            descriptions = [described[node] for node in machine]
+        return measure_granularities(
+            self.tree,
+            self.visits if "first_visits" in self.keys else None,
+            descriptions,
+            granularities=granularities,
+            k=self.config.transition.k,
+            title_characters=self.items["title"].str.len().mean(),
+        )
 
     @cached_property
     def visits(self) -> FirstVisits:

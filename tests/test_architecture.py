@@ -13,17 +13,20 @@ LAYERS = [
     {"store", "metrics"},
     {"logs"},
     {"embeddings"},
+    {"behaviour"},
     {"splits", "interest_tree"},
     {"taxonomy"},
     {"comparison", "placement"},
     {"item_map"},
     {"descriptions"},
     {"transitions"},
+    {"granularity_effects"},
     {"policies"},
     {"transition_table"},
     {"recommenders"},
     {"grounding"},
     {"evaluation"},
+    {"weights"},
     {"synthetic"},
     {
         "results",
@@ -42,7 +45,7 @@ LAYERS = [
     {"wording", "view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
-FIRST, LAST = LAYER_OF["logs"], LAYER_OF["evaluation"]
+FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]
 STAGES = {name for names in LAYERS[FIRST : LAST + 1] for name in names}
 ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}}
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hierex import charts
 from hierex.charts import (
     evaluation_bars,
-    granularity_panel,
     history_timeline,
     interest_colors,
     prediction_bars,
@@ -249,25 +248,14 @@ def test_evaluation_tells_baselines_apart_without_colour_and_shows_intervals():
     assert "interval" not in lonely.data[0].hovertext[0]
 
 
-def test_granularities_mark_the_one_that_is_chosen():
-    table = pd.DataFrame(
-        {"granularity": [10, 100], "coherence": [0.3, np.nan], "largest_over_mean": [1.5, 2.0], "share_ready": [1, 0.9]}
-    )
-    figure = granularity_panel(table, current=42, k=3)
-    assert [shape.x0 for shape in figure.layout.shapes] == [42, 42, 42]
-    assert "People with 4+ interests" in [annotation.text for annotation in figure.layout.annotations]
-    assert not granularity_panel(table).layout.shapes
-
-
 @pytest.mark.parametrize(
     "draw",
     [
         lambda: history_timeline(pd.DataFrame({"when": [], "name": [], "color": []})),
         lambda: prediction_bars(pd.DataFrame({"rank": [], "name": [], "score": []})),
         lambda: evaluation_bars(pd.DataFrame(columns=["policy", "metric", "value", "low", "high", "n_cases"])),
-        lambda: granularity_panel(pd.DataFrame(columns=["granularity", "coherence"])),
     ],
-    ids=["timeline", "predictions", "evaluation", "granularity"],
+    ids=["timeline", "predictions", "evaluation"],
 )
 def test_nothing_to_show_is_said_in_words(draw):
     figure = draw()

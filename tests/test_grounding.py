@@ -1,5 +1,7 @@
 """Grounding: only the asked interest, nothing consumed, the best first, and the same whatever else is asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ def taxonomy_of(order, sizes) -> Taxonomy:
     cluster_of_item = np.empty(len(order), np.int32)
     cluster_of_item[order] = np.repeat(np.arange(len(sizes)), sizes)
     ones, ids = np.ones(len(sizes)), np.arange(len(sizes), dtype=np.int32)
-    return Taxonomy(ids, lo, hi, ones, ones, order, cluster_of_item, np.zeros(len(sizes), bool), ids, ids)
+    return Taxonomy(ids, lo, hi, ones, ones, order, cluster_of_item, np.zeros(len(order), bool), ids, ids)
 
 
 def predictions_of(users, novel) -> Predictions:
@@ -125,3 +127,13 @@ def test_users_are_encoded_once_and_an_interest_is_scored_in_one_piece():
     users, novel = np.repeat(np.arange(50), 2), np.tile([0, 2], 50)
     ground(predictions_of(users, novel), recommender, taxonomy, [np.array([u % 60]) for u in users], top=3)
     assert (recommender.encoded, recommender.scored) == (50, 2)
+
+
+def test_hidden_items_are_left_out_of_an_interest_that_is_shown():
+    taxonomy = taxonomy_of(range(6), [4, 2])
+    hidden = replace(taxonomy, hidden_items=np.array([True, False, True, False, True, True]))
+    recommender = PopularityRecommender(np.array([9, 5, 8, 1, 1, 1]))
+    found = ground(predictions_of([0, 0], [0, 1]), recommender, hidden, [np.array([1])] * 2, top=5)
+    assert [items.tolist() for items in found.items] == [[3], []]
+    assert found.path.tolist() == ["popularity", "empty"]
+    assert hidden.hidden.tolist() == [False, True]

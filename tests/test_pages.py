@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
+from test_jobs import wait_for
 
 from hierex import view
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
@@ -245,6 +246,33 @@ def test_pages_show_interests_that_were_merged_and_hidden(workspaces):
         set_undone(store, made, True)
 
 
+def test_merging_all_interests_into_two_can_be_taken_back(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    nodes = [int(node) for node in work.taxonomy.cluster_ids]
+    common = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    made = [save_curation(store, "merge", part, **common) for part in (nodes[:5], nodes[5:])]
+    try:
+        app = open_app("granularity", "Busy")
+        assert (app.metric[0].value, app.metric[3].value > "0.0") == ("2", True)
+        press(app, "Take all back")
+        assert app.metric[0].value == "12"
+    finally:
+        set_undone(store, made, True)
+
+
+def test_a_change_without_effect_here_does_not_ask_for_a_build(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    node = int(work.taxonomy.cluster_ids[0])
+    common = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    made = save_curation(store, "lock", (node,), **common)
+    try:
+        assert "before the latest changes" not in words(open_app("granularity", "Busy"))
+    finally:
+        set_undone(store, [made], True)
+
+
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label.startswith(label)).click()
     app.run()
@@ -271,4 +299,99 @@ def test_a_number_of_interests_is_saved_and_gone_back_to(workspaces):
     app.button(key="preset_restore").click().run()
     assert app.button(key="preset-**Coarse**")
     app.button(key="forget-**Coarse**").click().run()
+    assert not app.exception
+
+
+def test_weights_of_behaviour_are_compared_beside_their_slider(workspaces):
+    app = open_app("logs", "Busy")
+    assert app.slider(key="behaviour-Busy").value == 0
+    press(app, "Compare what it changes")
+    job = view.jobs().of(open_store(workspaces / "Busy.duckdb").path)
+    wait_for(lambda: not job.active)
+    assert (job.goal, job.status) == ("comparison", "done")
+    app = open_app("logs", "Busy")
+    table = next(table.value for table in app.dataframe if "Busiest ÷ average interest" in table.value)
+    assert list(table["Who consumes what counts"]) == ["0%", "25%", "50%", "75%"]
+    assert not [button for button in app.button if button.label.startswith("Compare what")]
+    assert "12 interests, formed anew" in words(app)
+
+
+def test_the_weight_goes_into_the_build(workspaces, monkeypatch):
+    asked = []
+    monkeypatch.setattr("hierex.jobs.Jobs.start", lambda self, store, config: asked.append(config))
+    app = open_app("logs", "Busy")
+    app.slider(key="behaviour-Busy").set_value(30).run()
+    press(app, "Build again")
+    assert asked[0].behaviour.weight == 0.3
+
+
+def test_vectors_of_the_catalogue_are_offered_where_there_are_any(workspaces):
+    world = make_world(n_items=30, n_users=12, n_interactions=150, seed=4)
+    world.items.assign(vector=world.vectors(dimensions=8).tolist()).to_parquet(workspaces / "own.parquet")
+    world.interactions.to_csv(workspaces / "own.csv", index=False)
+    store = open_store(workspaces / "Own.duckdb")
+    import_logs(store, *(LogFile(workspaces / name, name) for name in ("own.parquet", "own.csv")))
+    app = open_app("logs", "Own")
+    assert app.selectbox(key="model-Own").options == ["all-MiniLM-L6-v2", "The vectors in your file"]
+    assert "vector of 8 numbers" in words(app)
+    assert "After the first build" in words(app)
+
+
+def test_the_range_is_suggested_in_words_and_every_number_is_in_the_table(workspaces):
+    app = open_app("granularity", "Busy")
+    assert any(part.value == "How many interests?" for part in app.subheader)
+    assert "No number of interests suits" in words(app) or "Suggested" in words(app)
+    assert "12, shown now" in words(app)
+    set_number(app, 7)
+    assert "Dashed line: 12" in words(app)
+    table = next(table.value for table in app.dataframe if "Marked" in table.value)
+    assert dict(zip(table["Marked"], table["Interests"], strict=True)) | {"": 0} == {"shown now": 7, "built": 12, "": 0}
+    assert table.set_index("Interests")["Right among first 10"].notna().tolist().count(True) == 1
+
+
+def test_the_price_that_is_typed_is_what_the_cost_is_made_of(workspaces):
+    app = open_app("granularity", "Busy")
+    app.number_input(key="price_in").set_value(0.0)
+    app.number_input(key="price_out").set_value(0.0).run()
+    assert not app.exception
+    assert "156 calls" in words(app)
+    assert "about **0.00**" in words(app)
+
+
+def test_two_numbers_stand_side_by_side_and_are_searched(workspaces):
+    app = open_app("granularity", "Busy")
+    assert "the same on both sides. Choose another" in words(app)
+    app.selectbox(key="compare_right-Busy").set_value("other").run()
+    assert app.number_input(key="compare_right-Busy-number").value == 24
+    app.number_input(key="compare_right-Busy-number").set_value(5).run()
+    assert not app.exception
+    facts = next(table.value for table in app.dataframe if "5 interests" in table.value)
+    assert facts.iloc[0].tolist() == ["Interests", "5", "12"]  # the coarser one first
+    parts = next(table.value for table in app.dataframe if "Turns into" in table.value)
+    sums = parts.groupby("Interest")["Share of it"].sum()
+    assert sums.to_numpy() == pytest.approx([1.0] * len(sums))
+    one = parts["Turns into"].iloc[0]
+    app.text_input(key="compare_search-Busy").set_value(one.upper()).run()
+    found = next(table.value for table in app.dataframe if "Turns into" in table.value)
+    assert one in set(found["Turns into"])
+    app.text_input(key="compare_search-Busy").set_value("no such word").run()
+    assert "No interest that differs" in words(app)
+
+
+def test_the_page_opens_at_the_active_number_and_a_build_would_use_it(workspaces):
+    app = open_app("granularity", "Busy")
+    set_number(app, 9)
+    app.text_input(key="preset_name").set_value("Nine")
+    app.button(key="preset_save").click().run()
+    app.button(key="activate-Nine").click().run()
+    try:
+        assert open_app("granularity", "Busy").metric[0].value == "9"
+        assert open_app("logs", "Busy").number_input(key="number_to_build-Busy").value == 9
+        other = open_app("granularity", "Busy")
+        other.selectbox(key="compare_right-Busy").set_value("saved Nine").run()
+        assert not other.exception
+        app.button(key="activate-Nine").click().run()
+        assert open_app("granularity", "Busy").metric[0].value == "12"
+    finally:
+        app.button(key="forget-Nine").click().run()
     assert not app.exception

@@ -16,16 +16,16 @@ from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunC
 from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.description_edits import save_edit, undo_edit
 from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
-from hierex.exports import export_all
+from hierex.exports import clusters_frame, export_all
 from hierex.imports import import_logs
 from hierex.logs import Interactions, LogFile
 from hierex.pipeline import run_pipeline
 from hierex.result_keys import policy_is_stale
-from hierex.runs import read_runs, shown_run
+from hierex.runs import past_recalls, read_runs, shown_run
 from hierex.serving import serve_users, served_frame
 from hierex.store import open_store
 from hierex.synthetic import make_world
-from hierex.taxonomy import leaf_of_item
+from hierex.taxonomy import MERGED_FROM, leaf_of_item
 from hierex.transitions import Moves
 from hierex.workspace import Workspace
 
@@ -129,6 +129,10 @@ def test_another_granularity_keeps_embeddings_tree_map_and_recommender(built):
     assert watched.made() == {"transitions", "policies", "transition_table", "grounding", "evaluation"}
     assert all(watched.states[stage] == "reused" for stage in kept)
     run_pipeline(store, CONFIG)
+    recalls = past_recalls(store)
+    assert recalls["granularity"].tolist() == [7, 12]
+    assert (recalls["low"] <= recalls["value"]).all()
+    assert (recalls["chance"] > 0).all()
 
 
 def test_the_same_seed_gives_the_same_result(built, tmp_path):
@@ -162,7 +166,7 @@ def test_an_edited_description_makes_the_policy_stale(built):
     assert not policy_is_stale(work)
 
 
-def test_what_people_changed_counts_from_the_next_build_on(built):
+def test_what_people_changed_counts_from_the_next_build_on(built, tmp_path):
     """Merged interests are predicted as one, hidden ones never; later changes don't touch what is built."""
     store, work, _ = built
     first, second, hidden = (int(node) for node in work.taxonomy.cluster_ids[[0, 3, 6]])
@@ -174,7 +178,7 @@ def test_what_people_changed_counts_from_the_next_build_on(built):
         changed = run_pipeline(store, CONFIG, watch=watched)
         assert {"transitions", "policies"} <= watched.made()
         assert "recommenders" not in watched.made()
-        merged = len(tree.lo) + made[0]
+        merged = MERGED_FROM + made[0]
         assert changed.taxonomy.n_clusters == work.taxonomy.n_clusters - 1
         served = serve_users(changed, np.arange(len(work.user_ids)), top=11, items=5)
         ids = changed.taxonomy.cluster_ids[served.predictions.novel]
@@ -182,7 +186,17 @@ def test_what_people_changed_counts_from_the_next_build_on(built):
         assert hidden not in ids
         for novel, items in zip(served.predictions.novel, served.grounded.items, strict=True):
             assert (changed.taxonomy.cluster_of_item[items] == novel).all()
+        exported = export_all(changed, tmp_path)
+        frames = {file.stem: pd.read_parquet(file) for file in exported if file.suffix == ".parquet"}
+        assert frames["clusters"].set_index("cluster_id")["hidden"].to_dict() == {
+            int(cluster): cluster == hidden for cluster in changed.taxonomy.cluster_ids
+        }
+        assert hidden not in set(frames["transition_table"]["novel_cluster_id"])
+        assert changed.key("evaluation") != work.key("evaluation")
         assert changed.cluster_descriptions()[changed.taxonomy.index_of(merged)].summary.startswith("Merged from")
+        nodes = clusters_frame(changed).set_index("cluster_id")["node_ids"]
+        assert sorted(nodes[merged]) == sorted((first, second))
+        assert all(list(of) == [cluster_id] for cluster_id, of in nodes.items() if cluster_id != merged)
     finally:
         set_undone(store, made, True)
     again = Workspace(store, CONFIG, changed.keys)

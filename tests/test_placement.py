@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from hierex.config import TreeConfig
 from hierex.interest_tree import grow_tree
 from hierex.placement import SAME, find_leaves, idle_moves, move_items, put_items
-from hierex.taxonomy import WHOLE, CurationEdit, cluster_of_leaf, curate, cut_tree, leaf_of_item, measure_merged
+from hierex.taxonomy import (
+    MERGED_FROM,
+    WHOLE,
+    CurationEdit,
+    cluster_of_leaf,
+    curate,
+    cut_tree,
+    leaf_of_item,
+    measure_merged,
+)
 
 
 def world(n_items=60, seed=0, n_centres=6):
@@ -130,7 +139,7 @@ def test_coherence_of_a_merged_interest_is_measured_over_its_items():
     vectors, _, tree, _ = world()
     cut, weight = tree.cut(6), np.ones(60)
     taxonomy, _ = curate(tree, 6, [CurationEdit(1, "merge", (int(cut[0]), int(cut[-1])))])
-    merged = taxonomy.index_of(len(tree.lo) + 1)
+    merged = taxonomy.index_of(MERGED_FROM + 1)
     assert np.isnan(taxonomy.coherence[merged])
     measured = measure_merged(taxonomy, vectors, weight)
     inside = vectors[taxonomy.items_of(merged)]

@@ -3,7 +3,7 @@
 import pytest
 
 from hierex.errors import HierexError
-from hierex.presets import delete_preset, read_presets, restore_preset, save_preset
+from hierex.presets import activate_preset, active_preset, delete_preset, read_presets, restore_preset, save_preset
 from hierex.store import open_store
 
 
@@ -43,3 +43,26 @@ def test_what_was_deleted_does_not_push_out_its_successor(store):
     assert saved(store) == [("Fine", 200)]
     with pytest.raises(HierexError, match="another 'Fine'"):
         restore_preset(store, "Fine")
+
+
+def test_one_is_active_or_none(store):
+    assert active_preset(store) is None
+    for name, granularity in (("Fine", 300), ("Coarse", 40)):
+        save_preset(store, name, granularity)
+        activate_preset(store, name)
+        assert [preset.name for preset in read_presets(store) if preset.active] == [name]
+    assert active_preset(store).granularity == 40
+    activate_preset(store, None)
+    assert active_preset(store) is None
+
+
+def test_what_is_deleted_is_not_active_and_cannot_be_made_so(store):
+    save_preset(store, "Fine", 300)
+    activate_preset(store, "Fine")
+    delete_preset(store, "Fine")
+    assert active_preset(store) is None
+    with pytest.raises(HierexError, match="Bring it back"):
+        activate_preset(store, "Fine")
+    save_preset(store, "Fine", 200)
+    activate_preset(store, "Fine")
+    assert active_preset(store).granularity == 200

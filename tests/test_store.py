@@ -24,6 +24,19 @@ def in_another_process(code: str, *arguments: str) -> subprocess.CompletedProces
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
+def test_workspaces_from_before_items_had_vectors_are_brought_up_to_date(tmp_path):
+    """Also the logs that can be gone back to."""
+    path = tmp_path / "w.duckdb"
+    with open_store(path) as store, store.transaction() as writer:
+        writer.execute("ALTER TABLE items DROP COLUMN vector")
+        writer.execute("CREATE TABLE previous_items AS FROM items")
+        last = "SELECT max(number) FROM migrations"
+        writer.execute(f"DELETE FROM migrations WHERE number = ({last})")
+    with open_store(path) as store:
+        for table in ("items", "previous_items"):
+            assert store.frame(f"SELECT vector FROM {table}").empty
+
+
 def test_the_same_store_for_every_caller_in_the_process(store):
     assert open_store(store.path) is store
 

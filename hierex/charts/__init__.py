@@ -2,9 +2,10 @@
 
 from .colors import interest_colors
 from .flow import interest_flow
+from .granularity import granularity_panel
 from .hierarchy import interest_icicle
 from .live_map import encode_map, items_inside
-from .measures import evaluation_bars, granularity_panel
+from .measures import evaluation_bars
 from .people import history_timeline, prediction_bars
 from .style import empty_figure
 

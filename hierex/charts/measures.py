@@ -1,4 +1,4 @@
-"""How well it works, and what each granularity is like."""
+"""How well it works."""
 
 from __future__ import annotations
 
@@ -21,12 +21,6 @@ METHOD_NAMES = {
 }
 ROW_HEIGHT = 38
 HATCH = {"fillmode": "replace", "fgcolor": "#ffffff", "fgopacity": 0.55}
-PANELS = (
-    (columns.COHERENCE, "Likeness within interests"),
-    ("largest_over_mean", "Largest ÷ average interest"),
-    ("share_ready", "People with {}+ interests"),
-)
-TICKS = [2, 5, 10, 30, 100, 300, 1_000, 3_000]
 
 
 def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Figure:
@@ -51,31 +45,6 @@ def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Fig
     name_rows(figure, [METHOD_NAMES.get(name, name) for name in names])
     n_cases = int(recalls["n_cases"].iloc[0])
     figure.update_xaxes(title_text=f"Share of {n_cases:,} held-out cases", col=(len(metrics) + 1) // 2)
-    return figure
-
-
-def granularity_panel(table: pd.DataFrame, current: int | None = None, *, k: int = 2) -> go.Figure:
-    """Coherence, balance and share of people who can be predicted for, over the number of interests.
-
-    table: what `evaluate_granularities` returns, and the `k` that it was told. current: the number of interests that
-    is chosen now, marked.
-    """
-    if not len(table):
-        return empty_figure("There are no granularities to compare yet.")
-    titles = [title.format(k + 1) for _, title in PANELS]
-    figure = make_subplots(1, len(PANELS), subplot_titles=titles, horizontal_spacing=0.07)
-    for place, ((column, _), title) in enumerate(zip(PANELS, titles, strict=True), start=1):
-        figure.add_trace(_line_over_granularity(table, column, title), row=1, col=place)
-        if current is not None:
-            line = {"dash": "dot", "color": QUIET, "width": 1.5}
-            figure.add_vline(x=current, line=line, row=1, col=place)
-    settle(figure, height=270, top=34)
-    figure.update_xaxes(type="log", tickvals=TICKS, ticktext=[f"{n:,}" for n in TICKS], showgrid=False, tickangle=0)
-    marked = f"Number of interests (dotted: {current:,}, chosen now)" if current is not None else "Number of interests"
-    figure.update_xaxes(title_text=marked, col=2)
-    figure.update_yaxes(rangemode="tozero", nticks=5)
-    figure.update_yaxes(tickformat=".0%", range=[0, 1.05], col=3)
-    figure.update_yaxes(range=[0, 1.05], col=1)
     return figure
 
 
@@ -117,18 +86,3 @@ def _measured(row: tuple) -> str:
     if np.isnan(row.low):
         return text
     return f"{text} (95% interval: {percent(row.low)} to {percent(row.high)})"
-
-
-def _line_over_granularity(table: pd.DataFrame, column: str, title: str) -> go.Scatter:
-    show = percent if column == "share_ready" else "{:.2f}".format
-    return go.Scatter(
-        x=table["granularity"],
-        y=table[column],
-        mode="lines+markers",
-        line={"color": BLUE, "width": 2},
-        marker={"size": 7, "color": BLUE},
-        hovertext=[
-            f"{n:,} interests<br>{title}: {show(v)}" for n, v in zip(table["granularity"], table[column], strict=True)
-        ],
-        hoverinfo="text",
-    )

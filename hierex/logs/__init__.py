@@ -21,7 +21,7 @@ from .files import LogFile, digest, sniff
 from .formats import FileFormat
 from .report import Drop, LogReport
 from .sources import preview
-from .staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, workbench, worth_telling
+from .staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, vector_size, workbench, worth_telling
 
 __all__ = [
     "Drop",
@@ -102,9 +102,10 @@ def stage_logs(
 ) -> LogReport:
     """Checks both files and makes the tables `items`, `users` and `interactions` in the current schema of `database`.
 
-    items (item_index, item_id, title, text) in the order of the file; users (user_index, user_id) in the order of their
-    ids; interactions (user_index, item_index, position, clock) in the order of user and position. Raises LogError when
-    a file or a column cannot be used, TooLittleData when too few items or people are left; no table is made then.
+    items (item_index, item_id, title, text, vector: missing where no column of vectors was chosen) in the order of the
+    file; users (user_index, user_id) in the order of their ids; interactions (user_index, item_index, position, clock)
+    in the order of user and position. Raises LogError when a file or a column cannot be used, TooLittleData when too
+    few items or people are left; no table is made then.
     """
     dated = interaction_columns.timestamp is not None
     with workbench(database):
@@ -133,11 +134,14 @@ def stage_logs(
         last_date=EPOCH + timedelta(microseconds=last) if dated else None,
         drops=tuple(found for found in drops if found.count),
         content_key=_content_key(items, item_columns, interactions, interaction_columns),
+        vector_size=vector_size(database) if item_columns.vector else None,
     )
 
 
 def _content_key(items: LogFile, item_columns, interactions: LogFile, interaction_columns) -> str:
-    """Files and columns, and nothing else, decide what is staged."""
+    """Files and columns, and nothing else, decide what is staged. No column of vectors is as if there were no such."""
     columns = [{**asdict(chosen), "why": None} for chosen in (item_columns, interaction_columns)]
+    if item_columns.vector is None:
+        del columns[0]["vector"]
     told = json.dumps([VERSION, digest(items), digest(interactions), *columns])
     return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from .words import DATES, ID_WORDS, ITEMS, NO_TEXT, ORDERS, STRONG_ITEM_IDS, TEXTS, TITLES, USERS, WEAK_USERS
+from .words import DATES, ID_WORDS, ITEMS, NO_TEXT, ORDERS, STRONG_ITEM_IDS, TEXTS, TITLES, USERS, VECTORS, WEAK_USERS
 
 LONGEST_ID = 200
 MOST_TEXTS = 8
@@ -20,16 +20,24 @@ ENOUGH_SHARED = 0.3
 FEW_STEPS = 5
 NEARLY_ALL = 0.95
 NAMELESS = re.compile(r"__index_level_\d+__|column \d+|Unnamed: \d+")
+NUMBER = r"(?:[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|[-+]?inf(?:inity)?|null|none)"
+NUMBERS = re.compile(rf"\[?\s*{NUMBER}(?:[\s,;]+{NUMBER})+[\s,;]*\]?", re.IGNORECASE)
+ENOUGH_LISTS = 0.5
+MANY_NUMBERS = 16
 STROKES = str.maketrans("łøđħı", "lodhi")
 
 
 @dataclass(frozen=True)
 class ItemColumns:
-    """Columns of the catalogue. `text`: the columns with other words about the item (descriptions, tags, genres)."""
+    """Columns of the catalogue. `text`: the columns with other words about the item (descriptions, tags, genres).
+
+    `vector`: the one with a vector of numbers for every item, if there is one.
+    """
 
     item_id: str | None
     title: str | None
     text: tuple[str, ...] = ()
+    vector: str | None = None
     why: dict[str, str] = field(default_factory=dict, compare=False)
 
 
@@ -119,7 +127,8 @@ def _texts(values: pd.Series) -> pd.Series:
 
 
 def _guess_items(frame: pd.DataFrame, shared: dict[str, str]) -> ItemColumns:
-    looks = {name: _look(frame[name]) for name in frame.columns}
+    vectors = [name for name in frame.columns if _holds_vectors(name, frame[name])]
+    looks = {name: _look(frame[name]) for name in frame.columns if name not in vectors}
     why: dict[str, str] = {}
     item_id = _choose(
         "item_id",
@@ -133,7 +142,19 @@ def _guess_items(frame: pd.DataFrame, shared: dict[str, str]) -> ItemColumns:
     text = tuple(name for name, look in rest.items() if name != title and _is_text(name, look))[:MOST_TEXTS]
     if text:
         why["text"] = "sure: named like texts" if all(_named(n, TEXTS) for n in text) else "likely: they hold words"
-    return ItemColumns(item_id, title, text, why)
+    if vectors:
+        why["vector"] = "likely: it holds lists of numbers"
+    return ItemColumns(item_id, title, text, next(iter(vectors), None), why)
+
+
+def _holds_vectors(name: str, values: pd.Series) -> bool:
+    """Most values are lists of as many numbers: many of them, or a few where the column is named so."""
+    texts = _texts(values)
+    lists = texts[texts.str.fullmatch(NUMBERS)]
+    if lists.empty or len(lists) < ENOUGH_LISTS * len(texts):
+        return False
+    size = lists.str.findall(r"[^\s,;\[\]]+").str.len().mode()[0]
+    return size >= (2 if _named(name, VECTORS) else MANY_NUMBERS)
 
 
 def _guess_interactions(frame: pd.DataFrame, shared: dict[str, str]) -> InteractionColumns:

@@ -82,7 +82,8 @@ class LogReport:
     """Of each table: rows (people, for users) in the files = kept + the sum of what was dropped.
 
     first_date, last_date: None where the log has only an order. time_form: how its times were read.
-    content_key: the same for the same files and columns, and for no others.
+    content_key: the same for the same files and columns, and for no others. vector_size: how many numbers the vector of
+    every item has; None where the catalogue brought none.
     """
 
     items_in: int
@@ -97,6 +98,7 @@ class LogReport:
     last_date: datetime | None
     drops: tuple[Drop, ...]
     content_key: str
+    vector_size: int | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=datetime.isoformat)

@@ -87,6 +87,15 @@ class Source:
             return f"CASE WHEN NOT isnan({value}::DOUBLE) THEN {number} END"
         return f"TRY(decode({value}))" if kind == "BLOB" else f"{value}::VARCHAR"
 
+    def vector(self, name: str) -> str:
+        """SQL for a column's values as vectors, FLOAT[]; missing where a value is no list of numbers."""
+        kind = self.columns[name]
+        if kind.endswith("]") and is_number(kind.rpartition("[")[0]):
+            return f"TRY_CAST({self.value(name)} AS FLOAT[])"
+        value = self.text(name) if self.format.kind == "parquet" else self.value(name)
+        bare = f"trim({value}, '[] ' || chr(9) || chr(10) || chr(13))"
+        return f"TRY_CAST('[' || regexp_replace({bare}, '[\\s,;]+', ', ', 'g') || ']' AS FLOAT[])"
+
     def id(self, name: str) -> str:
         """SQL for a column's values as ids: whole numbers stay numbers, which are quicker; all else is text."""
         return self.value(name) if self.columns[name] in INTEGERS else self.text(name)

@@ -14,7 +14,7 @@ from ..errors import LogError, TooLittleData
 from .columns import InteractionColumns, ItemColumns
 from .files import LogFile
 from .formats import DELIMITERS
-from .report import EXAMPLES, REASONS, Drop, drop
+from .report import EXAMPLES, LONGEST_EXAMPLE, REASONS, Drop, drop
 from .sources import Source, opened, reading
 from .times import order_expression, recognise_times
 
@@ -28,6 +28,12 @@ SETTINGS = {"TimeZone": "UTC", "preserve_insertion_order": "true"}
 TABLES = "items lines broken broken_scan catalogue users item_values order duplicates people"
 MACROS = "clock kept_clock trim id title words"
 SHOWN_COLUMNS = 20
+VECTOR_PROBLEMS = {
+    "missing": "it has none, or one that is no list of two or more numbers.",
+    "not_finite": "a number in it is missing, infinite or no number (NaN).",
+    "other_size": "it has {size} numbers, where most have {usual}.",
+    "zero": "all of its numbers are 0, which points nowhere.",
+}
 
 
 @contextlib.contextmanager
@@ -55,14 +61,17 @@ def count(database, table: str) -> int:
 def stage_catalogue(database, file: LogFile, columns: ItemColumns) -> tuple[int, list[Drop]]:
     """Makes staged_catalogue; the rows that came in, and what was left out. Raises LogError, TooLittleData."""
     with opened(database, file) as source, reading(file):
-        _need(source, {"item id": columns.item_id}, *[columns.title] * (columns.title is not None), *columns.text)
+        others = [name for name in (columns.title, columns.vector) if name is not None]
+        _need(source, {"item id": columns.item_id}, *others, *columns.text)
         if not (columns.title or columns.text):
             raise LogError(f"No column of '{file.name}' was chosen for titles or other words. Choose at least one.")
         title = source.text(columns.title) if columns.title else "NULL::VARCHAR"
+        vector = source.vector(columns.vector) if columns.vector else "NULL::FLOAT[]"
         words = ", ".join(f"staged_words({source.text(name)})" for name in columns.text) or "NULL"
         database.execute(
             f"CREATE OR REPLACE TEMP TABLE staged_items AS SELECT {source.text(columns.item_id)} AS item_id, "
-            f"{title} AS title, concat_ws(chr(10), {words}) AS words FROM {source.relation(broken='staged_broken')}"
+            f"{title} AS title, concat_ws(chr(10), {words}) AS words, {vector} AS vector "
+            f"FROM {source.relation(broken='staged_broken')}"
         )
     rows = count(database, "staged_items")
     drops = [_broken(database, source, rows, "broken_item_row")]
@@ -71,6 +80,8 @@ def stage_catalogue(database, file: LogFile, columns: ItemColumns) -> tuple[int,
     if source.format.encoding == "cp1252":
         drops.append(drop("read_as_western", rows_in))
     drops += _left_out_items(database)
+    if columns.vector:
+        _check_vectors(database, file, columns.vector)
     kept = database.execute("SELECT count(*) FROM staged_catalogue WHERE problem IS NULL").fetchone()[0]
     if kept < LEAST_ITEMS:
         raise TooLittleData(
@@ -78,6 +89,11 @@ def stage_catalogue(database, file: LogFile, columns: ItemColumns) -> tuple[int,
             f"needed, better hundreds. {_main_reason(drops)}Choose a bigger catalogue, or other columns."
         )
     return rows_in, drops
+
+
+def vector_size(database) -> int | None:
+    """How many numbers every item's vector has; None where items have none."""
+    return database.execute("SELECT max(len(vector)) FROM items").fetchone()[0]
 
 
 def stage_log(database, file: LogFile, columns: InteractionColumns) -> tuple[int, str, list[Drop]]:
@@ -209,6 +225,21 @@ def _broken(database, source: Source, whole: int, reason: str) -> Drop:
             f"be separated by {delimiter}. Export the file again, with quotes around text."
         )
     return found
+
+
+def _check_vectors(database, file: LogFile, column: str) -> None:
+    """Raises LogError where an item that is kept has a vector that cannot be used."""
+    found = run(database, "stage_vectors").fetchone()
+    if found is None:
+        return
+    problem, number, example, size, usual = found
+    said = VECTOR_PROBLEMS[problem].format(size=size, usual=usual)
+    others = f" So it is, in one way or another, with {number:,} items." if number > 1 else ""
+    raise LogError(
+        f"The vector of item '{example[:LONGEST_EXAMPLE]}' in the column '{column}' of '{file.name}' cannot be used: "
+        f"{said}{others} Every item needs a vector of as many finite numbers, not all of them 0. Correct them in the "
+        "file, or go on without this column: choose none for vectors, or delete it."
+    )
 
 
 def _left_out_items(database) -> list[Drop]:

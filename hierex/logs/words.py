@@ -63,6 +63,9 @@ TEXTS = _words(
     "描述 简介 簡介 内容 內容 分类 分類 类别 類別 类型 标签 標籤 关键词 摘要 主题 "
     "説明 内容 カテゴリ カテゴリー ジャンル タグ あらすじ 설명 내용 카테고리 장르 태그 وصف فئة תיאור קטגוריה"
 )
+VECTORS = _words(
+    "vector vectors vec embedding embeddings emb embeds vektor vektoren vecteur vettore 向量 ベクトル 벡터 вектор"
+)
 NO_TEXT = _words(
     "url uri link image img poster thumbnail cover photo picture icon path file language lang locale country currency "
     "date time created updated released year price cost rating score votes status active flag color size isbn ean "

@@ -1,7 +1,7 @@
 -- What the workspace keeps. staged_kept_clock is the clock of a log with dates, else the share of the user's history.
 CREATE OR REPLACE TABLE items AS
-SELECT item_index::INTEGER AS item_index, item_id, title, text
-FROM staged_catalogue
+SELECT item_index::INTEGER AS item_index, kept.item_id, kept.title, kept.text, vector
+FROM staged_catalogue AS kept JOIN staged_items ON file_row = staged_items.rowid
 WHERE problem IS NULL
 ORDER BY file_row;
 

@@ -1,22 +1,35 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
 from .changes import move_change, own_changes
+from .choice_panel import choice_panel
 from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
-from .interests import chosen_number, chosen_taxonomy, colors_of, config_at, item_list, note_of, save_description
+from .interests import (
+    chosen_number,
+    chosen_taxonomy,
+    colors_of,
+    compared_weights,
+    config_at,
+    item_list,
+    note_of,
+    save_description,
+)
 from .live_map import live_map
 from .moving import move_button
-from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_run
+from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
 from .preset_menu import preset_menu
+from .side_by_side import side_by_side
 from .sidebar import draw_sidebar
 from .tree_note import tree_note
 
 __all__ = [
     "change_list",
+    "choice_panel",
     "chosen_number",
     "chosen_taxonomy",
     "claimed",
     "colors_of",
+    "compared_weights",
     "config_at",
     "curation_bar",
     "current_store",
@@ -39,6 +52,8 @@ __all__ = [
     "save_description",
     "server",
     "server_models",
+    "side_by_side",
+    "start_comparison",
     "start_run",
     "tree_note",
     "uploads_folder",

@@ -16,5 +16,4 @@ def move_change(edit_id: int, here: list[int], there: list[int]) -> None:
     """From those made to those taken back, or the other way; an edit of somebody else's comes from neither."""
     if edit_id in here:
         here.remove(edit_id)
-    if edit_id not in there:
         there.append(edit_id)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import curation_edits
+from .. import curation_edits, description_edits
 from ..curation_edits import CurationRecord
-from ..taxonomy import CurationEdit, Taxonomy, cluster_of_leaf
+from ..taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf
 from ..transitions import collect_histories, list_moves
+from ..wording import plain_markdown
 from ..workspace import Workspace
 from .changes import move_change, own_changes
 from .opened import doing
@@ -23,20 +24,25 @@ KINDS = {
         ":material/call_merge:",
         "It goes back into the interest it was split from.",
     ),
-    "merge": ("Merge", ":material/merge:", "Several interests become one, at every number of interests."),
-    "hide": ("Hide", ":material/visibility_off:", "It is never predicted. People who have it keep it."),
-    "lock": ("Keep as it is", ":material/lock:", "It stays one interest, at every number of interests."),
+    "merge": ("Merge", ":material/merge:", "Several interests become one, wherever they would be apart."),
+    "hide": (
+        "Hide",
+        ":material/visibility_off:",
+        "It is never predicted, and as part of a larger interest its items are left out. People who have it keep it.",
+    ),
+    "lock": ("Keep as it is", ":material/lock:", "It stays one interest when the number of interests changes."),
 }
 DONE = {"split": "Split.", "collapse": "Joined.", "merge": "Merged.", "hide": "Hidden.", "lock": "Kept as it is."}
 NAMED = {"split": "split", "collapse": "joined", "merge": "merged", "hide": "hidden", "lock": "kept as it is"}
 IN_EFFECT = "in effect"
 
 
-def marks_of(taxonomy: Taxonomy, n_nodes: int, records: Sequence[CurationRecord]) -> list[str]:
+def marks_of(work: Workspace, taxonomy: Taxonomy, records: Sequence[CurationRecord]) -> list[str]:
     """What people made of each interest, in a word or two."""
-    kept = {node for record in records if record.kind == "lock" and not record.undone for node in record.nodes}
+    edits, _ = work.place_curation([record for record in records if not record.undone])
+    kept = {node for edit in edits if edit.kind == "lock" for node in edit.nodes}
     signs = {
-        "merged": taxonomy.cluster_ids >= n_nodes,
+        "merged": taxonomy.cluster_ids >= MERGED_FROM,
         "hidden": taxonomy.hidden,
         "kept": np.isin(taxonomy.cluster_ids, list(kept)),
     }
@@ -62,15 +68,18 @@ def curation_bar(
         for kind, (label, icon, text) in KINDS.items():
             if st.button(label, key=f"curate-{kind}", icon=icon, help=text, disabled=not allowed[kind]):
                 confirm(work, number, taxonomy, names, kind, clusters, nodes)
-        ends = [r.edit_id for r in curation_edits.read_records(work.store) if ends_with(r, nodes)]
+        ends = ended_by(work, nodes)
+        taken = "; ".join(what_changed(edit, names) for edit in ends.values())
         st.button(
             "As it was",
             key="curation-end",
             icon=":material/settings_backup_restore:",
-            help="Takes back that the chosen interests were merged, hidden or kept.",
+            help=f"Takes back: {plain_markdown(taken)}"
+            if ends
+            else "Takes back that the chosen interests were merged, hidden or kept.",
             disabled=not ends,
             on_click=take_back,
-            args=(work, ends),
+            args=(work, list(ends)),
         )
         for label, ids, action in (("Undo", mine, take_back), ("Redo", taken_back, bring_back)):
             icon = f":material/{label.lower()}:"
@@ -80,9 +89,17 @@ def curation_bar(
         st.caption("Choose interests in the table to split, join, merge, hide or keep them.")
 
 
-def ends_with(record: CurationRecord, nodes: Sequence[int]) -> bool:
-    """Whether the change stands, and taking it back makes the interests of these nodes what they were."""
-    return record.kind in ("merge", "hide", "lock") and not record.undone and not set(nodes).isdisjoint(record.nodes)
+def ended_by(work: Workspace, nodes: Sequence[int]) -> dict[int, CurationEdit]:
+    """By id, the merges, hides and locks that stand and concern an interest of these nodes."""
+    standing = [record for record in curation_edits.read_records(work.store) if not record.undone]
+    edits, _ = work.place_curation(standing)
+    tree, chosen = work.grown_tree, np.asarray(nodes, np.int64)
+    return {
+        edit.edit_id: edit
+        for edit in edits
+        if edit.kind in ("merge", "hide", "lock")
+        and any(((tree.lo[chosen] < tree.hi[node]) & (tree.hi[chosen] > tree.lo[node])).any() for node in edit.nodes)
+    }
 
 
 @st.dialog("Change the interests", width="medium")
@@ -106,16 +123,29 @@ def confirm(
         st.warning(reasons[new.edit_id])
         return
     st.dataframe(effect(work, taxonomy, after, names, clusters), hide_index=True)
+    if kind in ("merge", "lock", "collapse"):
+        new_ones = np.flatnonzero(~np.isin(after.cluster_ids, taxonomy.cluster_ids))
+        size = (after.hi - after.lo)[new_ones if len(new_ones) else clusters].max()
+        st.caption(f"With a larger number of interests, too, this stays one interest, of {size:,} items.")
     n_items = int((taxonomy.hi - taxonomy.lo)[clusters].sum())
     st.caption(
         f"{n_items:,} items and {int(taxonomy.traffic[clusters].sum()):,} interactions are concerned, "
         f"{concerned(work, taxonomy, clusters)}. Predictions change when they are built again."
     )
-    reason = st.text_input("Why? (shown in the list of changes)", key="curation_reason")
-    st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
-    if st.button("Do it", type="primary", key="curation-apply"):
-        doing(lambda: save(work, kind, nodes, reason), DONE[kind])
+    reason = ask_reason()
+    if st.button("Do it", type="primary", key="curation-apply") and doing(
+        lambda: save(work, kind, nodes, reason), DONE[kind]
+    ):
         st.rerun()
+
+
+def ask_reason() -> str:
+    """Why a change is made, and by whom."""
+    reason = st.text_input(
+        "Why? (shown in the list of changes)", key="curation_reason", max_chars=description_edits.LONGEST_TEXT
+    )
+    st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
+    return reason
 
 
 def save(work: Workspace, kind: str, nodes: Sequence[int], reason: str, items: Sequence[int] = ()) -> None:
@@ -177,13 +207,16 @@ def change_list(work: Workspace, number: int, names: Mapping[int, str]) -> None:
     if not records:
         return
     reasons = work.curated(number, records[::-1]).reasons
+    placed = {edit.edit_id: edit for edit in work.place_curation(records)[0]}
     with st.expander(f"All changes of the interests ({len(records)})"):
         table = pd.DataFrame(
             [
                 {
                     "When": record.edited_at,
                     "By": record.author or "(no name given)",
-                    "What": what_changed(record, names),
+                    "What": what_changed(placed[record.edit_id], names)
+                    if record.edit_id in placed
+                    else what_was_changed(work, record),
                     "Why": record.reason,
                     "Now": "taken back" if record.undone else reasons.get(record.edit_id, IN_EFFECT),
                 }
@@ -210,11 +243,21 @@ def change_list(work: Workspace, number: int, names: Mapping[int, str]) -> None:
             )
 
 
-def what_changed(record: CurationRecord, names: Mapping[int, str]) -> str:
-    interests = ", ".join(names.get(node, "…") for node in record.nodes)
-    if record.kind == "move":
-        return f"{len(record.items):,} item{'s' * (len(record.items) > 1)} moved to: {interests}"
-    return f"{NAMED[record.kind]}: {interests}"
+def what_changed(edit: CurationEdit | CurationRecord, names: Mapping[int, str]) -> str:
+    """In words; names: by node, as they are called today."""
+    interests = ", ".join(names.get(node, "…") for node in edit.nodes)
+    if edit.kind == "move":
+        return f"{len(edit.items):,} item{'s' * (len(edit.items) != 1)} moved to: {interests}"
+    return f"{NAMED[edit.kind]}: {interests}"
+
+
+def what_was_changed(work: Workspace, record: CurationRecord) -> str:
+    """In words, of a change that found no like: its interests have no name today, but some items of theirs may."""
+    items = work.items.set_index("item_id")["title"]
+    titles = [next((items[item] for item in sample if item in items.index), "gone") for sample in record.samples]
+    return what_changed(
+        record, {node: f"the one with “{title}”" for node, title in zip(record.nodes, titles, strict=True)}
+    )
 
 
 def take_back(work: Workspace, edit_ids: Sequence[int]) -> None:
@@ -228,6 +271,10 @@ def bring_back(work: Workspace, edit_ids: Sequence[int]) -> None:
 def _set_undone(work: Workspace, edit_ids: Sequence[int], undone: bool, done: str) -> None:
     mine, taken_back = own_changes("curation", work.store)
     here, there = (mine, taken_back) if undone else (taken_back, mine)
-    if doing(lambda: curation_edits.set_undone(work.store, edit_ids, undone), done):
+    other = {record.edit_id for record in curation_edits.read_records(work.store) if record.undone != undone}
+    if doing(
+        lambda: curation_edits.set_undone(work.store, [edit_id for edit_id in edit_ids if edit_id in other], undone),
+        done if other.intersection(edit_ids) else "Somebody did that already.",
+    ):
         for edit_id in edit_ids:
             move_change(edit_id, here, there)

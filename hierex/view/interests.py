@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import curation_edits, description_edits, results
+from .. import curation_edits, description_edits, presets, results
 from ..charts.colors import interest_colors
 from ..config import RunConfig
 from ..descriptions import Description
+from ..result_keys import result_key, weights_depends
 from ..taxonomy import Taxonomy
 from ..workspace import Workspace
 
 
 def chosen_number(work: Workspace) -> int:
-    """The slider's place; the built granularity in a workspace where nobody moved it."""
+    """The slider's place; where nobody moved it, the active saved number, else the one that was built."""
     if st.session_state.get("interests_of") != work.store.path:
         linked = linked_number() if "interests_of" not in st.session_state else None
-        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, linked or work.granularity
+        active = presets.active_preset(work.store)
+        opened_at = linked or (active.granularity if active else work.granularity)
+        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, opened_at
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
     st.query_params["interests"] = str(number)  # so that the page's address reopens what is shown
@@ -42,6 +45,14 @@ def chosen_taxonomy(work: Workspace) -> Taxonomy:
 
 def colors_of(work: Workspace, taxonomy: Taxonomy) -> list[str]:
     return interest_colors(work.tree, taxonomy.main_nodes(work.tree))
+
+
+def compared_weights(work: Workspace) -> pd.DataFrame | None:
+    """What was found for several weights of behaviour at the built granularity; None before anybody asked for it."""
+    key = result_key("weights", *weights_depends(work))
+    if not results.has_result(work.store, "weights", key):
+        return None
+    return results.read_evaluation(work.store, key)["weights"]
 
 
 def config_at(work: Workspace, granularity: int) -> RunConfig:

@@ -11,7 +11,7 @@ import streamlit as st
 from .. import curation_edits
 from ..taxonomy import CurationEdit, Taxonomy
 from ..workspace import Workspace
-from .curation import concerned, save
+from .curation import ask_reason, concerned, save
 from .opened import doing
 
 
@@ -47,10 +47,10 @@ def confirm_move(work: Workspace, number: int, taxonomy: Taxonomy, names: Mappin
         f"Of the interests that they leave: {concerned(work, taxonomy, touched)}. Predictions change when they are "
         "built again."
     )
-    reason = st.text_input("Why? (shown in the list of changes)", key="curation_reason")
-    st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
-    if st.button("Do it", type="primary", key="move-apply"):
-        doing(lambda: save(work, "move", nodes, reason, items), "Moved.")
+    reason = ask_reason()
+    if st.button("Do it", type="primary", key="move-apply") and doing(
+        lambda: save(work, "move", nodes, reason, items), "Moved."
+    ):
         st.rerun()
 
 

@@ -112,6 +112,11 @@ def read_work(path: str, run_id: int, keys: str, config: str) -> Workspace:
     return Workspace(open_store(path, create=False), config_of(json.loads(config)), json.loads(keys))
 
 
+def start_comparison(work: Workspace) -> None:
+    """For callbacks: compares weights of behaviour in the background."""
+    doing(lambda: jobs().start_comparison(work), "Comparing in the background; you can go on looking around.")
+
+
 def start_run(config: RunConfig) -> None:
     """For callbacks: builds the open workspace in the background."""
     doing(lambda: jobs().start(current_store(), config), "Building in the background; you can go on looking around.")

@@ -11,12 +11,15 @@ from .opened import doing
 
 
 def preset_menu(work: Workspace, number: int) -> None:
-    """Go to a saved number, save the present one, delete one and bring it back."""
+    """Go to a saved number, make one active, save the present one, delete one and bring it back."""
     saved = presets.read_presets(work.store)
-    with st.popover(f"Saved numbers ({len(saved)})", icon=":material/bookmark:"):
+    active = next((f" · active: {plain_markdown(preset.name)}" for preset in saved if preset.active), "")
+    with st.popover(f"Saved numbers ({len(saved)}){active}", icon=":material/bookmark:"):
+        if saved:
+            st.caption("The active one is where this page opens, and what is built unless told otherwise.")
         for preset in saved:
             built = " · predictions are built on it" if preset.granularity == work.granularity else ""
-            go, away = st.columns([3, 1])
+            go, star, away = st.columns([4, 2, 1])
             go.button(
                 f"{plain_markdown(preset.name)}: {preset.granularity:,}{built}",
                 key=f"preset-{preset.name}",
@@ -25,8 +28,23 @@ def preset_menu(work: Workspace, number: int) -> None:
                 args=(preset.granularity,),
                 width="stretch",
             )
+            star.button(
+                "Active" if preset.active else "Make active",
+                key=f"activate-{preset.name}",
+                icon=":material/star:" if preset.active else ":material/star_border:",
+                type="primary" if preset.active else "secondary",
+                help="Press to have none active" if preset.active else "Instead of any other",
+                on_click=activate,
+                args=(work, preset),
+                width="stretch",
+            )
             away.button(
-                "", key=f"forget-{preset.name}", icon=":material/delete:", on_click=delete, args=(work, preset.name)
+                "",
+                key=f"forget-{preset.name}",
+                icon=":material/delete:",
+                help="Delete; it can be brought back",
+                on_click=delete,
+                args=(work, preset.name),
             )
         st.text_input(f"Save {number:,} as", key="preset_name", placeholder="Coarse, for the home page")
         st.button("Save", key="preset_save", icon=":material/bookmark_add:", on_click=save, args=(work, number))
@@ -38,6 +56,13 @@ def preset_menu(work: Workspace, number: int) -> None:
 
 def go_to(number: int) -> None:
     st.session_state["interests"] = number
+
+
+def activate(work: Workspace, preset: presets.Preset) -> None:
+    """Or, where it is active, have none active: the same button undoes it."""
+    name = None if preset.active else preset.name
+    said = f"{preset.granularity:,} interests are active: the page opens there." if name else "None is active now."
+    doing(lambda: presets.activate_preset(work.store, name), said)
 
 
 def save(work: Workspace, number: int) -> None:

@@ -110,7 +110,7 @@ def draw_job(job: Job) -> None:
             st.caption(f"About {duration(job.seconds_left())} left")
             st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
         elif job.status == "done":
-            st.success("The build is done.", icon=":material/check:")
+            st.success(f"The {job.goal} is done.", icon=":material/check:")
         elif job.status == "stopped":
             st.warning("Stopped. What was finished is kept.", icon=":material/stop_circle:")
         else:
