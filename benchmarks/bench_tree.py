@@ -7,7 +7,7 @@ FOLDER holds a folder per data set with `items.parquet` and `interactions.parque
 vectors whose tree is timed (0: none); `--vectors` keeps embeddings for the next time. scikit-learn and hierex get the
 same weights (traffic and a tenth of the mean) and their defaults. `--peers` adds EVoC and BERTopic, which know
 no weights, in an environment of their own (see `benchmarks.peers`): asked for the same number of interests, what they
-call noise goes to the nearest centroid. They may find fewer; the means are over those they found.
+call noise goes to the nearest centroid. They may find another number; means are over that.
 
 - coherence: weighted mean cosine of items to the weighted centroid of their interest; beside it the ratio to KMeans;
 - largest/mean: the interest with the most traffic over the mean. Nothing can be done about single items with more
