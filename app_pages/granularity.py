@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hierex import charts, curation_edits, exports, view
+from hierex import curation_edits, exports, view
 from hierex.comparison import same_interests
 from hierex.wording import plain_markdown
 
@@ -72,13 +72,17 @@ with right:
             type="primary",
             width="stretch",
         )
-    st.caption("Choose interests here, or draw around items on the map.")
+    view.find_interests(work, taxonomy, descriptions)
+    st.caption("Choose interests here or in the hierarchy, or draw around items on the map.")
+    same_rows = hash(tuple(table.index))
+    table_key = f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{same_rows}"
+    view.select_chosen(table_key, taxonomy, table.index)
     picked = st.dataframe(
         table,
         hide_index=True,
         height=560,
-        key=f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{hash(tuple(table.index))}",
-        on_select="rerun",
+        key=table_key,
+        on_select=view.count_choice,
         selection_mode="multi-row",
         column_config={
             "Interest": st.column_config.TextColumn(width=120 if is_changed else 140),
@@ -89,16 +93,14 @@ with right:
         },
     )
 chosen = table.index[picked["selection"]["rows"]]
+view.keep_chosen(chosen.tolist())
 with left:
     if work.item_map.method != "umap":
         st.caption("There are too few different items for the usual map (UMAP); this is a plain projection (PCA).")
-    lassoed, clicked = view.live_map(work, curated, every_name, number, chosen.tolist())
+    lassoed = view.live_map(work, curated, every_name, number, chosen.tolist())
 
 view.curation_bar(work, number, taxonomy, every_name, chosen.tolist())
-if clicked >= 0:
-    cluster = taxonomy.cluster_of_item[clicked]
-    inside, heading = np.sort(taxonomy.items_of(cluster)), f"Items of “{names[cluster]}”"
-elif len(lassoed):
+if len(lassoed):
     inside, heading = lassoed, f"{len(lassoed):,} item{'s' * (len(lassoed) > 1)} drawn around"
 elif len(chosen):
     inside = np.flatnonzero(np.isin(taxonomy.cluster_ids[taxonomy.cluster_of_item], chosen))
@@ -136,10 +138,4 @@ if len(inside):
 
 view.change_list(work, number, every_name)
 view.side_by_side(work, number, taxonomy)
-with st.expander("From coarse to fine: what each interest was split from"):
-    st.caption("As wide as its traffic. A click on an interest shows what is inside it; the bar at the top goes back.")
-    st.plotly_chart(
-        charts.interest_icicle(tree, taxonomy, every_name),
-        alt="Every interest inside the one that it was split from; the table above holds the interests.",
-    )
 view.choice_panel(work, number)

@@ -22,12 +22,14 @@ def main() -> None:
     tree = [*data, *(["--peers"] if options.peers else [])]
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
+    rows = ["--rows", options.rows]
     for name, arguments in (
         ("run", data),
         ("tree", tree),
         ("behaviour", data),
+        ("map", []),
         ("embedding", items),
-        ("import", ["--rows", options.rows]),
+        ("import", rows),
     ):
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]

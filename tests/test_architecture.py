@@ -19,6 +19,7 @@ LAYERS = [
     {"comparison", "placement"},
     {"item_map"},
     {"descriptions"},
+    {"interest_search"},
     {"transitions"},
     {"granularity_effects"},
     {"policies"},

@@ -255,6 +255,46 @@ def test_a_line_around_the_map_lists_the_items_inside(page):
     no_errors(page)
 
 
+def test_what_is_chosen_in_the_hierarchy_is_in_the_link(page, browser):
+    go_to(page, "Granularity")
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Hierarchy").click()
+    page.locator("canvas.tree").press("ArrowDown")
+    page.locator("canvas.tree").press("Enter")  # in place of what was drawn around on the map
+    heading = page.get_by_role("heading", name=re.compile("^Items of"))
+    expect(heading).to_be_visible(timeout=20_000)
+    expect(page).to_have_url(re.compile("chosen=[0-9].*view=[-0-9]"))
+    other = browser.new_page(viewport={"width": 1500, "height": 1100})
+    other.goto(page.url)
+    expect(other.get_by_role("heading", name=heading.inner_text(), exact=True)).to_be_visible(timeout=60_000)
+    settled(other)
+    assert other.url == page.url
+    no_errors(other)
+    other.close()
+    page.locator("canvas.tree").press("Escape")
+    expect(heading).to_have_count(0)
+    page.get_by_role("button", name="Map", exact=True).click()
+    no_errors(page)
+
+
+def test_an_interest_is_found_by_an_items_title_and_picked(page):
+    go_to(page, "Granularity")
+    page.get_by_label("Find interests").fill("onerror")  # in the hostile title
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("By words")).to_be_visible()
+    found = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
+    page.wait_for_timeout(1_000)  # the table draws itself on a canvas, which has no sign of being done
+    box = found.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 52)
+    expect(page.get_by_role("heading", name=re.compile("^Items of"))).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("most like “onerror” to the text model")).to_be_visible(timeout=90_000)
+    page.get_by_label("Find interests").fill("")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("By words")).to_have_count(0)
+    assert page.evaluate("window.hacked") is None
+    no_errors(page)
+
+
 def test_interests_have_names_in_the_language_of_the_log(page):
     go_to(page, "Descriptions")
     look_closer(page).click()

@@ -1,5 +1,6 @@
 """Every page on an empty, a tiny and a busy workspace, without a browser."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +139,69 @@ def test_a_link_reopens_the_number_of_interests(workspaces, linked, shown):
     found = app.metric[0].value
     assert found == shown or (shown == "most" and int(found) > 20)
     assert app.query_params["interests"] == [found] or app.query_params["interests"] == found
+
+
+def open_link(**said: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in said.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_a_link_chooses_what_it_chose_before(workspaces):
+    app = open_app("granularity", "Busy")
+    ids = [int(one) for one in interests(app).index[[2, 0]]]
+    app = open_link(workspace="Busy", interests="12", chosen=",".join(map(str, ids)))
+    name = interests(app).loc[ids[0], "Interest"]
+    assert any(name in str(heading.value).replace("\\", "") for heading in app.subheader)
+    said = app.query_params["chosen"]
+    assert sorted((said if isinstance(said, str) else said[0]).split(",")) == sorted(map(str, ids))
+    assert app.button(key="curate-merge").disabled is False
+    set_number(app, 13)  # one of all interests is split, so at least one of the two is still there
+    assert app.query_params.get("chosen")
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ({"chosen": "1,<b>"}, "cannot be read"),
+        ({"chosen": "999999"}, "is not there"),
+        ({"interests": "many"}, "can be divided into 2 to"),
+        ({"workspace": "<b>Gone"}, "There is no workspace"),
+    ],
+)
+def test_a_link_that_cannot_be_followed_says_so(workspaces, said, answer):
+    app = open_link(**{"workspace": "Busy", **said})
+    assert answer in words(app)
+    assert app.title[0].value == "Granularity"
+    assert answer not in words(app.run())
+
+
+def test_interests_are_found_by_words_and_by_meaning(workspaces):
+    app = open_app("granularity", "Busy")
+    name = interests(app)["Interest"].iloc[3]
+    app.text_input(key="find").set_value(name).run()
+    assert "By words" in words(app)
+    assert "By meaning" in words(app)
+    found = next(table.value for table in app.dataframe if "Why" in table.value)
+    assert found["Interest"].iloc[0] == name
+    assert found["Why"].iloc[0] == "its name"
+    for _ in range(100):
+        if "Likeness" in "".join(map(str, (list(table.value) for table in app.dataframe))):
+            break
+        time.sleep(0.2)  # the text model is being loaded meanwhile, by another thread
+        app.run()
+    alike = next(table.value for table in app.dataframe if "Likeness" in table.value)
+    assert alike["Likeness"].is_monotonic_decreasing
+    app.text_input(key="find").set_value("<script>zzzz").run()
+    assert "no name, phrase or title" in words(app)
+
+
+def interests(app: AppTest) -> pd.DataFrame:
+    """The table of interests."""
+    return next(table.value for table in app.dataframe if "Traffic" in table.value)
 
 
 def test_the_slider_keeps_its_place_on_other_pages(workspaces):
@@ -341,6 +405,8 @@ def test_the_range_is_suggested_in_words_and_every_number_is_in_the_table(worksp
     app = open_app("granularity", "Busy")
     assert any(part.value == "How many interests?" for part in app.subheader)
     assert "No number of interests suits" in words(app) or "Suggested" in words(app)
+    app.session_state["choice_open"] = True
+    app.run()
     assert "12, shown now" in words(app)
     set_number(app, 7)
     assert "Dashed line: 12" in words(app)
@@ -351,6 +417,8 @@ def test_the_range_is_suggested_in_words_and_every_number_is_in_the_table(worksp
 
 def test_the_price_that_is_typed_is_what_the_cost_is_made_of(workspaces):
     app = open_app("granularity", "Busy")
+    app.session_state["choice_open"] = True
+    app.run()
     app.number_input(key="price_in").set_value(0.0)
     app.number_input(key="price_out").set_value(0.0).run()
     assert not app.exception
@@ -395,3 +463,12 @@ def test_the_page_opens_at_the_active_number_and_a_build_would_use_it(workspaces
     finally:
         app.button(key="forget-Nine").click().run()
     assert not app.exception
+
+
+@pytest.mark.parametrize("workspace", ["Two", "Tiny"])
+def test_small_data_has_a_panel_too(workspaces, workspace):
+    app = open_app("granularity", workspace)
+    app.session_state["choice_open"] = True
+    app.run()
+    assert not app.exception
+    assert "No number of interests suits" in words(app)

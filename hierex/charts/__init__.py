@@ -3,7 +3,6 @@
 from .colors import interest_colors
 from .flow import interest_flow
 from .granularity import granularity_panel
-from .hierarchy import interest_icicle
 from .live_map import encode_map, items_inside
 from .measures import evaluation_bars
 from .people import history_timeline, prediction_bars
@@ -17,7 +16,6 @@ __all__ = [
     "history_timeline",
     "interest_colors",
     "interest_flow",
-    "interest_icicle",
     "items_inside",
     "prediction_bars",
 ]

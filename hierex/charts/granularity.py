@@ -190,13 +190,20 @@ def _number_axes(figure: go.Figure, effects: pd.DataFrame) -> None:
 
 
 def _mark(figure: go.Figure, chosen: int | None, built: int | None, suggested: SuggestedRange | None) -> None:
+    marks = []
     if suggested and suggested.found:
-        low, high = suggested.low * 0.97, suggested.high * 1.03
-        figure.add_vrect(x0=low, x1=high, fillcolor=SHADE, line_width=0, layer="below", row="all", col="all")
+        reach = {"x0": suggested.low * 0.97, "x1": suggested.high * 1.03}
+        marks.append({"type": "rect", "fillcolor": SHADE, "line": {"width": 0}, "layer": "below"} | reach)
     for number, dash in ((built if built != chosen else None, "dash"), (chosen, "dot")):
         if number is not None:
             line = {"dash": dash, "color": QUIET, "width": 1.5}
-            figure.add_vline(x=number, line=line, row="all", col="all")
+            marks.append({"type": "line", "line": line, "x0": number, "x1": number})
+    axes = ["", *map(str, range(2, len(PANELS) + 1))]
+    figure.update_layout(
+        shapes=[
+            mark | {"xref": f"x{axis}", "yref": f"y{axis} domain", "y0": 0, "y1": 1} for axis in axes for mark in marks
+        ]
+    )
 
 
 def _say_nothing(figure: go.Figure, number: int, place: dict[str, int]) -> None:

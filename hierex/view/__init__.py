@@ -1,9 +1,11 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
 from .changes import move_change, own_changes
+from .choice import choose, count_choice, keep_chosen, select_chosen
 from .choice_panel import choice_panel
 from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
+from .interest_search import find_interests
 from .interests import (
     chosen_number,
     chosen_taxonomy,
@@ -25,21 +27,25 @@ from .tree_note import tree_note
 __all__ = [
     "change_list",
     "choice_panel",
+    "choose",
     "chosen_number",
     "chosen_taxonomy",
     "claimed",
     "colors_of",
     "compared_weights",
     "config_at",
+    "count_choice",
     "curation_bar",
     "current_store",
     "current_work",
     "doing",
     "draw_sidebar",
     "expected_seconds",
+    "find_interests",
     "guess",
     "item_list",
     "jobs",
+    "keep_chosen",
     "live_map",
     "marks_of",
     "move_button",
@@ -50,6 +56,7 @@ __all__ = [
     "preset_menu",
     "preview",
     "save_description",
+    "select_chosen",
     "server",
     "server_models",
     "side_by_side",

@@ -21,13 +21,16 @@ def choice_panel(work: Workspace, number: int) -> None:
     k, built = work.config.transition.k, work.granularity if "evaluation" in work.keys else None
     made = [work.keys.get(stage) for stage in ALONGSIDE]
     words = sorted((node, edit.edit_id) for node, edit in work.placed_edits().items())
-    marked = sorted({number, built or number})
-    effects, rows = measure(work, made, words, None), measure(work, made, words, marked)
+    effects = measure(work, made, words, None)
     suggested = suggest_range(effects, most=work.config.table.most_interests)
     default = default_granularity(work.tree, len(work.interactions.item_index))
     st.subheader("How many interests?")
     st.markdown(wording.suggestion_text(suggested, default, k))
-    with st.expander("How the choice plays out over all numbers of interests"):
+    panel = st.expander("How the choice plays out over all numbers of interests", key="choice_open", on_change="rerun")
+    if not panel.open:
+        return
+    rows = measure(work, made, words, sorted({number, built or number}))
+    with panel:
         price_in, price_out = ask_prices()
         effects, rows = (
             frame.assign(cost=price_tokens(frame, price_in=price_in, price_out=price_out)) for frame in (effects, rows)

@@ -16,26 +16,35 @@ from ..config import RunConfig
 from ..descriptions import Description
 from ..result_keys import result_key, weights_depends
 from ..taxonomy import Taxonomy
+from ..wording import plain_markdown
 from ..workspace import Workspace
+from .choice import choose, linked_choice, write_address
 
 
 def chosen_number(work: Workspace) -> int:
     """The slider's place; where nobody moved it, the active saved number, else the one that was built."""
     if st.session_state.get("interests_of") != work.store.path:
-        linked = linked_number() if "interests_of" not in st.session_state else None
+        linked = linked_number(work) if "interests_of" not in st.session_state else None
+        choose(linked_choice() if "interests_of" not in st.session_state else [])
         active = presets.active_preset(work.store)
         opened_at = linked or (active.granularity if active else work.granularity)
         st.session_state["interests_of"], st.session_state["interests"] = work.store.path, opened_at
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
-    st.query_params["interests"] = str(number)  # so that the page's address reopens what is shown
+    write_address("interests", str(number))
     return number
 
 
-def linked_number() -> int | None:
-    """The number in the address that the app was opened with."""
+def linked_number(work: Workspace) -> int | None:
+    """The number in the address that the app was opened with; says so where it cannot be shown."""
     said = st.query_params.get("interests", "")
-    return int(said) if re.fullmatch(r"[0-9]{1,6}", said) else None
+    number = int(said) if re.fullmatch(r"[0-9]{1,6}", said) else None
+    if said and (number is None or not 2 <= number <= work.tree.finest):
+        st.warning(
+            f"The link asks for “{plain_markdown(said[:40])}” interests. This workspace can be divided into 2 to "
+            f"{work.tree.finest:,}."
+        )
+    return number
 
 
 def chosen_taxonomy(work: Workspace) -> Taxonomy:

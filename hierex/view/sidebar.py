@@ -10,7 +10,7 @@ from ..jobs import Job
 from ..runs import read_runs
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, plain_markdown
-from .opened import claimed, current_store, doing, jobs, plain_errors, server, show_messages
+from .opened import claimed, current_store, doing, jobs, plain_errors, say, server, show_messages
 
 SAMPLE_NAME = "Sample"
 POLL_SECONDS = 1.0
@@ -25,6 +25,11 @@ def draw_sidebar() -> None:
             linked = st.query_params.get("workspace")
             if st.session_state.get("workspace", linked) not in names:
                 st.session_state["workspace"] = SAMPLE_NAME if SAMPLE_NAME in names else names[0]
+                if linked and linked not in names:
+                    say(
+                        "error",
+                        f"There is no workspace '{linked[:60]}' here, so '{st.session_state['workspace']}' is shown.",
+                    )
             st.selectbox("Workspace", names, key="workspace", bind="query-params")
             if st.session_state["workspace"] == SAMPLE_NAME:
                 st.caption("Synthetic data, made to try hierex out.")

@@ -7,237 +7,10 @@ const NAME_LENGTH = 26;
 const NAMES_AT_ONCE = 30; // on the whole map; zoomed in, more
 const REACH = 10; // pixels from the mouse within which an item is found
 const PADDING = 0.05;
+const LEAST_ZOOM = 0.7;
 const MOST_ZOOM = 300;
-const LINEAR_UP_TO = 40; // finer trees have a slider on which equal steps multiply
+const WHOLE = { x: null, y: null, zoom: 1 };
 const AFTER_KEYS = 350; // milliseconds without a key before Python hears of the number
-
-// ------------------------------------------------------------- plain functions
-
-export function aliveAt(content, n) {
-  const alive = [];
-  for (let node = 0; node < content.born.length; node++) {
-    if (content.born[node] <= n && n < content.dies[node]) alive.push(node);
-  }
-  return alive;
-}
-
-/** Where on the slider, from 0 to 1, a number of interests lies. */
-export function placeOf(n, finest) {
-  if (finest <= 2) return 0;
-  return finest <= LINEAR_UP_TO ? (n - 2) / (finest - 2) : Math.log(n / 2) / Math.log(finest / 2);
-}
-
-export function numberAt(place, finest) {
-  const n = finest <= LINEAR_UP_TO ? 2 + place * (finest - 2) : 2 * (finest / 2) ** place;
-  return Math.min(finest, Math.max(2, Math.round(n)));
-}
-
-/** Boxes {x, y, w, h} (centre and half sizes), best first, moved inside the picture and kept where none meets another.
- * `taken` holds boxes that are already there. Returns at most `most` of {index, x, y}. */
-export function placeNames(boxes, width, height, most, taken = []) {
-  const kept = [...taken];
-  const placed = [];
-  for (let index = 0; index < boxes.length && placed.length < most; index++) {
-    const { w, h } = boxes[index];
-    for (const shift of [0, 1.2, -1.2]) {
-      const x = Math.min(Math.max(boxes[index].x, w + 2), Math.max(width - w - 2, w + 2));
-      const y = Math.min(Math.max(boxes[index].y + shift * h, h + 2), Math.max(height - h - 2, h + 2));
-      if (kept.some((other) => Math.abs(other.x - x) < other.w + w && Math.abs(other.y - y) < other.h + h)) continue;
-      kept.push({ x, y, w, h });
-      placed.push({ index, x, y });
-      break;
-    }
-  }
-  return placed;
-}
-
-/** By the even-odd rule, as `items_inside` in Python does it. */
-export function isInside(polygon, x, y) {
-  let inside = false;
-  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
-    const [x0, y0] = polygon[i];
-    const [x1, y1] = polygon[j];
-    if (y0 > y !== y1 > y && x < ((x1 - x0) * (y - y0)) / (y1 - y0) + x0) inside = !inside;
-  }
-  return inside;
-}
-
-function shorten(text, most) {
-  const letters = Array.from(text);
-  return letters.length <= most ? text : letters.slice(0, most - 1).join("").trimEnd() + "…";
-}
-
-function median(values) {
-  return Float32Array.from(values).sort()[values.length >> 1];
-}
-
-/** The item nearest to the middle of a node's items: a name stands on what it names. At most 500 items are asked. */
-function middleOf(content, node) {
-  const xs = [];
-  const ys = [];
-  const step = Math.max(1, Math.ceil((content.hi[node] - content.lo[node]) / 500));
-  for (let i = content.lo[node]; i < content.hi[node]; i += step) {
-    xs.push(content.x[i]);
-    ys.push(content.y[i]);
-  }
-  const [x, y] = [median(xs), median(ys)];
-  let best = 0;
-  const away = (i) => (xs[i] - x) ** 2 + (ys[i] - y) ** 2;
-  for (let i = 1; i < xs.length; i++) if (away(i) < away(best)) best = i;
-  return [xs[best], ys[best]];
-}
-
-function pointSizes(content) {
-  let most = 1;
-  for (const value of content.traffic) most = Math.max(most, value);
-  const crowded = Math.min(1.15, Math.max(0.6, Math.sqrt(20000 / content.x.length)));
-  return content.traffic.map((value) => crowded * (3 + (4 * Math.log1p(value)) / Math.log1p(most)));
-}
-
-/** Numbers 0 .. n-1 in an order that looks random: drawn in tree order, late interests would cover early ones. */
-function shuffled(n) {
-  const divisor = (a, b) => (b ? divisor(b, a % b) : a);
-  let step = Math.max(1, Math.floor(n * 0.6180339));
-  while (divisor(step, n) > 1) step++;
-  const order = new Uint32Array(n);
-  for (let k = 0, at = 0; k < n; k++, at = (at + step) % n) order[k] = at;
-  return order;
-}
-
-// ------------------------------------------------------------- two ways to paint points
-
-const VERTEX = `#version 300 es
-in vec2 place; in float size; in vec4 color;
-uniform vec2 center, scale; uniform float grow;
-out vec4 tint; out float soft;
-void main() {
-  // Dimmed points lie behind the others, so that one draw call does for both.
-  gl_Position = vec4((place - center) * scale, color.a < 0.5 ? 0.5 : 0.0, 1.0);
-  gl_PointSize = size * grow;
-  tint = color; soft = 1.0 / gl_PointSize;
-}`;
-const FRAGMENT = `#version 300 es
-precision mediump float;
-in vec4 tint; in float soft; out vec4 paint;
-void main() {
-  float inside = smoothstep(0.5, 0.5 - soft, length(gl_PointCoord - 0.5));
-  if (inside < 0.05) discard;
-  paint = vec4(tint.rgb, 1.0) * tint.a * inside;
-}`;
-
-/** All points in one draw call. */
-class GlPainter {
-  static on(canvas) {
-    const gl = canvas.getContext("webgl2", { antialias: false });
-    return gl && new GlPainter(gl);
-  }
-
-  constructor(gl) {
-    this.gl = gl;
-    const program = gl.createProgram();
-    for (const [kind, text] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, text);
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
-    }
-    gl.linkProgram(program);
-    gl.useProgram(program);
-    this.program = program;
-    gl.enable(gl.DEPTH_TEST);
-    gl.depthFunc(gl.LEQUAL);
-    gl.enable(gl.BLEND);
-    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-  }
-
-  load(content, sizes) {
-    const { gl } = this;
-    const places = new Float32Array(2 * content.x.length);
-    for (let i = 0; i < content.x.length; i++) places.set([content.x[i], content.y[i]], 2 * i);
-    this.attribute("place", places, 2, gl.FLOAT, false);
-    this.attribute("size", sizes, 1, gl.FLOAT, false);
-    this.colors = this.attribute("color", new Uint8Array(4 * content.x.length), 4, gl.UNSIGNED_BYTE, true);
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, shuffled(content.x.length), gl.STATIC_DRAW);
-    this.n = content.x.length;
-  }
-
-  attribute(name, values, parts, type, normalized) {
-    const { gl } = this;
-    const buffer = gl.createBuffer();
-    const at = gl.getAttribLocation(this.program, name);
-    gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
-    gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
-    gl.enableVertexAttribArray(at);
-    gl.vertexAttribPointer(at, parts, type, normalized, 0, 0);
-    return buffer;
-  }
-
-  recolor(colors) {
-    this.gl.bindBuffer(this.gl.ARRAY_BUFFER, this.colors);
-    this.gl.bufferSubData(this.gl.ARRAY_BUFFER, 0, colors);
-  }
-
-  draw({ x, y, scale, width, height, ratio, grow }) {
-    const { gl, program } = this;
-    gl.viewport(0, 0, gl.canvas.width, gl.canvas.height);
-    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    gl.uniform2f(gl.getUniformLocation(program, "center"), x, y);
-    gl.uniform2f(gl.getUniformLocation(program, "scale"), (2 * scale) / width, (2 * scale) / height);
-    gl.uniform1f(gl.getUniformLocation(program, "grow"), grow * ratio);
-    gl.drawElements(gl.POINTS, this.n, gl.UNSIGNED_INT, 0);
-  }
-
-  close() {
-    this.gl.getExtension("WEBGL_lose_context")?.loseContext(); // a browser keeps only so many of them
-  }
-}
-
-/** Without WebGL: pixel by pixel, without soft edges. */
-class CanvasPainter {
-  constructor(canvas) {
-    this.pen = canvas.getContext("2d");
-  }
-
-  load(content, sizes) {
-    Object.assign(this, { content, sizes, order: shuffled(content.x.length) });
-  }
-
-  recolor(colors) {
-    this.colors = new Uint32Array(colors.buffer);
-    this.bytes = colors;
-  }
-
-  draw({ x, y, scale, width, height, ratio, grow }) {
-    const { canvas } = this.pen;
-    const image = this.pen.createImageData(canvas.width, canvas.height);
-    const pixels = new Uint32Array(image.data.buffer);
-    const { content, sizes, bytes } = this;
-    for (const bright of [false, true]) {
-      for (const i of this.order) {
-        if (bytes[4 * i + 3] > 127 !== bright) continue;
-        const left = (width / 2 + (content.x[i] - x) * scale) * ratio;
-        const top = (height / 2 - (content.y[i] - y) * scale) * ratio;
-        this.disc(pixels, canvas, left, top, Math.max(1, (sizes[i] * grow * ratio) / 2), this.colors[i]);
-      }
-    }
-    this.pen.putImageData(image, 0, 0);
-  }
-
-  disc(pixels, { width, height }, left, top, radius, color) {
-    const last = Math.min(height - 1, Math.floor(top + radius));
-    for (let row = Math.max(0, Math.ceil(top - radius)); row <= last; row++) {
-      const half = Math.sqrt(radius * radius - (row - top) ** 2);
-      const from = Math.max(0, Math.ceil(left - half));
-      const to = Math.min(width - 1, Math.floor(left + half));
-      if (from <= to) pixels.fill(color, row * width + from, row * width + to + 1);
-    }
-  }
-
-  close() {}
-}
-
-// ------------------------------------------------------------- the map
 
 class LiveMap {
   constructor(root) {
@@ -245,8 +18,10 @@ class LiveMap {
     this.shared = window.hierexMaps ??= { contents: new Map(), views: new Map(), events: new EventTarget() };
     const find = (selector) => root.querySelector(selector);
     Object.assign(this, { frame: find(".frame"), points: find(".points"), names: find(".names"), note: find(".note") });
+    this.tree = find(".tree");
+    this.hierarchy = new Hierarchy(this, this.tree);
     Object.assign(this, { range: find("#number"), exact: find("#exact"), hover: find(".hover") });
-    Object.assign(this, { move: 0, n: 0, touched: false, highlight: [], picked: null, polygon: null, lasso: false });
+    Object.assign(this, { move: 0, n: 0, touched: false, highlight: [], picked: null, polygon: null, lasso: false, hierarchical: false });
     this.pen = this.names.getContext("2d");
     this.paint();
     this.closing = new AbortController();
@@ -287,6 +62,8 @@ class LiveMap {
     this.on(this.points, "keydown", this.keyOnMap);
     this.on(this.points, "webglcontextlost", (event) => event.preventDefault());
     this.on(this.points, "webglcontextrestored", () => (this.paint(), this.load()));
+    this.hierarchy.listen();
+    this.on(this.root.querySelector(".save"), "keydown", (event) => event.key === "Escape" && this.closeSave());
     for (const button of this.root.querySelectorAll("[data-does]")) {
       this.on(button, "click", () => this.act(button.dataset.does));
     }
@@ -298,13 +75,18 @@ class LiveMap {
   // --- what Python says, and what it hears
 
   /** Called on every run of the page. */
-  update({ data, setStateValue }) {
-    Object.assign(this, { wanted: data.map, setStateValue });
+  update({ data, setStateValue, setTriggerValue }) {
+    Object.assign(this, { wanted: data.map, title: data.title, choice: data.choice, setStateValue, setTriggerValue });
+    if (this.picked && this.picked.choice !== data.choice) this.picked = null; // something else was chosen since
+    this.root.querySelector("[data-does=clear]").hidden = !this.picked;
+    if (data.picked) this.picked = data.picked;
+    this.linked = data.linked;
     const style = getComputedStyle(this.root);
     this.ink = style.getPropertyValue("--st-text-color") || "#16181d";
     this.paper = style.getPropertyValue("--st-background-color") || "#ffffff";
     this.font = style.fontFamily;
     this.highlight = data.highlight;
+    if (data.hierarchical) this.turnTo("hierarchy");
     this.changed = data.changed;
     // An answer to an earlier move must not pull the slider back under the hand that moves it.
     if (!this.touched && data.move >= this.move) Object.assign(this, { n: data.n, told: data.n, move: data.move });
@@ -317,11 +99,37 @@ class LiveMap {
     if (!content) return;
     if (content !== this.content) {
       this.content = content;
-      this.view ??= this.shared.views.get(content.key) || { x: null, y: null, zoom: 1 };
+      this.view ??= this.shared.views.get(content.key) || this.linkedView() || { ...WHOLE };
       this.load();
     }
     this.setNumber(this.n);
     this.summarize();
+    this.link(); // Python has just written its part of the address
+  }
+
+  /** The place on the map that the page's address says, where it was opened with one. */
+  linkedView() {
+    if (!this.linked || this.shared.opened) return null;
+    this.shared.opened = true;
+    const said = new URLSearchParams(location.search).get("view");
+    if (!said) return null;
+    const [x, y, zoom, more] = said.split(",").map((part) => (part.trim() ? Number(part) : NaN));
+    if ([x, y, zoom].every(Number.isFinite) && zoom > 0 && more === undefined) return { x, y, zoom: within(zoom, LEAST_ZOOM, MOST_ZOOM) };
+    this.misread = "The place on the map that the link gives cannot be read, so all of it is shown";
+    return null;
+  }
+
+  /** Keeps the view in the page's address, from which a link opens it again; the rest of the address is Python's. */
+  link() {
+    if (!this.linked) return;
+    clearTimeout(this.linking);
+    this.linking = setTimeout(() => {
+      const address = new URL(location.href);
+      const { x, y, zoom } = this.view;
+      if (x === null) address.searchParams.delete("view");
+      else address.searchParams.set("view", [x, y, zoom].map((number) => Number(number.toPrecision(5))).join(","));
+      if (address.href !== location.href) history.replaceState(history.state, "", address);
+    }, 300);
   }
 
   load() {
@@ -333,13 +141,19 @@ class LiveMap {
     this.widths = new Map();
     this.bounds = [content.x, content.y].map((values) => [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)]);
     this.painter.load(content, this.sizes);
+    this.hierarchy.load(content);
     this.ticks();
-    const [shown, all] = [content.x.length.toLocaleString("en"), content.n_items.toLocaleString("en")];
-    const notes = shown === all ? [] : [`Showing ${shown} of ${all} items, the same share of every interest`];
+    const notes = [this.sampleNote()].filter(Boolean);
+    if (this.misread) notes.push(this.misread);
     if (this.painter instanceof CanvasPainter) notes.push("Drawn without WebGL, which this browser does not offer");
     this.note.textContent = notes.join(" · ");
     this.root.querySelector(".slider").hidden = content.finest <= 2;
     this.recolor();
+  }
+
+  sampleNote() {
+    const [shown, all] = [this.content.x.length, this.content.n_items].map((n) => n.toLocaleString("en"));
+    return shown === all ? "" : `Showing ${shown} of ${all} items, the same share of every interest`;
   }
 
   /** The number as it is being chosen; Python does not know it yet. */
@@ -368,9 +182,18 @@ class LiveMap {
 
   pick(picked) {
     if (!picked && !this.picked) return;
-    this.picked = picked;
+    this.picked = picked && { ...picked, choice: this.choice };
     this.root.querySelector("[data-does=clear]").hidden = !picked;
-    this.setStateValue("picked", picked);
+    this.setStateValue("picked", this.picked);
+    this.recolor();
+  }
+
+  /** Interests by their nodes: Python selects them in the table, and answers with what to keep bright. */
+  choose(nodes) {
+    this.picked = null;
+    this.root.querySelector("[data-does=clear]").hidden = true;
+    this.highlight = nodes;
+    this.setTriggerValue("chosen", nodes);
     this.recolor();
   }
 
@@ -401,9 +224,13 @@ class LiveMap {
 
   /** What the map shows, in words. */
   summarize() {
-    const largest = this.alive.slice(0, 5).map((node) => this.nameOf(node));
-    this.root.querySelector("#summary").textContent =
-      `The map shows ${this.content.n_items} items in ${this.n} interests. Those with most traffic: ${largest.join("; ")}.`;
+    const largest = this.alive.filter((node) => this.isMain(node)).slice(0, 5).map((node) => this.nameOf(node));
+    this.say(`The map shows ${this.content.n_items} items in ${this.n} interests. Those with most traffic: ${largest.join("; ")}.`);
+  }
+
+  /** For people who cannot see the map. */
+  say(text) {
+    this.root.querySelector("#summary").textContent = text;
   }
 
   // --- colours
@@ -419,6 +246,7 @@ class LiveMap {
       for (let i = 0; i < whole.length; i++) if (!this.bright[i]) this.colors[4 * i + 3] = DIM;
     }
     this.painter.recolor(this.colors);
+    this.hierarchy.show(this.alive);
     this.draw();
   }
 
@@ -440,15 +268,24 @@ class LiveMap {
     return this.shownColors?.[this.places.get(node)] ?? node;
   }
 
+  /** Of an interest that people merged, one part carries its name and gives its colour. */
+  isMain(node) {
+    return this.colorNode(node) === node;
+  }
+
   /** 1 for each item that is selected; null where nothing is. */
   brightItems() {
     const { content, picked } = this;
     if (!picked && !this.highlight.length) return null;
     if (picked?.polygon) return content.x.map((x, i) => (isInside(picked.polygon, x, content.y[i]) ? 1 : 0));
     const bright = new Uint8Array(content.x.length);
-    const nodes = picked ? [this.nodeOf(content.item.indexOf(picked.item))] : this.highlight;
+    const nodes = picked ? this.partsOf(this.nodeOf(content.item.indexOf(picked.item))) : this.highlight;
     for (const node of nodes) bright.fill(1, content.lo[node], content.hi[node]);
     return bright;
+  }
+
+  partsOf(node) {
+    return this.alive.filter((other) => this.colorNode(other) === this.colorNode(node));
   }
 
   nodeOf(i) {
@@ -462,12 +299,24 @@ class LiveMap {
     this.frameAsked = requestAnimationFrame(() => {
       this.frameAsked = null;
       if (!this.frame.clientWidth) return;
-      for (const canvas of [this.points, this.names]) fit(canvas);
-      this.painter.draw(this.shown());
-      this.drawNames();
-      this.drawLine();
+      this.render(window.devicePixelRatio || 1);
       this.root.dispatchEvent(new Event("drawn"));
     });
+  }
+
+  /** Draws what is shown, at once; ratio: pixels of the picture for one of the screen. */
+  render(ratio) {
+    for (const canvas of this.layers()) fit(canvas, ratio);
+    const view = { ...this.shown(), ratio };
+    if (this.hierarchical) return this.hierarchy.draw(view);
+    this.painter.draw(view);
+    this.drawNames(view);
+    this.drawLine();
+  }
+
+  /** The canvases that make up what is shown, the lowest first. */
+  layers() {
+    return this.hierarchical ? [this.tree] : [this.points, this.names];
   }
 
   /** The view in numbers: centre in units of the map, pixels per unit, size in pixels. */
@@ -496,27 +345,30 @@ class LiveMap {
     return [view.x + (left - view.width / 2) / view.scale, view.y - (top - view.height / 2) / view.scale];
   }
 
-  drawNames() {
+  drawNames(view) {
     const { pen } = this;
-    const view = this.shown();
     pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
     pen.clearRect(0, 0, view.width, view.height);
     Object.assign(pen, { textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 4 });
     Object.assign(pen, { strokeStyle: this.paper, fillStyle: this.ink });
-    const boxes = this.boxes(view);
-    const most = Math.min(150, Math.round(NAMES_AT_ONCE * Math.sqrt(this.view.zoom)));
-    for (const { index, x, y } of placeNames(boxes, view.width, view.height, most, this.takenBoxes())) {
-      const { size, text } = boxes[index];
+    for (const { x, y, size, text } of this.placedNames(view)) {
       pen.font = `600 ${size}px ${this.font}`;
       pen.strokeText(text, x, y); // a rim in the page's colour: readable on points of any colour
       pen.fillText(text, x, y);
     }
   }
 
+  /** The names that are written, without overlap: {x, y, size, text}. */
+  placedNames(view) {
+    const boxes = this.boxes(view);
+    const most = Math.min(150, Math.round(NAMES_AT_ONCE * Math.sqrt(this.view.zoom)));
+    return placeNames(boxes, view.width, view.height, most, this.takenBoxes()).map(({ index, x, y }) => ({ ...boxes[index], x, y }));
+  }
+
   /** Boxes of the names that could be written, most traffic first. */
   boxes(view) {
     const { content } = this;
-    const isNamed = (node) => content.lo[node] < content.hi[node] && this.isBright(node);
+    const isNamed = (node) => this.isMain(node) && content.lo[node] < content.hi[node] && this.isBright(node);
     const busiest = Math.max(1, content.node_traffic[this.alive[0]]);
     const boxes = [];
     for (const node of this.alive) {
@@ -551,13 +403,10 @@ class LiveMap {
     return this.widths.get(text);
   }
 
-  /** Where buttons and notes are, no name goes. */
+  /** Where the note is, no name goes. */
   takenBoxes() {
-    return [".tools", ".note"].map((selector) => {
-      const box = this.root.querySelector(selector);
-      const [w, h] = [box.offsetWidth / 2 + 2, box.offsetHeight / 2 + 2];
-      return { x: box.offsetLeft + w, y: box.offsetTop + h, w, h };
-    });
+    const [w, h] = [this.note.offsetWidth / 2 + 2, this.note.offsetHeight / 2 + 2];
+    return [{ x: this.note.offsetLeft + w, y: this.note.offsetTop + h, w, h }];
   }
 
   /** The line around items, while it is drawn and as long as it holds. */
@@ -578,9 +427,9 @@ class LiveMap {
 
   moveTo(x, y, zoom = this.view.zoom) {
     const [[left, right], [bottom, top]] = this.bounds;
-    const within = (value, low, high) => Math.min(high, Math.max(low, value));
-    this.view = { x: within(x, left, right), y: within(y, bottom, top), zoom: within(zoom, 0.7, MOST_ZOOM) };
+    this.view = { x: within(x, left, right), y: within(y, bottom, top), zoom: within(zoom, LEAST_ZOOM, MOST_ZOOM) };
     this.shared.views.set(this.content.key, this.view);
+    this.link();
     this.draw();
   }
 
@@ -588,14 +437,15 @@ class LiveMap {
   zoomAt(factor, left = this.frame.clientWidth / 2, top = this.frame.clientHeight / 2) {
     const [x, y] = this.toMap(left, top);
     const view = this.shown();
-    const zoom = Math.min(MOST_ZOOM, Math.max(0.7, this.view.zoom * factor));
+    const zoom = within(this.view.zoom * factor, LEAST_ZOOM, MOST_ZOOM);
     const by = zoom / this.view.zoom;
     this.moveTo(x + (view.x - x) / by, y + (view.y - y) / by, zoom);
   }
 
   showAll() {
-    this.view = { x: null, y: null, zoom: 1 };
+    this.view = { ...WHOLE };
     this.shared.views.delete(this.content.key);
+    this.link();
     this.draw();
   }
 
@@ -618,16 +468,48 @@ class LiveMap {
   }
 
   act(what) {
+    if (["map", "hierarchy"].includes(what)) return this.turnTo(what);
+    if (["png", "svg", "html"].includes(what)) return this.save(what);
+    if (what === "clear") return this.pick(null);
+    if (what === "lasso") return this.takeLasso(!this.lasso);
+    if (this.hierarchical) return this.hierarchy.act(what);
     if (what === "in") this.zoomAt(1.5);
     if (what === "out") this.zoomAt(1 / 1.5);
     if (what === "all") this.showAll();
-    if (what === "clear") this.pick(null);
-    if (what === "lasso") {
-      this.lasso = !this.lasso;
-      this.points.classList.toggle("lasso", this.lasso);
-      this.root.querySelector("[data-does=lasso]").setAttribute("aria-pressed", this.lasso);
-    }
   }
+
+  /** Shows the map or the hierarchy; the other keeps its place. */
+  turnTo(what) {
+    this.hierarchical = what === "hierarchy";
+    this.frame.classList.toggle("hierarchy", this.hierarchical);
+    for (const name of ["map", "hierarchy"]) this.button(name).setAttribute("aria-pressed", name === what);
+    this.button("lasso").hidden = this.hierarchical;
+    this.showHover(-1);
+    this.draw();
+  }
+
+  takeLasso(taken) {
+    this.lasso = taken;
+    this.points.classList.toggle("lasso", taken);
+    this.button("lasso").setAttribute("aria-pressed", taken);
+  }
+
+  button(name) {
+    return this.root.querySelector(`[data-does=${name}]`);
+  }
+
+  async save(kind) {
+    this.closeSave();
+    if (this.content) download(await fileOf(this, kind), fileName(this, kind));
+  }
+
+  closeSave() {
+    const save = this.root.querySelector(".save");
+    save.open = false;
+    save.querySelector("summary").focus();
+  }
+
+  // --- the mouse on the map
 
   press(event) {
     if (event.button !== 0 || !this.content) return;
@@ -682,16 +564,16 @@ class LiveMap {
   }
 
   showHover(i, left, top) {
-    const { hover, content } = this;
-    hover.hidden = i < 0;
     this.points.classList.toggle("over", i >= 0 && !this.lasso);
-    if (i < 0) return;
-    const traffic = content.traffic[i];
-    const texts = [
-      content.titles[i],
-      this.nameOf(this.nodeOf(i)),
-      traffic === 1 ? "1 interaction" : `${traffic.toLocaleString("en")} interactions`,
-    ];
+    const { content } = this;
+    this.showTexts(i < 0 ? null : [content.titles[i], this.nameOf(this.nodeOf(i)), interactions(content.traffic[i])], left, top);
+  }
+
+  /** Three lines beside the mouse; none hides them. */
+  showTexts(texts, left, top) {
+    const { hover } = this;
+    hover.hidden = !texts;
+    if (!texts) return;
     texts.forEach((text, row) => (hover.children[row].textContent = text));
     const right = left + 14 + hover.offsetWidth > this.frame.clientWidth;
     hover.style.left = `${Math.max(4, right ? left - 14 - hover.offsetWidth : left + 14)}px`;
@@ -699,9 +581,12 @@ class LiveMap {
   }
 }
 
-/** As many pixels as the screen has where the canvas is. */
-function fit(canvas) {
-  const ratio = window.devicePixelRatio || 1;
+function interactions(traffic) {
+  return traffic === 1 ? "1 interaction" : `${traffic.toLocaleString("en")} interactions`;
+}
+
+/** So many pixels for one of the screen where the canvas is. */
+function fit(canvas, ratio) {
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
 }
@@ -709,7 +594,7 @@ function fit(canvas) {
 const maps = new WeakMap();
 
 /** Streamlit calls this on every run of the page, and what it returns when the map leaves the page. */
-export default function (component) {
+export default function show(component) {
   const root = component.parentElement.querySelector(".live-map");
   if (!maps.has(root)) maps.set(root, new LiveMap(root));
   const map = maps.get(root);

@@ -12,9 +12,12 @@ from hashlib import blake2b
 
 import numpy as np
 
-from ..interest_tree import InterestTree
-from .colors import interest_colors
-from .style import shorten
+from ...interest_tree import InterestTree
+from ..colors import interest_colors
+from ..style import shorten
+from .page import map_css, map_html, map_page, map_script, receiving_script
+
+__all__ = ["encode_map", "items_inside", "map_css", "map_html", "map_page", "map_script", "receiving_script"]
 
 MOST_POINTS = 100_000
 TITLE_LENGTH, NAME_LENGTH = 80, 60
@@ -35,8 +38,9 @@ def encode_map(
     evenly along the tree's order, which takes the same share of every interest at every granularity.
 
     First the length of the header in bytes (uint32, little-endian), then the header as JSON, then the arrays, each at a
-    multiple of four. Header: `key` (of the content), `n_items`, `finest`, `names`, `titles` and `arrays`, which gives
-    for each array its type, where it begins after the header, and its length:
+    multiple of four. Header: `key` (of the content), `n_items`, `finest`, `names`, `titles`, `page` (to save the map
+    in, see `map_page`) and `arrays`, which gives for each array its type, where it begins after the header, and its
+    length:
 
     - per item drawn, in tree order: x, y, traffic (float32), item (int32, its index);
     - per node: lo, hi (int32, its slice of the items drawn), born, dies, parent (int32), node_traffic (float32), color
@@ -62,6 +66,7 @@ def encode_map(
         "finest": tree.finest,
         "names": [shorten(name, NAME_LENGTH) for name in names],
         "titles": [shorten(titles[item], TITLE_LENGTH) for item in items],
+        "page": map_page(),
     }
     return _pack(header, arrays)
 

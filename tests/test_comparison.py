@@ -1,4 +1,4 @@
-"""Charts of the tree: from coarse to fine, and from one taxonomy to another."""
+"""From one taxonomy to another."""
 
 import numpy as np
 import pytest
@@ -6,32 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_taxonomy import random_tree
 
-from hierex.charts import interest_flow, interest_icicle
+from hierex.charts import interest_flow
 from hierex.comparison import align_taxonomies, taxonomy_facts
 from hierex.taxonomy import CurationEdit, curate, cut_tree
-
-
-def test_the_hierarchy_holds_every_interest_inside_what_it_was_split_from():
-    tree = random_tree(80, 5)
-    taxonomy = curate(tree, 9, [CurationEdit(1, "merge", tuple(tree.cut(9)[[0, 4]].tolist()))])[0]
-    names = {node: f"<b>node {node}</b>" for node in range(len(tree.lo))}
-    trace = interest_icicle(tree, taxonomy, names).data[0]
-    shown = {int(node): parent for node, parent in zip(trace.ids, trace.parents, strict=True)}
-    assert set(tree.cut(9).tolist()) <= set(shown)
-    assert all(parent == "" if node == 0 else int(parent) == tree.parent[node] for node, parent in shown.items())
-    values = dict(zip(shown, trace.values, strict=True))
-    for node in shown:
-        inside = sum(values[other] for other in shown if other and tree.parent[other] == node)
-        assert inside in (0, pytest.approx(values[node]))
-    assert "&lt;b&gt;node" in trace.labels[1]
-
-
-def test_a_hierarchy_of_too_many_interests_says_what_it_leaves_out(monkeypatch):
-    monkeypatch.setattr("hierex.charts.hierarchy.DRAWN_NODES", 5)
-    tree = random_tree(80, 5)
-    figure = interest_icicle(tree, cut_tree(tree, 20), dict.fromkeys(range(len(tree.lo)), "x"))
-    assert "with most traffic of 39" in figure.layout.annotations[0].text
-    assert len(figure.data[0].ids) < 39
 
 
 def test_two_taxonomies_are_aligned_and_what_stays_is_marked():
