@@ -15,7 +15,7 @@ test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest
 
 bench: $(VENV)/.ready-dev
-	@$(BIN)/python -m benchmarks $(if $(DATA),--data $(DATA))
+	@$(BIN)/python -m benchmarks $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers)
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -35,7 +35,7 @@ from hierex.taxonomy import cut_tree
 from hierex.weights import measure_recall, text_coherence
 
 from .bench_run import data_sets, markdown
-from .bench_tree import agreement, imbalance, read_data
+from .bench_tree import agreement, imbalance, read_catalogue
 
 WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75)
 GRANULARITIES = (100, 300)
@@ -92,11 +92,12 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.")
     with tempfile.TemporaryDirectory() as folder:
         for name, files in data_sets(options.data).items():
-            vectors, _, category = read_data(*files, options.vectors or Path(folder))
+            catalogue = read_catalogue(*files, options.vectors or Path(folder))
             read = pd.read_parquet if files[0].suffix == ".parquet" else pd.read_csv
             ids, log = read_log(*files)
             row = pd.Index(read(files[0])["item_id"].astype(str)).get_indexer(ids)
-            measured = [measure(vectors[row], category[row], log, seed) for seed in range(options.seeds)]
+            vectors, category = catalogue.vectors[row], catalogue.category[row]
+            measured = [measure(vectors, category, log, seed) for seed in range(options.seeds)]
             seconds = np.mean([seconds for _, seconds in measured])
             print(f"\n{name}: {len(ids):,} items; behaviour took {seconds:.1f} s\n")
             print(markdown(weights_table([found for found, _ in measured])), flush=True)

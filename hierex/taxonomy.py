@@ -57,7 +57,7 @@ class Taxonomy:
     @property
     def hidden(self) -> np.ndarray:
         """(n,) bool: the clusters that are never predicted, because all their items are hidden."""
-        return np.bincount(self.cluster_of_item, self.hidden_items, self.n_clusters) == self.hi - self.lo
+        return np.bincount(self.cluster_of_item[self.hidden_items], minlength=self.n_clusters) == self.hi - self.lo
 
     def items_of(self, cluster: int) -> np.ndarray:
         """Item indices of the cluster with this index."""
@@ -148,7 +148,8 @@ def measure_merged(taxonomy: Taxonomy, vectors: np.ndarray, weight: np.ndarray) 
 
 def leaf_of_item(tree: InterestTree) -> np.ndarray:
     """(n_items,) int32: the finest node of every item, as its place in `tree.cut(tree.finest)`."""
-    return _spread(tree, tree.cut(tree.finest))
+    leaves = tree.cut(tree.finest)
+    return _spread(tree, leaves, np.arange(len(leaves), dtype=np.int32))
 
 
 def cluster_of_leaf(tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
@@ -187,17 +188,17 @@ def _assemble(tree: InterestTree, parts: np.ndarray, ids: np.ndarray, hidden_ite
         np.bincount(cluster_of_part, tree.traffic[parts]),
         coherence,
         order,
-        cluster_of_part[_spread(tree, parts)],
+        _spread(tree, parts, cluster_of_part),
         hidden_items,
         parts.astype(np.int32),
         cluster_of_part,
     )
 
 
-def _spread(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
-    """(n_items,) int32: which of the nodes holds each item. The nodes cover all items, in item order."""
+def _spread(tree: InterestTree, nodes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n_items,) int32: of every item the label of the node that holds it. The nodes cover all items, in item order."""
     of_item = np.empty(tree.n_items, np.int32)
-    of_item[tree.order] = np.repeat(np.arange(len(nodes), dtype=np.int32), tree.hi[nodes] - tree.lo[nodes])
+    of_item[tree.order] = np.repeat(labels, tree.hi[nodes] - tree.lo[nodes])
     return of_item
 
 
