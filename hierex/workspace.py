@@ -11,11 +11,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from . import curation_edits, description_edits, results, stored_logs
+from . import curation_edits, description_edits, model_answers, results, stored_logs
 from .config import RunConfig
 from .curation_edits import CurationRecord
 from .description_edits import Edit
 from .descriptions import Description, join_descriptions
+from .descriptions.exemplars import node_contents
 from .embeddings import model_name, text_keys
 from .errors import NotReady
 from .interest_tree import InterestTree
@@ -108,8 +109,14 @@ class Workspace:
 
     @cached_property
     def machine_descriptions(self) -> list[Description]:
-        """One per node, as the machine wrote them."""
+        """One per node, from keywords."""
         return results.read_descriptions(self.store, self.key("descriptions"))
+
+    @cached_property
+    def node_contents(self) -> list[str]:
+        """Of each node a digest of its items, by which what a language model said finds it."""
+        items = self.items
+        return node_contents(self.tree, items["item_id"] + "\n" + items["title"] + "\n" + items["text"])
 
     def placed_edits(self) -> dict[int, Edit]:
         """What people wrote, by node; read anew each time, since anybody may edit at any moment."""
@@ -120,8 +127,12 @@ class Workspace:
         return description_edits.place_edits(edits, self.key("interest_tree"), self.tree, self.items["item_id"])
 
     def descriptions(self, taxonomy: Taxonomy, placed: dict[int, Edit]) -> dict[int, Description]:
-        """By id, of every node of the tree and every merged interest of this taxonomy; human words first."""
-        described = dict(enumerate(self.machine_descriptions))
+        """By id, of every node of the tree and every merged interest of this taxonomy.
+
+        Human words first, then a language model's, then those from keywords.
+        """
+        said = model_answers.place_answers(self.store, self.node_contents)
+        described = model_answers.lay_over(self.machine_descriptions, said)
         for cluster in np.flatnonzero(taxonomy.cluster_ids >= len(described)):
             nodes = taxonomy.nodes_of(cluster)
             parts = [described[node] for node in nodes[np.argsort(-self.tree.traffic[nodes], kind="stable")]]

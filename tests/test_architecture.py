@@ -10,7 +10,7 @@ PACKAGE = ROOT / "hierex"
 
 LAYERS = [
     {"columns", "errors", "config", "threads"},
-    {"store", "metrics"},
+    {"store", "metrics", "llm"},
     {"logs"},
     {"embeddings"},
     {"splits", "interest_tree"},
@@ -31,6 +31,7 @@ LAYERS = [
         "runs",
         "description_edits",
         "curation_edits",
+        "model_answers",
         "presets",
         "imports",
         "workspace",
@@ -43,7 +44,7 @@ LAYERS = [
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["evaluation"]
 STAGES = {name for names in LAYERS[FIRST : LAST + 1] for name in names}
-ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}}
+ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}, "openai": {"llm"}}
 
 
 def modules() -> list[Path]:
