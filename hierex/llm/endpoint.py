@@ -22,10 +22,11 @@ class Endpoint:
     key: str = field(default="", repr=False)
 
     def __post_init__(self):
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = split(self.url)
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
-                "The address of the language model must start with http:// or https://. See HIEREX_LLM_URL."
+                "The address of the language model must be one that starts with http:// or https://. "
+                "Correct HIEREX_LLM_URL."
             )
         if parts.username or parts.password or parts.query:
             raise ConfigError(

@@ -11,7 +11,7 @@ PER_MESSAGE = 4
 PER_WORD, LONG_WORD, PER_LONG_LETTER = 1.1, 6, 0.07
 PER_MARK, PER_NUMBER, PER_ACCENT = 0.68, 1.15, 0.5
 PER_LETTER, PER_CHARACTER = 0.45, 0.85
-"""Of other alphabets (Cyrillic, Greek, Arabic), and of scripts whose characters are more than a letter (Han, Hangul)."""
+"""Of other alphabets (Cyrillic, Greek, Arabic), and of scripts whose characters are more than a letter (Han)."""
 _WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 _ACCENT = re.compile(r"[\u00c0-\u024f]")
 _NUMBER = re.compile(r"\d{1,3}")
