@@ -38,7 +38,7 @@ LAYERS = [
         "workspace_folder",
     },
     {"result_keys"},
-    {"pipeline", "serving", "exports", "worker", "jobs", "charts"},
+    {"pipeline", "describing", "serving", "exports", "worker", "jobs", "charts"},
     {"wording", "view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
