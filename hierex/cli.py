@@ -17,7 +17,7 @@ import pandas as pd
 
 from . import STAGES, __version__
 from .config import POLICIES, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
-from .describing import AGAIN, LANGUAGE, describe_interests, plan_descriptions
+from .describing import AGAIN, LANGUAGE, describe_interests, plan_descriptions, with_coarser
 from .descriptions.costs import Cap
 from .descriptions.meter import Reading
 from .descriptions.model import AT_ONCE
@@ -175,14 +175,9 @@ def describe_command(options: argparse.Namespace) -> None:
         raise ConfigError("Say what this may cost at most, with --cap or --cap-tokens; --estimate tells what it would.")
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="descriptions")
-        plan = plan_descriptions(
-            work,
-            work.taxonomy,
-            endpoint,
-            language=options.language,
-            coarser=options.coarser,
-            again=options.again,
-        )
+        nodes = work.taxonomy.part_nodes
+        nodes = with_coarser(work.tree.parent, nodes) if options.coarser else nodes
+        plan = plan_descriptions(work, nodes, endpoint, language=options.language, again=options.again)
         print(estimate_text(plan.estimate, endpoint), file=sys.stderr)
         if options.estimate:
             print_json(options, {"estimate": asdict(plan.estimate)})

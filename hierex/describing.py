@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from .descriptions.model import AT_ONCE, Ask, Kept, Outcome, describe_with_model
 from .descriptions.prompts import Material, Questions
 from .embeddings import embed_texts
 from .llm.endpoint import Endpoint
-from .taxonomy import Taxonomy
 from .workspace import Workspace
 
 LANGUAGE = "English"
@@ -33,21 +33,20 @@ class Plan:
 
 def plan_descriptions(
     work: Workspace,
-    taxonomy: Taxonomy,
+    nodes: Sequence[int],
     endpoint: Endpoint,
     *,
     language: str = LANGUAGE,
-    coarser: bool = False,
     again: str = "no",
+    hints: Mapping[int, str] = MappingProxyType({}),
 ) -> Plan:
-    """Of the interests of the taxonomy and, with `coarser`, of all that they are parts of.
+    """Of these nodes of the tree; of merged interests their parts are described (`Taxonomy.part_nodes`).
 
     Asked is what this model was not asked in this language yet; again: also what it failed at (`failed`), or everything
-    (`all`). Raises ConfigError for a language that is none and for a table of prices that cannot be read.
+    (`all`). hints: by node, what an editor asks for. Raises ConfigError for a language that is none and for a table of
+    prices that cannot be read.
     """
-    material = gather_material(work)
-    nodes = taxonomy.part_nodes.tolist() + (above(work.tree.parent, taxonomy.part_nodes) if coarser else [])
-    questions = Questions(material, nodes, model=endpoint.model, language=language)
+    questions = Questions(gather_material(work), nodes, model=endpoint.model, language=language, hints=hints)
     already = {} if again == "all" else model_answers.read_kept(work.store)
     if again == "failed":
         already = {key: kept for key, kept in already.items() if kept.status != "failed"}
@@ -73,7 +72,7 @@ def describe_interests(
         plan.questions,
         ask,
         already=plan.already,
-        described=model_answers.place_answers(work.store, work.node_contents),
+        described=work.model_descriptions(),
         save=lambda said: model_answers.save_answer(work.store, said, item_ids=item_ids),
         taken=[edit.name for edit in work.placed_edits().values()],
         cap=cap,
@@ -98,10 +97,10 @@ def gather_material(work: Workspace) -> Material:
     )
 
 
-def above(parent: np.ndarray, nodes: np.ndarray) -> list[int]:
-    """All that the nodes are parts of, without the root and the nodes themselves."""
-    found: set[int] = set()
-    for node in nodes.tolist():
+def with_coarser(parent: np.ndarray, nodes: Sequence[int]) -> list[int]:
+    """The nodes and all that they are parts of, but the root."""
+    found = {int(node) for node in nodes}
+    for node in list(found):
         while (node := int(parent[node])) and node not in found:
             found.add(node)
-    return sorted(found - set(nodes.tolist()))
+    return sorted(found)

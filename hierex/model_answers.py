@@ -121,14 +121,16 @@ def read_kept(store: Store) -> dict[str, Kept]:
     return {row.pop("key"): Kept(**{**row, "faults": tuple(row["faults"])}) for row in rows}
 
 
+def has_answers(store: Store) -> bool:
+    return bool(store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted'"))
+
+
 def place_answers(store: Store, contents: Sequence[str]) -> dict[int, Description]:
     """By node, the latest description that a model gave of just its items. contents: of each node, see `Material`."""
     rows = store.table(
         "SELECT content, name, phrases, summary, unclear FROM model_answers WHERE status = 'accepted' "
         "QUALIFY row_number() OVER (PARTITION BY content ORDER BY answer_id DESC) = 1 ORDER BY answer_id"
     ).to_pylist()
-    if not rows:
-        return {}
     node_of = {content: node for node, content in enumerate(contents)}
     return {
         node_of[row["content"]]: Description(
@@ -151,10 +153,12 @@ def lay_over(described: Sequence[Description], said: Mapping[int, Description]) 
 
 
 def learn_pace(store: Store, model: str) -> Pace:
-    """Tokens that this model's answers took, against what was expected; the usual ones where there are too few."""
+    """What a question to this model took in the end, with all its tries; the usual where there are too few to tell."""
     found = store.table(
-        "SELECT count(*) AS n, sum(tokens_read) / nullif(sum(tokens_expected), 0) AS read, "
-        "avg(tokens_written) AS written FROM model_answers WHERE model = ? AND tries = 1 AND NOT tokens_estimated",
+        "WITH asked AS (SELECT *, lag(status) OVER (PARTITION BY key ORDER BY answer_id) IS DISTINCT FROM 'faulty' AS "
+        "first FROM model_answers WHERE model = ?) "
+        "SELECT count(*) FILTER (first) AS n, sum(tokens_written) AS written, "
+        "sum(tokens_read) / nullif(sum(tokens_expected) FILTER (first), 0) AS read FROM asked",
         [model],
     ).to_pylist()[0]
-    return Pace(found["read"], found["written"]) if found["n"] >= ENOUGH and found["read"] else Pace()
+    return Pace(found["read"], found["written"] / found["n"]) if found["n"] >= ENOUGH and found["read"] else Pace()

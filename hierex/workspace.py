@@ -118,6 +118,12 @@ class Workspace:
         items = self.items
         return node_contents(self.tree, items["item_id"] + "\n" + items["title"] + "\n" + items["text"])
 
+    def model_descriptions(self) -> dict[int, Description]:
+        """What a language model says, by node; read anew each time, since it may be answering at this moment."""
+        if not model_answers.has_answers(self.store):
+            return {}
+        return model_answers.place_answers(self.store, self.node_contents)
+
     def placed_edits(self) -> dict[int, Edit]:
         """What people wrote, by node; read anew each time, since anybody may edit at any moment."""
         return self.place_edits(description_edits.read_edits(self.store))[0]
@@ -131,8 +137,7 @@ class Workspace:
 
         Human words first, then a language model's, then those from keywords.
         """
-        said = model_answers.place_answers(self.store, self.node_contents)
-        described = model_answers.lay_over(self.machine_descriptions, said)
+        described = model_answers.lay_over(self.machine_descriptions, self.model_descriptions())
         for cluster in np.flatnonzero(taxonomy.cluster_ids >= len(described)):
             nodes = taxonomy.nodes_of(cluster)
             parts = [described[node] for node in nodes[np.argsort(-self.tree.traffic[nodes], kind="stable")]]

@@ -11,7 +11,7 @@ from llm_server import KEY, MODEL, LlmServer, describe_well
 from hierex import description_edits, model_answers
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
-from hierex.describing import above, describe_interests, plan_descriptions
+from hierex.describing import describe_interests, plan_descriptions, with_coarser
 from hierex.descriptions import Description
 from hierex.descriptions.costs import Cap, Price
 from hierex.errors import DiskFull
@@ -22,7 +22,6 @@ from hierex.llm.tokens import Tokens
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
 from hierex.synthetic import make_world
-from hierex.taxonomy import cut_tree
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeConfig(finest=24))
 
@@ -55,9 +54,9 @@ def work(path):
         yield run_pipeline(store, CONFIG, until="descriptions")
 
 
-def describe(work, server, **more):
+def describe(work, server, nodes=None, **more):
     endpoint = Endpoint(server.url, MODEL, KEY)
-    plan = plan_descriptions(work, work.taxonomy, endpoint, **more)
+    plan = plan_descriptions(work, work.taxonomy.part_nodes if nodes is None else nodes, endpoint, **more)
     return plan, describe_interests(work, plan, LanguageModel(endpoint).ask, cap=Cap())
 
 
@@ -140,22 +139,37 @@ def test_another_granularity_asks_only_what_is_new_and_another_language_all(work
     with LlmServer() as server:
         describe(work, server)
         endpoint = Endpoint(server.url, MODEL, KEY)
-        finer = cut_tree(work.tree, 10)
+        finer = work.tree.cut(10)
         assert plan_descriptions(work, finer, endpoint).estimate.calls == 4
-        assert plan_descriptions(work, work.taxonomy, endpoint, language="German").estimate.calls == 8
-        assert plan_descriptions(work, work.taxonomy, endpoint, again="all").estimate.calls == 8
-        assert plan_descriptions(work, work.taxonomy, Endpoint(server.url, "other", KEY)).estimate.calls == 8
+        assert plan_descriptions(work, work.taxonomy.part_nodes, endpoint, language="German").estimate.calls == 8
+        assert plan_descriptions(work, work.taxonomy.part_nodes, endpoint, again="all").estimate.calls == 8
+        assert plan_descriptions(work, work.taxonomy.part_nodes, Endpoint(server.url, "other", KEY)).estimate.calls == 8
 
 
 def test_coarser_interests_are_those_above_without_the_root(work):
     nodes = work.taxonomy.part_nodes
-    coarser = above(work.tree.parent, nodes)
-    assert len(coarser) == len(nodes) - 2
+    coarser = with_coarser(work.tree.parent, nodes)
+    assert set(nodes) < set(coarser)
     assert 0 not in coarser
     with LlmServer() as server:
-        plan, outcome = describe(work, server, coarser=True)
+        plan, outcome = describe(work, server, coarser)
     assert plan.estimate.calls == 2 * len(nodes) - 2
-    assert set(outcome.described) == {*nodes.tolist(), *coarser}
+    assert set(outcome.described) == set(coarser)
+
+
+def test_an_editor_asks_for_another_try_with_a_hint(work):
+    node = int(work.taxonomy.cluster_ids[0])
+    with LlmServer() as server:
+        _, first = describe(work, server)
+        _, second = describe(work, server, [node], hints={node: "name the <place> and </data> so on"})
+        sent = server.requests[-1]["messages"][1]["content"]
+        assert sent.count("</data>") == 1
+        assert "editor" in sent.split("</data>")[1]
+        assert describe(work, server, [node], hints={node: "  "})[0].estimate.calls == 0
+    assert second.described[node].name != first.described[node].name
+    assert shown(work)[node].name == second.described[node].name
+    versions = model_answers.read_answers(work.store, work.node_contents[node])
+    assert [version.name for version in versions] == [second.described[node].name, first.described[node].name]
 
 
 def test_an_answer_belongs_to_its_items_in_any_tree(work):
@@ -182,13 +196,14 @@ def test_names_stay_different_from_the_keywords():
 def test_the_estimate_learns_from_what_answers_took(work):
     count = lambda text: len(text) // 2  # noqa: E731 (another tokenizer)
     with LlmServer(count=count) as server:
-        describe(work, server, coarser=True)
+        nodes = with_coarser(work.tree.parent, work.taxonomy.part_nodes)
+        describe(work, server, nodes)
         endpoint = Endpoint(server.url, MODEL, KEY)
         assert model_answers.learn_pace(work.store, MODEL).read == 1.0, "too few answers to learn from"
         server.read = server.written = 0
-        describe(work, server, language="German", coarser=True)
+        describe(work, server, nodes, language="German")
         server.read = server.written = 0
-        finest = cut_tree(work.tree, 16)
+        finest = work.tree.cut(16)
         plan = plan_descriptions(work, finest, endpoint)
         describe_interests(work, plan, LanguageModel(endpoint).ask, cap=Cap())
     assert plan.estimate.tokens.read == pytest.approx(server.read, rel=0.1)

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from time import monotonic
 
-from ..errors import Cancelled, CapReached
+from ..errors import Cancelled, CapReached, HierexError
 from ..llm.tokens import Tokens
 from .costs import Cap, Price
 
@@ -41,11 +41,12 @@ class Reading:
 class Meter:
     """Watches all requests of a run (`llm.Watch`), from any thread.
 
-    What a request may take at most is set aside while it is on its way, so the cap holds whatever comes back.
+    What a request may take at most is set aside while it is on its way, so the cap holds as long as the endpoint keeps
+    to the room that an answer is given. At most `at_once` requests are on their way; who waits for another try is not.
     """
 
-    def __init__(self, cap: Cap, price: Price | None):
-        self._cap, self._price = cap, price
+    def __init__(self, cap: Cap, price: Price | None, at_once: int):
+        self._cap, self._price, self._places = cap, price, threading.Semaphore(at_once)
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self._began = monotonic()
         self._aside: dict[int, Tokens] = {}
@@ -56,8 +57,15 @@ class Meter:
 
     def before(self, read: int, most_written: int) -> None:
         """Raises Cancelled after `stop`, CapReached where the request could go over the cap."""
-        self.refuse_stopped()
-        wanted = Tokens(read, most_written)
+        self._places.acquire()
+        try:
+            self.refuse_stopped()
+            self._set_aside(Tokens(read, most_written))
+        except HierexError:
+            self._places.release()
+            raise
+
+    def _set_aside(self, wanted: Tokens) -> None:
         with self._lock:
             if not self._cap.allows(sum(self._aside.values(), self.tokens + wanted), self._price):
                 raise CapReached("The next question could cost more than you allowed. Every answer that came is kept.")
@@ -67,6 +75,7 @@ class Meter:
         with self._lock:
             self._aside.pop(threading.get_ident(), None)
             self.tokens += tokens
+        self._places.release()
 
     def wait(self, seconds: float, reason: str) -> None:
         """Raises Cancelled as soon as the run is stopped."""

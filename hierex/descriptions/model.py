@@ -18,6 +18,8 @@ from .meter import Meter, Reading
 from .prompts import SCHEMA, Material, Question, Questions, children_of, prompt_text
 
 AT_ONCE = 8
+AHEAD = 2
+"""Threads per request on its way: some wait before another try, or get the next question ready."""
 GIVE_UP_AFTER = 5
 """A run ends when so many questions in a row got no answer at all: then it is the endpoint, not the questions."""
 TOO_CLOSE = 0.9
@@ -98,13 +100,14 @@ def describe_with_model(
     its way, which is paid for already. Raises ConfigError for a cap without a price, and what `save` raises.
     """
     cap.check(price)
-    run = _Run(questions, ask, already, save, Meter(cap, price), progress, cancelled)
+    run = _Run(questions, ask, already, save, Meter(cap, price, concurrency), progress, cancelled)
     run.begin(described, taken)
-    with ThreadPoolExecutor(max(1, concurrency), thread_name_prefix="describing") as threads:
+    n_threads = AHEAD * concurrency
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="describing") as threads:
         try:
-            run.go(threads, concurrency, run.missing(), run.question)
+            run.go(threads, n_threads, run.missing(), run.question)
             close = run.close(embed) if run.goes_on else {}
-            run.go(threads, concurrency, close, close.get)
+            run.go(threads, n_threads, close, close.get)
         finally:
             run.meter.stop()
     run.outcome.reading = run.meter.read()
@@ -163,15 +166,15 @@ class _Run:
     # -- many at once --------------------------------------------------------------------------------------------------
 
     def go(
-        self, threads: ThreadPoolExecutor, at_once: int, nodes: Collection[int], make: Callable[[int], Question]
+        self, threads: ThreadPoolExecutor, most: int, nodes: Collection[int], make: Callable[[int], Question]
     ) -> None:
-        """Asks about the nodes; one whose children are asked too waits for them."""
+        """Asks about the nodes, those with most traffic first; one whose children are asked too waits for them."""
         tree, asked = self.questions.material.tree, set(nodes)
         below = {node: sum(child in asked for child in children_of(tree, node)) for node in nodes}
-        ready, running = sorted((node for node in nodes if not below[node]), reverse=True), {}
+        ready, running = sorted((n for n in nodes if not below[n]), key=lambda n: tree.traffic[n]), {}
         self.meter.total += len(nodes)
         while (ready or running) and (self.goes_on or running):
-            while ready and self.goes_on and len(running) < at_once:
+            while ready and self.goes_on and len(running) < most:
                 node = ready.pop()
                 running[threads.submit(self._one, make, node)] = node
             done, _ = wait(running, LOOK_EVERY, FIRST_COMPLETED)

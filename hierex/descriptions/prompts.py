@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -25,7 +26,15 @@ from .exemplars import choose_items, near_nodes, node_centroids
 from .words import plain_text
 
 FOLDER = Path(__file__).parents[1] / "prompts"
-FILES = ("describe_interest", "describe_coarse", "tell_apart", "description_rules", "describe_again", "empty_words")
+FILES = (
+    "describe_interest",
+    "describe_coarse",
+    "tell_apart",
+    "description_rules",
+    "describe_again",
+    "hint",
+    "empty_words",
+)
 START, END = "<data>", "</data>"
 TITLE_LENGTH, TEXT_LENGTH = 100, 200
 ITEM_TOKENS = 700
@@ -118,20 +127,31 @@ def question_key(content: str, model: str, language: str, *more: str) -> str:
 class Questions:
     """Makes the questions about some nodes of a tree, for one model and language.
 
-    Raises ConfigError for a language that is none.
+    hints: by node, what an editor asks for; a question with one is another question. Raises ConfigError for a language
+    that is none.
     """
 
-    def __init__(self, material: Material, nodes: Sequence[int], *, model: str, language: str):
+    def __init__(
+        self,
+        material: Material,
+        nodes: Sequence[int],
+        *,
+        model: str,
+        language: str,
+        hints: Mapping[int, str] = MappingProxyType({}),
+    ):
         self.material, self.model, self.language = material, model, check_language(language)
+        self.hints = {node: short for node, hint in hints.items() if (short := _short(hint, TEXT_LENGTH))}
         self.nodes = sorted(int(node) for node in nodes)
         centroids = node_centroids(material.tree, material.vectors, self.nodes)
         self._near = near_nodes(material.tree, self.nodes, centroids, OTHERS)
 
     def key(self, node: int) -> str:
-        return question_key(self.material.contents[node], self.model, self.language)
+        hint = [self.hints[node]] if node in self.hints else []
+        return question_key(self.material.contents[node], self.model, self.language, *hint)
 
-    def about(self, node: int, said: Mapping[int, Description], hint: str = "") -> Question:
-        """From its children where both are described in `said`, else from its items. hint: what a person asks for."""
+    def about(self, node: int, said: Mapping[int, Description]) -> Question:
+        """From its children where both are described in `said`, else from its items."""
         children = [child for child in children_of(self.material.tree, node) if child in said]
         coarse = len(children) == 2
         items = self._items(node, FEW_ITEM_TOKENS if coarse else ITEM_TOKENS)
@@ -140,10 +160,7 @@ class Questions:
             data = {"children": [self._child(child, node, said[child]) for child in children], **data}
         else:
             data["keywords"] = list(self.material.described[node].phrases)
-        if hint:
-            data["wish_of_the_editor"] = _short(hint, TEXT_LENGTH)
-        key = question_key(self.material.contents[node], self.model, self.language, hint) if hint else self.key(node)
-        return self._question(node, key, "describe_coarse" if coarse else "describe_interest", data, items)
+        return self._question(node, self.key(node), "describe_coarse" if coarse else "describe_interest", data, items)
 
     def apart(self, node: int, before: Description, other: Description) -> Question:
         """What sets the node apart from another that is described alike."""
@@ -164,7 +181,10 @@ class Questions:
             words=BROAD_WORDS if broad else WORDS, language=self.language, empty_words=", ".join(empty_words())
         )
         instructions = prompt_text(purpose).format(rules=rules)
-        messages = ({"role": "system", "content": instructions}, {"role": "user", "content": as_data(data)})
+        asked = as_data(data)
+        if node in self.hints:
+            asked = f"{asked}\n{prompt_text('hint').strip()} {as_json(self.hints[node])}"
+        messages = ({"role": "system", "content": instructions}, {"role": "user", "content": asked})
         return Question(node, key, self.material.contents[node], purpose, self.language, messages, tuple(items))
 
     def _items(self, node: int, room: int) -> list[int]:
@@ -207,9 +227,13 @@ def children_of(tree: InterestTree, node: int) -> list[int]:
 
 
 def as_data(data: dict) -> str:
-    """JSON between the markers. No text in it holds an angle bracket, so none can end the data."""
-    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"{START}\n{text}\n{END}"
+    """JSON between the markers."""
+    return f"{START}\n{as_json(data)}\n{END}"
+
+
+def as_json(value: object) -> str:
+    """No text in it holds an angle bracket, so none can be a marker."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _short(text: str, most: int) -> str:
