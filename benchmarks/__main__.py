@@ -19,13 +19,9 @@ def main() -> None:
     data = ["--data", str(options.data)] if options.data else []
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
-    for name, arguments in (
-        ("run", data),
-        ("tree", data),
-        ("embedding", items),
-        ("describe", data),
-        ("import", ["--rows", options.rows]),
-    ):
+    rows = ["--rows", options.rows]
+    measured = {"run": data, "tree": data, "embedding": items, "describe": data, "import": rows}
+    for name, arguments in measured.items():
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
         subprocess.run(command, check=True, cwd=HERE.parent)

@@ -82,6 +82,7 @@ def measure(work, options: argparse.Namespace) -> pd.DataFrame:
     """First some interests, by which the pace is learned, then all of them with faults."""
     count, faults = token_counter(), FaultPlan()
     with LlmServer(count=count, seconds=options.seconds) as server:
+        server.fault_of = faults
         endpoint = Endpoint(server.url, MODEL, KEY)
         model = LanguageModel(endpoint)
         nodes = work.tree.cut(min(options.interests, work.tree.finest))
@@ -92,8 +93,7 @@ def measure(work, options: argparse.Namespace) -> pd.DataFrame:
         plan = plan_descriptions(work, nodes, endpoint)
         planning = perf_counter() - started
         server.requests.clear()
-        server.read = server.written = server.most_at_once = 0
-        server.fault_of = faults
+        server.read = server.written = server.most_at_once = faults.given = 0
         started, answered = perf_counter(), []
 
         def look(reading: Reading) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import asdict
 
 import numpy as np
@@ -101,7 +102,15 @@ def test_people_win_over_the_model_before_and_after(work):
 
 
 def test_what_is_kept_says_all_that_was_shown_and_said(work):
-    with LlmServer(faults=lambda number: {"answer": "no"} if number < 12 else None) as server:
+    asked = Counter()
+
+    def answer(request):
+        """At first every question gets an answer that cannot be used."""
+        question = request["messages"][1]["content"]
+        asked[question] += 1
+        return "no" if asked[question] == 1 else describe_well(request)
+
+    with LlmServer(answer=answer, schema="rejected") as server:
         describe(work, server)
         read, written = server.read, server.written
     answers = [a for content in work.node_contents for a in model_answers.read_answers(work.store, content)]
@@ -116,7 +125,8 @@ def test_what_is_kept_says_all_that_was_shown_and_said(work):
     assert one.messages[0]["role"] == "system"
     ids = work.items["item_id"].iloc[work.tree.order[work.tree.lo[one.node_id] : work.tree.hi[one.node_id]]]
     assert set(one.item_ids) <= set(ids)
-    assert [a.faults for a in answers if a.status != "accepted"]
+    assert {a.status for a in answers} == {"accepted", "faulty"}
+    assert {a.faults for a in answers if a.status == "faulty"} == {("The answer holds no JSON object.",)}
     assert KEY not in str([asdict(a) for a in answers])
 
 
@@ -201,7 +211,7 @@ def test_the_estimate_learns_from_what_answers_took(work):
         endpoint = Endpoint(server.url, MODEL, KEY)
         assert model_answers.learn_pace(work.store, MODEL).read == 1.0, "too few answers to learn from"
         server.read = server.written = 0
-        describe(work, server, nodes, language="German")
+        describe(work, server, nodes, language="Swedish")
         server.read = server.written = 0
         finest = work.tree.cut(16)
         plan = plan_descriptions(work, finest, endpoint)

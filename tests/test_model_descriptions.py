@@ -14,9 +14,10 @@ from llm_server import KEY, MODEL, LlmServer, data_of, describe_well
 from hierex.config import TreeConfig
 from hierex.descriptions import Description
 from hierex.descriptions.checks import find_faults, read_description, wrong_language
+from hierex.descriptions.closeness import Meanings, find_close
 from hierex.descriptions.costs import Cap, Price, find_price
 from hierex.descriptions.exemplars import choose_items, node_contents
-from hierex.descriptions.model import Kept, describe_with_model, find_close, missing_questions
+from hierex.descriptions.model import Kept, describe_with_model, missing_questions
 from hierex.descriptions.prompts import END, START, Material, Questions, as_data, check_language
 from hierex.errors import ConfigError
 from hierex.interest_tree import grow_tree
@@ -522,11 +523,11 @@ def test_names_of_the_same_words_are_close_only_without_common_items():
     parent = int(tree.parent[CUT[0]])
     names = {CUT[0]: "Fish Soup", parent: "Soups, fish"}
     said = {node: replace(MATERIAL.described[node], name=name) for node, name in names.items()}
-    assert find_close(MATERIAL, said, None) == {}
+    assert find_close(MATERIAL.tree, said, Meanings(None)) == {}
     other = next(n for n in CUT if tree.lo[n] >= tree.hi[parent] or tree.hi[n] <= tree.lo[parent])
     said[other] = replace(MATERIAL.described[other], name="Fish Soups")
     least = min((CUT[0], other), key=lambda node: tree.traffic[node])
-    assert set(find_close(MATERIAL, said, None)) == {least}
+    assert set(find_close(MATERIAL.tree, said, Meanings(None))) == {least}
 
 
 def test_no_more_at_once_than_asked():

@@ -7,23 +7,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ..errors import Cancelled, CapReached, ModelBusy, ModelError, PromptRefused
 from ..llm import Answer
 from . import Description
 from .checks import name_key, read_description
+from .closeness import Embed, Meanings, find_close
 from .costs import Cap, Price
 from .meter import Meter, Reading
-from .prompts import SCHEMA, Material, Question, Questions, children_of, prompt_text
+from .prompts import SCHEMA, Question, Questions, children_of, prompt_text
 
 AT_ONCE = 8
 AHEAD = 2
 """Threads per request on its way: some wait before another try, or get the next question ready."""
 GIVE_UP_AFTER = 5
 """A run ends when so many questions in a row got no answer at all: then it is the endpoint, not the questions."""
-TOO_CLOSE = 0.9
-"""Cosine of two descriptions' meanings above which the second pass asks for what tells them apart."""
 SHOWN_AGAIN = 2_000
 """Characters of an answer that cannot be used which are shown to the model with what is wrong."""
 LOOK_EVERY = 0.2
@@ -88,7 +85,7 @@ def describe_with_model(
     concurrency: int = AT_ONCE,
     progress: Callable[[Reading], None] = lambda reading: None,
     cancelled: Callable[[], bool] = lambda: False,
-    embed: Callable[[Sequence[str]], np.ndarray] | None = None,
+    embed: Embed | None = None,
 ) -> Outcome:
     """Asks about every node that `already` knows no answer for, children before their parents, `concurrency` at once.
 
@@ -100,16 +97,17 @@ def describe_with_model(
     its way, which is paid for already. Raises ConfigError for a cap without a price, and what `save` raises.
     """
     cap.check(price)
-    run = _Run(questions, ask, already, save, Meter(cap, price, concurrency), progress, cancelled)
+    run = _Run(questions, ask, already, save, Meter(cap, price, concurrency), Meanings(embed), progress, cancelled)
     run.begin(described, taken)
     n_threads = AHEAD * concurrency
     with ThreadPoolExecutor(n_threads, thread_name_prefix="describing") as threads:
         try:
             run.go(threads, n_threads, run.missing(), run.question)
-            close = run.close(embed) if run.goes_on else {}
+            close = run.close() if run.goes_on else {}
             run.go(threads, n_threads, close, close.get)
         finally:
             run.meter.stop()
+            run.meanings.close()
     run.outcome.reading = run.meter.read()
     progress(run.outcome.reading)
     return run.outcome
@@ -129,8 +127,8 @@ def is_answered(kept: Kept | None) -> bool:
 
 
 class _Run:
-    def __init__(self, questions, ask, already, save, meter, progress, cancelled):
-        self.questions, self.ask, self.already, self.meter = questions, ask, already, meter
+    def __init__(self, questions, ask, already, save, meter, meanings, progress, cancelled):
+        self.questions, self.ask, self.already, self.meter, self.meanings = questions, ask, already, meter, meanings
         self._save, self._progress, self._cancelled = save, progress, cancelled
         self._lock = threading.Lock()
         self._names: dict[frozenset[str], int] = {}
@@ -156,10 +154,10 @@ class _Run:
     def question(self, node: int) -> Question:
         return self.questions.about(node, self.outcome.described)
 
-    def close(self, embed: Callable[[Sequence[str]], np.ndarray] | None) -> dict[int, Question]:
+    def close(self) -> dict[int, Question]:
         """By node, the questions of the second pass."""
         said = self.outcome.described
-        pairs = find_close(self.questions.material, said, embed).items()
+        pairs = find_close(self.questions.material.tree, said, self.meanings).items()
         asked = {node: self.questions.apart(node, said[node], said[other]) for node, other in pairs}
         return {node: question for node, question in asked.items() if not is_answered(self.already.get(question.key))}
 
@@ -264,6 +262,7 @@ class _Run:
     def _keep(self, node: int, description: Description) -> None:
         self._names[name_key(description.name)] = node
         self.outcome.described[node] = description
+        self.meanings.add(description)
 
 
 def with_faults(messages: Sequence[dict], text: str, faults: Sequence[str]) -> tuple[dict, ...]:
@@ -271,29 +270,3 @@ def with_faults(messages: Sequence[dict], text: str, faults: Sequence[str]) -> t
     again = {"role": "user", "content": prompt_text("describe_again").format(faults=" ".join(faults))}
     said = [{"role": "assistant", "content": text[:SHOWN_AGAIN]}] if text.strip() else []
     return (*messages, *said, again)
-
-
-def find_close(
-    material: Material,
-    described: Mapping[int, Description],
-    embed: Callable[[Sequence[str]], np.ndarray] | None,
-) -> dict[int, int]:
-    """Of nodes without a common item whose descriptions are too close: the one with less traffic -> the other."""
-    nodes = sorted(described, key=lambda node: (material.tree.traffic[node], node))
-    if len(nodes) < 2:
-        return {}
-    nearness = np.zeros((len(nodes), len(nodes)))
-    if embed is not None:
-        vectors = embed([f"{described[node].name}. {described[node].text()}" for node in nodes])
-        nearness = vectors @ vectors.T
-    numbers = {key: number for number, key in enumerate({name_key(described[node].name) for node in nodes})}
-    names = np.array([numbers[name_key(described[node].name)] for node in nodes])
-    lo, hi = material.tree.lo[nodes], material.tree.hi[nodes]
-    close = {}
-    for row, node in enumerate(nodes):
-        near = np.where(names == names[row], 2.0, nearness[row])
-        near[(hi > lo[row]) & (lo < hi[row])] = 0
-        near[: row + 1] = 0  # those with less traffic have been looked at
-        if near.max() > TOO_CLOSE:
-            close[node] = nodes[int(np.argmax(near))]
-    return close

@@ -26,15 +26,8 @@ from .exemplars import choose_items, near_nodes, node_centroids
 from .words import plain_text
 
 FOLDER = Path(__file__).parents[1] / "prompts"
-FILES = (
-    "describe_interest",
-    "describe_coarse",
-    "tell_apart",
-    "description_rules",
-    "describe_again",
-    "hint",
-    "empty_words",
-)
+PURPOSES = ("describe_interest", "describe_coarse", "tell_apart")
+FILES = (*PURPOSES, "description_rules", "describe_again", "hint", "empty_words")
 START, END = "<data>", "</data>"
 TITLE_LENGTH, TEXT_LENGTH = 100, 200
 ITEM_TOKENS = 700
@@ -78,7 +71,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Question:
-    """One question about one node. key: same key, same question. shown: the items in it. purpose: a file of FILES."""
+    """One question about one node. key: same key, same question. shown: the items in it. purpose: one of PURPOSES."""
 
     node: int
     key: str
