@@ -54,8 +54,10 @@ class Meanings:
 
 
 def find_close(tree: InterestTree, described: Mapping[int, Description], meanings: Meanings) -> dict[int, int]:
-    """Of nodes without a common item whose names have the same words or whose meanings are too close: the one with less
-    traffic -> the other that is nearest."""
+    """The node with less traffic -> the one nearest to it, of those that have no item in common.
+
+    Close are names of the same words, and meanings above `TOO_CLOSE`.
+    """
     nodes = sorted(described, key=lambda node: (tree.traffic[node], node))
     nearness = meanings.nearness(nodes)
     keys = [name_key(described[node].name) for node in nodes]
