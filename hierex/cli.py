@@ -87,15 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
     export.set_defaults(command=export_command)
 
-    describe = commands.add_parser("describe", help="have a language model describe the interests")
-    describe.add_argument("--estimate", action="store_true", help="say what it would ask and cost, and ask nothing")
-    describe.add_argument("--cap", type=float, metavar="DOLLARS", help="stop before it costs more")
-    describe.add_argument("--cap-tokens", type=positive, metavar="N", help="stop before it takes more tokens")
-    describe.add_argument("--language", default=LANGUAGE, help="of the descriptions")
-    describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
-    describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
-    describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
-    describe.set_defaults(command=describe_command)
+    describe = add_describe(commands)
 
     for command in (run, predict, evaluate, export, describe):
         command.add_argument("--store", type=Path, required=True, help="the workspace file")
@@ -109,6 +101,19 @@ def build_parser() -> argparse.ArgumentParser:
     sample = commands.add_parser("sample", help="build the sample workspace, unless it is built")
     sample.set_defaults(command=sample_command)
     return parser
+
+
+def add_describe(commands) -> argparse.ArgumentParser:
+    describe = commands.add_parser("describe", help="have a language model describe the interests")
+    describe.add_argument("--estimate", action="store_true", help="say what it would ask and cost, and ask nothing")
+    describe.add_argument("--cap", type=float, metavar="DOLLARS", help="stop before it costs more")
+    describe.add_argument("--cap-tokens", type=positive, metavar="N", help="stop before it takes more tokens")
+    describe.add_argument("--language", default=LANGUAGE, help="of the descriptions")
+    describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
+    describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
+    describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
+    describe.set_defaults(command=describe_command)
+    return describe
 
 
 def positive(text: str) -> int:
