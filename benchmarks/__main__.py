@@ -23,14 +23,8 @@ def main() -> None:
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
     rows = ["--rows", options.rows]
-    for name, arguments in (
-        ("run", data),
-        ("tree", tree),
-        ("behaviour", data),
-        ("map", []),
-        ("embedding", items),
-        ("import", rows),
-    ):
+    measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "embedding": items, "describe": data}
+    for name, arguments in (measured | {"import": rows}).items():
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
         subprocess.run(command, check=True, cwd=HERE.parent)

@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -17,15 +17,22 @@ import pandas as pd
 
 from . import ON_DEMAND, STAGES, __version__
 from .config import POLICIES, VECTORS_IN_FILE, BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
-from .errors import HierexError, LogError
+from .describing import AGAIN, LANGUAGE, describe_interests, plan_descriptions, with_coarser
+from .descriptions.costs import Cap
+from .descriptions.meter import Reading
+from .descriptions.model import AT_ONCE
+from .errors import ConfigError, HierexError, LogError
 from .exports import export_all
 from .imports import import_logs
+from .llm.door import LanguageModel
+from .llm.endpoint import Endpoint
 from .logs import LogFile, LogReport
 from .pipeline import run_pipeline
 from .presets import active_preset
 from .runs import config_of, shown_run
 from .serving import find_users, serve_users, served_frame
 from .store import open_store
+from .wording import estimate_text, meter_text
 from .workspace import Workspace
 from .workspace_folder import workspace_path
 
@@ -94,10 +101,12 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
     export.set_defaults(command=export_command)
 
-    for command in (run, predict, evaluate, export):
+    describe = add_describe(commands)
+
+    for command in (run, predict, evaluate, export, describe):
         command.add_argument("--store", type=Path, required=True, help="the workspace file")
         command.add_argument("--granularity", type=int, metavar="N", help="number of interests")
-    for command in (run, evaluate):
+    for command in (run, evaluate, describe):
         command.add_argument("--json", action="store_true", help="end with one JSON object")
 
     app = commands.add_parser("app", help="open the app in the browser")
@@ -106,6 +115,19 @@ def build_parser() -> argparse.ArgumentParser:
     sample = commands.add_parser("sample", help="build the sample workspace, unless it is built")
     sample.set_defaults(command=sample_command)
     return parser
+
+
+def add_describe(commands) -> argparse.ArgumentParser:
+    describe = commands.add_parser("describe", help="have a language model describe the interests")
+    describe.add_argument("--estimate", action="store_true", help="say what it would ask and cost, and ask nothing")
+    describe.add_argument("--cap", type=float, metavar="DOLLARS", help="stop before it costs more")
+    describe.add_argument("--cap-tokens", type=positive, metavar="N", help="stop before it takes more tokens")
+    describe.add_argument("--language", default=LANGUAGE, help="of the descriptions")
+    describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
+    describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
+    describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
+    describe.set_defaults(command=describe_command)
+    return describe
 
 
 def positive(text: str) -> int:
@@ -169,6 +191,42 @@ def export_command(options: argparse.Namespace) -> None:
             print(file)
 
 
+def describe_command(options: argparse.Namespace) -> None:
+    """Ends with an error where the run ended before its time; what came is kept."""
+    endpoint = Endpoint.from_environment()
+    if endpoint is None:
+        raise ConfigError("No language model is set up. Name one in HIEREX_LLM_MODEL; see the README.")
+    if not options.estimate and options.cap is None and options.cap_tokens is None and not endpoint.is_local:
+        raise ConfigError("Say what this may cost at most, with --cap or --cap-tokens; --estimate tells what it would.")
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="descriptions")
+        nodes = work.taxonomy.part_nodes
+        nodes = with_coarser(work.tree.parent, nodes) if options.coarser else nodes
+        plan = plan_descriptions(work, nodes, endpoint, language=options.language, again=options.again)
+        print(estimate_text(plan.estimate, endpoint), file=sys.stderr)
+        if options.estimate:
+            print_json(options, {"estimate": asdict(plan.estimate)})
+            return
+        outcome = describe_interests(
+            work,
+            plan,
+            LanguageModel(endpoint).ask,
+            cap=Cap(options.cap, options.cap_tokens),
+            concurrency=options.at_once,
+            progress=MeterLine().show,
+        )
+    print_json(options, {"estimate": asdict(plan.estimate), "ended": outcome.ended, "meter": asdict(outcome.reading)})
+    for node, reason in {**outcome.failed, **outcome.unanswered}.items():
+        print(f"interest {node}: {reason}", file=sys.stderr)
+    if outcome.ended != "done":
+        raise HierexError(outcome.reason)
+
+
+def print_json(options: argparse.Namespace, found: dict) -> None:
+    if options.json:
+        print(json.dumps(found))
+
+
 def app_command(options: argparse.Namespace) -> None:
     print(f"hierex is at http://localhost:{options.port}  (stop it with Ctrl-C)", flush=True)
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(options.port)]
@@ -206,6 +264,23 @@ class StageLines:
         result = work()
         self.watch(stage, "made", perf_counter() - started)
         return result
+
+
+class MeterLine:
+    """A line on the error stream about a run with a language model: rewritten on a terminal, else every few seconds."""
+
+    EVERY = 5.0
+
+    def __init__(self):
+        self._shown = -self.EVERY
+
+    def show(self, reading: Reading) -> None:
+        finished = reading.done == reading.total
+        if not (sys.stderr.isatty() or finished or reading.seconds - self._shown >= self.EVERY):
+            return
+        self._shown = reading.seconds
+        end = "\n" if finished or not sys.stderr.isatty() else ""
+        print(f"\r{meter_text(reading)}" if sys.stderr.isatty() else meter_text(reading), end=end, file=sys.stderr)
 
 
 def open_workspace(options: argparse.Namespace, *, create: bool = False):

@@ -8,7 +8,6 @@ was said of a merged interest stays with the merge.
 from __future__ import annotations
 
 import itertools
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from .descriptions import Description
+from .descriptions.words import tidy
 from .errors import EditConflict, HierexError
 from .interest_tree import InterestTree
 from .store import Store, now
@@ -26,7 +26,6 @@ REMEMBERED_ITEMS = 500
 ALIKE = 0.5
 LONGEST_NAME = 80
 LONGEST_TEXT = 500
-TURNING_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def apply_edits(descriptions: Mapping[int, Description], placed: Mapping[int, Ed
         name = free_name(edit.name, taken)
         taken.add(name.casefold())
         described[node] = replace(
-            descriptions[node], name=name, phrases=edit.phrases, summary=edit.summary, source="human"
+            descriptions[node], name=name, phrases=edit.phrases, summary=edit.summary, source="human", unclear=""
         )
     return described
 
@@ -204,12 +203,3 @@ def check_description(description: Description) -> Description:
     if max(len(summary), *(len(phrase) for phrase in phrases)) > LONGEST_TEXT:
         raise HierexError(f"A text has more than {LONGEST_TEXT} characters. Shorten it; nothing was changed.")
     return replace(description, name=name, phrases=phrases, summary=summary, source="human")
-
-
-def tidy(text: str) -> str:
-    """One line, without control characters and without marks that turn the reading direction around."""
-    return " ".join("".join(" " if is_control(c) else c for c in text).split())
-
-
-def is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in TURNING_MARKS

@@ -49,3 +49,19 @@ class EditConflict(HierexError):
 
 class Cancelled(HierexError):
     """The person asked for the work to stop; finished stages are kept."""
+
+
+class ModelError(HierexError):
+    """The language model cannot be used as it is set up: asking again would not help."""
+
+
+class PromptRefused(ModelError):
+    """The language model did not take this one question; others it may take."""
+
+
+class ModelBusy(ModelError):
+    """The language model gave no answer, however often it was asked; later it may."""
+
+
+class CapReached(HierexError):
+    """Another question could cost more than the person allowed."""

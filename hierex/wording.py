@@ -8,7 +8,10 @@ import pandas as pd
 
 from .charts.measures import METHOD_NAMES
 from .config import VECTORS_IN_FILE
+from .descriptions.costs import Estimate
+from .descriptions.meter import Reading
 from .granularity_effects import BUSIEST, FEWEST_ITEMS, FEWEST_PEOPLE, SuggestedRange
+from .llm.endpoint import Endpoint
 from .logs import Interactions
 
 STAGE_NAMES = {
@@ -114,6 +117,38 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min"
+
+
+def money(dollars: float | None) -> str:
+    """In US dollars, small amounts too."""
+    if dollars is None:
+        return "unknown cost"
+    return f"${dollars:,.2f}" if dollars >= 0.1 or dollars == 0 else f"${dollars:.4f}"
+
+
+def estimate_text(estimate: Estimate, endpoint: Endpoint) -> str:
+    """What a run with a language model would ask and cost."""
+    if not estimate.calls:
+        return f"Nothing to ask: {endpoint.model} has described all of these interests."
+    where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
+    cost = "its price is not known" if estimate.dollars is None else f"about {money(estimate.dollars)}"
+    return (
+        f"{estimate.calls:,} questions to {endpoint.model} {where}, about {estimate.tokens.read:,} tokens to read and "
+        f"{estimate.tokens.written:,} to write: {cost}."
+    )
+
+
+def meter_text(reading: Reading) -> str:
+    """How far a run with a language model is, in one line."""
+    parts = [f"{reading.described:,} of {reading.total:,} described"]
+    parts += [f"{reading.failed} failed"] if reading.failed else []
+    parts += [f"{reading.unanswered} without an answer"] if reading.unanswered else []
+    parts += [f"{reading.tokens.read + reading.tokens.written:,} tokens", money(reading.dollars)]
+    if reading.waiting:
+        parts.append(f"waiting {duration(reading.wait_left)}: {reading.wait_reason}")
+    elif reading.seconds_left:
+        parts.append(f"{duration(reading.seconds_left)} left")
+    return ", ".join(parts)
 
 
 def by_whom(author: str) -> str:

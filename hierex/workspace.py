@@ -12,12 +12,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from . import curation_edits, description_edits, results, stored_logs
+from . import curation_edits, description_edits, model_answers, results, stored_logs
 from .behaviour import blend
 from .config import RunConfig
 from .curation_edits import CurationRecord
 from .description_edits import Edit
 from .descriptions import Description, join_descriptions
+from .descriptions.exemplars import node_contents
 from .embeddings import model_name, text_keys
 from .errors import NotReady
 from .granularity_effects import measure_granularities
@@ -169,8 +170,24 @@ class Workspace:
 
     @cached_property
     def machine_descriptions(self) -> list[Description]:
-        """One per node, as the machine wrote them."""
+        """One per node, from keywords."""
         return results.read_descriptions(self.store, self.key("descriptions"))
+
+    @cached_property
+    def node_contents(self) -> list[str]:
+        """Of each node a digest of its items, by which what a language model said finds it."""
+        items = self.items
+        return node_contents(self.grown_tree, items["item_id"] + "\n" + items["title"] + "\n" + items["text"])
+
+    def model_descriptions(self) -> dict[int, Description]:
+        """What a language model says, by node; read anew each time, since it may be answering at this moment."""
+        if not model_answers.has_answers(self.store):
+            return {}
+        return model_answers.place_answers(self.store, self.tree_key, self.node_contents)
+
+    def node_descriptions(self) -> dict[int, Description]:
+        """By node, without what people wrote: a language model's words, else those from keywords."""
+        return model_answers.lay_over(self.machine_descriptions, self.model_descriptions())
 
     def placed_edits(self) -> dict[int, Edit]:
         """What people wrote, by node; read anew each time, since anybody may edit at any moment."""
@@ -181,8 +198,11 @@ class Workspace:
         return description_edits.place_edits(edits, self.tree_key, self.grown_tree, self.items["item_id"])
 
     def descriptions(self, taxonomy: Taxonomy, placed: dict[int, Edit]) -> dict[int, Description]:
-        """By id, of every node of the tree and every merged interest of this taxonomy; human words first."""
-        machine = dict(enumerate(self.machine_descriptions))
+        """By id, of every node of the tree and every merged interest of this taxonomy.
+
+        Human words first, then a language model's, then those from keywords.
+        """
+        machine = self.node_descriptions()
         described = description_edits.apply_edits(machine, placed)
         joined = {}
         for cluster in np.flatnonzero(taxonomy.cluster_ids >= MERGED_FROM):
@@ -204,7 +224,7 @@ class Workspace:
         """See `measure_granularities`; what was not built yet is missing, and human words count."""
         descriptions = None
         if "descriptions" in self.keys:
-            machine = dict(enumerate(self.machine_descriptions))
+            machine = self.node_descriptions()
             described = description_edits.apply_edits(machine, self.placed_edits())
             descriptions = [described[node] for node in machine]
         return measure_granularities(

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "hierex"
 
 LAYERS = [
     {"columns", "errors", "config", "threads"},
-    {"store", "metrics"},
+    {"store", "metrics", "llm"},
     {"logs"},
     {"embeddings"},
     {"behaviour"},
@@ -36,19 +36,20 @@ LAYERS = [
         "kept_trees",
         "description_edits",
         "curation_edits",
+        "model_answers",
         "presets",
         "imports",
         "workspace",
         "workspace_folder",
     },
     {"result_keys"},
-    {"pipeline", "serving", "exports", "worker", "jobs", "charts"},
+    {"pipeline", "describing", "serving", "exports", "worker", "jobs", "charts"},
     {"wording", "view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]
 STAGES = {name for names in LAYERS[FIRST : LAST + 1] for name in names}
-ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}}
+ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}, "openai": {"llm"}}
 
 
 def modules() -> list[Path]:

@@ -43,13 +43,17 @@ NAME_LENGTH = 40
 
 @dataclass(frozen=True)
 class Description:
-    """What is said about one node of the tree. `source` is who said it: `keywords`, `model` or `human`."""
+    """What is said about one node of the tree. `source` is who said it: `keywords`, `model` or `human`.
+
+    unclear: which groups the items fall into where a model says that they don't belong together; else empty.
+    """
 
     cluster_id: int
     name: str
     phrases: tuple[str, ...]
     summary: str
     source: str
+    unclear: str = ""
 
     def text(self) -> str:
         """The words that a language policy reads: the phrases, as in the paper's prompt."""
@@ -65,7 +69,8 @@ def join_descriptions(cluster_id: int, parts: Sequence[Description], *, n_phrase
     in_turn = chain.from_iterable(zip_longest(*(part.phrases for part in parts)))
     phrases = tuple(dict.fromkeys(phrase for phrase in in_turn if phrase))[:n_phrases]
     summary = f"Merged from {', '.join(part.name for part in parts)}."
-    return Description(int(cluster_id), f"{parts[0].name} + {parts[1].name}{more}", phrases, summary, "keywords")
+    source = "model" if all(part.source == "model" for part in parts) else "keywords"
+    return Description(int(cluster_id), f"{parts[0].name} + {parts[1].name}{more}", phrases, summary, source)
 
 
 def describe_nodes(

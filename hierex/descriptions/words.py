@@ -21,6 +21,7 @@ KNOWN = 3
 """How often a word must occur for a hashtag to be taken apart into it."""
 HASHTAG_JOINERS = frozenset({"and", "und", "the", "for", "of"})
 """What may stand in the middle of a hashtag; others, like `de`, are too often the start of a word (interior-design)."""
+TURNING_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 BREAK = 0
 """The word number of whatever ends a phrase: punctuation, a number, the end of an item."""
 
@@ -56,11 +57,25 @@ def plain_text(text: str) -> str:
     return " ".join(text.split())
 
 
+def tidy(text: str) -> str:
+    """One line, without control characters and without marks that turn the reading direction around."""
+    return " ".join("".join(" " if is_control(c) else c for c in text).split())
+
+
+def is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in TURNING_MARKS
+
+
 @cache
 def _word_list() -> dict[str, frozenset[str]]:
     lines = Path(__file__).with_name("stop_words.txt").read_text("utf-8").splitlines()
     split = (line.partition(":") for line in lines if not line.startswith("#"))
     return {kind: frozenset(words.split()) for kind, _, words in split}
+
+
+def stop_words_of(language: str) -> frozenset[str]:
+    """Of one language, by its two-letter code; none where there is no list."""
+    return _word_list().get(language, frozenset())
 
 
 @cache

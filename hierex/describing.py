@@ -1,0 +1,106 @@
+"""Has a language model describe the interests of a workspace: what it would ask and cost, and the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from . import model_answers
+from .descriptions.costs import Cap, Estimate, Price, estimate_cost, find_price
+from .descriptions.meter import Reading
+from .descriptions.model import AT_ONCE, Ask, Kept, Outcome, describe_with_model, missing_questions
+from .descriptions.prompts import Material, Questions
+from .embeddings import embed_texts
+from .llm.endpoint import Endpoint
+from .workspace import Workspace
+
+LANGUAGE = "English"
+AGAIN = ("no", "failed", "all")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would ask. already: what needs no asking; estimate: of the first pass, each question asked once."""
+
+    questions: Questions
+    already: dict[str, Kept]
+    price: Price | None
+    estimate: Estimate
+
+
+def plan_descriptions(
+    work: Workspace,
+    nodes: Sequence[int],
+    endpoint: Endpoint,
+    *,
+    language: str = LANGUAGE,
+    again: str = "no",
+    hints: Mapping[int, str] = MappingProxyType({}),
+) -> Plan:
+    """Of these nodes of the tree; of merged interests their parts are described (`Taxonomy.part_nodes`).
+
+    Asked is what this model was not asked in this language yet; again: also what it failed at (`failed`), or everything
+    (`all`). hints: by node, what an editor asks for. Raises ConfigError for a language that is none and for a table of
+    prices that cannot be read.
+    """
+    questions = Questions(gather_material(work), nodes, model=endpoint.model, language=language, hints=hints)
+    already = {} if again == "all" else model_answers.read_kept(work.store)
+    if again == "failed":
+        already = {key: kept for key, kept in already.items() if kept.status != "failed"}
+    price = find_price(endpoint.model, local=endpoint.is_local)
+    pace = model_answers.learn_pace(work.store, endpoint.model)
+    estimate = estimate_cost(missing_questions(questions, already), price, pace)
+    return Plan(questions, already, price, estimate)
+
+
+def describe_interests(
+    work: Workspace,
+    plan: Plan,
+    ask: Ask,
+    *,
+    cap: Cap,
+    concurrency: int = AT_ONCE,
+    progress: Callable[[Reading], None] = lambda reading: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Runs the plan. Every answer is in the workspace as soon as it came, and shows where no person wrote."""
+    item_ids = work.items["item_id"].to_numpy()
+    return describe_with_model(
+        plan.questions,
+        ask,
+        already=plan.already,
+        described=work.model_descriptions(),
+        save=lambda said: model_answers.save_answer(work.store, said, tree_key=work.tree_key, item_ids=item_ids),
+        taken=[edit.name for edit in work.placed_edits().values()],
+        cap=cap,
+        price=plan.price,
+        concurrency=concurrency,
+        progress=progress,
+        cancelled=cancelled,
+        embed=lambda texts: embed_texts(list(texts), config=work.config.embedding.for_words()),
+    )
+
+
+def gather_material(work: Workspace) -> Material:
+    items = work.items
+    return Material(
+        tree=work.grown_tree,
+        titles=items["title"].tolist(),
+        texts=items["text"].tolist(),
+        traffic=items["traffic"].to_numpy(np.float64),
+        vectors=work.vectors,
+        contents=work.node_contents,
+        described=work.machine_descriptions,
+    )
+
+
+def with_coarser(parent: np.ndarray, nodes: Sequence[int]) -> list[int]:
+    """The nodes and all that they are parts of, but the root."""
+    found = {int(node) for node in nodes}
+    for node in list(found):
+        while (node := int(parent[node])) and node not in found:
+            found.add(node)
+    return sorted(found)

@@ -1,0 +1,67 @@
+"""The one door to language models: any endpoint that speaks the protocol of OpenAI's chat completions.
+
+`endpoint` says where it is, `door` asks it, `answers` reads what comes back, `faults` says what an error means. What is
+here is all that others need to know of an answer, without loading a client.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from .tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. text: as it came; parsed: the object in it, None where there is none that fits the schema.
+
+    fault: why there is none. tokens, seconds, tries: of everything that was sent for it. how: `schema` or `words`.
+    """
+
+    text: str
+    parsed: dict | None
+    fault: str
+    tokens: Tokens
+    seconds: float
+    model: str
+    tries: int
+    how: str
+
+
+class Watch(Protocol):
+    """Hears of every request, and may stop before one by raising."""
+
+    def before(self, read: int, most_written: int) -> None:
+        """A request is about to be sent that reads so many tokens (estimated) and may write so many."""
+
+    def after(self, tokens: Tokens) -> None:
+        """It ended; this is what it took."""
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Returns after so many seconds."""
+
+
+class Unwatched:
+    """For callers who don't watch."""
+
+    def before(self, read: int, most_written: int) -> None:
+        pass
+
+    def after(self, tokens: Tokens) -> None:
+        pass
+
+    def wait(self, seconds: float, reason: str) -> None:
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a test found. listed: whether the endpoint lists the model, None where it lists none."""
+
+    listed: bool | None
+    answered: bool
+    keeps_schema: bool
+    seconds: float
+    tokens: Tokens

@@ -1,0 +1,207 @@
+"""Asks a language model: retries what may pass, gives up on what will not, and learns how the endpoint takes a schema.
+
+The key is handed to the client and to nothing else: it is not stored, logged, shown, or part of any message.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import openai
+
+from ..errors import ModelBusy
+from . import Answer, Connection, Unwatched, Watch
+from .answers import Schema, in_words, is_cut_short, read_answer
+from .endpoint import Endpoint
+from .faults import plain_error, refuses_schema, retry_after, wants_other_limit, was_read
+from .tokens import Tokens, count_messages, estimate_tokens
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletion
+
+TRIES = 5
+"""How often one question is asked at most where the endpoint is busy, breaks off or cuts its answer short."""
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+"""Seconds before another try: doubled each time, less up to half at random. What the endpoint asks for counts first."""
+LONGEST_ASKED = 3_600.0
+"""An endpoint that wants a longer wait than this is as good as closed."""
+TIMEOUT = 120.0
+"""Seconds without a word from the endpoint."""
+
+
+@dataclass
+class _Habits:
+    """What is learned of an endpoint's model as it is asked."""
+
+    kept_schema: int = 0
+    broke_schema: int = 0
+    takes_schema: bool = True
+    limit_name: str = "max_tokens"
+
+    @property
+    def how(self) -> str:
+        """`schema` as long as it is taken, and kept to at least as often as not."""
+        return "schema" if self.takes_schema and self.kept_schema >= self.broke_schema else "words"
+
+
+_habits: dict[tuple[str, str], _Habits] = {}
+
+
+class LanguageModel:
+    """An endpoint that is asked. Threads may share one."""
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT):
+        self.endpoint = endpoint
+        self._client = openai.OpenAI(
+            base_url=endpoint.url, api_key=endpoint.key or "none", max_retries=0, timeout=timeout
+        )
+        self._habits = _habits.setdefault((endpoint.url, endpoint.model), _Habits())
+
+    def ask(
+        self, messages: Sequence[dict], schema: Schema, *, most_written: int = 800, watch: Watch | None = None
+    ) -> Answer:
+        """The model's answer to these chat messages as an object of this schema.
+
+        Asked for with a strict JSON schema where the endpoint takes one, in words where it refuses it or answers as if
+        there were none; the answer is checked here in any case. What may pass is tried again after a wait: a busy or
+        failing endpoint, a lost connection, an answer that was cut short (with twice the room). The last answer is
+        returned even when it cannot be used. most_written: tokens.
+
+        Raises ModelError at once for what will not pass (wrong key, unknown model, no credit), PromptRefused when this
+        question is not taken (too long), ModelBusy after the last try, and what `watch` raises.
+        """
+        asked = _Asking(self, list(messages), schema, most_written, watch or Unwatched())
+        return asked.until_answered()
+
+    def test_connection(self) -> Connection:
+        """Asks one small question. Raises as `ask` does."""
+        started = perf_counter()
+        listed = self._is_listed()
+        properties = {"colour": {"type": "string", "enum": ["red", "green"]}}
+        schema = Schema("colour", properties)
+        answer = self.ask([{"role": "user", "content": "Name the colour of grass."}], schema)
+        keeps = answer.how == "schema" and answer.parsed is not None
+        return Connection(listed, answer.parsed is not None, keeps, perf_counter() - started, answer.tokens)
+
+    def _is_listed(self) -> bool | None:
+        try:
+            return self.endpoint.model in {model.id for model in self._client.models.list().data}
+        except openai.APIStatusError as error:
+            if error.status_code in (401, 403):
+                raise plain_error(error, self.endpoint) from None
+            return None
+        except (openai.OpenAIError, TypeError, AttributeError):
+            return None  # many local servers list nothing; whether they answer is seen next
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _Asking:
+    """One question on its way."""
+
+    def __init__(self, door: LanguageModel, messages: list[dict], schema: Schema, most_written: int, watch: Watch):
+        self.door, self.messages, self.schema, self.watch = door, messages, schema, watch
+        self.room, self.most_room = most_written, 4 * most_written
+        self.habits, self.how, self.schema_refused = door._habits, door._habits.how, False
+        self.tokens, self.tries, self.started = Tokens(), 0, perf_counter()
+        self.last: Answer | None = None
+
+    def until_answered(self) -> Answer:
+        failed = 0
+        while True:
+            trouble, asked_wait = self._try()
+            if trouble is None:
+                return self.last
+            failed += 1
+            if failed == TRIES or (asked_wait or 0) > LONGEST_ASKED:
+                if self.last is not None:
+                    return replace(self.last, tokens=self.tokens, tries=self.tries)
+                raise trouble
+            self.watch.wait(waiting_time(failed, asked_wait), str(trouble))
+
+    def _try(self) -> tuple[ModelBusy | None, float | None]:
+        """What may pass and the wait that was asked for; None where `last` is the answer, or asks in another way."""
+        while True:
+            try:
+                self.last = self._send()
+            except (openai.OpenAIError, ValueError) as error:
+                if self._ask_otherwise(error):
+                    continue
+                trouble = plain_error(error, self.door.endpoint)
+                if not isinstance(trouble, ModelBusy):
+                    raise trouble from None  # what openai raised may repeat the key
+                return trouble, retry_after(error)
+            if is_cut_short(self.last.fault):
+                self.room = min(2 * self.room, self.most_room)
+                return ModelBusy(self.last.fault), None
+            if self.last.parsed is not None or self.last.how == "words":
+                return None, None
+            self.how = "words"
+
+    def _send(self) -> Answer:
+        messages = self.messages if self.how == "schema" else in_words(self.messages, self.schema)
+        extra = {"response_format": self.schema.response_format()} if self.how == "schema" else {}
+        expected = count_messages(messages) + (estimate_tokens(str(self.schema.whole)) if extra else 0)
+        self.watch.before(expected, self.room)
+        self.tries += 1
+        spent = Tokens()
+        try:
+            reply = self.door._client.chat.completions.create(
+                model=self.door.endpoint.model, messages=messages, **{self.habits.limit_name: self.room}, **extra
+            )
+            text, ended, spent = read_reply(reply, expected)
+        except openai.APIConnectionError as error:
+            spent = Tokens(expected, 0, True) if was_read(error) else spent
+            raise
+        finally:
+            self.tokens += spent
+            self.watch.after(spent)
+        if self.schema_refused:
+            self.habits.takes_schema = False
+        return self._judge(text, ended)
+
+    def _ask_otherwise(self, error: Exception) -> bool:
+        if wants_other_limit(error) and self.habits.limit_name == "max_tokens":
+            self.habits.limit_name = "max_completion_tokens"
+            return True
+        if refuses_schema(error) and self.how == "schema":
+            self.how, self.schema_refused = "words", True
+            return True
+        return False
+
+    def _judge(self, text: str, ended: str) -> Answer:
+        parsed, fault, is_plain = read_answer(text, self.schema, ended)
+        if self.how == "schema" and not is_cut_short(fault):
+            self.habits.kept_schema += is_plain
+            self.habits.broke_schema += not is_plain
+        seconds, model = perf_counter() - self.started, self.door.endpoint.model
+        return Answer(text, parsed, fault, self.tokens, seconds, model, self.tries, self.how)
+
+
+def read_reply(reply: ChatCompletion, expected: int) -> tuple[str, str, Tokens]:
+    """Text, finish reason and tokens of a reply, of which any part may be missing. Raises ValueError for no reply."""
+    try:
+        choice = reply.choices[0]
+        text, refusal = choice.message.content or "", getattr(choice.message, "refusal", None)
+        text = text.encode("utf-8", "replace").decode()  # JSON may hold halves of characters, which no file takes
+        ended = "refusal" if refusal else str(choice.finish_reason or "stop")
+    except (AttributeError, TypeError, LookupError):
+        raise ValueError("no reply in it") from None
+    usage = getattr(reply, "usage", None)
+    counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    if all(isinstance(count, int) and count >= 0 for count in counts):
+        return text, ended, Tokens(*counts)
+    return text, ended, Tokens(expected, estimate_tokens(text), True)
+
+
+def waiting_time(failed: int, asked: float | None) -> float:
+    """Seconds before the next try."""
+    if asked:
+        return asked
+    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failed - 1)) * random.uniform(0.5, 1)

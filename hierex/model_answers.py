@@ -1,0 +1,169 @@
+"""What language models said about interests: every call is kept, so nothing is paid twice and anybody can look.
+
+An answer stays with the node that it was about while the tree lives, and is shown for the node that holds just the same
+items in any other tree. Elsewhere the description from keywords shows until somebody asks anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from .description_edits import free_name
+from .descriptions import Description
+from .descriptions.costs import SCHEMA_TOKENS, Pace
+from .descriptions.model import Kept, Said
+from .descriptions.prompts import prompt_version
+from .llm.tokens import count_messages
+from .store import Store, now
+
+ENOUGH = 20
+"""Answers from which the pace of a model is learned."""
+
+
+@dataclass(frozen=True)
+class ModelAnswer:
+    """One call, as it is kept: what the model was shown (`messages`, `item_ids`) and what it said (`answer`).
+
+    tokens, dollars, seconds, tries: of all requests that were sent for it. dollars: None where the price was not known.
+    """
+
+    answer_id: int
+    key: str
+    content: str
+    node_id: int
+    purpose: str
+    model: str
+    language: str
+    prompt_version: str
+    status: str
+    faults: tuple[str, ...]
+    name: str
+    phrases: tuple[str, ...]
+    summary: str
+    unclear: str
+    item_ids: tuple[str, ...]
+    messages: tuple[dict, ...]
+    answer: str
+    how: str
+    tries: int
+    tokens_read: int
+    tokens_written: int
+    tokens_estimated: bool
+    dollars: float | None
+    seconds: float
+    answered_at: datetime
+
+
+def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[str]) -> None:
+    """tree_key: of the tree as it was first grown. item_ids: by item index."""
+    question, answer = said.question, said.answer
+    description = said.description or Description(question.node, "", (), "", "model")
+    row = {
+        "key": question.key,
+        "content": question.content,
+        "tree_key": tree_key,
+        "node_id": question.node,
+        "purpose": question.purpose,
+        "model": answer.model,
+        "language": question.language,
+        "prompt_version": prompt_version(),
+        "status": said.status,
+        "faults": list(said.faults),
+        "name": description.name,
+        "phrases": list(description.phrases),
+        "summary": description.summary,
+        "unclear": description.unclear,
+        "item_ids": [item_ids[item] for item in question.shown],
+        "messages": json.dumps(said.messages, ensure_ascii=False),
+        "answer": answer.text[:LONGEST_KEPT],
+        "how": answer.how,
+        "tries": answer.tries,
+        "tokens_expected": count_messages(said.messages) + SCHEMA_TOKENS,
+        "tokens_read": answer.tokens.read,
+        "tokens_written": answer.tokens.written,
+        "tokens_estimated": answer.tokens.estimated,
+        "dollars": said.dollars,
+        "seconds": answer.seconds,
+        "answered_at": now(),
+    }
+    with store.transaction() as writer:
+        places = ", ".join("?" * len(row))
+        writer.execute(f"INSERT INTO model_answers ({', '.join(row)}) VALUES ({places})", list(row.values()))
+
+
+LONGEST_KEPT = 20_000
+"""Characters of an answer that are kept."""
+
+
+def read_answers(store: Store, content: str) -> list[ModelAnswer]:
+    """All calls about the interest with these items, latest first."""
+    names = ", ".join(ModelAnswer.__dataclass_fields__)
+    rows = store.table(
+        f"SELECT {names} FROM model_answers WHERE content = ? ORDER BY answer_id DESC", [content]
+    ).to_pylist()
+    lists = ("faults", "phrases", "item_ids")
+    return [
+        ModelAnswer(
+            **{**row, **{name: tuple(row[name]) for name in lists}, "messages": tuple(json.loads(row["messages"]))}
+        )
+        for row in rows
+    ]
+
+
+def read_kept(store: Store) -> dict[str, Kept]:
+    """By key, what came of it: a run asks only what is not here."""
+    rows = store.table(
+        "SELECT key, status, answer AS text, faults FROM model_answers "
+        "QUALIFY row_number() OVER (PARTITION BY key ORDER BY answer_id DESC) = 1"
+    ).to_pylist()
+    return {row.pop("key"): Kept(**{**row, "faults": tuple(row["faults"])}) for row in rows}
+
+
+def has_answers(store: Store) -> bool:
+    return bool(store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted'"))
+
+
+def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, Description]:
+    """By node of this tree, the latest description that a model gave of it, or of just its items.
+
+    contents: of each node, see `Material`.
+    """
+    rows = store.table(
+        "SELECT content, tree_key, node_id, name, phrases, summary, unclear FROM model_answers "
+        "WHERE status = 'accepted' ORDER BY answer_id"
+    ).to_pylist()
+    node_of = {content: node for node, content in enumerate(contents)}
+    placed = {}
+    for row in rows:
+        node = row["node_id"] if row["tree_key"] == tree_key else node_of.get(row["content"])
+        if node is not None:
+            placed[node] = Description(
+                node, row["name"], tuple(row["phrases"]), row["summary"], "model", row["unclear"]
+            )
+    return placed
+
+
+def lay_over(described: Sequence[Description], said: Mapping[int, Description]) -> dict[int, Description]:
+    """By node: what a model said, where it said something, else the description from keywords. Names stay different."""
+    laid = dict(enumerate(described))
+    taken = {description.name.casefold() for node, description in laid.items() if node not in said}
+    for node, description in said.items():
+        name = free_name(description.name, taken)
+        taken.add(name.casefold())
+        laid[node] = Description(node, name, description.phrases, description.summary, "model", description.unclear)
+    return laid
+
+
+def learn_pace(store: Store, model: str) -> Pace:
+    """What a question to this model took in the end, with all its tries; the usual where there are too few to tell."""
+    found = store.table(
+        "WITH asked AS (SELECT *, lag(status) OVER (PARTITION BY key ORDER BY answer_id) IS DISTINCT FROM 'faulty' AS "
+        "first FROM model_answers WHERE model = ?) "
+        "SELECT count(*) FILTER (first) AS n, sum(tokens_written) AS written, "
+        "sum(tokens_read) / nullif(sum(tokens_expected) FILTER (first), 0) AS read FROM asked",
+        [model],
+    ).to_pylist()[0]
+    return Pace(found["read"], found["written"] / found["n"]) if found["n"] >= ENOUGH and found["read"] else Pace()
