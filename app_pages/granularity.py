@@ -82,7 +82,7 @@ with right:
         hide_index=True,
         height=560,
         key=table_key,
-        on_select=view.count_choice,
+        on_select=lambda: view.take_selection(table_key, table.index),
         selection_mode="multi-row",
         column_config={
             "Interest": st.column_config.TextColumn(width=120 if is_changed else 140),

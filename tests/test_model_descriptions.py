@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -497,10 +498,13 @@ def test_children_come_before_their_parents():
 
 
 def test_what_is_too_close_is_told_apart_once():
+    alike = []
+
     def embed(texts):
-        meanings = np.eye(len(texts))
-        meanings[1] = meanings[0]
-        return meanings
+        """The first two texts that it ever reads, in their order as words, mean the same; all others differ."""
+        alike[:] = alike or sorted(texts)[:2]
+        places = [0 if text in alike else 1 + zlib.crc32(text.encode()) % 4_096 for text in texts]
+        return np.eye(4_097)[places]
 
     kept = Memory()
     with LlmServer() as server:

@@ -1,5 +1,6 @@
 """The workspace file: one owner, whole transactions, plain errors."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,14 +25,16 @@ def in_another_process(code: str, *arguments: str) -> subprocess.CompletedProces
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_workspaces_from_before_items_had_vectors_are_brought_up_to_date(tmp_path):
+def test_workspaces_from_before_items_had_vectors_are_brought_up_to_date(tmp_path, monkeypatch):
     """Also the logs that can be gone back to."""
-    path = tmp_path / "w.duckdb"
+    path, before = tmp_path / "w.duckdb", tmp_path / "sql" / "migrations"
+    before.mkdir(parents=True)
+    for file in sorted((SQL / "migrations").glob("000[1-4]_*.sql")):
+        shutil.copy(file, before)
+    monkeypatch.setattr("hierex.store.SQL", tmp_path / "sql")
     with open_store(path) as store, store.transaction() as writer:
-        writer.execute("ALTER TABLE items DROP COLUMN vector")
         writer.execute("CREATE TABLE previous_items AS FROM items")
-        last = "SELECT max(number) FROM migrations"
-        writer.execute(f"DELETE FROM migrations WHERE number = ({last})")
+    monkeypatch.undo()
     with open_store(path) as store:
         for table in ("items", "previous_items"):
             assert store.frame(f"SELECT vector FROM {table}").empty

@@ -1,7 +1,7 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
 from .changes import move_change, own_changes
-from .choice import choose, count_choice, keep_chosen, select_chosen
+from .choice import choose, keep_chosen, select_chosen, take_selection
 from .choice_panel import choice_panel
 from .curation import change_list, curation_bar, marks_of
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
@@ -34,7 +34,6 @@ __all__ = [
     "colors_of",
     "compared_weights",
     "config_at",
-    "count_choice",
     "curation_bar",
     "current_store",
     "current_work",
@@ -62,6 +61,7 @@ __all__ = [
     "side_by_side",
     "start_comparison",
     "start_run",
+    "take_selection",
     "tree_note",
     "uploads_folder",
 ]

@@ -28,6 +28,13 @@ def count_choice() -> None:
     st.session_state["choices"] = choice_number() + 1
 
 
+def take_selection(table_key: str, ids: Sequence[int]) -> None:
+    """For the table's callback, which is called as well after the page itself selected its rows. ids: of the rows."""
+    rows = st.session_state[table_key]["selection"]["rows"]
+    if {ids[row] for row in rows} != set(st.session_state.get("chosen", [])):
+        count_choice()
+
+
 def choice_number() -> int:
     """How often interests were chosen in this session."""
     return st.session_state.get("choices", 0)
