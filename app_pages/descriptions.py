@@ -7,6 +7,7 @@ import streamlit as st
 
 from hierex import description_edits, exports, view, wording
 from hierex.result_keys import policy_is_stale
+from hierex.taxonomy import MERGED_FROM
 from hierex.wording import SOURCE_NAMES
 
 EXAMPLES = 40
@@ -198,6 +199,7 @@ if edits:
     with st.expander(f"All changes ({len(edits)}{kept})"):
         show_history()
 
+view.model_panel(work, taxonomy)
 st.subheader("Look closer")
 if len(rows):
     node = st.selectbox(
@@ -222,6 +224,9 @@ if len(rows):
             machine = work.descriptions(taxonomy, {})[node]
             st.caption(wording.plain_markdown(f"The machine's words: {machine.name}. {machine.summary}"))
             st.button("Take this change back", on_click=take_back, args=(placed[node].edit_id,), icon=":material/undo:")
+        if node < MERGED_FROM:
+            view.another_try(work, node)
     shown = items[["title", "traffic"]].rename(columns={"title": "Title", "traffic": "Traffic"})
     examples.dataframe(shown.head(EXAMPLES), hide_index=True, height=360)
     examples.caption(f"{min(EXAMPLES, len(items))} of {len(items):,} items, those with most traffic.")
+    view.provenance_card(work, taxonomy, d, edits, placed.get(node))

@@ -9,15 +9,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from . import ON_DEMAND, STAGES, results
 from .config import RunConfig
-from .errors import Cancelled, HierexError
+from .describing import Plan, describe_interests
+from .descriptions.costs import Cap
+from .descriptions.meter import Reading
+from .errors import Cancelled, CapReached, HierexError, ModelError
 from .item_map import warm_up
 from .pipeline import compare_weights_of, run_pipeline
 from .store import Store
 from .worker import Worker
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from .llm.door import LanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +56,11 @@ class StageState:
 
 @dataclass
 class Job:
-    """Work in the background. goal: build, or comparison. status: waiting, running, done, stopped, failed."""
+    """Work in the background. goal: build, comparison, or descriptions by a language model.
+
+    status: waiting, running, done, stopped (by a person or, with `error` saying so, by a cap), failed. reading: how far
+    a language model is.
+    """
 
     path: Path
     config: RunConfig
@@ -58,13 +69,17 @@ class Job:
     error: str = ""
     goal: str = "build"
     stage_began: float = field(default_factory=monotonic)
+    reading: Reading | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def active(self) -> bool:
         return self.status in ("waiting", "running")
 
     def share(self) -> float:
-        """How much of the whole is done, 0-1, by expected seconds."""
+        """How much of the whole is done, 0-1, by expected seconds or by what was asked."""
+        if self.reading:
+            return self.reading.done / max(1, self.reading.total)
         total = sum(stage.seconds for stage in self.stages.values()) or 1.0
         return min(1.0, sum(done_share(stage) * stage.seconds for stage in self.stages.values()) / total)
 
@@ -126,21 +141,31 @@ class Jobs:
         job = Job(work.store.path, work.config, expected_stages(work.store, ON_DEMAND), goal="comparison")
         return self._begin(job, partial(compare_weights_of, work.store, work))
 
-    def _begin(self, job: Job, run: Callable) -> Job:
+    def start_descriptions(self, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap) -> Job:
+        """Begins to ask a language model, or returns what is already going on in this workspace.
+
+        It mostly waits for answers, so it goes on beside the work of other workspaces.
+        """
+        job = Job(work.store.path, work.config, {}, goal="descriptions")
+        return self._begin(job, partial(describe, job, work, plan, model, cap), beside=True)
+
+    def _begin(self, job: Job, run: Callable, *, beside: bool = False) -> Job:
         with self._registry:
             current = self._jobs.get(job.path)
             if current and current.active:
                 return current
             self._jobs[job.path] = job
-        threading.Thread(target=self._run, args=(job, run), daemon=True).start()
+        target = self._run_beside if beside else self._run
+        threading.Thread(target=target, args=(job, run), daemon=True).start()
         return job
 
     def cancel(self, job: Job) -> None:
         """Stops a job at once; what it finished is kept."""
+        job.stopping.set()
         with self._registry:
             if job.status == "waiting":
                 job.status = "stopped"
-            elif job.status == "running":
+            elif job.status == "running" and job.goal != "descriptions":
                 self._worker.cancel()
 
     def warm_up(self) -> None:
@@ -165,12 +190,20 @@ class Jobs:
             with self._registry:
                 job.status, job.error = status, error
 
+    def _run_beside(self, job: Job, run: Callable) -> None:
+        job.status = "running"
+        status, error = self._outcome(job, run)
+        with self._registry:
+            job.status, job.error = status, error
+
     def _outcome(self, job: Job, run: Callable) -> tuple[str, str]:
         """Does it; the status at its end and, when it failed, why."""
         try:
             run(compute=self._compute, watch=job.watch)
         except Cancelled:
             return "stopped", ""
+        except CapReached as reason:
+            return "stopped", str(reason)
         except HierexError as error:
             return "failed", str(error)
         except Exception as error:
@@ -181,6 +214,23 @@ class Jobs:
     def _compute(self, function, *args, progress, **kwargs):
         self._worker.check_cancelled()
         return self._worker.compute(function, *args, progress=progress, **kwargs)
+
+
+def describe(job: Job, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, *, compute, watch) -> None:
+    """Asks in this process, where waiting costs nothing. Raises what ended it before its time."""
+
+    def read(reading: Reading) -> None:
+        job.reading = reading
+
+    try:
+        outcome = describe_interests(work, plan, model.ask, cap=cap, progress=read, cancelled=job.stopping.is_set)
+    finally:
+        model.close()
+    if outcome.ended != "done":
+        raise ENDED[outcome.ended](outcome.reason)
+
+
+ENDED = {"stopped": Cancelled, "cap": CapReached, "error": ModelError}
 
 
 def warm_up_map(*, progress) -> None:

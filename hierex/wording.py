@@ -11,6 +11,7 @@ from .config import VECTORS_IN_FILE
 from .descriptions.costs import Estimate
 from .descriptions.meter import Reading
 from .granularity_effects import BUSIEST, FEWEST_ITEMS, FEWEST_PEOPLE, SuggestedRange
+from .llm import Connection
 from .llm.endpoint import Endpoint
 from .logs import Interactions
 
@@ -149,6 +150,17 @@ def meter_text(reading: Reading) -> str:
     elif reading.seconds_left:
         parts.append(f"{duration(reading.seconds_left)} left")
     return ", ".join(parts)
+
+
+def connection_text(found: Connection) -> str:
+    """What a test of the language model found."""
+    if not found.answered:
+        return "It answers, but not in the form that was asked for. Descriptions may fail; try a larger model."
+    listed = (
+        "" if found.listed is None else ", and lists this model" if found.listed else ", but does not list this model"
+    )
+    form = "keeps to the form that is asked for" if found.keeps_schema else "has to be told the form in words"
+    return f"It answers within {duration(found.seconds)}{listed}. It {form}."
 
 
 def by_whom(author: str) -> str:

@@ -17,14 +17,17 @@ from .interests import (
     save_description,
 )
 from .live_map import live_map
+from .model_run import another_try, model_panel
 from .moving import move_button
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
 from .preset_menu import preset_menu
+from .provenance import provenance_card
 from .side_by_side import side_by_side
 from .sidebar import draw_sidebar
 from .tree_note import tree_note
 
 __all__ = [
+    "another_try",
     "change_list",
     "choice_panel",
     "choose",
@@ -47,6 +50,7 @@ __all__ = [
     "keep_chosen",
     "live_map",
     "marks_of",
+    "model_panel",
     "move_button",
     "move_change",
     "note_of",
@@ -54,6 +58,7 @@ __all__ = [
     "plain_errors",
     "preset_menu",
     "preview",
+    "provenance_card",
     "save_description",
     "select_chosen",
     "server",

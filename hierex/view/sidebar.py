@@ -9,7 +9,7 @@ from .. import workspace_folder
 from ..jobs import Job
 from ..runs import read_runs
 from ..store import Store
-from ..wording import STAGE_NAMES, duration, plain_markdown
+from ..wording import STAGE_NAMES, duration, meter_text, plain_markdown
 from .opened import claimed, current_store, doing, jobs, plain_errors, say, server, show_messages
 
 SAMPLE_NAME = "Sample"
@@ -111,21 +111,36 @@ def draw_job(job: Job) -> None:
             running = next(
                 (STAGE_NAMES[name] for name, s in job.stages.items() if s.state == "running"), "Getting ready"
             )
-            st.progress(job.share(), text=f"{running} …")
-            st.caption(f"About {duration(job.seconds_left())} left")
+            if job.goal == "descriptions":
+                st.progress(job.share(), text="Asking the language model …")
+                st.caption(plain_markdown(meter_text(job.reading)) if job.reading else "Getting ready")
+            else:
+                st.progress(job.share(), text=f"{running} …")
+                st.caption(f"About {duration(job.seconds_left())} left")
             st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
         elif job.status == "done":
-            st.success(f"The {job.goal} is done.", icon=":material/check:")
+            st.success(job_done(job), icon=":material/check:")
         elif job.status == "stopped":
-            st.warning("Stopped. What was finished is kept.", icon=":material/stop_circle:")
+            st.warning(
+                plain_markdown(job.error) or "Stopped. What was finished is kept.", icon=":material/stop_circle:"
+            )
         else:
             st.error(plain_markdown(job.error), icon=":material/error:")
-        with st.expander("Steps"):
-            st.dataframe(stage_table(job), hide_index=True)
+        if job.stages:
+            with st.expander("Steps"):
+                st.dataframe(stage_table(job), hide_index=True)
     was_active = st.session_state.get("seen_active") is job
     st.session_state["seen_active"] = job if active else None
     if was_active and not active:
         st.rerun()
+
+
+def job_done(job: Job) -> str:
+    if job.reading is None:
+        return f"The {job.goal} is done."
+    missing = job.reading.failed + job.reading.unanswered
+    without = f"; {missing:,} got no description that can be used" if missing else ""
+    return f"The language model described {job.reading.described:,} interests{without}."
 
 
 def stage_table(job: Job) -> pd.DataFrame:

@@ -1,0 +1,146 @@
+"""Having a language model describe interests: what is set up, what it would cost, the run, and another try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from .. import wording
+from ..describing import LANGUAGE, Plan, plan_descriptions, with_coarser
+from ..descriptions.costs import Cap
+from ..llm.endpoint import Endpoint
+from ..taxonomy import Taxonomy
+from ..wording import plain_markdown
+from ..workspace import Workspace
+from .opened import doing, jobs, plain_errors
+
+if TYPE_CHECKING:
+    from ..llm.door import LanguageModel
+
+AGAIN = {
+    "no": "Those it has not described yet",
+    "failed": "Also those it failed at",
+    "all": "All of them again",
+}
+ROOM = 1.3
+"""A run is offered as much more than its estimate: some questions are asked twice."""
+ONE_TRY = 40_000
+"""Tokens that another try of one interest may take at most."""
+
+
+def model_panel(work: Workspace, taxonomy: Taxonomy) -> None:
+    """What language model there is; with one, what describing these interests would take, and its start."""
+    panel = st.expander("Have a language model describe the interests", key="model_panel", on_change="rerun")
+    if not panel.open:
+        return
+    with panel, plain_errors():
+        endpoint = Endpoint.from_environment()
+        if endpoint is None:
+            st.info(
+                "No language model is set up on this server, so interests are described from keywords. "
+                "Whoever runs the server can name one; the README says how. Nothing is sent until then."
+            )
+            return
+        show_endpoint(endpoint)
+        which, language, coarser = st.columns([2, 1, 1], vertical_alignment="bottom")
+        again = which.selectbox("Which interests?", AGAIN, format_func=AGAIN.get, key="model_again")
+        said = language.text_input("Language", LANGUAGE, key="model_language", max_chars=40)
+        nodes = taxonomy.part_nodes.tolist()
+        if coarser.toggle(
+            "Coarser ones too", key="model_coarser", help="Also what these interests are parts of, up to the coarsest."
+        ):
+            nodes = with_coarser(work.grown_tree.parent, nodes)
+        plan = plan_descriptions(work, nodes, endpoint, language=said, again=again)
+        st.markdown(plain_markdown(wording.estimate_text(plan.estimate, endpoint)))
+        if plan.estimate.calls:
+            offer_start(work, plan, endpoint)
+
+
+def show_endpoint(endpoint: Endpoint) -> None:
+    """Where it is and what goes there, with a test."""
+    key = "with a key" if endpoint.key else "without a key"
+    where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
+    leaves = (
+        "Nothing leaves this machine."
+        if endpoint.is_local
+        else "What leaves this machine: titles and the starts of texts of up to 30 items of each interest, and the "
+        "words of interests near it. Nothing about people."
+    )
+    st.markdown(f"**{plain_markdown(endpoint.model)}** {plain_markdown(where)}, {key}. {leaves}")
+    if st.button("Test the connection", key="model_test", icon=":material/lan:", help="Asks one small question."):
+        with st.spinner("Asking …"), plain_errors():
+            model = model_at(endpoint)
+            try:
+                found = model.test_connection()
+            finally:
+                model.close()
+            st.success(plain_markdown(wording.connection_text(found)), icon=":material/check:")
+
+
+def offer_start(work: Workspace, plan: Plan, endpoint: Endpoint) -> None:
+    """The bound that has to be given, and the button."""
+    job = jobs().of(work.store.path)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if plan.price is None:
+            tokens = plan.estimate.tokens
+            usual = round(ROOM * (tokens.read + tokens.written))
+            most = st.number_input("Stop before it takes more tokens than", 1, None, usual, key="model_cap_tokens")
+            cap = Cap(tokens=int(most))
+        elif endpoint.is_local and not plan.estimate.dollars:
+            cap = Cap()
+        else:
+            usual = max(0.01, round(ROOM * plan.estimate.dollars, 2))
+            cap = Cap(st.number_input("Stop before it costs more than ($)", 0.01, None, usual, key="model_cap"))
+        st.button(
+            f"Describe {plan.estimate.calls:,}",
+            key="model_start",
+            type="primary",
+            icon=":material/robot_2:",
+            disabled=bool(job and job.active),
+            on_click=start_descriptions,
+            args=(work, plan, endpoint, cap),
+        )
+    st.caption("Every answer is kept as it comes; it can be stopped and continued. What people wrote stays.")
+
+
+def another_try(work: Workspace, node: int) -> None:
+    """Asks once more about one interest, with a hint; the answer is one more version to choose from."""
+    endpoint = Endpoint.from_environment()
+    if endpoint is None:
+        return
+    job = jobs().of(work.store.path)
+    wish = "What should be different?"
+    hint = st.text_input("Ask the language model again", key=f"hint-{node}", placeholder=wish, max_chars=200)
+    st.button(
+        "Try again",
+        key=f"try-{node}",
+        icon=":material/refresh:",
+        disabled=bool(job and job.active) or not hint.strip(),
+        on_click=lambda: start_try(work, node, endpoint, hint.strip()),
+    )
+
+
+def start_try(work: Workspace, node: int, endpoint: Endpoint, hint: str) -> None:
+    """For callbacks: asks about this node again."""
+
+    def start() -> None:
+        plan = plan_descriptions(work, [node], endpoint, again="all", hints={node: hint})
+        jobs().start_descriptions(work, plan, model_at(endpoint), Cap(tokens=ONE_TRY))
+
+    doing(start, "Asking again; the side bar shows when it has answered.")
+
+
+def start_descriptions(work: Workspace, plan: Plan, endpoint: Endpoint, cap: Cap) -> None:
+    """For callbacks: runs the plan in the background."""
+    doing(
+        lambda: jobs().start_descriptions(work, plan, model_at(endpoint), cap),
+        "Asking in the background; you can go on looking around.",
+    )
+
+
+def model_at(endpoint: Endpoint) -> LanguageModel:
+    """Loads the client only where a model is asked."""
+    from ..llm.door import LanguageModel
+
+    return LanguageModel(endpoint)
