@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from llm_server import KEY, MODEL, LlmServer
 from streamlit.testing.v1 import AppTest
 from test_jobs import wait_for
 
@@ -15,6 +16,7 @@ from hierex.curation_edits import save_curation, set_undone
 from hierex.description_edits import read_edits
 from hierex.imports import import_logs
 from hierex.logs import LogFile
+from hierex.model_answers import read_answers
 from hierex.pipeline import run_pipeline
 from hierex.runs import shown_run
 from hierex.store import open_store
@@ -472,3 +474,89 @@ def test_small_data_has_a_panel_too(workspaces, workspace):
     app.run()
     assert not app.exception
     assert "No number of interests suits" in words(app)
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """A language model that is set up, and answers."""
+    with LlmServer() as server:
+        for name, value in (("URL", server.url), ("MODEL", MODEL), ("KEY", KEY)):
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        yield server
+
+
+def open_model_panel(workspace: str) -> AppTest:
+    app = open_app("descriptions", workspace)
+    app.session_state["model_panel"] = True
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def finished_job(workspaces, name):
+    job = view.jobs().of(open_store(workspaces / f"{name}.duckdb").path)
+    wait_for(lambda: not job.active)
+    return job
+
+
+def test_without_a_language_model_the_page_says_so(workspaces, monkeypatch):
+    monkeypatch.delenv("HIEREX_LLM_MODEL", raising=False)
+    app = open_model_panel("Tiny")
+    assert "No language model is set up" in words(app)
+    assert not [button for button in app.button if button.label == "Try again"]
+
+
+def test_a_language_model_describes_and_every_version_stays(workspaces, model):
+    app = open_model_panel("Tiny")
+    assert "Nothing leaves this machine" in words(app)
+    press(app, "Test the connection")
+    assert "It answers" in app.success[0].value
+    press(app, "Describe 3")
+    assert finished_job(workspaces, "Tiny").status == "done"
+    app = open_model_panel("Tiny")
+    assert "Nothing to ask" in words(app)
+    assert "The language model described 3 interests" in app.success[0].value
+    assert "Written by a language model" in words(app)
+    versions = next(table.value for table in app.dataframe if "Written" in table.value and "Now" in table.value)
+    assert versions["Now"].tolist() == ["shown", "replaced"]
+    assert versions["Written"].tolist() == [f"by a language model ({MODEL})", "from keywords"]
+
+
+def test_another_try_takes_a_hint_and_gives_one_more_version(workspaces, model):
+    app = open_app("descriptions", "Tiny")
+    node = app.selectbox(key="closer").value
+    app.text_input(key=f"hint-{node}").set_value("shorter, and about the bread").run()
+    press(app, "Try again")
+    assert finished_job(workspaces, "Tiny").status == "done"
+    assert "shorter, and about the bread" in str(model.requests[-1]["messages"])
+    store = open_store(workspaces / "Tiny.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    assert work.node_descriptions()[node].name == read_answers(work.store, work.node_contents[node])[0].name
+
+
+def test_a_model_that_is_refused_says_why_in_the_side_bar(workspaces, model, monkeypatch):
+    monkeypatch.setenv("HIEREX_LLM_KEY", "wrong")
+    app = open_model_panel("Busy")
+    press(app, "Describe 12")
+    job = finished_job(workspaces, "Busy")
+    assert job.status == "failed"
+    assert "key" in job.error
+    assert job.error in words(open_app("descriptions", "Busy")).replace("\\", "")
+
+
+def test_a_run_is_stopped_and_keeps_what_came(workspaces, model):
+    model.seconds = 1.0
+    app = open_model_panel("Busy")
+    app.session_state["model_coarser"] = True
+    start = next(b.label for b in app.run().button if b.label.startswith("Describe "))
+    total = int(start.split()[1])
+    press(app, start)
+    job = view.jobs().of(open_store(workspaces / "Busy.duckdb").path)
+    wait_for(lambda: job.reading is not None and job.reading.described > 0)
+    view.jobs().cancel(job)
+    wait_for(lambda: not job.active)
+    assert job.status == "stopped"
+    assert 0 < job.reading.described < total
+    app = open_model_panel("Busy")
+    app.session_state["model_coarser"] = True
+    assert f"Describe {total - job.reading.described}" in [button.label for button in app.run().button]
