@@ -78,13 +78,14 @@ class LanguageModel:
         asked = _Asking(self, list(messages), schema, most_written, watch or Unwatched())
         return asked.until_answered()
 
-    def test_connection(self) -> Connection:
+    def test_connection(self, *, most_written: int = 200) -> Connection:
         """Asks one small question. Raises as `ask` does."""
         started = perf_counter()
         listed = self._is_listed()
         properties = {"colour": {"type": "string", "enum": ["red", "green"]}}
         schema = Schema("colour", properties)
-        answer = self.ask([{"role": "user", "content": "Name the colour of grass."}], schema)
+        question = [{"role": "user", "content": "Name the colour of grass."}]
+        answer = self.ask(question, schema, most_written=most_written)
         keeps = answer.how == "schema" and answer.parsed is not None
         return Connection(listed, answer.parsed is not None, keeps, perf_counter() - started, answer.tokens)
 
