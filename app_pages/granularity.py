@@ -72,7 +72,7 @@ with right:
             type="primary",
             width="stretch",
         )
-    view.find_interests(work, taxonomy, descriptions)
+    view.find_interests(work, curated, descriptions)
     st.caption("Choose interests here or in the hierarchy, or draw around items on the map.")
     same_rows = hash(tuple(table.index))
     table_key = f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{same_rows}"

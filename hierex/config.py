@@ -197,6 +197,8 @@ class RunConfig:
     seed: int = 0
     regrow: bool = False
     """Grows the tree anew where an earlier one could be kept (`kept_trees`)."""
+    tree_key: str = ""
+    """Goes back to this tree, which these logs had before."""
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
     tree: TreeConfig = field(default_factory=TreeConfig)

@@ -11,7 +11,8 @@ from functools import cache, lru_cache
 import numpy as np
 
 from .descriptions import Description
-from .taxonomy import Taxonomy
+from .interest_tree import InterestTree
+from .taxonomy import Taxonomy, cluster_of_leaf
 
 MOST_FOUND = 20
 IN_NAME, IN_PHRASES, IN_TITLES, LIKE = "name", "phrases", "titles", "meaning"
@@ -79,22 +80,33 @@ def find_by_words(
     return sorted(found, key=lambda one: (places.index(one.place), -one.n_items))[:most]
 
 
+def sum_leaves(tree: InterestTree, vectors: np.ndarray, traffic: np.ndarray) -> np.ndarray:
+    """(n_leaves, d) float32: the vectors of each finest node added up, weighted by traffic, which counts 1 at least.
+
+    In the order of `tree.cut(tree.finest)`. vectors: (n_items, d) float32, unit length. traffic: (n_items,).
+    """
+    leaves, weights = tree.cut(tree.finest), np.maximum(traffic, 1.0).astype(np.float32)
+    inside = (tree.order[tree.lo[leaf] : tree.hi[leaf]] for leaf in leaves)
+    return np.stack([weights[items] @ vectors[items] for items in inside])
+
+
 def find_by_meaning(
     query_vector: np.ndarray,
+    tree: InterestTree,
     taxonomy: Taxonomy,
+    leaf_sums: np.ndarray,
     vectors: np.ndarray,
     titles: Sequence[str],
-    traffic: np.ndarray,
     *,
     most: int = MOST_FOUND,
 ) -> list[Found]:
     """The interests whose centres are most alike to the query, by cosine, and of each the item that is most alike.
 
-    query_vector (d,), vectors (n_items, d): unit length, of one model. An interest's centre is the mean of its items'
-    vectors, weighted by traffic, which counts as 1 at least.
+    query_vector (d,), vectors (n_items, d): unit length, of one model. leaf_sums: see `sum_leaves`; an interest's
+    centre is the mean of its items' vectors, weighted in the same way.
     """
-    weights = np.maximum(traffic, 1.0)[taxonomy.order, None].astype(np.float32)
-    sums = np.add.reduceat(vectors[taxonomy.order] * weights, taxonomy.lo, axis=0)
+    sums = np.zeros((taxonomy.n_clusters, leaf_sums.shape[1]), np.float32)
+    np.add.at(sums, cluster_of_leaf(tree, taxonomy), leaf_sums)
     likeness = sums @ query_vector / np.maximum(np.linalg.norm(sums, axis=1), 1e-12)
     found = []
     for cluster in np.argsort(-likeness, kind="stable")[:most]:

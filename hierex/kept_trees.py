@@ -1,7 +1,7 @@
 """Keeping the tree of interests when the logs change, so that interests stay what people know them as.
 
 New items, and those whose words changed, are put into it where they fit best (`placement`). It is grown anew where too
-many are new, where an interest would be left empty, where another text model is used, or when a person asks for it.
+many are new, where too many interests would be left empty, where another text model is used, or when a person asks.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ MOST_NEW = 0.3
 """With a larger share of items that the tree does not know, it is grown anew."""
 MANY_NEW = 0.1
 """Above this share of items that were put in later, it is time to grow the tree anew."""
+MOST_EMPTY = 0.1
+"""With a larger share of the finest interests left without an item, it is grown anew."""
 NEW = -1
 """In place of a leaf, for an item that the tree does not know."""
 
@@ -58,22 +60,35 @@ def same_tree(store: Store, config: RunConfig, keys: dict[str, str]) -> str | No
     return next((found["interest_tree"] for found in earlier), None)
 
 
-def tree_to_keep(store: Store, config: RunConfig, keys: dict[str, str], item_keys: Sequence[str]) -> KeptTree | None:
-    """The tree of the latest run with these settings, whatever its logs; None where it cannot be kept."""
+def tree_to_keep(
+    store: Store, config: RunConfig, keys: dict[str, str], item_keys: Sequence[str]
+) -> tuple[KeptTree | None, str]:
+    """The tree of the latest run with these settings, whatever its logs; or else, where there is one, why not that."""
     latest = next(_earlier(store, config, keys), None)
     if latest is None:
-        return None
+        return None, ""
     key = latest["interest_tree"]
     known_keys, placed = results.read_tree_items(store, key)
     if known_keys is None:
-        return None
+        return None, "The interests were found anew, because the earlier ones are of an older version."
     tree = results.read_tree(store, key)
     place = pd.Index(known_keys).get_indexer(pd.Index(item_keys))
     known = place >= 0
     leaves = np.where(known, tree.cut(tree.finest)[leaf_of_item(tree)][place], NEW)
-    if known.mean() < 1 - MOST_NEW or len(np.unique(leaves[known])) < tree.finest:
-        return None
-    return KeptTree(key, results.grown_key(store, key), tree, leaves, np.where(known, placed[place], True))
+    if known.mean() < 1 - MOST_NEW:
+        return None, f"The interests were found anew, because {1 - known.mean():.0%} of the items are new or changed."
+    empty = 1 - len(np.unique(leaves[known])) / tree.finest
+    sides = np.unique(tree.lo[leaves[known]] < tree.hi[1])
+    if empty > MOST_EMPTY or len(sides) < 2:
+        return None, f"The interests were found anew, because {empty:.0%} of the finest had lost all their items."
+    return KeptTree(key, results.grown_key(store, key), tree, leaves, np.where(known, placed[place], True)), ""
+
+
+def tree_before(store: Store, config: RunConfig, keys: dict[str, str]) -> str | None:
+    """The key of another tree that these logs have, of the latest run: what there was before it was grown anew."""
+    now = keys["interest_tree"]
+    earlier = (found for found in _earlier(store, config, keys) if found.get("logs") == keys["logs"])
+    return next((found["interest_tree"] for found in earlier if found["interest_tree"] != now), None)
 
 
 def item_keys(items: pd.DataFrame, vectors: np.ndarray | None = None) -> np.ndarray:

@@ -122,8 +122,9 @@ def read_kept(store: Store) -> dict[str, Kept]:
     return {row.pop("key"): Kept(**{**row, "faults": tuple(row["faults"])}) for row in rows}
 
 
-def has_answers(store: Store) -> bool:
-    return bool(store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted'"))
+def count_answers(store: Store) -> int:
+    """How many descriptions models gave that can be used."""
+    return store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted'")
 
 
 def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, Description]:

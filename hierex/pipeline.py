@@ -191,12 +191,16 @@ class Run:
         """What these logs have, or what the logs before had with the new items put into it, or a new one."""
         self.keys["tree_settings"] = result_key("tree_settings", asdict(self.config.tree))
         same = None if self.config.regrow else same_tree(self.store, self.config, self.keys)
+        if self.config.tree_key and results.has_result(self.store, "interest_tree", self.config.tree_key):
+            same = self.config.tree_key
         if same:
             self._reuse("interest_tree", same)
             return
         traffic = self.work.items["traffic"].to_numpy()
         items = item_keys(self.work.items, self.work.vectors if self.config.embedding.from_file else None)
-        kept = None if self.config.regrow else tree_to_keep(self.store, self.config, self.keys, items)
+        kept, why_not = None, ""
+        if not self.config.regrow:
+            kept, why_not = tree_to_keep(self.store, self.config, self.keys, items)
         depends = [*self.grown_from_depends(), digest(traffic), asdict(self.config.tree), self.config.seed]
 
         def make(progress: Progress) -> InterestTree:
@@ -211,7 +215,7 @@ class Run:
             placed = kept.placed if kept else np.zeros(tree.n_items, bool)
             results.write_tree(writer, key, tree, items, placed, kept.grown_key if kept else key)
 
-        self._make("interest_tree", [*depends, kept.key] if kept else depends, make, write)
+        self._make("interest_tree", [*depends, kept.key] if kept else depends, make, write, note=lambda _: why_not)
 
     def taxonomy(self) -> None:
         """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
@@ -234,10 +238,14 @@ class Run:
     def descriptions(self) -> None:
         self._make(
             "descriptions",
-            [self.keys["interest_tree"], asdict(self.config.description)],
+            [
+                self.keys["interest_tree"],
+                asdict(self.config.description),
+                *([] if self.work.tree is self.work.grown_tree else [digest(leaf_of_item(self.work.tree))]),
+            ],
             lambda progress: self.compute(
                 describe_nodes,
-                self.work.grown_tree,
+                self.work.tree,
                 self.work.items["title"].tolist(),
                 self.work.texts,
                 self.work.vectors,

@@ -11,7 +11,7 @@ import numpy as np
 
 from .interest_tree import InterestTree, coherence_of_nodes, item_weights
 from .splits import chunks, running_sum
-from .taxonomy import WHOLE, CurationEdit, Taxonomy, leaf_of_item
+from .taxonomy import LATER, WHOLE, CurationEdit, Taxonomy, leaf_of_item
 
 SAME = "At this number of interests they are in the same one anyway."
 
@@ -22,13 +22,15 @@ def find_leaves(
     """(n,) int32: the finest node for each of `placed` (n, d), going down to the child whose middle is nearer.
 
     vectors: (tree.n_items, d) float32 of the items in the tree, unit length, like `placed`. The way begins at node
-    `under`, or at the nearest of several. Every node of the tree must hold an item.
+    `under`, or at the nearest of several. Nodes that hold no item are gone to only where there is no other.
     """
     leaves = np.empty(len(placed), np.int32)
     begin = np.atleast_1d(np.asarray(under, np.int64))
     waiting = [(begin, np.arange(len(placed)))]
     while waiting:
         nodes, rows = waiting.pop()
+        filled = nodes[tree.lo[nodes] < tree.hi[nodes]]
+        nodes = filled if len(filled) else nodes
         middles = np.stack([_middle(tree, vectors, node) for node in nodes], axis=1)
         nearest = (placed[rows] @ middles).argmax(axis=1)
         for place, node in enumerate(nodes):
@@ -46,17 +48,13 @@ def put_items(tree: InterestTree, leaf_of_item: np.ndarray, vectors: np.ndarray,
     """The same nodes with other items in them.
 
     leaf_of_item: (n_items,) the finest node of every item; vectors (n_items, d) float32, unit length, and traffic
-    (n_items,) are theirs. Every node of the tree must hold an item; nodes that then hold none stay, as empty slices.
+    (n_items,) are theirs. Nodes that then hold none stay, as empty slices.
     """
-    leaves = tree.cut(tree.finest)
-    of_item = np.empty(len(tree.lo), np.int64)
-    of_item[leaves] = np.arange(len(leaves))
-    of_item = of_item[leaf_of_item]
+    first, n_leaves = _leaf_places(tree)
+    of_item = first[leaf_of_item]
     order = np.argsort(of_item, kind="stable").astype(np.int32)
-    bounds = running_sum(np.bincount(of_item, minlength=len(leaves)))
-    starts = tree.lo[leaves]
-    lo = bounds[np.searchsorted(starts, tree.lo)].astype(np.int32)
-    hi = bounds[np.searchsorted(starts, tree.hi)].astype(np.int32)
+    bounds = running_sum(np.bincount(of_item, minlength=tree.finest)).astype(np.int32)
+    lo, hi = bounds[first], bounds[first + n_leaves]
     reach = running_sum(np.asarray(traffic, np.float64)[order])
     coherence = coherence_of_nodes(vectors, item_weights(traffic), order, lo, hi, tree.parent)
     return InterestTree(order, lo, hi, tree.born, tree.dies, tree.parent, reach[hi] - reach[lo], coherence)
@@ -89,8 +87,28 @@ def idle_moves(tree: InterestTree, taxonomy: Taxonomy, edits: Sequence[CurationE
     leaves = tree.cut(tree.finest)[leaf_of_item(tree)]
     home = np.maximum(np.searchsorted(tree.lo[parts], tree.lo[leaves], side="right") - 1, 0)
     at_home = (taxonomy.cluster_of_part[home] == taxonomy.cluster_of_item) & (tree.lo[leaves] < tree.hi[parts[home]])
-    moves = (edit for edit in edits if edit.kind == "move")
-    return {edit.edit_id: SAME for edit in moves if at_home[np.asarray(edit.items)].all()}
+    moves = [edit for edit in edits if edit.kind == "move"]
+    latest = {item: edit.edit_id for edit in moves for item in edit.items}
+    reasons = {}
+    for edit in moves:
+        own = [item for item in edit.items if latest[item] == edit.edit_id]
+        if not own:
+            reasons[edit.edit_id] = LATER
+        elif at_home[own].all():
+            reasons[edit.edit_id] = SAME
+    return reasons
+
+
+def _leaf_places(tree: InterestTree) -> tuple[np.ndarray, np.ndarray]:
+    """Of every node: the place of its first leaf among all leaves from left to right, and how many leaves it has."""
+    n_leaves, first = np.ones(len(tree.lo), np.int64), np.zeros(len(tree.lo), np.int64)
+    inner = np.flatnonzero(tree.dies <= tree.finest)
+    for node in inner[::-1]:
+        n_leaves[node] = n_leaves[tree.children(node)].sum()
+    for node in inner:
+        left, right = tree.children(node)
+        first[left], first[right] = first[node], first[node] + n_leaves[left]
+    return first, n_leaves
 
 
 def _middle(tree: InterestTree, vectors: np.ndarray, node: int) -> np.ndarray:

@@ -38,12 +38,13 @@ def read_runs(store: Store, *, status: str | None = None) -> list[RunRecord]:
 
 def runs_like(store: Store, config: RunConfig) -> list[RunRecord]:
     """Runs of any logs whose tree was grown with these settings, latest first."""
-    wanted = choices_of(config)
-    return [
-        run
-        for run in _all_runs(store)
-        if all(choices_of(config_of(run.config))[name] == wanted[name] for name in TREE_CHOICES)
-    ]
+    return [run for run in _all_runs(store) if grown_alike(run, config)]
+
+
+def grown_alike(run: RunRecord, config: RunConfig) -> bool:
+    """Whether the run's tree was grown with these settings."""
+    made, wanted = choices_of(config_of(run.config)), choices_of(config)
+    return all(made[name] == wanted[name] for name in TREE_CHOICES)
 
 
 def _all_runs(store: Store) -> list[RunRecord]:
@@ -61,11 +62,14 @@ def shown_run(store: Store) -> RunRecord | None:
     return next((run for run in read_runs(store) if "interest_tree" in run.keys), None)
 
 
-def past_recalls(store: Store, *, metric: str = "recall@10") -> pd.DataFrame:
+def past_recalls(store: Store, config: RunConfig, *, metric: str = "recall@10") -> pd.DataFrame:
     """What finished runs of the present logs measured, as far as it is kept: granularity, policy, started_at, value,
-    low, high, chance. The latest of each granularity and policy, coarsest first."""
+    low, high, chance. The latest of each granularity and policy, coarsest first.
+
+    config: only runs whose interests were found with its settings count.
+    """
     rows = []
-    for run in read_runs(store, status="done"):
+    for run in (run for run in read_runs(store, status="done") if grown_alike(run, config)):
         measured = read_evaluation(store, run.keys.get("evaluation", "")).get("policies", pd.DataFrame())
         if not len(measured):
             continue

@@ -11,6 +11,7 @@ import numpy as np
 
 from .descriptions import Description
 from .errors import ConfigError
+from .logs import Interactions
 
 TARGET_PREFIX = "New cluster: "
 PROMPT = (Path(__file__).parent / "prompts" / "novel_interest.txt").read_text(encoding="utf-8").strip()
@@ -106,6 +107,18 @@ def collect_histories(
     n_rows = np.bincount(user[first], minlength=visits.n_users)
     starts = np.concatenate([[0], np.cumsum(n_rows)]).astype(np.int64)
     return Histories(cluster[first], clock[first].astype(np.int64), starts, n_clusters)
+
+
+def histories_of_items(
+    interactions: Interactions, cluster_of_item: np.ndarray, n_clusters: int, *, before: int | None = None
+) -> Histories:
+    """The same straight from the log, for any clusters of the items: cluster_of_item (n_items,) int32."""
+    places = np.arange(len(interactions.item_index))
+    clusters = cluster_of_item[interactions.item_index]
+    visits = FirstVisits(
+        interactions.user_index, clusters, interactions.clock, places, interactions.n_users, n_clusters
+    )
+    return collect_histories(visits, np.arange(n_clusters, dtype=np.int32), n_clusters, before=before)
 
 
 def latest_contexts(histories: Histories, ends: np.ndarray, starts: np.ndarray, *, k: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from .interest_tree import grow_tree
 from .logs import Interactions
 from .policies.counts import train_counts
 from .taxonomy import cut_tree
-from .transitions import FirstVisits, collect_histories, list_moves
+from .transitions import histories_of_items, list_moves
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75)
 COLUMNS = ["weight", "coherence", "largest_over_mean", "recall", "low", "high", "popularity", "n_cases"]
@@ -69,16 +69,10 @@ def text_coherence(cluster_of_item: np.ndarray, vectors: np.ndarray, traffic: np
 
 def measure_recall(cluster_of_item: np.ndarray, interactions: Interactions, split: int, config: RunConfig) -> dict:
     n_clusters, k = int(cluster_of_item.max()) + 1, config.transition.k
-    every = np.arange(n_clusters, dtype=np.int32)
-    places = np.arange(len(interactions.item_index))
-    clusters = cluster_of_item[interactions.item_index]
-    visits = FirstVisits(
-        interactions.user_index, clusters, interactions.clock, places, interactions.n_users, n_clusters
-    )
-    moves = list_moves(collect_histories(visits, every, n_clusters, before=split), k=k)
+    moves = list_moves(histories_of_items(interactions, cluster_of_item, n_clusters, before=split), k=k)
     table = evaluate_policies(
         {"counts": train_counts(moves, config=config.policy)},
-        collect_histories(visits, every, n_clusters),
+        histories_of_items(interactions, cluster_of_item, n_clusters),
         split=split,
         k=k,
         config=config.evaluation,

@@ -250,7 +250,7 @@ def marks_text(number: int, built: int | None, suggested: SuggestedRange) -> str
         parts.append(f"Dashed line: {built:,}, which predictions are built on.")
     if suggested.found:
         parts.append("Shaded: the suggested range.")
-    return " ".join([*parts, "All is without what people changed."])
+    return " ".join([*parts, "All is without what people changed, but for items that they moved."])
 
 
 def changes_text(pairs: pd.DataFrame, before: str, after: str) -> str:

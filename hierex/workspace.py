@@ -181,7 +181,7 @@ class Workspace:
 
     def model_descriptions(self) -> dict[int, Description]:
         """What a language model says, by node; read anew each time, since it may be answering at this moment."""
-        if not model_answers.has_answers(self.store):
+        if not model_answers.count_answers(self.store):
             return {}
         return model_answers.place_answers(self.store, self.tree_key, self.node_contents)
 

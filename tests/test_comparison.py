@@ -51,16 +51,21 @@ def test_facts_of_a_taxonomy():
     assert taxonomy_facts(merged)["coherence"] == pytest.approx(merged.coherence[np.isfinite(merged.coherence)][0])
 
 
-def test_the_flow_draws_the_first_interests_whole_and_says_so():
+def test_the_flow_draws_every_interest_with_its_largest_parts():
     tree = random_tree(200, 5)
     before, after = cut_tree(tree, 20), cut_tree(tree, tree.finest)
     pairs = align_taxonomies(before, after, np.ones(200))
     names = {node: f"<i>{node}</i>" for node in range(len(tree.lo))}
     figure = interest_flow(pairs, names, names, {})
-    n_drawn = len(figure.data[0].link.value)
-    assert 40 <= n_drawn < len(pairs)
-    assert pairs["before_id"][n_drawn - 1] != pairs["before_id"][n_drawn]
-    assert f"{n_drawn} of {len(pairs)}" in figure.layout.annotations[0].text
+    link = figure.data[0].link
+    assert set(np.bincount(link.source)) <= {1, 2, 3}
+    assert len(set(link.source)) == 20
+    assert sum(link.value) == pytest.approx(pairs["traffic"].sum())
+    assert sum(link.customdata) == pairs["n_items"].sum()
+    assert any("others" in label for label in figure.data[0].node.label)
+    assert not figure.layout.annotations
+    finer = interest_flow(align_taxonomies(cut_tree(tree, 30), after, np.ones(200)), names, names, {})
+    assert "20 of 30" in finer.layout.annotations[0].text
     assert all("<i>" not in label for label in figure.data[0].node.label)
     assert interest_flow(pairs, names, names, {}, dark=True).data[0].textfont.color != figure.data[0].textfont.color
     assert "the same on both sides" in interest_flow(pairs[:0], names, names, {}).layout.annotations[0].text

@@ -8,7 +8,7 @@ import pytest
 from test_taxonomy import random_tree
 
 from hierex.descriptions import Description
-from hierex.interest_search import find_by_meaning, find_by_words, searchable
+from hierex.interest_search import find_by_meaning, find_by_words, searchable, sum_leaves
 from hierex.taxonomy import MERGED_FROM, CurationEdit, curate, cut_tree
 
 TREE = random_tree(60, 3)
@@ -102,7 +102,8 @@ def test_by_meaning_the_nearest_centre_comes_first_with_its_nearest_item():
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     traffic = rng.poisson(3, 60).astype(float)
     query = vectors[0]
-    found = find_by_meaning(query, TAXONOMY, vectors, [str(item) for item in range(60)], traffic, most=3)
+    sums = sum_leaves(TREE, vectors, traffic)
+    found = find_by_meaning(query, TREE, TAXONOMY, sums, vectors, [str(item) for item in range(60)], most=3)
     expected = {}
     for cluster, cluster_id in enumerate(IDS):
         items = TAXONOMY.items_of(cluster)

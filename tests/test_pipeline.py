@@ -18,6 +18,7 @@ from hierex.description_edits import save_edit, undo_edit
 from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.exports import clusters_frame, export_all
 from hierex.imports import import_logs
+from hierex.kept_trees import tree_before
 from hierex.logs import Interactions, LogFile
 from hierex.pipeline import run_pipeline
 from hierex.result_keys import policy_is_stale
@@ -129,7 +130,7 @@ def test_another_granularity_keeps_embeddings_tree_map_and_recommender(built):
     assert watched.made() == {"transitions", "policies", "transition_table", "grounding", "evaluation"}
     assert all(watched.states[stage] == "reused" for stage in kept)
     run_pipeline(store, CONFIG)
-    recalls = past_recalls(store)
+    recalls = past_recalls(store, CONFIG)
     assert recalls["granularity"].tolist() == [7, 12]
     assert (recalls["low"] <= recalls["value"]).all()
     assert (recalls["chance"] > 0).all()
@@ -353,6 +354,34 @@ def test_the_tree_is_kept_when_items_come_and_found_anew_when_asked(tmp_path):
     assert anew.tree_key == anew.key("interest_tree") != second.key("interest_tree")
     assert results.placed_share(store, anew.key("interest_tree")) == 0
     assert hidden in {edit.edit_id for edit in anew.place_curation(read_records(store))[0]}
+    before = tree_before(store, CONFIG, anew.keys)
+    assert before == second.key("interest_tree")
+    back = run_pipeline(store, replace(CONFIG, tree_key=before), until="descriptions")
+    assert back.key("interest_tree") == before
+    assert run_pipeline(store, CONFIG, until="descriptions").key("interest_tree") == before
+    store.close()
+
+
+def test_the_tree_is_kept_when_an_interest_loses_all_its_items_and_not_when_most_are_new(tmp_path):
+    world = make_world(n_items=240, n_users=120, n_interactions=2_400, seed=3)
+    store = open_store(tmp_path / "w.duckdb")
+    first = keep_tree(store, tmp_path, world.items, world.interactions, CONFIG)
+    leaf = int(first.tree.cut(first.tree.finest)[0])
+    gone = first.items["item_id"].iloc[first.tree.order[first.tree.lo[leaf] : first.tree.hi[leaf]]]
+    fewer = world.items[~world.items["item_id"].isin(gone)]
+    log = world.interactions[~world.interactions["item_id"].isin(gone)]
+    second = keep_tree(store, tmp_path, fewer, log, CONFIG)
+    assert second.tree_key == first.tree_key
+    assert leaf not in second.tree.cut(second.tree.finest)
+    third = keep_tree(store, tmp_path, world.items, world.interactions, CONFIG)  # those gone are new to the tree of now
+    assert third.tree_key == first.tree_key
+    assert sorted(third.tree.order.tolist()) == list(range(240))
+    other = fewer.assign(title="another " + fewer["title"])
+    fourth = keep_tree(store, tmp_path, other, log, CONFIG)
+    assert fourth.tree_key != first.tree_key
+    assert "100% of the items are new or changed" in results.result_note(
+        store, "interest_tree", fourth.key("interest_tree")
+    )
     store.close()
 
 
@@ -384,8 +413,10 @@ def test_moved_items_count_where_they_were_moved_to(built):
     try:
         watched = Watched()
         moved = run_pipeline(store, CONFIG, watch=watched)
-        assert {"transitions", "policies"} <= watched.made()
-        assert not {"interest_tree", "item_map", "descriptions", "recommenders"} & watched.made()
+        assert {"descriptions", "transitions", "policies"} <= watched.made()
+        assert not {"interest_tree", "item_map", "recommenders"} & watched.made()
+        node, n_items = int(source), np.count_nonzero(moved.taxonomy.cluster_of_item == moved.taxonomy.index_of(source))
+        assert f"{n_items} items" in moved.machine_descriptions[node].summary
         assert (moved.taxonomy.cluster_of_item[items] == moved.taxonomy.index_of(target)).all()
         assert moved.taxonomy.traffic.sum() == work.taxonomy.traffic.sum()
         histories = moved.histories

@@ -9,6 +9,7 @@ from hierex.config import TreeConfig
 from hierex.interest_tree import grow_tree
 from hierex.placement import SAME, find_leaves, idle_moves, move_items, put_items
 from hierex.taxonomy import (
+    LATER,
     MERGED_FROM,
     WHOLE,
     CurationEdit,
@@ -133,6 +134,21 @@ def test_a_move_within_one_interest_is_said_to_change_nothing_there():
     moved, _ = move_items(tree, [edit], vectors, traffic)
     assert idle_moves(tree, cut_tree(moved, 2), [edit]) == {1: SAME}
     assert idle_moves(tree, cut_tree(moved, tree.finest), [edit]) == {}
+    back = CurationEdit(2, "move", (int(right),), edit.items)
+    again, _ = move_items(tree, [edit, back], vectors, traffic)
+    assert idle_moves(tree, cut_tree(again, tree.finest), [edit, back])[1] == LATER
+
+
+@settings(max_examples=30, deadline=None)
+@given(worlds, st.data())
+def test_items_come_back_to_a_tree_with_empty_nodes(world, data):
+    vectors, traffic, tree, _ = world
+    moved, _ = move_items(tree, moves_on(tree, data), vectors, traffic)
+    again = put_items(moved, leaves_of(tree), vectors, traffic)
+    assert np.array_equal(again.lo, tree.lo)
+    assert np.array_equal(again.hi, tree.hi)
+    found = find_leaves(moved, vectors, vectors)
+    assert set(found.tolist()) <= set(moved.cut(moved.finest).tolist())
 
 
 def test_coherence_of_a_merged_interest_is_measured_over_its_items():

@@ -51,6 +51,8 @@ def select_chosen(table_key: str, taxonomy: Taxonomy, ids: Sequence[int]) -> Non
         rows = np.flatnonzero(np.isin(ids, _interests_of(taxonomy, chosen)))
         if anew and len(chosen) and not len(rows):
             st.warning(f"What was chosen is not there at {taxonomy.n_clusters:,} interests.")
+        elif anew and len(rows) < len(chosen):
+            st.caption("Some of what was chosen is not there at this number of interests, or is part of the same.")
         st.session_state[table_key] = {"selection": {"rows": rows.tolist()}}
 
 

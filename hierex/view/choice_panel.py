@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from .. import charts, exports, wording
+from .. import charts, exports, model_answers, wording
 from ..granularity_effects import price_tokens, suggest_range
 from ..runs import past_recalls
 from ..taxonomy import default_granularity
@@ -20,7 +20,8 @@ def choice_panel(work: Workspace, number: int) -> None:
     """The suggested range in words, and below it panels and numbers of what every choice brings."""
     k, built = work.config.transition.k, work.granularity if "evaluation" in work.keys else None
     made = [work.keys.get(stage) for stage in ALONGSIDE]
-    words = sorted((node, edit.edit_id) for node, edit in work.placed_edits().items())
+    by_people = sorted((node, edit.edit_id) for node, edit in work.placed_edits().items())
+    words = [model_answers.count_answers(work.store), *by_people]
     effects = measure(work, made, words, None)
     suggested = suggest_range(effects, most=work.config.table.most_interests)
     default = default_granularity(work.tree, len(work.interactions.item_index))
@@ -37,7 +38,7 @@ def choice_panel(work: Workspace, number: int) -> None:
         )
         if rows["cost"].notna().any():
             st.markdown(wording.cost_text(rows.set_index("granularity", drop=False).loc[number], k))
-        recalls = past_recalls(work.store)
+        recalls = past_recalls(work.store, work.config)
         st.caption(wording.marks_text(number, built, suggested))
         st.plotly_chart(
             charts.granularity_panel(effects, recalls, chosen=number, built=built, suggested=suggested, k=k),
@@ -46,7 +47,8 @@ def choice_panel(work: Workspace, number: int) -> None:
         )
         with st.popover("What the panels say", icon=":material/help:"):
             st.markdown(wording.PANELS_EXPLAINED)
-        show_numbers(effects, rows, recalls, {number: "shown now"} | ({built: "built"} if built != number else {}))
+        of_policy = recalls[recalls["policy"] == work.config.policy.kind]
+        show_numbers(effects, rows, of_policy, {number: "shown now"} | ({built: "built"} if built != number else {}))
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing all numbers of interests ...")
@@ -57,7 +59,7 @@ def measure(_work: Workspace, made: list[str | None], words: list, numbers: list
 
 def ask_prices() -> tuple[float, float]:
     left, right, about = st.columns([1, 1, 2], vertical_alignment="bottom")
-    common = {"min_value": 0.0, "step": 0.05, "format": "%.2f"}
+    common = {"min_value": 0.0, "step": 0.05, "format": "%.2f", "persist_state": "session"}
     price_in = left.number_input("Price of a million tokens read", value=PRICE_IN, key="price_in", **common)
     price_out = right.number_input("Price of a million written", value=PRICE_OUT, key="price_out", **common)
     about.caption(

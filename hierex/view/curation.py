@@ -10,8 +10,8 @@ import streamlit as st
 
 from .. import curation_edits, description_edits
 from ..curation_edits import CurationRecord
-from ..taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf
-from ..transitions import collect_histories, list_moves
+from ..taxonomy import MERGED_FROM, CurationEdit, Taxonomy
+from ..transitions import histories_of_items, list_moves
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .changes import move_change, own_changes
@@ -192,9 +192,7 @@ def concerned(work: Workspace, taxonomy: Taxonomy, clusters: Sequence[int]) -> s
     """How many people have one of these interests, and how many of their moves to a new one touch one of them."""
     inside = np.isin(taxonomy.cluster_of_item, clusters)[work.interactions.item_index]
     people = f"{len(np.unique(work.interactions.user_index[inside])):,} people have them"
-    if "first_visits" not in work.keys:
-        return people
-    histories = collect_histories(work.visits, cluster_of_leaf(work.tree, taxonomy), taxonomy.n_clusters)
+    histories = histories_of_items(work.interactions, taxonomy.cluster_of_item, taxonomy.n_clusters)
     moves = list_moves(histories, k=work.config.transition.k)
     chosen = np.isin(np.arange(taxonomy.n_clusters), clusters)
     n_moves = np.count_nonzero(chosen[moves.novel] | chosen[moves.contexts].any(axis=1))

@@ -12,10 +12,12 @@ import streamlit as st
 from ..descriptions import Description
 from ..embeddings import embed_texts
 from ..errors import HierexError
-from ..interest_search import IN_NAME, IN_PHRASES, LIKE, Found, find_by_meaning, find_by_words, searchable
+from ..interest_search import IN_NAME, IN_PHRASES, LIKE, Found, find_by_meaning, find_by_words, searchable, sum_leaves
+from ..interest_tree import InterestTree
+from ..result_keys import digest
 from ..taxonomy import Taxonomy
 from ..wording import plain_markdown
-from ..workspace import Workspace
+from ..workspace import Curated, Workspace
 from .choice import choose
 
 POLL_SECONDS = 0.5
@@ -23,8 +25,9 @@ MOST_ALIKE = 8
 LONGEST_QUERY = 200
 
 
-def find_interests(work: Workspace, taxonomy: Taxonomy, descriptions: Mapping[int, Description]) -> None:
+def find_interests(work: Workspace, curated: Curated, descriptions: Mapping[int, Description]) -> None:
     """A box for words, and the interests that they find; picking some of those chooses them."""
+    tree, taxonomy = curated.tree, curated.taxonomy
     query = st.text_input(
         "Find interests", key="find", icon=":material/search:", placeholder="sourdough", max_chars=LONGEST_QUERY
     ).strip()
@@ -42,7 +45,8 @@ def find_interests(work: Workspace, taxonomy: Taxonomy, descriptions: Mapping[in
             return st.fragment(run_every=POLL_SECONDS)(_wait)(reading)
         if isinstance(reading.exception(), HierexError):
             return st.error(plain_markdown(str(reading.exception())))
-        by_meaning = find_by_meaning(reading.result(), taxonomy, work.vectors, titles, traffic, most=MOST_ALIKE)
+        sums = _leaf_sums(work.key("interest_tree"), digest(tree.order), _work=work, _tree=tree)
+        by_meaning = find_by_meaning(reading.result(), tree, taxonomy, sums, work.vectors, titles, most=MOST_ALIKE)
         _show_found("By meaning", query, by_meaning, taxonomy, descriptions)
 
 
@@ -95,6 +99,11 @@ def _wait(reading: Future) -> None:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _searchable_titles(tree_key: str, *, _work: Workspace) -> list[str]:
     return searchable(_work.items["title"])
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _leaf_sums(tree_key: str, order: str, *, _work: Workspace, _tree: InterestTree) -> np.ndarray:
+    return sum_leaves(_tree, _work.vectors, _work.items["traffic"].to_numpy())
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -36,7 +36,7 @@ def live_map(
     """
     tree, taxonomy = curated.tree, curated.taxonomy
     node_names = tuple(names[node] for node in range(len(tree.lo)))
-    kept_by = (work.key("interest_tree"), digest(tree.order), work.key("item_map"), hash(node_names))
+    kept_by = (work.key("interest_tree"), digest(tree.order), digest(tree.lo), work.key("item_map"), hash(node_names))
     content, data_key = _content(kept_by, _names=node_names, _work=work, _tree=tree)
     key = f"live_map-{work.store.path.stem}-{work.key('interest_tree')}-{work.key('item_map')}"
     found = _show(

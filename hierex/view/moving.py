@@ -43,10 +43,12 @@ def confirm_move(work: Workspace, number: int, taxonomy: Taxonomy, names: Mappin
     touched = np.unique(taxonomy.cluster_of_item[items])
     traffic = work.items["traffic"].to_numpy()[items].sum()
     st.caption(
-        f"{counted(items)} with {traffic:,} interactions move at every number of interests. "
+        f"{counted(items)} with {traffic:,} interactions move, wherever the number of interests has them apart. "
         f"Of the interests that they leave: {concerned(work, taxonomy, touched)}. Predictions change when they are "
         "built again."
     )
+    if taxonomy.hidden[taxonomy.index_of(target)]:
+        st.warning("This interest is hidden, so these items will not be recommended any more.")
     reason = ask_reason()
     if st.button("Do it", type="primary", key="move-apply") and doing(
         lambda: save(work, "move", nodes, reason, items), "Moved."
@@ -60,13 +62,14 @@ def counted(items: np.ndarray) -> str:
 
 def effect_of_move(work: Workspace, before: Taxonomy, after: Taxonomy, names: Mapping[int, str]) -> pd.DataFrame:
     """Interests that hold other items afterwards: their items and traffic, before and after."""
+    described = work.descriptions(after, work.placed_edits())
     ids = np.union1d(before.cluster_ids, after.cluster_ids)
     sizes = [_by_id(one, ids, one.hi - one.lo) for one in (before, after)]
     traffic = [_by_id(one, ids, one.traffic) for one in (before, after)]
     changed = np.flatnonzero((sizes[0] != sizes[1]) | (traffic[0] != traffic[1]))
     return pd.DataFrame(
         {
-            "Interest": [names[int(ids[place])] for place in changed],
+            "Interest": [names.get(int(ids[place])) or described[int(ids[place])].name for place in changed],
             "Items": [f"{sizes[0][place]:,.0f} → {sizes[1][place]:,.0f}" for place in changed],
             "Traffic": [f"{traffic[0][place]:,.0f} → {traffic[1][place]:,.0f}" for place in changed],
         }

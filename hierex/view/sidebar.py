@@ -10,6 +10,7 @@ from ..jobs import Job
 from ..runs import read_runs
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, meter_text, plain_markdown
+from .choice import write_address
 from .opened import claimed, current_store, doing, jobs, plain_errors, say, server, show_messages
 
 SAMPLE_NAME = "Sample"
@@ -30,7 +31,7 @@ def draw_sidebar() -> None:
                         "error",
                         f"There is no workspace '{linked[:60]}' here, so '{st.session_state['workspace']}' is shown.",
                     )
-            st.selectbox("Workspace", names, key="workspace", bind="query-params")
+            write_address("workspace", st.selectbox("Workspace", names, key="workspace"))
             if st.session_state["workspace"] == SAMPLE_NAME:
                 st.caption("Synthetic data, made to try hierex out.")
         workspace_menu(names)

@@ -8,7 +8,8 @@ import streamlit as st
 
 from .. import results
 from ..curation_edits import LOST
-from ..kept_trees import MANY_NEW
+from ..kept_trees import MANY_NEW, tree_before
+from ..wording import plain_markdown
 from ..workspace import Curated, Workspace
 from .opened import start_run
 
@@ -17,7 +18,9 @@ def tree_note(work: Workspace, curated: Curated) -> None:
     """How many items came later, with a way to grow the interests anew; which changes could not be carried over."""
     share = results.placed_share(work.store, work.key("interest_tree"))
     if share:
-        text = f"{share:.1%} of the items came after these interests were found, and were put where they fit best."
+        text = (
+            f"{share:.1%} of the items are new or changed since these interests were found, and are put where they fit."
+        )
         if share > MANY_NEW:
             st.info(f"{text} With so many it is time to find the interests anew.", icon=":material/info:")
         else:
@@ -29,6 +32,19 @@ def tree_note(work: Workspace, curated: Curated) -> None:
             on_click=start_run,
             args=(replace(work.config, regrow=True),),
             help="What people wrote and changed goes to the interests that are most alike.",
+        )
+    anew = results.result_note(work.store, "interest_tree", work.key("interest_tree"))
+    if anew:
+        st.caption(plain_markdown(anew))
+    before = tree_before(work.store, work.config, work.keys) if "tree_settings" in work.keys else None
+    if before:
+        st.button(
+            "Back to the interests before",
+            key="tree_before",
+            icon=":material/undo:",
+            on_click=start_run,
+            args=(replace(work.config, regrow=False, tree_key=before),),
+            help="These logs had other interests before they were found anew. Builds on those again.",
         )
     lost = sum(reason in LOST for reason in curated.reasons.values())
     if lost:
