@@ -67,10 +67,10 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
         records = [record for record in curation_edits.read_records(work.store) if not record.undone]
         changed = bool(records) and st.toggle("With what people changed", True, key=f"{key}-changed")
         shown = work.curated(int(wanted), records if changed else []).taxonomy
-        labels[OTHER] = f"{int(wanted):,} interests" + ", without changes" * (bool(records) and not changed)
+        title = f"{int(wanted):,} interests" + ", without changes" * (bool(records) and not changed)
     described = work.descriptions(shown, work.placed_edits())
     names = {int(cluster): described[int(cluster)].name for cluster in shown.cluster_ids}
-    return Side(labels[kind], shown, names)
+    return Side(title if kind == OTHER else labels[kind], shown, names)
 
 
 def facts_table(one: Side, other: Side) -> pd.DataFrame:
