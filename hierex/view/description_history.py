@@ -1,0 +1,101 @@
+"""Undo and redo of what this session did to descriptions, and every edit and review that anybody made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from ..description_edits import Edit
+from ..description_reviews import APPROVED, Review
+from ..wording import by_whom, plain_markdown
+from .changes import own_changes
+from .described import Described, bring_back, take_back
+
+
+def undo_bar(shown: Described) -> None:
+    """Undo and Redo work on this session's steps in this workspace, never on those of other people."""
+    mine, taken_back = own_changes("descriptions", shown.work.store)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for label, steps, action in (("Undo", mine, take_back), ("Redo", taken_back, bring_back)):
+            icon = f":material/{label.lower()}:"
+            st.button(label, disabled=not steps, on_click=action, args=(shown, *steps[-1:]), icon=icon)
+        last = next((change for change in changes_of(shown) if not change.undone), None)
+        if last:
+            name, when = plain_markdown(last.name), f"{when_made(last):%d %b %H:%M} UTC"
+            did = f"{what_done(last)} " if isinstance(last, Review) else ""
+            st.caption(f"Last change: “{name}” {did}{by_whom(last.author)}, {when}")
+
+
+def changes_of(shown: Described) -> list[Edit | Review]:
+    """Edits and reviews, latest first."""
+    return sorted([*shown.edits, *shown.reviews], key=lambda change: change.step, reverse=True)
+
+
+def when_made(change: Edit | Review):
+    return change.edited_at if isinstance(change, Edit) else change.reviewed_at
+
+
+def what_done(change: Edit | Review) -> str:
+    if isinstance(change, Edit):
+        return "described"
+    return "approved" if change.state == APPROVED else "needs work"
+
+
+def description_history(shown: Described) -> None:
+    """Every change that anybody made, latest first; each can be taken back or brought back, with its whole step."""
+    changes = changes_of(shown)
+    if not changes:
+        return
+    n = len(shown.unplaced)
+    kept = f"; {n} fit no interest any more and are kept here" if n else ""
+    with st.expander(f"All changes ({len(changes)}{kept})"):
+        show_changes(shown, changes)
+
+
+def show_changes(shown: Described, changes: Sequence[Edit | Review]) -> None:
+    sizes = Counter(change.step for change in changes)
+    current = set(map(id, shown.placed.values()))
+    current |= {id(standing.review) for standing in shown.standings.values() if standing.review}
+    lost = set(map(id, shown.unplaced))
+    table = pd.DataFrame(
+        [
+            {
+                "When": when_made(change),
+                "By": change.author or "(no name given)",
+                "What": what_done(change) + (f" (one of {sizes[change.step]})" if sizes[change.step] > 1 else ""),
+                "Name": change.name,
+                "Phrases": ", ".join(change.phrases),
+                "Summary": change.summary,
+                "Note": getattr(change, "note", ""),
+                "Now": state_of(change, current, lost),
+            }
+            for change in changes
+        ]
+    )
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        key=f"history-{shown.work.store.path.stem}-{len(changes)}",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format="D MMM YYYY, HH:mm")},
+    )
+    chosen = next((changes[row] for row in picked["selection"]["rows"]), None)
+    if chosen is None:
+        st.caption("Choose a change to take it back, or to bring it back. What was done in one go goes together.")
+        return
+    more = f" and the {sizes[chosen.step] - 1:,} made with it" if sizes[chosen.step] > 1 else ""
+    label, action, icon = ("Bring back", bring_back, "redo") if chosen.undone else ("Take back", take_back, "undo")
+    st.button(f"{label} the chosen change{more}", on_click=action, args=(shown, chosen.step), icon=f":material/{icon}:")
+
+
+def state_of(change: Edit | Review, current: set[int], lost: set[int]) -> str:
+    """current, lost: the identities of those in effect, and of those that fit no interest."""
+    if change.undone:
+        return "taken back"
+    if id(change) in current:
+        return "shown"
+    return "fits no interest any more" if id(change) in lost else "changed again since"
