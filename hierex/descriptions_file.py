@@ -47,17 +47,18 @@ def words_mark(description: Description) -> str:
 
 def write_descriptions_file(tree_key: str, descriptions: Sequence[Description], more: pd.DataFrame) -> bytes:
     """CSV, a row for each description. more: columns to look at, in the same order; they are not read back."""
-    n_phrases = max((len(d.phrases) for d in descriptions), default=0)
+    marks = [words_mark(d) for d in descriptions]
+    descriptions = [_tidy(d) for d in descriptions]
     columns = {
         KEY: [interest_key(tree_key, d.cluster_id) for d in descriptions],
         "Name": [d.name for d in descriptions],
         "Summary": [d.summary for d in descriptions],
     }
-    for place in range(n_phrases):
+    for place in range(max((len(d.phrases) for d in descriptions), default=0)):
         columns[f"Phrase {place + 1}"] = [d.phrases[place] if place < len(d.phrases) else "" for d in descriptions]
     frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
     frame = pd.concat([frame, more.reset_index(drop=True)], axis=1)
-    frame[STARTED_FROM] = pd.Series([words_mark(d) for d in descriptions], dtype=object)
+    frame[STARTED_FROM] = pd.Series(marks, dtype=object)
     return safe_csv(frame)
 
 

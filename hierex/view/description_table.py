@@ -57,10 +57,10 @@ def description_table(
 
     more: further columns to look at, indexed by interest id. more_columns: how they are drawn, by name.
     """
-    rows = find_rows(shown, more)
+    rows, looked_for = find_rows(shown, more)
     version = st.session_state.get("editor_version", 0)
-    looked_for = hash((tuple(rows.index), tuple(rows.columns)))
-    key = f"editor-{shown.work.store.path.stem}-{shown.work.key('interest_tree')}-{looked_for}-{version}"
+    table = hash((tuple(shown.nodes), tuple(rows.columns)))
+    key = f"editor-{shown.work.store.path.stem}-{shown.work.key('interest_tree')}-{table}-{version}-{looked_for}"
     if st.session_state.get("editor_shown") != key or key not in st.session_state:
         st.session_state["editor_shown"] = key
         st.session_state["handled_rows"] = {}
@@ -83,8 +83,8 @@ def description_table(
     return rows.index.tolist()
 
 
-def find_rows(shown: Described, more: pd.DataFrame | None) -> pd.DataFrame:
-    """What is searched and filtered for, by interest id, those with most traffic first."""
+def find_rows(shown: Described, more: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
+    """The rows that are searched and filtered for, by interest id, those with most traffic first; and what for."""
     search_box, author_box = st.columns([3, 1])
     search = search_box.text_input(
         "Search", key="description_search", placeholder="A word in a name, phrase or summary"
@@ -107,7 +107,7 @@ def find_rows(shown: Described, more: pd.DataFrame | None) -> pd.DataFrame:
     rows = rows[[FILTERS[kept](shown.standings[node]) for node in rows.index]] if len(rows) else rows
     if not len(rows) and not search:
         st.info(f"No interest is listed under “{kept}”.")
-    return rows
+    return rows, f"{kept}-{search}"
 
 
 def table_row(shown: Described, node: int, selected: bool) -> dict:
