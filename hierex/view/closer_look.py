@@ -87,15 +87,16 @@ def show_words(shown: Described, node: int) -> None:
 def review_box(shown: Described, rows: Sequence[int], node: int) -> None:
     """Where the review stands, and the reviewer's verdict; after it comes the next interest."""
     standing = shown.standings[node]
-    with st.container(border=True):
+    note_key = f"review-note-{shown.work.tree_key}-{node}-{shown.review_seen(node)}"
+    # A form, so that a shortcut pressed while the note is written takes the note along.
+    with st.form("review", enter_to_submit=False):
         show = st.warning if standing.stale else st.markdown
         show(plain_markdown(standing_text(standing)))
-        note_key = f"review-note-{shown.work.tree_key}-{node}-{shown.review_seen(node)}"
         st.text_input("Note", key=note_key, placeholder="what to change, or why it is good")
         with st.container(horizontal=True):
             verdicts = (("Approve", APPROVED, "Alt+A", "primary"), ("Needs work", NEEDS_WORK, "Alt+N", "secondary"))
             for label, state, shortcut, kind in verdicts:
-                st.button(
+                st.form_submit_button(
                     label,
                     key=f"review-{state}",
                     type=kind,

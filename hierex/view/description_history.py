@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -22,11 +23,21 @@ def undo_bar(shown: Described) -> None:
         for label, steps, action in (("Undo", mine, take_back), ("Redo", taken_back, bring_back)):
             icon = f":material/{label.lower()}:"
             st.button(label, disabled=not steps, on_click=action, args=(shown, *steps[-1:]), icon=icon)
-        last = next((change for change in changes_of(shown) if not change.undone), None)
-        if last:
-            name, when = plain_markdown(last.name), f"{when_made(last):%d %b %H:%M} UTC"
-            did = f"{what_done(last)} " if isinstance(last, Review) else ""
-            st.caption(f"Last change: “{name}” {did}{by_whom(last.author)}, {when}")
+        text = last_change(changes_of(shown))
+        if text:
+            st.caption(text)
+
+
+def last_change(changes: Sequence[Edit | Review]) -> str:
+    """The latest that stands, in one line; empty where there is none. changes: latest first."""
+    standing = [change for change in changes if not change.undone]
+    if not standing:
+        return ""
+    last = standing[0]
+    n = sum(change.step == last.step for change in standing)
+    what = f"{n:,} interests" if n > 1 else f"“{plain_markdown(last.name)}”"
+    did = f", {what_done(last)}" if isinstance(last, Review) else ""
+    return f"Last change: {what}{did} {by_whom(last.author)}, {when_made(last):%d %b %H:%M} UTC"
 
 
 def changes_of(shown: Described) -> list[Edit | Review]:
@@ -34,7 +45,7 @@ def changes_of(shown: Described) -> list[Edit | Review]:
     return sorted([*shown.edits, *shown.reviews], key=lambda change: change.step, reverse=True)
 
 
-def when_made(change: Edit | Review):
+def when_made(change: Edit | Review) -> datetime:
     return change.edited_at if isinstance(change, Edit) else change.reviewed_at
 
 
