@@ -12,7 +12,7 @@ from hierex import description_edits as edits_of
 from hierex import description_reviews as reviews_of
 from hierex.description_edits import Subject
 from hierex.description_reviews import APPROVED, DRAFT, NEEDS_WORK, standing_text
-from hierex.description_steps import set_step_undone
+from hierex.description_steps import leave_step, set_step_undone
 from hierex.errors import EditConflict, HierexError
 from hierex.store import open_store
 from hierex.taxonomy import cut_tree
@@ -128,6 +128,17 @@ def test_several_edits_are_all_kept_or_none(store):
     with pytest.raises(EditConflict):
         edits_of.save_edits(store, both, tree_key="t", author="Bob")
     assert [d.name for d in standings(store)[1].values()] == ["Interest 0", "Bread", "Interest 2"]
+
+
+def test_one_of_several_leaves_its_step_and_is_taken_back_alone(store):
+    both = [subject(node, replace(MACHINE[node], name=f"Mine {node}")) for node in (1, 2)]
+    step, (first, _) = edits_of.save_edits(store, both, tree_key="t", author="Ada")
+    alone = leave_step(store, "description_edits", first)
+    set_step_undone(store, alone, True)
+    assert [d.name for d in standings(store)[1].values()] == ["Interest 0", "Interest 1", "Mine 2"]
+    for undone in (True, False):
+        set_step_undone(store, step, undone)
+    assert [d.name for d in standings(store)[1].values()] == ["Interest 0", "Interest 1", "Mine 2"]
 
 
 def test_progress_counts_traffic(store):

@@ -442,6 +442,20 @@ def test_found_words_are_replaced_after_a_look_and_undone_as_one_step(words_as_t
     assert "12 by a person" in words(app)
 
 
+def test_one_of_many_is_taken_back_alone(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    app.text_input(key="replace_find").set_value("about").run()
+    press(app, "Replace in 12 interests")
+    press(app, "Take this change back")
+    assert "11 by a person" in words(app)
+    press(app, "Undo")
+    assert "described: 12 from keywords" in words(app)
+    press(app, "Redo")
+    assert "11 by a person" in words(app)
+    press(app, "Redo")
+    assert "12 by a person" in words(app)
+
+
 def test_two_sessions_replace_at_once_and_one_is_told(words_as_they_were):
     one, other = open_app("descriptions", "Busy"), open_app("descriptions", "Busy")
     for app, text in ((one, "First"), (other, "Second")):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ..description_reviews import APPROVED, NEEDS_WORK, standing_text
 from ..wording import SOURCE_NAMES, by_whom, plain_markdown
-from .described import Described, save_verdict, show_table_anew, take_back
+from .described import Described, save_verdict, show_table_anew, take_back_one
 from .opened import doing
 
 EXAMPLES = 40
@@ -81,7 +81,7 @@ def show_words(shown: Described, node: int) -> None:
         if edit:
             machine = shown.work.descriptions(shown.taxonomy, {})[node]
             st.caption(plain_markdown(f"The machine's words: {machine.name}. {machine.summary}"))
-            st.button("Take this change back", on_click=take_back, args=(shown, edit.step), icon=":material/undo:")
+            st.button("Take this change back", on_click=take_back_one, args=(shown, edit), icon=":material/undo:")
 
 
 def review_box(shown: Described, rows: Sequence[int], node: int) -> None:

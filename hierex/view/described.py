@@ -120,8 +120,40 @@ def bring_back(shown: Described, step: int) -> None:
 
 def _is_beneath(rows: Sequence[Edit | Review], step: int) -> bool:
     """Whether a row of the step would have a later one of the same interest above it. rows: earliest first."""
-    above = {(row.tree_key, row.node_id) for row in rows if row.step > step and not row.undone}
-    return any((row.tree_key, row.node_id) in above for row in rows if row.step == step)
+    above = set()
+    for row in reversed(rows):
+        if row.step == step and (row.tree_key, row.node_id) in above:
+            return True
+        if row.step != step and not row.undone:
+            above.add((row.tree_key, row.node_id))
+    return False
+
+
+def made_together(shown: Described, step: int) -> int:
+    """How many edits and reviews are of this step."""
+    return sum(row.step == step for rows in (shown.edits, shown.reviews) for row in rows)
+
+
+def take_back_one(shown: Described, change: Edit | Review) -> None:
+    """For callbacks: without what was done together with it."""
+    take_back(shown, _step_of_its_own(shown, change))
+
+
+def bring_back_one(shown: Described, change: Edit | Review) -> None:
+    """For callbacks: without what was done together with it."""
+    bring_back(shown, _step_of_its_own(shown, change))
+
+
+def _step_of_its_own(shown: Described, change: Edit | Review) -> int:
+    if made_together(shown, change.step) == 1:
+        return change.step
+    is_edit = isinstance(change, Edit)
+    table, row_id = ("description_edits", change.edit_id) if is_edit else ("description_reviews", change.review_id)
+    step = description_steps.leave_step(shown.work.store, table, row_id)
+    for steps in own_changes("descriptions", shown.work.store):
+        if change.step in steps:
+            steps.append(step)
+    return step
 
 
 def show_table_anew() -> None:

@@ -13,7 +13,7 @@ from ..description_edits import Edit
 from ..description_reviews import APPROVED, Review
 from ..wording import by_whom, plain_markdown
 from .changes import own_changes
-from .described import Described, bring_back, take_back
+from .described import Described, bring_back, bring_back_one, take_back, take_back_one
 
 
 def undo_bar(shown: Described) -> None:
@@ -42,7 +42,7 @@ def last_change(changes: Sequence[Edit | Review]) -> str:
 
 def changes_of(shown: Described) -> list[Edit | Review]:
     """Edits and reviews, latest first."""
-    return sorted([*shown.edits, *shown.reviews], key=lambda change: change.step, reverse=True)
+    return sorted([*shown.edits, *shown.reviews], key=when_made, reverse=True)
 
 
 def when_made(change: Edit | Review) -> datetime:
@@ -96,11 +96,16 @@ def show_changes(shown: Described, changes: Sequence[Edit | Review]) -> None:
     )
     chosen = next((changes[row] for row in picked["selection"]["rows"]), None)
     if chosen is None:
-        st.caption("Choose a change to take it back, or to bring it back. What was done in one go goes together.")
+        st.caption("Choose a change to take it back, or to bring it back.")
         return
-    more = f" and the {sizes[chosen.step] - 1:,} made with it" if sizes[chosen.step] > 1 else ""
-    label, action, icon = ("Bring back", bring_back, "redo") if chosen.undone else ("Take back", take_back, "undo")
-    st.button(f"{label} the chosen change{more}", on_click=action, args=(shown, chosen.step), icon=f":material/{icon}:")
+    n = sizes[chosen.step]
+    label, one, all_of_it, icon = ("Take back", take_back_one, take_back, ":material/undo:")
+    if chosen.undone:
+        label, one, all_of_it, icon = ("Bring back", bring_back_one, bring_back, ":material/redo:")
+    with st.container(horizontal=True):
+        st.button(f"{label} the chosen change", on_click=one, args=(shown, chosen), icon=icon)
+        if n > 1:
+            st.button(f"{label} all {n:,} made with it", on_click=all_of_it, args=(shown, chosen.step), icon=icon)
 
 
 def state_of(change: Edit | Review, current: set[int], lost: set[int]) -> str:
