@@ -56,12 +56,14 @@ class Review:
 class Standing:
     """Where the review of an interest stands.
 
-    review: the latest, also where the words were changed after it. came, went: items since the words were reviewed, or
-    else written by a person; estimated where only some of many are remembered. changed: their share (0 to 1).
+    review: the latest, also where the words were changed after it. basis: the review of these words, else the edit that
+    wrote them, which items are counted from. came, went: items since then, estimated where only some of many are
+    remembered. changed: their share (0 to 1).
     """
 
     state: str = DRAFT
     review: Review | None = None
+    basis: Review | Edit | None = None
     came: int = 0
     went: int = 0
     changed: float = 0.0
@@ -152,7 +154,7 @@ def find_standings(
         holds = review is not None and review.saw(descriptions[node])
         basis = review if holds else edits.get(node)
         change = count_changes(basis, taxonomy, place, index) if basis else (0, 0, 0.0)
-        standings[node] = Standing(review.state if holds else DRAFT, review, *change)
+        standings[node] = Standing(review.state if holds else DRAFT, review, basis, *change)
     return standings
 
 
@@ -167,6 +169,21 @@ def count_changes(basis: Review | Edit, taxonomy: Taxonomy, place: int, item_ind
     n_items = int(taxonomy.hi[place] - taxonomy.lo[place])
     came, went = max(n_items - stayed, 0), basis.n_items - stayed
     return came, went, (came + went) / (came + went + stayed)
+
+
+def changed_items(
+    basis: Review | Edit, taxonomy: Taxonomy, place: int, item_ids: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of items that came into the interest at this place of the taxonomy since, and of those that went.
+
+    Of what is remembered: of a large interest only some that went, and none that came. Items that are not in the
+    catalogue any more are not among them.
+    """
+    found = pd.Index(item_ids).get_indexer(pd.Index(basis.item_ids))
+    found, inside = found[found >= 0], taxonomy.items_of(place)
+    went = found[taxonomy.cluster_of_item[found] != place]
+    all_known = basis.n_items == len(basis.item_ids)
+    return np.setdiff1d(inside, found) if all_known else inside[:0], went
 
 
 def standing_text(standing: Standing) -> str:

@@ -86,6 +86,15 @@ def test_items_that_come_and_go_make_a_verdict_stale_and_leave_it(store, came, s
     assert ("items came" in standing_text(standing)) == stale
 
 
+def test_the_items_that_came_and_went_are_named(store):
+    review(store, subject(1))
+    mixed = tree_of([0, 1, 4, 5, 6, 2, 3, 7, 8, 9], 5)
+    standing = standings(store, tree=mixed)[0][1]
+    came, went = reviews_of.changed_items(standing.basis, cut_tree(mixed, 2), 0, ITEM_IDS)
+    assert (came.tolist(), went.tolist()) == ([4, 5, 6], [2, 3])
+    assert (standing.came, standing.went, standing.changed) == (3, 2, pytest.approx(5 / 7))
+
+
 def test_what_a_person_wrote_is_stale_when_its_items_changed_and_a_verdict_settles_it(store):
     edits_of.save_edits(store, [subject(1, replace(MACHINE[1], name="Bread"))], tree_key="t", author="Ada")
     wider = tree_of(range(10), 6)
@@ -104,6 +113,15 @@ def test_a_verdict_follows_to_the_most_alike_interest_of_a_new_tree(store):
     assert found[2].review is not None
     assert found[2].state == DRAFT, "its words are others in the new tree"
     assert described[2] == MACHINE[2]
+
+
+@pytest.mark.parametrize(("n_items", "stale"), [(6, False), (5, False), (4, True)])
+def test_approved_words_of_a_person_stay_approved_in_a_new_tree_and_are_stale_where_items_differ(store, n_items, stale):
+    edits_of.save_edits(store, [subject(2, replace(MACHINE[2], name="Tea"))], tree_key="t", author="Ada")
+    review(store, subject(2, standings(store)[1][2]))
+    turned = tree_of([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], n_items)
+    found, described = standings(store, tree_key="new", tree=turned)
+    assert (described[1].name, found[1].state, found[1].stale) == ("Tea", APPROVED, stale)
 
 
 def test_two_reviewers_at_once_one_is_told(store):
@@ -211,3 +229,8 @@ def test_large_interests_are_compared_by_what_is_remembered(store):
     assert standing.went == pytest.approx(300, abs=5)
     assert standing.came == pytest.approx(0, abs=5)
     assert np.isclose(standing.changed, 0.3, atol=0.01)
+    tree = cut_tree(tree_of(range(2_000), 700), 2)
+    came, went = reviews_of.changed_items(standing.basis, tree, 0, item_ids)
+    assert len(came) == 0
+    assert 0 < len(went) <= edits_of.REMEMBERED_ITEMS
+    assert set(went.tolist()) <= set(range(700, 1_000))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
 import streamlit as st
 
-from ..description_reviews import APPROVED, NEEDS_WORK, standing_text
+from ..description_reviews import APPROVED, NEEDS_WORK, changed_items, standing_text
 from ..wording import SOURCE_NAMES, by_whom, plain_markdown
 from .described import Described, save_verdict, show_table_anew, take_back_one
 from .opened import doing
@@ -117,8 +119,23 @@ def give_verdict(shown: Described, rows: Sequence[int], node: int, state: str, n
 
 
 def show_items(shown: Described, node: int) -> None:
-    inside = shown.taxonomy.items_of(shown.taxonomy.index_of(node))
-    items = shown.work.items.iloc[inside].sort_values("traffic", ascending=False, kind="stable")
-    table = items[["title", "traffic"]].rename(columns={"title": "Title", "traffic": "Traffic"})
+    """The interest's items; where it is stale, also which of them came since and which went."""
+    place, standing = shown.taxonomy.index_of(node), shown.standings[node]
+    came = went = np.empty(0, np.int32)
+    if standing.stale:
+        came, went = changed_items(standing.basis, shown.taxonomy, place, shown.work.items["item_id"])
+    table = item_table(shown, shown.taxonomy.items_of(place), came)
     st.dataframe(table.head(EXAMPLES), hide_index=True, height=460)
-    st.caption(f"{min(EXAMPLES, len(items))} of {len(items):,} items, those with most traffic.")
+    st.caption(f"{min(EXAMPLES, len(table)):,} of {len(table):,} items, those with most traffic.")
+    if len(went):
+        st.caption(f"Items that went since ({len(went):,}):")
+        st.dataframe(item_table(shown, went, came[:0]).head(EXAMPLES), hide_index=True)
+
+
+def item_table(shown: Described, items: np.ndarray, came: np.ndarray) -> pd.DataFrame:
+    """Items with most traffic first; where some came since the words were reviewed, those are marked."""
+    found = shown.work.items.iloc[items]
+    table = pd.DataFrame({"Title": found["title"], "Traffic": found["traffic"]})
+    if len(came):
+        table["Since"] = np.where(np.isin(items, came), "came", "")
+    return table.sort_values("Traffic", ascending=False, kind="stable")
