@@ -11,15 +11,17 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+from .description_steps import new_step
 from .descriptions import Description
 from .descriptions.words import tidy
 from .errors import EditConflict, HierexError
 from .interest_tree import InterestTree
-from .store import Store, now
+from .store import Store, Writer, now
 from .taxonomy import MERGED_FROM
 
 REMEMBERED_ITEMS = 500
@@ -43,28 +45,49 @@ class Edit:
     item_ids: tuple[str, ...]
     n_items: int
     undone: bool
+    step: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a person speaks of: words for an interest, its items, and which row of theirs or others' they saw of it.
+
+    seen_id: the edit, or review, that they had before them; None where there was none.
+    """
+
+    description: Description
+    item_ids: Sequence[str]
+    seen_id: int | None
 
 
 def read_edits(store: Store) -> list[Edit]:
     """All edits, earliest first, those that were taken back as well."""
     rows = store.table(
-        "SELECT edit_id, tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items, undone "
-        "FROM description_edits ORDER BY edit_id"
+        "SELECT edit_id, tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items, undone, "
+        "step FROM description_edits ORDER BY edit_id"
     ).to_pylist()
     return [Edit(**{**row, "phrases": tuple(row["phrases"]), "item_ids": tuple(row["item_ids"])}) for row in rows]
 
 
+Row = TypeVar("Row")
+"""An edit or a review: of a node of a tree, with some items of it."""
+
+
 def place_edits(
-    edits: Sequence[Edit], tree_key: str, tree: InterestTree, item_ids: Sequence[str]
-) -> tuple[dict[int, Edit], list[Edit]]:
+    edits: Sequence[Row], tree_key: str, tree: InterestTree, item_ids: Sequence[str]
+) -> tuple[dict[int, Row], list[Row]]:
     """The latest edit of each node of this tree, by node id; and the latest of each interest that is like no node.
 
-    Edits that were taken back count for nothing.
+    Reviews are placed in the same way. edits: earliest first. Those that were taken back count for nothing.
     """
     index = pd.Index(item_ids)
-    latest = {(edit.tree_key, edit.node_id): edit for edit in edits if not edit.undone}
+    latest = {}
+    for edit in edits:
+        if not edit.undone:
+            latest.pop((edit.tree_key, edit.node_id), None)
+            latest[edit.tree_key, edit.node_id] = edit
     placed, unplaced = {}, []
-    for edit in sorted(latest.values(), key=lambda edit: edit.edit_id):
+    for edit in latest.values():
         kept = edit.tree_key == tree_key or edit.node_id >= MERGED_FROM
         node = edit.node_id if kept else most_alike(edit.item_ids, edit.n_items, tree, index)
         if node is None:
@@ -127,35 +150,50 @@ def save_edit(
     `seen_edit_id` is the edit that the person had before them (None: the machine's words). Raises EditConflict when
     somebody else has changed the same interest since, and HierexError when the text cannot be used.
     """
-    checked = check_description(description)
-    sample = remembered(item_ids)
+    subject = Subject(description, item_ids, seen_edit_id)
+    return save_edits(store, [subject], tree_key=tree_key, author=author)[1][0]
+
+
+def save_edits(store: Store, subjects: Sequence[Subject], *, tree_key: str, author: str) -> tuple[int, list[int]]:
+    """Keeps what a person wrote of several interests, all of it or nothing; returns its step and the edits' ids.
+
+    Raises as `save_edit` does.
+    """
+    checked = [replace(subject, description=check_description(subject.description)) for subject in subjects]
     with store.transaction() as writer:
-        latest = writer.execute(
-            "SELECT edit_id, author, name FROM description_edits WHERE tree_key = ? AND node_id = ? AND NOT undone "
-            "ORDER BY edit_id DESC LIMIT 1",
-            [tree_key, checked.cluster_id],
+        step = new_step(writer)
+        return step, [_add_edit(writer, subject, tree_key, author, step) for subject in checked]
+
+
+def _add_edit(writer: Writer, subject: Subject, tree_key: str, author: str, step: int) -> int:
+    wanted = subject.description
+    latest = writer.execute(
+        "SELECT edit_id, author, name FROM description_edits WHERE tree_key = ? AND node_id = ? AND NOT undone "
+        "ORDER BY edit_id DESC LIMIT 1",
+        [tree_key, wanted.cluster_id],
+    )
+    if latest and latest[0] > (subject.seen_id or 0):
+        raise EditConflict(
+            f"{latest[1] or 'Somebody'} changed this interest in the meantime, to '{latest[2]}'. "
+            f"Yours was not saved over it. It was: {wanted.name} | {wanted.text()} | {wanted.summary}"
         )
-        if latest and latest[0] > (seen_edit_id or 0):
-            raise EditConflict(
-                f"{latest[1] or 'Somebody'} changed this interest in the meantime, to '{latest[2]}'. "
-                f"Yours was not saved over it. It was: {checked.name} | {checked.text()} | {checked.summary}"
-            )
-        return writer.execute(
-            "INSERT INTO description_edits "
-            "(tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING edit_id",
-            [
-                tree_key,
-                checked.cluster_id,
-                checked.name,
-                list(checked.phrases),
-                checked.summary,
-                author,
-                now(),
-                sample,
-                len(item_ids),
-            ],
-        )[0]
+    return writer.execute(
+        "INSERT INTO description_edits "
+        "(tree_key, node_id, name, phrases, summary, author, edited_at, item_ids, n_items, step) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING edit_id",
+        [
+            tree_key,
+            wanted.cluster_id,
+            wanted.name,
+            list(wanted.phrases),
+            wanted.summary,
+            author,
+            now(),
+            remembered(subject.item_ids),
+            len(subject.item_ids),
+            step,
+        ],
+    )[0]
 
 
 def remembered(item_ids: Sequence[str]) -> list[str]:

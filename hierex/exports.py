@@ -129,7 +129,12 @@ def safe_csv(frame: pd.DataFrame) -> bytes:
 
 
 def neutralise(cell: object) -> object:
-    """A text that a spreadsheet would run gets an apostrophe before it."""
-    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
+    """A text that a spreadsheet would run gets an apostrophe before it; `as_typed` takes it off again."""
+    if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA_STARTS):
         return "'" + cell
     return cell
+
+
+def as_typed(cell: str) -> str:
+    """What was in the cell before `neutralise`."""
+    return cell[1:] if cell.startswith("'") and neutralise(cell) != cell else cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -165,6 +166,13 @@ def connection_text(found: Connection) -> str:
 
 def by_whom(author: str) -> str:
     return f"by {plain_markdown(author)}" if author else "(no name given)"
+
+
+def sources_text(sources: Sequence[str]) -> str:
+    """How many interests there are, and who wrote how many of their descriptions."""
+    counts = [(sources.count(source), name) for source, name in reversed(SOURCE_NAMES.items())]
+    who = ", ".join(f"{n:,} {name}" for n, name in counts if n)
+    return f"{len(sources):,} interests, described: {who}."
 
 
 def clock_date(clock: int) -> datetime:

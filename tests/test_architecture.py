@@ -34,7 +34,10 @@ LAYERS = [
         "stored_logs",
         "runs",
         "kept_trees",
+        "description_steps",
         "description_edits",
+        "description_reviews",
+        "description_changes",
         "curation_edits",
         "model_answers",
         "presets",
@@ -43,7 +46,7 @@ LAYERS = [
         "workspace_folder",
     },
     {"result_keys"},
-    {"pipeline", "describing", "serving", "exports", "worker", "jobs", "charts"},
+    {"pipeline", "describing", "serving", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"wording", "view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}

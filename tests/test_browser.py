@@ -323,6 +323,24 @@ def test_an_edit_is_saved_at_once_undone_and_brought_back(page):
     no_errors(page)
 
 
+def test_interests_are_reviewed_from_the_keyboard(page):
+    go_to(page, "Descriptions")
+    page.get_by_role("textbox", name="Note").fill("too broad")
+    page.keyboard.press("Alt+n")
+    expect(page.get_by_text("Draft: nobody has reviewed it.")).to_be_visible()
+    page.keyboard.press("Alt+ArrowUp")
+    expect(page.get_by_text("Marked as “needs work” by somebody. Note: too broad.")).to_be_visible()
+    page.keyboard.press("Alt+a")
+    expect(page.get_by_text(re.compile("% of traffic approved, 1 of"))).to_be_visible()
+    page.keyboard.press("Alt+ArrowUp")
+    expect(page.get_by_text("Approved by somebody.")).to_be_visible()
+    for _ in range(2):
+        page.get_by_role("button", name="Undo").click()
+        settled(page)
+    expect(page.get_by_text("0% of traffic approved, 0 of")).to_be_visible()
+    no_errors(page)
+
+
 def test_an_interest_is_split_and_joined_again(page):
     go_to(page, "Granularity")
     table = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first

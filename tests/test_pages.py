@@ -14,6 +14,9 @@ from hierex import view
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
 from hierex.curation_edits import save_curation, set_undone
 from hierex.description_edits import read_edits
+from hierex.description_reviews import read_reviews
+from hierex.description_steps import set_step_undone
+from hierex.descriptions_file import write_descriptions_file
 from hierex.imports import import_logs
 from hierex.logs import LogFile
 from hierex.model_answers import read_answers
@@ -348,7 +351,147 @@ def press(app: AppTest, label: str) -> AppTest:
 
 def test_no_edit_is_made_by_looking(workspaces):
     open_app("descriptions", "Busy")
-    assert read_edits(open_store(workspaces / "Busy.duckdb")) == []
+    store = open_store(workspaces / "Busy.duckdb")
+    assert (read_edits(store), read_reviews(store)) == ([], [])
+
+
+@pytest.fixture
+def words_as_they_were(workspaces):
+    """What a test did to descriptions of the busy workspace is taken back after it."""
+    store = open_store(workspaces / "Busy.duckdb")
+    yield store
+    for change in [*read_edits(store), *read_reviews(store)]:
+        set_step_undone(store, change.step, True)
+
+
+def approve(app: AppTest) -> None:
+    """What is looked at closer."""
+    app.button(key="review-approved").click().run()
+    assert not app.exception, app.exception
+
+
+def upload(app: AppTest, data: bytes) -> None:
+    """Into the place for a changed file."""
+    app.file_uploader[-1].set_value(("interests.csv", data, "text/csv")).run()
+    assert not app.exception, app.exception
+
+
+def test_reviewing_goes_on_to_the_next_and_is_undone(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    app.text_input(key="author").set_value("**Ada**").run()
+    first = app.selectbox(key="closer").value
+    next(box for box in app.text_input if box.label == "Note").set_value("<script>x</script>")
+    press(app, "Needs work")
+    second = app.selectbox(key="closer").value
+    assert second != first
+    press(app, "Previous")
+    assert r"Marked as “needs work” by \*\*Ada\*\*" in words(app)
+    assert r"\<script\>" in words(app)
+    press(app, "Next")
+    approve(app)
+    assert "1 of 12 interests" in app.get("progress")[0].proto.text
+    app.segmented_control(key="review_filter").set_value("Needs work").run()
+    assert app.selectbox(key="closer").value == first
+    press(app, "Undo")
+    assert "0 of 12 interests" in app.get("progress")[0].proto.text
+    assert app.selectbox(key="closer").value == first
+    press(app, "Undo")
+    assert "No interest is listed" in words(app)
+    press(app, "Redo")
+    assert [review.undone for review in read_reviews(words_as_they_were)] == [False, True]
+
+
+def test_only_those_to_do_are_next(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    start = app.selectbox(key="closer").value
+    press(app, "Next")
+    approve(app)
+    press(app, "Previous")
+    press(app, "Previous")
+    assert app.selectbox(key="closer").value == start
+    app.checkbox(key="only_to_do").check().run()
+    press(app, "Next")
+    third = app.selectbox(key="closer").value
+    app.checkbox(key="only_to_do").uncheck().run()
+    press(app, "Previous")
+    press(app, "Previous")
+    assert app.selectbox(key="closer").value == start != third
+
+
+def test_the_selected_are_approved_as_one_step(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    assert next(button for button in app.button if button.label.startswith("Approve the selected")).disabled
+    press(app, "Select all 12 shown")
+    press(app, "Approve the selected (12)")
+    assert "100% of traffic approved, 12 of 12" in app.get("progress")[0].proto.text
+    assert "12 interests, approved" in words(app)
+    press(app, "Undo")
+    assert "0% of traffic approved, 0 of 12" in app.get("progress")[0].proto.text
+
+
+def test_found_words_are_replaced_after_a_look_and_undone_as_one_step(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    app.text_input(key="replace_find").set_value("about").run()
+    app.text_input(key="replace_with").set_value("<b>=1</b>").run()
+    preview = next(table.value for table in app.dataframe if "After" in table.value)
+    assert preview["After"].str.contains("<b>=1</b>", regex=False).all()
+    assert not [edit for edit in read_edits(words_as_they_were) if not edit.undone]
+    press(app, "Replace in 12 interests")
+    assert "12 by a person" in words(app)
+    press(app, "Undo")
+    assert "described: 12 from keywords" in words(app)
+    press(app, "Redo")
+    assert "12 by a person" in words(app)
+
+
+def test_one_of_many_is_taken_back_alone(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    app.text_input(key="replace_find").set_value("about").run()
+    press(app, "Replace in 12 interests")
+    press(app, "Take this change back")
+    assert "11 by a person" in words(app)
+    press(app, "Undo")
+    assert "described: 12 from keywords" in words(app)
+    press(app, "Redo")
+    assert "11 by a person" in words(app)
+    press(app, "Redo")
+    assert "12 by a person" in words(app)
+
+
+def test_two_sessions_replace_at_once_and_one_is_told(words_as_they_were):
+    one, other = open_app("descriptions", "Busy"), open_app("descriptions", "Busy")
+    for app, text in ((one, "First"), (other, "Second")):
+        app.text_input(key="replace_find").set_value("about").run()
+        app.text_input(key="replace_with").set_value(text).run()
+    press(one, "Replace in 12 interests")
+    press(other, "Replace in 12 interests")
+    assert "None of the 12 was changed" in words(other)
+    assert "in the meantime" in words(other)
+    standing = [edit.summary for edit in read_edits(words_as_they_were) if not edit.undone]
+    assert len(standing) == 12
+    assert not [summary for summary in standing if "Second" in summary]
+
+
+def test_a_changed_file_comes_back_with_conflicts_shown(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    run = shown_run(words_as_they_were)
+    work = Workspace(words_as_they_were, CONFIG, run.keys)
+    described = work.descriptions(work.taxonomy, {})
+    shown = [described[node] for node in work.taxonomy.cluster_ids.tolist()]
+    data = write_descriptions_file(work.tree_key, shown, pd.DataFrame()).decode("utf-8-sig")
+    changed = data.replace(f",{shown[0].name},", ",'=HYPERLINK(1),").replace(f",{shown[1].name},", ",Mine,")
+    upload(app, changed.encode())
+    assert "2 interests would change, 10 stay" in words(app)
+    press(app, "Change 2 interests")
+    assert {edit.name for edit in read_edits(words_as_they_were) if not edit.undone} == {"=HYPERLINK(1)", "Mine"}
+    upload(app, changed.replace(",Mine,", ",Yours,").encode())
+    assert "1 of the changed rows were changed here as well" in words(app)
+    assert next(button for button in app.button if button.label == "Change 0 interests").disabled
+    app.checkbox[-1].check().run()
+    press(app, "Undo")
+    assert "2 interests would change" in words(app)
+    upload(app, b"PK\x03\x04")
+    assert "Excel workbook" in words(app)
 
 
 def test_a_number_of_interests_is_saved_and_gone_back_to(workspaces):

@@ -1,9 +1,14 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
+from .bulk_changes import bulk_bar, bulk_changes
 from .changes import move_change, own_changes
 from .choice import choose, keep_chosen, select_chosen, take_selection
 from .choice_panel import choice_panel
+from .closer_look import closer_look
 from .curation import change_list, curation_bar, marks_of
+from .described import read_described
+from .description_history import description_history, undo_bar
+from .description_table import description_caption, description_table
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
 from .interest_search import find_interests
 from .interests import (
@@ -14,7 +19,6 @@ from .interests import (
     config_at,
     item_list,
     note_of,
-    save_description,
 )
 from .live_map import live_map
 from .model_run import another_try, model_panel
@@ -28,18 +32,24 @@ from .tree_note import tree_note
 
 __all__ = [
     "another_try",
+    "bulk_bar",
+    "bulk_changes",
     "change_list",
     "choice_panel",
     "choose",
     "chosen_number",
     "chosen_taxonomy",
     "claimed",
+    "closer_look",
     "colors_of",
     "compared_weights",
     "config_at",
     "curation_bar",
     "current_store",
     "current_work",
+    "description_caption",
+    "description_history",
+    "description_table",
     "doing",
     "draw_sidebar",
     "expected_seconds",
@@ -59,7 +69,7 @@ __all__ = [
     "preset_menu",
     "preview",
     "provenance_card",
-    "save_description",
+    "read_described",
     "select_chosen",
     "server",
     "server_models",
@@ -68,5 +78,6 @@ __all__ = [
     "start_run",
     "take_selection",
     "tree_note",
+    "undo_bar",
     "uploads_folder",
 ]

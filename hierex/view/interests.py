@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import curation_edits, description_edits, presets, results
+from .. import curation_edits, presets, results
 from ..charts.colors import interest_colors
 from ..config import RunConfig
-from ..descriptions import Description
 from ..result_keys import result_key, weights_depends
 from ..taxonomy import Taxonomy
 from ..wording import plain_markdown
@@ -66,20 +65,6 @@ def compared_weights(work: Workspace) -> pd.DataFrame | None:
 
 def config_at(work: Workspace, granularity: int) -> RunConfig:
     return replace(work.config, granularity=granularity)
-
-
-def save_description(work: Workspace, taxonomy: Taxonomy, wanted: Description, seen_edit_id: int | None) -> int:
-    """Keeps what the person typed, with their name; returns the edit's id."""
-    inside = taxonomy.items_of(taxonomy.index_of(wanted.cluster_id))
-    item_ids = work.items["item_id"].to_numpy()[inside]
-    return description_edits.save_edit(
-        work.store,
-        wanted,
-        tree_key=work.tree_key,
-        item_ids=item_ids.tolist(),
-        author=st.session_state.get("author", "").strip(),
-        seen_edit_id=seen_edit_id,
-    )
 
 
 def note_of(work: Workspace, stage: str) -> str:

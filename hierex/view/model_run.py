@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -10,7 +11,7 @@ from .. import wording
 from ..describing import LANGUAGE, Plan, plan_descriptions, with_coarser
 from ..descriptions.costs import Cap
 from ..llm.endpoint import Endpoint
-from ..taxonomy import Taxonomy
+from ..taxonomy import MERGED_FROM, Taxonomy
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .opened import doing, jobs, plain_errors
@@ -29,8 +30,8 @@ ONE_TRY = 40_000
 """Tokens that another try of one interest may take at most."""
 
 
-def model_panel(work: Workspace, taxonomy: Taxonomy) -> None:
-    """What language model there is; with one, what describing these interests would take, and its start."""
+def model_panel(work: Workspace, taxonomy: Taxonomy, selected: Sequence[int]) -> None:
+    """What language model there is; with one, what describing the selected interests, or all, would take."""
     panel = st.expander("Have a language model describe the interests", key="model_panel", on_change="rerun")
     if not panel.open:
         return
@@ -47,6 +48,9 @@ def model_panel(work: Workspace, taxonomy: Taxonomy) -> None:
         again = which.selectbox("Which interests?", AGAIN, format_func=AGAIN.get, key="model_again")
         said = language.text_input("Language", LANGUAGE, key="model_language", max_chars=40)
         nodes = taxonomy.part_nodes.tolist()
+        if selected:
+            st.caption(f"The {len(selected):,} selected in the table; without a selection it would be all.")
+            nodes = [int(part) for one in selected for part in taxonomy.nodes_of(taxonomy.index_of(one))]
         if coarser.toggle(
             "Coarser ones too", key="model_coarser", help="Also what these interests are parts of, up to the coarsest."
         ):
@@ -107,7 +111,7 @@ def offer_start(work: Workspace, plan: Plan, endpoint: Endpoint) -> None:
 def another_try(work: Workspace, node: int) -> None:
     """Asks once more about one interest, with a hint; the answer is one more version to choose from."""
     endpoint = Endpoint.from_environment()
-    if endpoint is None:
+    if endpoint is None or node >= MERGED_FROM:
         return
     job = jobs().of(work.store.path)
     wish = "What should be different?"

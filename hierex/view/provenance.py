@@ -15,11 +15,10 @@ from .. import model_answers
 from ..description_edits import Edit
 from ..descriptions import Description
 from ..model_answers import ModelAnswer
-from ..taxonomy import MERGED_FROM, Taxonomy
+from ..taxonomy import MERGED_FROM
 from ..wording import SOURCE_NAMES, by_whom, money, plain_markdown
 from ..workspace import Workspace
-from .changes import own_changes
-from .interests import save_description
+from .described import Described, save_words, show_table_anew
 from .opened import doing
 
 STATES = {"accepted": "used", "faulty": "asked once more", "failed": "could not be used"}
@@ -36,15 +35,12 @@ class Version:
     answer: ModelAnswer | None = None
 
 
-def provenance_card(
-    work: Workspace, taxonomy: Taxonomy, shown: Description, edits: Sequence[Edit], placed: Edit | None
-) -> None:
-    """Every version of this interest's description, what is different, and a button that brings it back.
-
-    edits: all that people made, of any interest; placed: the one that is shown for this interest.
-    """
-    node = shown.cluster_id
-    here = [edit for edit in edits if edit.node_id == node and (node >= MERGED_FROM or edit.tree_key == work.tree_key)]
+def provenance_card(described: Described, node: int) -> None:
+    """Every version of this interest's description, what is different, and a button that brings it back."""
+    work, shown = described.work, described.descriptions[node]
+    own_tree = (edit for edit in described.edits if node >= MERGED_FROM or edit.tree_key == work.tree_key)
+    here = [edit for edit in own_tree if edit.node_id == node]
+    placed = described.placed.get(node)
     if placed and placed not in here:  # made in an earlier tree, of an interest that is most like this one
         here.append(placed)
     versions = list_versions(work, node, here)
@@ -82,7 +78,7 @@ def provenance_card(
                     key=f"use-version-{shown.cluster_id}",
                     icon=":material/history:",
                     on_click=use_version,
-                    args=(work, taxonomy, chosen.description),
+                    args=(described, chosen.description),
                 )
         if chosen.answer:
             show_answer(work, chosen.answer)
@@ -142,16 +138,11 @@ def show_answer(work: Workspace, answer: ModelAnswer) -> None:
     st.dataframe(pd.DataFrame({"Item": listed}), hide_index=True, height=160)
 
 
-def use_version(work: Workspace, taxonomy: Taxonomy, wanted: Description) -> None:
+def use_version(described: Described, wanted: Description) -> None:
     """For callbacks: the version becomes a change by this person, on top of all others."""
-    mine, taken_back = own_changes("descriptions", work.store)
-    latest = work.placed_edits().get(wanted.cluster_id)
-
-    def save() -> None:
-        mine.append(save_description(work, taxonomy, wanted, latest.edit_id if latest else None))
-        taken_back.clear()
-
-    doing(save, f"“{wanted.name}” is used again.")
+    seen = {wanted.cluster_id: described.edit_seen(wanted.cluster_id)}
+    doing(lambda: save_words(described, [wanted], seen), f"“{wanted.name}” is used again.")
+    show_table_anew()
 
 
 def same_words(one: Description, other: Description) -> bool:

@@ -24,7 +24,10 @@ def draw_sidebar() -> None:
     with st.sidebar:
         if names:
             linked = st.query_params.get("workspace")
-            if st.session_state.get("workspace", linked) not in names:
+            wanted = st.session_state.get("workspace", linked)
+            if wanted in names:
+                st.session_state["workspace"] = wanted
+            else:
                 st.session_state["workspace"] = SAMPLE_NAME if SAMPLE_NAME in names else names[0]
                 if linked and linked not in names:
                     say(
