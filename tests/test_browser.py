@@ -159,7 +159,10 @@ def rewrite_name(page: Page, row: int, name: str) -> None:
 
 
 def look_closer(page: Page) -> Locator:
-    return page.get_by_test_id("stMain").get_by_test_id("stSelectbox").last
+    box = page.get_by_test_id("stMain").get_by_test_id("stSelectbox").last
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # its list closes when the page still scrolls
+    return box
 
 
 def test_upload_to_report(page, files):
@@ -327,6 +330,7 @@ def test_interests_are_reviewed_from_the_keyboard(page):
     go_to(page, "Descriptions")
     page.get_by_role("textbox", name="Note").fill("too broad")
     page.keyboard.press("Alt+n")
+    settled(page)
     expect(page.get_by_text("Draft: nobody has reviewed it.")).to_be_visible()
     page.keyboard.press("Alt+ArrowUp")
     expect(page.get_by_text("Marked as “needs work” by somebody. Note: too broad.")).to_be_visible()
@@ -337,6 +341,7 @@ def test_interests_are_reviewed_from_the_keyboard(page):
     for _ in range(2):
         page.get_by_role("button", name="Undo").click()
         settled(page)
+        page.wait_for_timeout(500)
     expect(page.get_by_text("0% of traffic approved, 0 of")).to_be_visible()
     no_errors(page)
 
