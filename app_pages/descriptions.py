@@ -137,6 +137,7 @@ author_box.text_input("Your name", key="author", persist_state="session", placeh
 rows = pd.DataFrame([table_row(node) for node in nodes], index=nodes)
 rows["Items"], rows["Share"] = taxonomy.hi - taxonomy.lo, share
 rows = rows.sort_values("Share", ascending=False, kind="stable")
+rows, checked = view.description_checks(work, taxonomy, descriptions, placed, rows)
 if search:
     texts = rows["Name"] + " " + rows["Phrases"] + " " + rows["Summary"]
     rows = rows[texts.str.contains(search.strip(), case=False, regex=False)]
@@ -145,7 +146,7 @@ if search:
 
 version = st.session_state.get("editor_version", 0)
 shown = hash(tuple(nodes.tolist()))
-editor_key = f"editor-{work.store.path.stem}-{work.key('interest_tree')}-{shown}-{version}-{search}"
+editor_key = f"editor-{work.store.path.stem}-{work.key('interest_tree')}-{shown}-{version}-{search}-{checked}"
 if st.session_state.get("editor_shown") != editor_key or editor_key not in st.session_state:
     st.session_state["editor_shown"] = editor_key
     st.session_state["handled_rows"] = {}
@@ -158,7 +159,7 @@ st.data_editor(
     on_change=save_changes,
     hide_index=True,
     height=460,
-    disabled=["Written", "Items", "Share"],
+    disabled=["Written", "Items", "Share", *view.CHECK_COLUMNS],
     column_config={
         "Name": st.column_config.TextColumn(width=190, max_chars=description_edits.LONGEST_NAME, required=True),
         "Phrases": st.column_config.TextColumn(width=290, required=True),
@@ -168,6 +169,7 @@ st.data_editor(
         "Share": st.column_config.ProgressColumn(
             "Share of traffic", format="percent", max_value=float(share.max()), width=120
         ),
+        **view.CHECK_COLUMNS,
     },
 )
 

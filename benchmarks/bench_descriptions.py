@@ -183,7 +183,9 @@ def time_table(catalogue: Catalogue, seed: int) -> pd.DataFrame:
     keybert = perf_counter() - start
     n = f"{taxonomy.n_clusters:,}"
     rows = {"hierex": (f"{len(described):,}", ours), "c-TF-IDF": (n, ctfidf), "KeyBERT-inspired": (n, keybert)}
-    return pd.DataFrame({"interests": {w: n for w, (n, _) in rows.items()}, "seconds": {w: f"{s:.1f}" for w, (_, s) in rows.items()}})
+    return pd.DataFrame(
+        {"interests": {w: n for w, (n, _) in rows.items()}, "seconds": {w: f"{s:.1f}" for w, (_, s) in rows.items()}}
+    )
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ def measure_likeness(taxonomy: Taxonomy, words: np.ndarray) -> dict[str, np.ndar
 
 
 def _pick_items(taxonomy: Taxonomy, shown: Mapping[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Items to look at and the cluster index of each; (n_clusters,) whether a cluster's were not shown to the writer."""
+    """Items to look at, the cluster index of each, and (n_clusters,) whether those were not shown to the writer."""
     picked, held_out = [], np.zeros(taxonomy.n_clusters, bool)
     for cluster, cluster_id in enumerate(taxonomy.cluster_ids.tolist()):
         items = taxonomy.items_of(cluster)

@@ -4,6 +4,7 @@ from .changes import move_change, own_changes
 from .choice import choose, keep_chosen, select_chosen, take_selection
 from .choice_panel import choice_panel
 from .curation import change_list, curation_bar, marks_of
+from .description_checks import CHECK_COLUMNS, description_checks
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
 from .interest_search import find_interests
 from .interests import (
@@ -25,6 +26,7 @@ from .sidebar import draw_sidebar
 from .tree_note import tree_note
 
 __all__ = [
+    "CHECK_COLUMNS",
     "change_list",
     "choice_panel",
     "choose",
@@ -37,6 +39,7 @@ __all__ = [
     "curation_bar",
     "current_store",
     "current_work",
+    "description_checks",
     "doing",
     "draw_sidebar",
     "expected_seconds",
