@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +31,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
-from hierex.config import DescriptionConfig, EmbeddingConfig, TreeConfig
+from hierex.cli import work_at
+from hierex.config import DescriptionConfig, EmbeddingConfig, RunConfig, TreeConfig
 from hierex.description_quality import measure_retrieval
 from hierex.descriptions import describe_nodes
 from hierex.embeddings import embed_texts
@@ -73,20 +75,19 @@ class Words:
 
 
 def read_catalogue(items: Path, interactions: Path, folder: Path, seed: int) -> Catalogue:
-    store = open_store(folder / f"{items.parent.name}.duckdb")
-    import_logs(store, *(LogFile(file, file.name) for file in (items, interactions)))
-    work = Workspace(store, None)
-    titles, texts, traffic = work.items["title"].tolist(), work.texts, work.items["traffic"].to_numpy()
-    store.close()
+    with open_store(folder / f"{items.parent.name}.duckdb") as store:
+        import_logs(store, *(LogFile(file, file.name) for file in (items, interactions)))
+        work = Workspace(store, RunConfig())
+        titles, texts, traffic = work.items["title"].tolist(), work.texts, work.items["traffic"].to_numpy()
     vectors = embed_texts(texts, config=EmbeddingConfig())
     return Catalogue(titles, texts, vectors, grow_tree(vectors, traffic, config=TreeConfig(), seed=seed))
 
 
-def built_catalogue(file: Path) -> Catalogue:
-    from hierex.cli import work_at
-
-    work = work_at(open_store(file, create=False))
-    return Catalogue(work.items["title"].tolist(), work.texts, work.vectors, work.grown_tree)
+def built_catalogue(file: Path, folder: Path) -> Catalogue:
+    """From a copy of the workspace."""
+    with open_store(shutil.copy(file, folder / "built.duckdb"), create=False) as store:
+        work = work_at(store, None, until="descriptions")
+        return Catalogue(work.items["title"].tolist(), work.texts, work.vectors, work.grown_tree)
 
 
 def count_words(texts: Sequence[str], labels: np.ndarray) -> Words:
@@ -183,9 +184,8 @@ def time_table(catalogue: Catalogue, seed: int) -> pd.DataFrame:
     keybert = perf_counter() - start
     n = f"{taxonomy.n_clusters:,}"
     rows = {"hierex": (f"{len(described):,}", ours), "c-TF-IDF": (n, ctfidf), "KeyBERT-inspired": (n, keybert)}
-    return pd.DataFrame(
-        {"interests": {w: n for w, (n, _) in rows.items()}, "seconds": {w: f"{s:.1f}" for w, (_, s) in rows.items()}}
-    )
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["interests", "seconds"])
+    return table.assign(seconds=table["seconds"].map("{:.1f}".format))
 
 
 def main() -> None:
@@ -194,8 +194,8 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="a workspace that is built, whose interests are described for time")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    timed = built_catalogue(options.store) if options.store else None
     with tempfile.TemporaryDirectory() as folder:
+        timed = built_catalogue(options.store, Path(folder)) if options.store else None
         for name, files in data_sets(options.data).items():
             catalogue = read_catalogue(*files, Path(folder), options.seed)
             timed = timed or catalogue

@@ -198,13 +198,10 @@ def _ids(taxonomy: Taxonomy, clusters: np.ndarray) -> pd.array:
 
 def _find_flags(row, description: Description, names: Mapping[int, str], low: float):
     """What a person should look at; row: of the table."""
-    if row.found <= low:
-        more = row.mistaken_share > row.found
-        yield (
-            f"its own items are nearer to the words of “{names[row.mistaken_for]}”"
-            if more
-            else "its words find few of its items"
-        )
+    if row.found <= low and row.mistaken_share > row.found:
+        yield f"its items fit “{names[row.mistaken_for]}” better"
+    elif row.found <= low:
+        yield "its words find few of its items"
     if not pd.isna(row.same_phrases):
         yield f"same phrases as “{names[row.same_phrases]}”"
     elif row.likeness > TOO_CLOSE:

@@ -70,7 +70,7 @@ def test_exchanged_words_are_named(planted):
     exchanged[[3, 8]] = words[[8, 3]]
     table = measure(planted, exchanged).table
     assert table["mistaken_for"][3] == taxonomy.cluster_ids[8]
-    assert table["flags"][3] == ("its own items are nearer to the words of “Name 8”",)
+    assert table["flags"][3] == ("its items fit “Name 8” better",)
     assert measure(planted).table["flags"][3] == ()
 
 

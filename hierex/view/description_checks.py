@@ -22,12 +22,10 @@ POLL_SECONDS = 0.5
 RUNNING, SHOWN = "description_check_running", "description_check_shown"
 LOOK, FOUND, NEAREST, LIKENESS = "Look at this", "Found by its words", "Nearest other", "Likeness"
 CHECK_COLUMNS = {
-    LOOK: st.column_config.TextColumn(
-        width=210, help="What may be wrong with the words. Empty where nothing was found."
-    ),
+    LOOK: st.column_config.TextColumn(width=250, help="What may be wrong with the words; empty where all seems well."),
     FOUND: st.column_config.NumberColumn(
         format="percent",
-        width=115,
+        width=135,
         help="How many of its items are closer in meaning to the phrases of this interest than to those of any other. "
         "Where a language model wrote and enough items are left, items that it was shown do not count.",
     ),
@@ -154,7 +152,7 @@ def _with_columns(rows: pd.DataFrame, table: pd.DataFrame, descriptions: Mapping
     flags = ["; ".join(flags) for flags in found["flags"]]
     checked = rows.copy()
     for place, (name, column) in enumerate(
-        {LOOK: flags, FOUND: found["found"], NEAREST: nearest, LIKENESS: found["likeness"]}.items(), start=1
+        {LOOK: flags, FOUND: found["found"].round(2), NEAREST: nearest, LIKENESS: found["likeness"]}.items(), start=1
     ):
         checked.insert(place, name, column)
     return checked
