@@ -23,8 +23,8 @@ def main() -> None:
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
     rows = ["--rows", options.rows]
-    measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "embedding": items, "describe": data}
-    for name, arguments in (measured | {"import": rows}).items():
+    measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "embedding": items}
+    for name, arguments in (measured | {"descriptions": data, "describe": data, "import": rows}).items():
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
         subprocess.run(command, check=True, cwd=HERE.parent)

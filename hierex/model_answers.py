@@ -147,6 +147,16 @@ def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[
     return placed
 
 
+def place_shown(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, tuple[str, ...]]:
+    """By node, the ids of the items that the model saw for what `place_answers` gives."""
+    rows = store.table(
+        "SELECT content, tree_key, node_id, item_ids FROM model_answers WHERE status = 'accepted' ORDER BY answer_id"
+    ).to_pylist()
+    node_of = {content: node for node, content in enumerate(contents)}
+    nodes = (row["node_id"] if row["tree_key"] == tree_key else node_of.get(row["content"]) for row in rows)
+    return {node: tuple(row["item_ids"]) for node, row in zip(nodes, rows, strict=True) if node is not None}
+
+
 def lay_over(described: Sequence[Description], said: Mapping[int, Description]) -> dict[int, Description]:
     """By node: what a model said, where it said something, else the description from keywords. Names stay different."""
     laid = dict(enumerate(described))

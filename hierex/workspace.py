@@ -14,12 +14,13 @@ import pandas as pd
 
 from . import curation_edits, description_edits, model_answers, results, stored_logs
 from .behaviour import blend
-from .config import RunConfig
+from .config import Progress, RunConfig, no_progress
 from .curation_edits import CurationRecord
 from .description_edits import Edit
+from .description_quality import DescriptionQuality, measure_descriptions
 from .descriptions import Description, join_descriptions
 from .descriptions.exemplars import node_contents
-from .embeddings import model_name, text_keys
+from .embeddings import embed_texts, model_name, text_keys
 from .errors import NotReady
 from .granularity_effects import measure_granularities
 from .interest_tree import InterestTree, item_weights
@@ -219,6 +220,36 @@ class Workspace:
     def words(self) -> list[str]:
         """What a language policy reads of each interest."""
         return [description.text() for description in self.cluster_descriptions()]
+
+    def description_quality(
+        self, taxonomy: Taxonomy, placed: dict[int, Edit], *, progress: Progress = no_progress
+    ) -> DescriptionQuality:
+        """Of the words that a language policy reads; see `measure_descriptions`. New words are read and kept."""
+        described = self.descriptions(taxonomy, placed)
+        chosen = [described[cluster_id] for cluster_id in taxonomy.cluster_ids.tolist()]
+        words = self.read_words([description.text() for description in chosen], progress)
+        vectors = None if self.config.embedding.from_file else self.vectors
+        return measure_descriptions(taxonomy, chosen, words, vectors, shown=self._shown_items(taxonomy, chosen))
+
+    def read_words(self, texts: list[str], progress: Progress = no_progress) -> np.ndarray:
+        """(n, d) of texts by the text model, unit length; what was not read before is read here and kept."""
+        config = self.config.embedding.for_words()
+        model, keys = model_name(config), text_keys(texts, config)
+        new = np.flatnonzero(~results.read_known(self.store, model, keys))
+        if len(new):
+            vectors = embed_texts([texts[place] for place in new], config=config, progress=progress)
+            results.write_embeddings(self.store, model, [keys[place] for place in new], vectors)
+        return results.read_embeddings(self.store, model, keys)[0]
+
+    def _shown_items(self, taxonomy: Taxonomy, described: list[Description]) -> dict[int, np.ndarray]:
+        """By cluster id, the items that a language model saw when it described the interest or its parts."""
+        by_model = [cluster for cluster, description in enumerate(described) if description.source == "model"]
+        if not by_model:
+            return {}
+        shown = model_answers.place_shown(self.store, self.tree_key, self.node_contents)
+        index = pd.Index(self.items["item_id"])
+        ids = {c: [item for node in taxonomy.nodes_of(c).tolist() for item in shown.get(node, ())] for c in by_model}
+        return {int(taxonomy.cluster_ids[c]): index.get_indexer(items) for c, items in ids.items()}
 
     def granularity_effects(self, granularities: Sequence[int] | None = None) -> pd.DataFrame:
         """See `measure_granularities`; what was not built yet is missing, and human words count."""

@@ -19,7 +19,7 @@ LAYERS = [
     {"comparison", "placement"},
     {"item_map"},
     {"descriptions"},
-    {"interest_search"},
+    {"interest_search", "description_quality"},
     {"transitions"},
     {"granularity_effects"},
     {"policies"},

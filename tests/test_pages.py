@@ -494,6 +494,28 @@ def test_a_changed_file_comes_back_with_conflicts_shown(words_as_they_were):
     assert "Excel workbook" in words(app)
 
 
+def test_descriptions_are_checked_when_asked_for_and_the_weak_ones_are_shown_alone(workspaces):
+    app = open_app("descriptions", "Busy")
+    press(app, "Check the descriptions")
+    for _ in range(100):
+        if any(toggle.key == "only_weak" for toggle in app.toggle):
+            break
+        time.sleep(0.2)  # the text model is being loaded meanwhile, by another thread
+        app.run()
+    table = app.session_state["editor_rows"]
+    assert table["Found by its words"].between(0, 1).all()
+    assert (table["Nearest other"] != table["Name"]).all()
+    assert set(table["Nearest other"]) <= set(table["Name"])
+    assert f"{(table['Look at this'] != '').sum()} of 12 may need a look" in words(app)
+    assert not [button for button in app.button if button.label.startswith("Check")]
+    if (table["Look at this"] != "").any():
+        app.toggle(key="only_weak").set_value(True).run()
+        assert (app.session_state["editor_rows"]["Look at this"] != "").all()
+    set_number(app, 7)
+    assert "Look at this" not in app.session_state["editor_rows"]
+    assert [button for button in app.button if button.label.startswith("Check")]
+
+
 def test_a_number_of_interests_is_saved_and_gone_back_to(workspaces):
     app = open_app("granularity", "Busy")
     set_number(app, 7)

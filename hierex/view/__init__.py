@@ -7,6 +7,7 @@ from .choice_panel import choice_panel
 from .closer_look import closer_look
 from .curation import change_list, curation_bar, marks_of
 from .described import read_described
+from .description_checks import description_checks
 from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
@@ -48,6 +49,7 @@ __all__ = [
     "current_store",
     "current_work",
     "description_caption",
+    "description_checks",
     "description_history",
     "description_table",
     "doing",

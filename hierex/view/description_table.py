@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -13,6 +12,7 @@ from ..description_reviews import APPROVED, NEEDS_WORK, Standing, review_progres
 from ..descriptions import Description
 from ..wording import SOURCE_NAMES, sources_text
 from .described import Described, save_words, show_table_anew
+from .description_checks import CHECK_COLUMNS, LOOK
 from .opened import doing
 
 SELECT = "Select"
@@ -50,17 +50,16 @@ def description_caption(shown: Described) -> None:
     st.progress(min(share, 1.0), text=text)
 
 
-def description_table(
-    shown: Described, more: pd.DataFrame | None = None, more_columns: Mapping[str, dict] | None = None
-) -> list[int]:
+def description_table(shown: Described, checked: pd.DataFrame | None) -> list[int]:
     """Draws the table with its search and filter; returns the ids of its interests, those with most traffic first.
 
-    more: further columns to look at, indexed by interest id. more_columns: how they are drawn, by name.
+    checked: what was found about the interests that are wanted (`description_checks`), by id.
     """
-    rows, looked_for = find_rows(shown, more)
+    rows, looked_for = find_rows(shown, checked)
     version = st.session_state.get("editor_version", 0)
     by_model = tuple(d.name for d in shown.descriptions.values() if d.source == "model")
-    table = hash((tuple(shown.nodes), tuple(rows.columns), by_model))
+    found = () if checked is None else (tuple(checked.index), tuple(checked[LOOK]))
+    table = hash((tuple(shown.nodes), tuple(rows.columns), by_model, found))
     key = f"editor-{shown.work.store.path.stem}-{shown.work.key('interest_tree')}-{table}-{version}-{looked_for}"
     if st.session_state.get("editor_shown") != key or key not in st.session_state:
         st.session_state["editor_shown"] = key
@@ -79,12 +78,12 @@ def description_table(
         hide_index=True,
         height=460,
         disabled=[name for name in rows.columns if name not in EDITED],
-        column_config={**COLUMNS, "Share": share, **(more_columns or {})},
+        column_config={**COLUMNS, "Share": share, **CHECK_COLUMNS},
     )
     return rows.index.tolist()
 
 
-def find_rows(shown: Described, more: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
+def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
     """The rows that are searched and filtered for, by interest id, those with most traffic first; and what for."""
     search_box, author_box = st.columns([3, 1])
     search = search_box.text_input(
@@ -97,8 +96,10 @@ def find_rows(shown: Described, more: pd.DataFrame | None) -> tuple[pd.DataFrame
     selected = selection(shown)
     rows = pd.DataFrame([table_row(shown, node, node in selected) for node in shown.nodes], index=shown.nodes)
     rows["Items"], rows["Share"] = shown.taxonomy.hi - shown.taxonomy.lo, shown.share
-    if more is not None:
-        rows = rows.join(more)
+    if checked is not None:
+        rows = rows.join(checked, how="inner")
+        first = [SELECT, "Name", *checked.columns]
+        rows = rows[[*first, *(name for name in rows.columns if name not in first)]]
     rows = rows.sort_values("Share", ascending=False, kind="stable")
     if search:
         texts = rows["Name"] + " " + rows["Phrases"] + " " + rows["Summary"]
