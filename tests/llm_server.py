@@ -37,7 +37,7 @@ FAULTS = {
 
 def describe_well(request: dict) -> str:
     """The description that a good model might give: from the titles in the data, unlike any other."""
-    if "<data>" not in request["messages"][-1]["content"]:
+    if not any("<data>" in message["content"] for message in request["messages"]):
         return '{"colour": "green"}'  # a test of the connection
     data = json.loads(request["messages"][1]["content"].split("<data>")[1].split("</data>")[0])
     source = data.get("items") or [{"title": "nothing"}]
