@@ -81,7 +81,6 @@ def test_a_server_that_others_wrote_is_understood(served):
     assert found.keeps_schema is False
     assert found.tokens.read > 0
     assert found.tokens.written > 0
-    assert found.tokens.estimated is False
     kept = Memory()
     outcome = describe_with_model(
         questions_about(CUT[:2]), partial(model.ask, most_written=20), already={}, described={}, save=kept
