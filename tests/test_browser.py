@@ -326,17 +326,23 @@ def test_an_edit_is_saved_at_once_undone_and_brought_back(page):
     no_errors(page)
 
 
+def press_shortcut(page: Page, keys: str) -> None:
+    """Once the page has come to rest: before that its buttons are those of the run before."""
+    settled(page)
+    page.wait_for_timeout(700)
+    page.keyboard.press(keys)
+
+
 def test_interests_are_reviewed_from_the_keyboard(page):
     go_to(page, "Descriptions")
     page.get_by_role("textbox", name="Note").fill("too broad")
-    page.keyboard.press("Alt+n")
-    settled(page)
+    press_shortcut(page, "Alt+n")
     expect(page.get_by_text("Draft: nobody has reviewed it.")).to_be_visible()
-    page.keyboard.press("Alt+ArrowUp")
+    press_shortcut(page, "Alt+ArrowUp")
     expect(page.get_by_text("Marked as “needs work” by somebody. Note: too broad.")).to_be_visible()
-    page.keyboard.press("Alt+a")
+    press_shortcut(page, "Alt+a")
     expect(page.get_by_text(re.compile("% of traffic approved, 1 of"))).to_be_visible()
-    page.keyboard.press("Alt+ArrowUp")
+    press_shortcut(page, "Alt+ArrowUp")
     expect(page.get_by_text("Approved by somebody.")).to_be_visible()
     for _ in range(2):
         page.get_by_role("button", name="Undo").click()
