@@ -174,7 +174,7 @@ def served(command: list[str], folder: Path) -> Iterator[str]:
                 urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
                 break
             except OSError:
-                time.sleep(0.25)
+                time.sleep(0.25)  # the server is starting
         yield url
     finally:
         process.terminate()

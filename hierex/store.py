@@ -223,7 +223,7 @@ def close_when_idle(connection: duckdb.DuckDBPyConnection) -> None:
         except duckdb.Error as error:
             if "busy" not in str(error):
                 raise
-            time.sleep(0.05)
+            time.sleep(0.05)  # another thread is in the middle of a read
     connection.close()
 
 

@@ -162,7 +162,7 @@ class LlmServer:
                 request = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 fault = server.hear(request)
                 try:
-                    time.sleep(fault.get("delay", server.seconds))
+                    time.sleep(fault.get("delay", server.seconds))  # a slow answer is asked for
                     self.answer(request, fault)
                 finally:
                     with server._lock:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_server import LlmServer
-from test_model_answers import built, describe, forget_habits, path, work  # noqa: F401
+from test_model_answers import built, describe, forget_habits, path, work  # noqa: F401  fixtures
 from test_taxonomy import random_tree
 
 from hierex import description_quality
@@ -153,7 +153,7 @@ def test_words_are_checked(planted):
     assert not any(said.values()), said
 
 
-def test_of_a_workspace(work):  # noqa: F811
+def test_of_a_workspace(work):  # noqa: F811  a fixture
     """Words are read once and kept; what a model was shown does not count for it."""
     keywords = work.description_quality(work.taxonomy, {})
     assert keywords.note == ALL_ITEMS
@@ -170,7 +170,7 @@ def test_of_a_workspace(work):  # noqa: F811
     pd.testing.assert_frame_equal(again.table, by_model.table)
 
 
-def test_of_a_workspace_whose_items_brought_vectors(work):  # noqa: F811
+def test_of_a_workspace_whose_items_brought_vectors(work):  # noqa: F811  a fixture
     work.config = replace(work.config, embedding=EmbeddingConfig(model=VECTORS_IN_FILE))
     quality = work.description_quality(work.taxonomy, {})
     assert quality.note == NOT_COMPARABLE

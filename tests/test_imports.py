@@ -40,7 +40,7 @@ def checked(store, files, *, columns=COLUMNS) -> ImportJob:
     job = ImportJob(store, files[0], columns[0], files[1], columns[1]).start()
     deadline = time.monotonic() + 30
     while job.status == "checking" and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks; the job ends the wait
     return job
 
 
@@ -82,7 +82,7 @@ def test_a_check_is_stopped_while_it_runs(store):
     job.cancel()
     deadline = time.monotonic() + 30
     while scratch_files(store) and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks; the job ends the wait
     assert job.status == "stopped"
     assert not scratch_files(store)
     assert stored_logs.log_report(store) is None

@@ -31,7 +31,7 @@ def wait_for(condition, seconds=120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks; the condition ends the wait
 
 
 def test_a_job_runs_to_its_end_and_is_then_forgotten(jobs, store):

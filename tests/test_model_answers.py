@@ -206,7 +206,10 @@ def test_names_stay_different_from_the_keywords():
 
 
 def test_the_estimate_learns_from_what_answers_took(work):
-    count = lambda text: len(text) // 2  # noqa: E731 (another tokenizer)
+    def count(text):
+        """Another tokenizer than the one that is estimated with."""
+        return len(text) // 2
+
     with LlmServer(count=count) as server:
         nodes = with_coarser(work.tree.parent, work.taxonomy.part_nodes)
         describe(work, server, nodes)

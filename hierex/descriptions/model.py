@@ -80,7 +80,7 @@ def describe_with_model(
     described: Mapping[int, Description],
     save: Callable[[Said], None],
     taken: Collection[str] = (),
-    cap: Cap = Cap(),  # noqa: B008 (frozen)
+    cap: Cap = Cap(),  # noqa: B008  it is frozen, so sharing one is safe
     price: Price | None = None,
     concurrency: int = AT_ONCE,
     progress: Callable[[Reading], None] = lambda reading: None,

@@ -53,7 +53,7 @@ class Unwatched:
         pass
 
     def wait(self, seconds: float, reason: str) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # nobody watches, so nobody can stop it
 
 
 @dataclass(frozen=True)

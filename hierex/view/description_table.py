@@ -25,11 +25,11 @@ FILTERS = {
 }
 COLUMNS = {
     SELECT: st.column_config.CheckboxColumn("✓", width=40, help="Select interests to do something with several."),
-    "Name": st.column_config.TextColumn(width=180, max_chars=description_edits.LONGEST_NAME, required=True),
-    "Phrases": st.column_config.TextColumn(width=250, required=True),
-    "Summary": st.column_config.TextColumn(width=210, max_chars=description_edits.LONGEST_TEXT),
-    "Written": st.column_config.TextColumn(width=105),
-    "Review": st.column_config.TextColumn(width=95),
+    "Name": st.column_config.TextColumn(width=165, max_chars=description_edits.LONGEST_NAME, required=True),
+    "Phrases": st.column_config.TextColumn(width=205, required=True),
+    "Summary": st.column_config.TextColumn(width=150, max_chars=description_edits.LONGEST_TEXT),
+    "Written": st.column_config.TextColumn(width=138),
+    "Review": st.column_config.TextColumn(width=85),
     "Items": st.column_config.NumberColumn(width=55),
 }
 EDITED = (SELECT, "Name", "Phrases", "Summary")
