@@ -134,7 +134,12 @@ def label_keybert(words: Words, labels: np.ndarray, vectors: np.ndarray, seed: i
 
 def describe_hierex(catalogue: Catalogue):
     return describe_nodes(
-        catalogue.tree, catalogue.titles, catalogue.texts, catalogue.vectors, config=DescriptionConfig()
+        catalogue.tree,
+        catalogue.titles,
+        catalogue.texts,
+        catalogue.vectors,
+        config=DescriptionConfig(),
+        reader=EmbeddingConfig(),
     )
 
 

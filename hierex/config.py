@@ -104,6 +104,8 @@ class DescriptionConfig:
     n_phrases: int = 10
     max_features: int = 50_000
     max_name_words: int = 4
+    read_until: int = 761
+    """Of the interests at up to so many, the text model reads phrases, and those near to the interest come first."""
 
 
 @dataclass(frozen=True)

@@ -250,6 +250,7 @@ class Run:
                 self.work.texts,
                 self.work.vectors,
                 config=self.config.description,
+                reader=None if self.config.embedding.from_file else self.config.embedding,
                 progress=progress,
             ),
             results.write_descriptions,

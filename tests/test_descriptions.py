@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hierex.config import DescriptionConfig, TreeConfig
+from hierex.config import DescriptionConfig, EmbeddingConfig, TreeConfig
 from hierex.descriptions import describe_nodes
 from hierex.descriptions.phrases import find_phrases
 from hierex.descriptions.words import plain_text, stop_words
+from hierex.embeddings import embed_texts
 from hierex.interest_tree import grow_tree
 
 INTERESTS = {
@@ -94,13 +95,36 @@ def test_names_are_short_and_in_title_case(world):
         assert description.name[0].isupper()
 
 
-def test_numbers_years_and_stop_words_are_no_phrases(world):
+def test_stop_words_are_no_phrases_and_years_no_names(world):
     _, _, descriptions = world
     for description in descriptions:
+        assert not re.search(r"\b20\d\d\b", description.name)
         for phrase in description.phrases:
             words = phrase.split()
             assert not stop_words() & {words[0], words[-1]}
-            assert not any(word.isdigit() for word in words)
+
+
+def test_a_year_is_a_phrase_where_it_sets_an_interest_apart_and_other_numbers_are_none():
+    titles = [f"Film {4200 + k % 3} of the sea ({1964 if k < 20 else 2011})" for k in range(40)]
+    tree, descriptions = describe(titles)
+    told = {node: [phrase for phrase in descriptions[node].phrases if phrase.isdigit()] for node in tree.cut(2)}
+    assert sorted(told.values()) == [["1964"], ["2011"]]
+
+
+def test_phrases_near_to_the_meaning_come_first():
+    """Both words are in the same items; the text model knows which of them the items are like."""
+    texts = ["bread, zebra", "oven, zebra"] * 20 + ["guitar, violin"] * 40
+    vectors = embed_texts(["baking bread"] * 40 + ["playing music"] * 40, config=EmbeddingConfig())
+    tree = grow_tree(vectors, np.ones(80), config=TreeConfig())
+    alone, read, few = (
+        describe_nodes(tree, [""] * 80, texts, vectors, config=DescriptionConfig(read_until=until), reader=reader)
+        for until, reader in ((761, None), (761, EmbeddingConfig()), (1, EmbeddingConfig()))
+    )
+    baking = next(int(node) for node in tree.cut(2) if 0 in tree.order[tree.lo[node] : tree.hi[node]])
+    assert alone[baking].phrases[0] == "zebra"
+    assert read[baking].phrases[-1] == "zebra"
+    assert sorted(read[baking].phrases) == sorted(alone[baking].phrases)
+    assert few == alone
 
 
 def test_no_phrase_is_said_twice(world):

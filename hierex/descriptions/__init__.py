@@ -6,13 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count, zip_longest
 
 import numpy as np
 from scipy import sparse
 
-from ..config import DescriptionConfig, Progress, no_progress
+from ..config import DescriptionConfig, EmbeddingConfig, Progress, no_progress
+from ..embeddings import embed_texts
 from ..interest_tree import InterestTree
+from .nearness import Scored, nearest_first
 from .phrases import Phrases, find_phrases
 from .words import plain_text, stop_words, vague_words
 
@@ -80,6 +83,7 @@ def describe_nodes(
     vectors: np.ndarray,
     *,
     config: DescriptionConfig,
+    reader: EmbeddingConfig | None = None,
     progress: Progress = no_progress,
 ) -> list[Description]:
     """Describe every node by the phrases that set its items apart, after class-based TF-IDF (arXiv 2203.05794).
@@ -87,8 +91,10 @@ def describe_nodes(
     titles, texts: (n_items,), may be empty, may hold markup. vectors: (n_items, d), unit length. The result is in node
     order with source `keywords`. A phrase's score is the share p of the node's items that hold it, times the log of how
     many times the share of all items that is, times 2p / (p + its share in the parent): what sets a node apart from its
-    sibling comes first. Names are unique over all nodes, and so is what `Description.text` gives. A node has fewer than
-    `config.n_phrases` phrases where its items' texts hold no more, and at least one.
+    sibling comes first. With `reader`, the text model of the vectors, it is weighed by how near the phrase is to the
+    node's meaning, for nodes of cuts up to `config.read_until`. Names are unique over all nodes, and so is what
+    `Description.text` gives. A node has fewer than `config.n_phrases` phrases where its items' texts hold no more, and
+    at least one.
     """
     titles = [plain_text(title) for title in titles]
     contents = [f"{title} . {text}" for title, text in zip(titles, texts, strict=True)]
@@ -96,17 +102,27 @@ def describe_nodes(
     progress(0.4)
     evidence = _gather(tree, phrases)
     progress(0.6)
+    scored = [_score(evidence, node) for node in range(len(tree.lo))]
+    if reader is not None:
+        nodes = np.flatnonzero((tree.born > 1) & (tree.born <= config.read_until) & (tree.lo < tree.hi))
+        watch = _part_of(progress, 0.6, 0.9)
+        read = partial(embed_texts, config=reader, progress=watch)
+        scored = nearest_first(tree, nodes, scored, phrases.texts, vectors, read)
     wording = _Wording(phrases, config)
     described = []
     for node in range(len(tree.lo)):
-        salient = _salient(evidence, phrases, node, config.n_phrases + SPARE)
+        salient = _salient(scored[node], phrases, config.n_phrases + SPARE)
         central = _central_titles(tree, node, titles, vectors)
         name = wording.name(node, int(tree.parent[node]), salient, central)
         chosen = wording.phrases(salient, name)
         summary = _summary(chosen if salient else (), int(tree.hi[node] - tree.lo[node]), central)
         described.append(Description(node, name, chosen, summary, "keywords"))
-        progress(0.6 + 0.4 * (node + 1) / len(tree.lo))
+        progress(0.9 + 0.1 * (node + 1) / len(tree.lo))
     return described
+
+
+def _part_of(progress: Progress, start: float, end: float) -> Progress:
+    return lambda share: progress(start + (end - start) * share)
 
 
 @dataclass(frozen=True)
@@ -160,7 +176,7 @@ def _slices(lo: np.ndarray, hi: np.ndarray, width: int) -> sparse.csr_array:
     return sparse.csr_array((np.ones(ends[-1], np.float32), columns, ends), shape=(len(lo), width))
 
 
-def _score(evidence: _Evidence, node: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _score(evidence: _Evidence, node: int) -> Scored:
     """The node's best candidates, best first: phrases, how many items hold each, scores (all above 0)."""
     phrases, held = evidence.row(node)
     size, parent = evidence.size[node], evidence.parent[node]
@@ -179,9 +195,9 @@ def _score(evidence: _Evidence, node: int) -> tuple[np.ndarray, np.ndarray, np.n
     return phrases[best], held[best], score[best]
 
 
-def _salient(evidence: _Evidence, phrases: Phrases, node: int, most: int) -> list[int]:
-    """The node's phrases, best first. Each brings a new word, and no word comes more than twice."""
-    candidates, held, _ = _score(evidence, node)
+def _salient(scored: Scored, phrases: Phrases, most: int) -> list[int]:
+    """A node's phrases, best first. Each brings a new word, and no word comes more than twice."""
+    candidates, held, _ = scored
     items = dict(zip(candidates.tolist(), held.tolist(), strict=True))
     absorbed = {
         part
@@ -215,9 +231,13 @@ class _Wording:
         self._stems_of_node: dict[int, frozenset[int]] = {}
 
     def name(self, node: int, parent: int, salient: list[int], central: list[str]) -> str:
-        """Of the first phrases that nobody has yet and that say more than the parent's name, title-cased."""
+        """Of the first phrases that nobody has yet and that say more than the parent's name, title-cased.
+
+        A year alone is no name, unless there is nothing else.
+        """
         above = self._stems_of_node.get(parent, frozenset())
-        for option in self._options(salient):
+        named = [phrase for phrase in salient if not self._known.texts[phrase].isdigit()] or salient
+        for option in self._options(named):
             stems = frozenset(stem for phrase in option for stem in self._known.stems[phrase])
             name = " & ".join(_title_case(self._known.texts[phrase]) for phrase in option)
             if stems <= above or stems in self._taken_stems or name.casefold() in self._taken_names:
@@ -226,7 +246,7 @@ class _Wording:
             self._stems_of_node[node] = stems
             break
         else:
-            name = self._fallback(node, salient, central)
+            name = self._fallback(node, named, central)
         self._taken_names.add(name.casefold())
         return name
 

@@ -23,7 +23,7 @@ HASHTAG_JOINERS = frozenset({"and", "und", "the", "for", "of"})
 """What may stand in the middle of a hashtag; others, like `de`, are too often the start of a word (interior-design)."""
 TURNING_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 BREAK = 0
-"""The word number of whatever ends a phrase: punctuation, a number, the end of an item."""
+"""The word number of whatever ends a phrase: punctuation, a number that is no year, the end of an item."""
 
 # Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Hiragana, Han. A character takes a word's part.
 _UNSPACED = (
@@ -45,6 +45,8 @@ _LINK = re.compile(r"\b(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w.-]{1,255}")
 _JOINERS = "\u200c\u200d"
 _ELISION = re.compile(r"^(?:[cdjlmnst]|qu)['’]", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:st|nd|rd|th|s|k|x|er|e)?")
+_YEAR = re.compile(r"(?:1[89]|20)\d\d")
+"""The one number that says something alone: films, songs and news of one time are often one interest."""
 
 
 def plain_text(text: str) -> str:
@@ -189,7 +191,9 @@ def _vocabulary(forms: list[str], seen: np.ndarray) -> tuple[Words, np.ndarray]:
 def _key(form: str) -> str:
     """What makes two written words the same; empty where the token is no word."""
     word = _ELISION.sub("", form.lower().replace("’", "'")).removesuffix("'s")
-    if not word or len(word) > MAX_WORD or not word[0].isalnum() or _NUMBER.fullmatch(word):
+    if not word or len(word) > MAX_WORD or not word[0].isalnum():
+        return ""
+    if _NUMBER.fullmatch(word) and not _YEAR.fullmatch(word):
         return ""
     return word
 
