@@ -4,14 +4,15 @@ import streamlit as st
 
 from hierex import view, wording
 
-MOVES, LEARNED, RELEASES, FRESH = "How people move", "What is learned", "Releases", "Staying fresh"
+MOVES, LEARNED, RELEASES = "How people move", "What is learned", "Releases"
+LIKED, DIAL, FRESH = "What people liked", "Likely or novel", "Staying fresh"
 
 st.title("What comes next")
 work = view.current_work()
 when = wording.split_text(work.interactions, work.split)
 part = st.segmented_control(
     "Part",
-    [MOVES, LEARNED, RELEASES, FRESH],
+    [MOVES, LEARNED, FRESH, LIKED, DIAL, RELEASES],
     default=MOVES,
     key="next_part",
     label_visibility="collapsed",
@@ -24,7 +25,6 @@ if part in (MOVES, LEARNED):
     )
     fewest = view.fewest_people(work)
     (view.people_moves if part == MOVES else view.learned_examples)(work, fewest)
-elif part == RELEASES:
-    view.releasing(work)
 else:
-    view.freshness(work)
+    draw = {FRESH: view.freshness, LIKED: view.liked, DIAL: view.novelty_dial, RELEASES: view.releasing}
+    draw[part](work)

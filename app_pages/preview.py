@@ -141,6 +141,7 @@ tabs = st.tabs(
 for tab, items, path, cluster in zip(tabs, found.grounded.items, found.grounded.path, predictions.novel, strict=True):
     with tab:
         st.caption(wording.plain_markdown(descriptions[cluster].summary))
+        view.thumb(work, work.user_ids[person], context, cluster)
         in_interest, unrestricted = st.columns(2)
         with in_interest:
             st.markdown(f"**In “{wording.plain_markdown(names[cluster])}”**")

@@ -141,6 +141,28 @@ POLICIES = ("encoder", "counts")
 
 
 @dataclass(frozen=True)
+class LayerConfig:
+    """What is laid over the learned policy, in this order; nothing is learned anew for it."""
+
+    refreshed: bool = False
+    """Blends in the moves of the first half of the held-out time; what is measured is then measured on the second."""
+    best_of: int = 0
+    """As many of the best answers are put in the order of what people liked; 0: none."""
+    novelty: float = 0.0
+    """How much more welcome an interest is that is as far as can be (`policies.novelty`); 0: no more."""
+
+    def __post_init__(self):
+        if self.best_of < 0 or not 0 <= self.novelty <= MOST_NOVELTY:
+            raise ConfigError(
+                f"The best of {self.best_of} with a novelty of {self.novelty:g} cannot be had. Give 0 or more, and a "
+                f"novelty of at most {MOST_NOVELTY:g}."
+            )
+
+
+MOST_NOVELTY = 20.0
+
+
+@dataclass(frozen=True)
 class TableConfig:
     top: int = 10
     most_interests: int = 1_500
@@ -208,6 +230,7 @@ class RunConfig:
     description: DescriptionConfig = field(default_factory=DescriptionConfig)
     transition: TransitionConfig = field(default_factory=TransitionConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+    layers: LayerConfig = field(default_factory=LayerConfig)
     table: TableConfig = field(default_factory=TableConfig)
     recommender: RecommenderConfig = field(default_factory=RecommenderConfig)
     grounding: GroundingConfig = field(default_factory=GroundingConfig)

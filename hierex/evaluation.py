@@ -18,6 +18,7 @@ from .config import EvaluationConfig, Progress, RunConfig, no_progress
 from .errors import ConfigError
 from .logs import Interactions
 from .metrics import ndcg_at, recall_at, resample_means
+from .novelty_curve import measure_dial
 from .policies import LanguagePolicy
 from .policies.counts import train_counts
 from .recommenders import Recommender
@@ -34,18 +35,23 @@ DEFAULTS = EvaluationConfig()
 
 def evaluate_run(
     policy: LanguagePolicy,
+    learned: LanguagePolicy,
     moves: Moves,
     recommender: Recommender,
     histories: Histories,
     interactions: Interactions,
     hidden: np.ndarray,
+    distances: np.ndarray,
     split: int,
     *,
     config: RunConfig,
     progress: Progress,
 ) -> dict[str, pd.DataFrame]:
-    """The two tables of the Evaluation page: policies and items."""
-    policies = {policy.name: policy}
+    """The tables of the Evaluation page: policies, items, and what the dial to what is far does (`measure_dial`).
+
+    learned: what `policy` is laid over, or the same. moves: what was learned from.
+    """
+    policies = {policy.name: policy, learned.name: learned}
     if "counts" not in policies:
         policies["counts"] = train_counts(moves, config=config.policy)
     k, options = config.transition.k, config.evaluation
@@ -57,8 +63,9 @@ def evaluate_run(
         hidden=hidden,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.6 * share),
+        progress=lambda share: progress(0.5 * share),
     )
+    dial = measure_dial(learned, distances, histories, split=split, k=k, hidden=hidden, seed=config.seed)
     by_recommender = evaluate_items(
         {recommender.name: recommender},
         interactions,
@@ -67,7 +74,7 @@ def evaluate_run(
         seed=config.seed,
         progress=lambda share: progress(0.6 + 0.4 * share),
     )
-    return {"policies": by_policy, "items": by_recommender}
+    return {"policies": by_policy, "items": by_recommender, "dial": dial}
 
 
 def evaluate_policies(

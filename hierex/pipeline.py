@@ -25,6 +25,7 @@ from .grounding import ground
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
+from .layering import lay_over, layer_depends
 from .policies import train_policy
 from .recommenders import train_sequence
 from .result_keys import (
@@ -281,6 +282,17 @@ class Run:
             lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )
+        self.keys["learned_policy"] = self.keys["policies"]
+        layers = layer_depends(self.work)
+        if not layers:
+            return
+        self._make(
+            "policies",
+            [self.keys["policies"], *layers],
+            lambda progress: lay_over(self.work, self.work.learned_policy),
+            lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
+            note=lambda policy: policy.note,
+        )
 
     def refuse_too_many_contexts(self) -> None:
         most, wanted = self.config.table.most_interests, self.work.taxonomy.n_clusters
@@ -356,7 +368,13 @@ class Run:
 
     def evaluation(self) -> None:
         hidden = digest(self.work.taxonomy.hidden)
-        depends = [self.keys["transition_table"], self.keys["recommenders"], hidden, asdict(self.config.evaluation)]
+        depends = [
+            self.keys["transition_table"],
+            self.keys["recommenders"],
+            hidden,
+            asdict(self.config.evaluation),
+            "dial",
+        ]
         self._make(
             "evaluation",
             depends,
@@ -385,8 +403,8 @@ class Run:
 
     def evaluated(self) -> tuple:
         work = self.work
-        made = work.policy, work.training_moves, work.recommender, work.histories, work.interactions
-        return *made, work.taxonomy.hidden, work.split
+        made = work.policy, work.learned_policy, work.training_moves, work.recommender, work.histories
+        return *made, work.interactions, work.taxonomy.hidden, work.distances, work.judged_from
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)

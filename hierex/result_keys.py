@@ -65,6 +65,6 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
 
 def policy_is_stale(work: Workspace) -> bool:
     """Whether descriptions were changed since the policy learned from them."""
-    return "policies" in work.keys and work.keys["policies"] != result_key(
+    return "policies" in work.keys and work.keys.get("learned_policy", work.keys["policies"]) != result_key(
         "policies", *policy_depends(work, work.words())
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import pandas as pd
 
-from .config import BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig
+from .config import BehaviourConfig, EmbeddingConfig, LayerConfig, PolicyConfig, RunConfig
 from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
@@ -114,15 +114,17 @@ def choices_of(config: RunConfig) -> dict:
         "policy": config.policy.kind,
         "model": config.embedding.model,
         "behaviour": config.behaviour.weight,
+        "layers": asdict(config.layers),
     }
 
 
 def config_of(choices: dict) -> RunConfig:
-    """The inverse of `choices_of`; runs that were kept before behaviour could count had none of it."""
+    """The inverse of `choices_of`; what runs of earlier versions could not choose, they had none of."""
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
         policy=PolicyConfig(kind=choices["policy"]),
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
+        layers=LayerConfig(**choices.get("layers", {})),
     )

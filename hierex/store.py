@@ -176,7 +176,8 @@ class Writer:
 
     def execute(self, sql: str, parameters: Sequence | Mapping | None = None) -> tuple | None:
         """Runs a statement; its first row, if it has one."""
-        return self._cursor.execute(sql, parameters).fetchone()
+        rows = self._cursor.execute(sql, parameters).fetchall()  # all, or the next statement would be refused
+        return rows[0] if rows else None
 
     def register(self, name: str, columns: Mapping[str, Sequence | np.ndarray]) -> None:
         """Makes columns readable as the table `name` inside this transaction."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from .charts.measures import METHOD_NAMES
+from .charts.measures import method_name
 from .config import VECTORS_IN_FILE
 from .descriptions.costs import Estimate
 from .descriptions.meter import Reading
@@ -115,10 +115,6 @@ EFFECT_NAMES = {
 def model_label(name: str) -> str:
     """A text model as it is offered: the end of its name or folder."""
     return "The vectors in your file" if name == VECTORS_IN_FILE else name.rsplit("/", 1)[-1]
-
-
-def method_name(name: str) -> str:
-    return METHOD_NAMES.get(name, name)
 
 
 def plain_markdown(text: str) -> str:

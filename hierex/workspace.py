@@ -33,6 +33,7 @@ from .store import Store
 from .taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
 from .transition_table import TransitionTable
 from .transitions import FirstVisits, Histories, Moves, collect_histories, list_moves
+from .tree_distance import measure_distances
 
 
 @dataclass(frozen=True)
@@ -285,6 +286,17 @@ class Workspace:
         return list_moves(histories, k=self.config.transition.k)
 
     @cached_property
+    def judged_from(self) -> int:
+        """Predictions are measured from this clock value on: the split, or later where what came after it was used."""
+        share = self.config.evaluation.holdout_share
+        return self.interactions.split_clock(share / 2) if self.config.layers.refreshed else self.split
+
+    @cached_property
+    def distances(self) -> np.ndarray:
+        """See `measure_distances`."""
+        return measure_distances(self.tree, self.taxonomy)
+
+    @cached_property
     def moves(self) -> Moves:
         """All moves of the log, those after the split too: to look at, never to learn from."""
         return list_moves(self.histories, k=self.config.transition.k)
@@ -292,6 +304,12 @@ class Workspace:
     @cached_property
     def policy(self) -> LanguagePolicy:
         return load_policy(*results.read_model(self.store, "policies", self.key("policies")))
+
+    @cached_property
+    def learned_policy(self) -> LanguagePolicy:
+        """Without what was laid over it."""
+        key = self.keys.get("learned_policy", self.key("policies"))
+        return load_policy(*results.read_model(self.store, "policies", key))
 
     @cached_property
     def table(self) -> TransitionTable:

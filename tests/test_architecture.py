@@ -27,6 +27,7 @@ LAYERS = [
     {"transition_table"},
     {"recommenders"},
     {"grounding"},
+    {"novelty_curve"},
     {"evaluation"},
     {"gates"},
     {"weights"},
@@ -47,7 +48,9 @@ LAYERS = [
         "workspace",
         "workspace_folder",
     },
-    {"result_keys", "releases"},
+    {"feedback", "releases"},
+    {"layering"},
+    {"result_keys"},
     {"pipeline", "describing", "serving", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"wording", "view", "cli", "__main__"},
 ]

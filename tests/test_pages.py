@@ -17,6 +17,8 @@ from hierex.description_edits import read_edits
 from hierex.description_reviews import read_reviews
 from hierex.description_steps import set_step_undone
 from hierex.descriptions_file import write_descriptions_file
+from hierex.exports import safe_csv
+from hierex.feedback import read_batches
 from hierex.imports import import_logs
 from hierex.logs import LogFile
 from hierex.model_answers import read_answers
@@ -25,6 +27,7 @@ from hierex.releases import read_releases
 from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
+from hierex.view.liked import outcome_form
 from hierex.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -736,7 +739,17 @@ def on_part(workspace: str, part: str) -> AppTest:
     return app
 
 
-@pytest.mark.parametrize("part", ["How people move", "What is learned", "Releases", "Staying fresh"])
+NEXT_PARTS = [
+    "How people move",
+    "What is learned",
+    "Staying fresh",
+    "What people liked",
+    "Likely or novel",
+    "Releases",
+]
+
+
+@pytest.mark.parametrize("part", NEXT_PARTS)
 @pytest.mark.parametrize("workspace", ["Empty", "Two", "Tiny", "Busy"])
 def test_every_part_of_what_comes_next_opens(workspaces, workspace, part):
     app = on_part(workspace, part)
@@ -768,7 +781,7 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert "Predictions that are released" in words(open_app("preview", "Busy"))
     app.button(key="serve_none_button").click().run()
     assert read_releases(store)[0].run_id is None
-    assert "nobody released" in words(open_app("preview", "Busy"))
+    assert "nobody has released" in words(open_app("preview", "Busy"))
 
 
 def test_what_does_not_pass_cannot_be_released(workspaces):
@@ -776,3 +789,40 @@ def test_what_does_not_pass_cannot_be_released(workspaces):
     app.text_input(key="author").input("Ann").run()
     assert app.button(key="release_button").disabled
     assert "times as often as chance" in words(app)
+
+
+def test_a_thumb_is_kept_with_the_reviewers_name_and_can_be_taken_back(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    app = open_app("preview", "Busy")
+    app.session_state["author"] = "Ann"
+    app.run()
+    thumb = app.feedback[0]
+    thumb.set_value(1).run()
+    assert not app.exception, app.exception
+    assert [(batch.author, batch.n, batch.liked) for batch in read_batches(store)] == [("Ann", 1, 1)]
+    app.feedback[0].set_value(0).run()
+    assert [(batch.author, batch.n, batch.liked) for batch in read_batches(store)] == [("Ann", 1, 0)]
+
+
+def test_outcomes_are_taken_in_from_the_form_and_taken_back(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    form = outcome_form(work).assign(shown="10", liked="4")
+    app = on_part("Busy", "What people liked")
+    app.file_uploader[0].set_value(("outcomes.csv", safe_csv(form), "text/csv")).run()
+    app.button(key="take_outcomes").click().run()
+    assert not app.exception, app.exception
+    assert not app.error
+    batch = read_batches(store)[0]
+    assert (batch.n, batch.liked) == (10 * len(form), 4 * len(form))
+    assert f"{10 * len(form):,} outcomes" in words(app)
+    app.button(key=f"batch-{batch.batch}").click().run()
+    assert next(found for found in read_batches(store) if found.batch == batch.batch).undone
+    assert "taken back" in words(app)
+
+
+def test_a_file_that_is_no_form_says_why(workspaces):
+    app = on_part("Busy", "What people liked")
+    app.file_uploader[0].set_value(("x.csv", b"a,b\n1,2\n", "text/csv")).run()
+    app.button(key="take_outcomes").click().run()
+    assert "no column" in "".join(error.value for error in app.error)

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from .. import columns
 from ..granularity_effects import SuggestedRange
-from .measures import METHOD_NAMES
+from .measures import method_name
 from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, percent, settle
 
 COLUMNS = 3
@@ -138,7 +138,7 @@ def _said(panel: Panel, column: str, called: str, value: float, row: dict) -> st
 def _recalls(recalls: pd.DataFrame) -> list[go.Scatter]:
     """A point for each run that was measured, and what chance would have had there."""
     told = [
-        f"<b>{row.granularity:,} interests</b><br>{METHOD_NAMES.get(row.policy, row.policy)}<br>{percent(row.value)} "
+        f"<b>{row.granularity:,} interests</b><br>{method_name(row.policy)}<br>{percent(row.value)} "
         f"right<br>chance: {percent(row.chance)}<br>built {row.started_at:%d %B %Y}"
         for row in recalls.itertuples()
     ]

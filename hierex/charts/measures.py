@@ -19,8 +19,15 @@ METHOD_NAMES = {
     "chance": "Pure chance",
     "random": "Random order",
 }
+LAYER_NAMES = {"refreshed": "with recent moves", "aligned": "ordered by what was liked", "novelty": "leaning to novel"}
 ROW_HEIGHT = 38
 HATCH = {"fillmode": "replace", "fgcolor": "#ffffff", "fgopacity": 0.55}
+
+
+def method_name(name: str) -> str:
+    """Of a policy or recommender, and of what is laid over it: `encoder+refreshed`."""
+    below, *layers = name.split("+")
+    return ", ".join([METHOD_NAMES.get(below, below), *(LAYER_NAMES.get(layer, layer) for layer in layers)])
 
 
 def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Figure:
@@ -42,7 +49,7 @@ def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Fig
     figure.update_layout(bargap=0.35, barmode="overlay")
     reach = 1.3 * max(np.nanmax(recalls[["value", "high"]].to_numpy(float)), 1e-3)
     figure.update_xaxes(tickformat=",.1~%", range=[0, reach], nticks=4, tickangle=0)
-    name_rows(figure, [METHOD_NAMES.get(name, name) for name in names])
+    name_rows(figure, [method_name(name) for name in names])
     n_cases = int(recalls["n_cases"].iloc[0])
     figure.update_xaxes(title_text=f"Share of {n_cases:,} held-out cases", col=(len(metrics) + 1) // 2)
     return figure
@@ -82,7 +89,7 @@ def _bars(rows: pd.DataFrame, color: str, pattern: str) -> go.Bar:
 
 
 def _measured(row: tuple) -> str:
-    text = f"<b>{plain(METHOD_NAMES.get(row.Index, row.Index))}</b><br>{percent(row.value)}"
+    text = f"<b>{plain(method_name(row.Index))}</b><br>{percent(row.value)}"
     if np.isnan(row.low):
         return text
     return f"{text} (95% interval: {percent(row.low)} to {percent(row.high)})"

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from .flow import BAND
-from .style import FONT_SIZE, INK, PAPER, QUIET, empty_figure, name_rows, new_figure, percent, plain
+from .style import BLUE, FONT_SIZE, INK, PAPER, QUIET, empty_figure, name_rows, new_figure, percent, plain
 
 CELL = 24
 NAME = 26
@@ -145,11 +145,33 @@ def drift_lines(drift: pd.DataFrame) -> go.Figure:
         ),
         go.Scatter(
             x=periods, y=drift["jaccard"], mode="lines+markers", name="the period before",
-            line={"color": "#1f83c6", "width": 3}, marker={"size": 9},
+            line={"color": BLUE, "width": 3}, marker={"size": 9},
         ),
     ]  # fmt: skip
     figure = new_figure(*traces, height=320)
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}, hovermode="x unified")
     figure.update_yaxes(range=[0, 1], title_text="Likeness of the top followers")
     figure.update_xaxes(type="category")
+    return figure
+
+
+def dial_curve(curve: pd.DataFrame, place: float) -> go.Figure:
+    """How often predictions are right against how far they are, along the dial. curve: what `measure_dial` returns;
+    place: the weight that is chosen."""
+    chosen = curve["weight"] == place
+    line = go.Scatter(
+        x=curve["distance"],
+        y=curve["recall"],
+        mode="lines+markers",
+        line={"color": BLUE, "width": 2},
+        marker={"size": np.where(chosen, 16, 8), "symbol": np.where(chosen, "diamond", "circle"), "color": BLUE},
+        hovertext=[
+            f"Dial at {row.weight:g}<br>{percent(row.recall)} right in the first ten<br>distance {row.distance:.2f}"
+            for row in curve.itertuples()
+        ],
+        hoverinfo="text",
+    )
+    figure = new_figure(line, height=340)
+    figure.update_xaxes(title_text="How far the ten are from what people have (1: as far as can be)")
+    figure.update_yaxes(title_text="Right one among the ten", tickformat=",.1~%", rangemode="tozero")
     return figure

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from . import LanguagePolicy
 
 NAME = "novelty"
-FARTHEST = 20.0
-"""The dial goes so far: then an interest at the other end of the tree is as welcome as one e^20 times as likely."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from .described import read_described
 from .description_checks import description_checks
 from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
+from .dial import novelty_dial
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
 from .freshness import freshness
 from .interest_search import find_interests
@@ -23,6 +24,7 @@ from .interests import (
     note_of,
 )
 from .learned import learned_examples
+from .liked import liked, thumb
 from .live_map import live_map
 from .model_run import another_try, model_panel
 from .moving import move_button
@@ -67,12 +69,14 @@ __all__ = [
     "jobs",
     "keep_chosen",
     "learned_examples",
+    "liked",
     "live_map",
     "marks_of",
     "model_panel",
     "move_button",
     "move_change",
     "note_of",
+    "novelty_dial",
     "own_changes",
     "people_moves",
     "plain_errors",
@@ -89,6 +93,7 @@ __all__ = [
     "start_comparison",
     "start_run",
     "take_selection",
+    "thumb",
     "tree_note",
     "undo_bar",
     "uploads_folder",

@@ -1,0 +1,197 @@
+"""What people liked of the interests that were shown to them: thumbs from the Preview page, and outcomes in files.
+
+Rows are only added or marked as undone. They speak of ids in the tree; at another number of interests a finer one is
+counted for the interest that holds it, a coarser one for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from .alignment import Outcomes
+from .description_edits import LONGEST_TEXT, tidy
+from .errors import HierexError
+from .interest_tree import InterestTree
+from .store import Store, now
+from .taxonomy import MERGED_FROM, Taxonomy
+
+THUMB, FILE = "thumb", "file"
+COLUMNS = ("before_1", "before_2", "new", "shown", "liked")
+"""Of a file: the two interests that were started from, earlier first; the new one; how many people it was shown to,
+and how many of them liked it."""
+MOST_ROWS = 1_000_000
+SHOWN_FAULTS = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was given in one go. n: outcomes in it; liked: the good ones among them."""
+
+    batch: int
+    source: str
+    author: str
+    given_at: datetime
+    n: float
+    liked: float
+    undone: bool
+
+
+def save_thumb(
+    store: Store,
+    tree_key: str,
+    context: Sequence[int],
+    novel: int,
+    *,
+    liked: bool | None,
+    author: str,
+    user_id: str,
+    reason: str = "",
+) -> None:
+    """What somebody thinks of a novel interest for a person; takes the place of what they said of it before.
+
+    context, novel: ids of interests. liked: None takes it back.
+    """
+    if len(reason) > LONGEST_TEXT:
+        raise HierexError(f"A reason has at most {LONGEST_TEXT:,} characters; this one has {len(reason):,}.")
+    same = [tree_key, list(map(int, context)), int(novel), tidy(author), user_id]
+    with store.transaction() as writer:
+        writer.execute(
+            f"UPDATE feedback SET undone = TRUE WHERE source = '{THUMB}' AND tree_key = ? AND context = ? "
+            "AND novel_cluster_id = ? AND author = ? AND user_id = ?",
+            same,
+        )
+        if liked is None:
+            return
+        writer.execute(
+            "INSERT INTO feedback VALUES (nextval('feedback_batches'), ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, FALSE)",
+            [*same[:3], float(liked), THUMB, same[3], tidy(reason), user_id, now()],
+        )
+
+
+def read_thumbs(store: Store, tree_key: str, context: Sequence[int], author: str, user_id: str) -> dict[int, bool]:
+    """By id of the novel interest, what this author said of it for this person from this context."""
+    rows = store.table(
+        f"SELECT novel_cluster_id AS novel, liked FROM feedback WHERE source = '{THUMB}' AND NOT undone "
+        "AND tree_key = ? AND context = ? AND author = ? AND user_id = ?",
+        [tree_key, list(map(int, context)), tidy(author), user_id],
+    ).to_pylist()
+    return {row["novel"]: bool(row["liked"]) for row in rows}
+
+
+def read_batches(store: Store) -> list[Batch]:
+    """Files one by one, latest first; thumbs of one author are one."""
+    rows = store.table(
+        f"""
+        SELECT max(batch) AS batch, source, author, max(given_at) AS given_at, sum(shown) AS n, sum(liked) AS liked,
+            bool_and(undone) AS undone
+        FROM feedback WHERE source = '{FILE}' OR NOT undone
+        GROUP BY source, author, CASE WHEN source = '{FILE}' THEN batch END ORDER BY batch DESC
+        """
+    ).to_pylist()
+    return [Batch(**row) for row in rows]
+
+
+def set_batch_undone(store: Store, batch: int, undone: bool) -> None:
+    """Takes a file back, or brings it back."""
+    with store.transaction() as writer:
+        writer.execute(f"UPDATE feedback SET undone = ? WHERE batch = ? AND source = '{FILE}'", [undone, batch])
+
+
+def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author: str) -> None:
+    """outcomes: what `check_outcomes` returned. One batch."""
+    with store.transaction() as writer:
+        batch = writer.execute("SELECT nextval('feedback_batches')")[0]
+        n = len(outcomes)
+        pairs = outcomes[["before_1", "before_2"]].to_numpy(np.int32)
+        writer.register(
+            "new_feedback",
+            {
+                "context": pa.FixedSizeListArray.from_arrays(pa.array(pairs.ravel()), 2),
+                "novel": outcomes["new"].to_numpy(np.int32),
+                "shown": outcomes["shown"].to_numpy(float),
+                "liked": outcomes["liked"].to_numpy(float),
+                "place": np.arange(n),
+            },
+        )
+        writer.execute(
+            f"INSERT INTO feedback SELECT ?, ?, context::INTEGER[], novel, shown, liked, '{FILE}', ?, '', '', ?, FALSE "
+            "FROM new_feedback ORDER BY place",
+            [batch, tree_key, tidy(author), now()],
+        )
+
+
+def check_outcomes(frame: pd.DataFrame, known: dict[str, int]) -> pd.DataFrame:
+    """The outcomes of a file, with ids in place of names. known: id by name and by the id as text.
+
+    Raises HierexError that names what is missing, and the first lines that cannot be used: nothing is taken then.
+    """
+    frame = frame.rename(columns=lambda name: str(name).strip().lower())
+    missing = [name for name in COLUMNS if name not in frame.columns]
+    if missing:
+        raise HierexError(
+            f"The file has no column {', '.join(map(repr, missing))}. It needs {', '.join(COLUMNS)}; the "
+            "form that can be downloaded here has them."
+        )
+    if len(frame) > MOST_ROWS:
+        raise HierexError(f"The file has {len(frame):,} lines. At most {MOST_ROWS:,} can be taken.")
+    counts = frame[["shown", "liked"]].apply(pd.to_numeric, errors="coerce")
+    filled = counts["shown"].notna() | frame["shown"].astype("string").str.strip().fillna("").ne("")
+    frame, counts = frame[filled], counts[filled]
+    ids = pd.DataFrame({name: frame[name].astype("string").str.strip().map(known) for name in COLUMNS[:3]})
+    faults = {
+        "names an interest that is not known here": ids.isna().any(axis=1),
+        "leads to an interest that it starts from": ids["new"].eq(ids["before_1"]) | ids["new"].eq(ids["before_2"]),
+        "needs numbers: shown above 0, and liked from 0 to shown": ~(
+            counts["shown"].gt(0) & counts["liked"].between(0, counts["shown"])
+        ),
+    }
+    for what, rows in faults.items():
+        if rows.any():
+            lines = ", ".join(f"{line + 2:,}" for line in np.flatnonzero(rows)[:SHOWN_FAULTS])
+            raise HierexError(f"{int(rows.sum()):,} lines cannot be used. Line {lines} {what}.")
+    if not len(frame):
+        raise HierexError("No line of the file says how many people an interest was shown to.")
+    return ids.astype(int).assign(shown=counts["shown"], liked=counts["liked"])
+
+
+def place_outcomes(
+    store: Store, tree_key: str, tree: InterestTree, taxonomy: Taxonomy, *, k: int = 2
+) -> tuple[Outcomes, float]:
+    """All that was said and not taken back, summed per context of `k` and novel interest; and how many outcomes speak
+    of what is not there: other contexts, another tree, interests that are coarser or were taken together."""
+    frame = store.frame(
+        "SELECT context, novel_cluster_id AS novel, sum(shown) AS n, sum(liked) AS liked FROM feedback "
+        "WHERE NOT undone AND tree_key = ? AND len(context) = ? GROUP BY ALL ORDER BY ALL",
+        [tree_key, k],
+    )
+    others = "SELECT sum(shown) FROM feedback WHERE NOT undone AND (tree_key <> ? OR len(context) <> ?)"
+    elsewhere = store.value(others, [tree_key, k]) or 0.0
+    if not len(frame):
+        empty = np.zeros(0)
+        return Outcomes(np.zeros((0, k), np.int32), np.zeros(0, np.int32), empty, empty), elsewhere
+    ids = np.column_stack([np.stack(frame["context"].to_numpy()), frame["novel"].to_numpy()])
+    placed = _clusters_of(ids.ravel(), tree, taxonomy).reshape(ids.shape)
+    kept = (placed >= 0).all(axis=1) & (placed[:, :-1] != placed[:, -1:]).all(axis=1)
+    rows, place = np.unique(placed[kept], axis=0, return_inverse=True)
+    n, liked = (np.bincount(place.ravel(), frame[name].to_numpy()[kept], len(rows)) for name in ("n", "liked"))
+    outcomes = Outcomes(rows[:, :-1].astype(np.int32), rows[:, -1].astype(np.int32), liked, n)
+    return outcomes, elsewhere + float(frame["n"].to_numpy()[~kept].sum())
+
+
+def _clusters_of(ids: np.ndarray, tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
+    """The index of the cluster that is, or holds, each id; -1 where none does."""
+    known = {int(cluster_id): place for place, cluster_id in enumerate(taxonomy.cluster_ids)}
+    found = np.full(len(ids), -1)
+    for row, cluster_id in enumerate(ids.tolist()):
+        if cluster_id in known:
+            found[row] = known[cluster_id]
+        elif 0 <= cluster_id < min(MERGED_FROM, len(tree.lo)):
+            inside = np.unique(taxonomy.cluster_of_item[tree.order[tree.lo[cluster_id] : tree.hi[cluster_id]]])
+            found[row] = inside[0] if len(inside) == 1 else -1
+    return found

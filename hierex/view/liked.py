@@ -1,0 +1,202 @@
+"""What people liked of what was shown to them: counted, taken in from files, and used to order answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from .. import exports, feedback, wording
+from ..alignment import FEWEST_OUTCOMES, FOLDS
+from ..errors import HierexError
+from ..feedback import Batch
+from ..layering import placed_outcomes
+from ..policies.aligned import AlignedPolicy
+from ..workspace import Workspace
+from .opened import doing, jobs, start_run
+
+FORM_CONTEXTS, FORM_NEW = 200, 3
+SOURCES = {feedback.THUMB: "thumbs on the Preview page", feedback.FILE: "a file"}
+LARGEST_MIB = 50
+
+
+def liked(work: Workspace) -> None:
+    outcomes, elsewhere = placed_outcomes(work)
+    n, good = outcomes.n.sum(), outcomes.positive.sum()
+    st.markdown(
+        "Predictions can be put in the order of what people liked. They are never learned from it: what is liked only "
+        "decides among the answers that are likely anyway, so that predictions don't run after a few popular interests."
+    )
+    if n:
+        st.metric(
+            "Outcomes that count here", f"{n:,.0f}", f"{good / n:.0%} liked", delta_color="off", delta_arrow="off"
+        )
+    else:
+        st.info("Nobody has said yet what was liked. Use the thumbs on the Preview page, or take in a file below.")
+    if elsewhere:
+        st.caption(
+            f"{elsewhere:,.0f} more speak of interests that are not there in these predictions; they don't count."
+        )
+    order_by_it(work, n)
+    st.divider()
+    take_in(work)
+    batches = feedback.read_batches(work.store)
+    if batches:
+        st.subheader("What was said so far")
+        for batch in batches:
+            show_batch(work, batch)
+
+
+def order_by_it(work: Workspace, n: float) -> None:
+    layers = work.config.layers
+    policy = work.policy
+    while not isinstance(policy, AlignedPolicy) and hasattr(policy, "base"):
+        policy = policy.base
+    if isinstance(policy, AlignedPolicy):
+        auc = policy.alignment.auc
+        told = "cannot be said" if np.isnan(auc) else f"{auc:.0%}"
+        st.success(
+            f"The {policy.best_of} best answers of these predictions are in the order of what people liked. Of a liked "
+            f"and a disliked answer, from starting points that it had not seen, it put the liked one first: {told} "
+            "(50 % is chance)."
+        )
+    job = jobs().of(work.store.path)
+    busy = bool(job and job.active)
+    best_of, apply, off = st.columns([2, 1, 1], vertical_alignment="bottom")
+    chosen = best_of.slider(
+        "How many of the best answers are put in order",
+        2,
+        30,
+        layers.best_of or 5,
+        key=f"best_of-{work.store.path.stem}",
+        help="More gives what is liked more room, and what is likely less.",
+    )
+    apply.button(
+        "Order and measure",
+        key="order_by_liked",
+        icon=":material/thumb_up:",
+        disabled=busy or n < FEWEST_OUTCOMES,
+        on_click=start_run,
+        args=(replace(work.config, layers=replace(layers, best_of=chosen)),),
+        help=f"It takes {FEWEST_OUTCOMES} outcomes from {FOLDS} starting points.",
+        width="stretch",
+    )
+    off.button(
+        "Stop ordering",
+        key="order_no_more",
+        disabled=busy or not layers.best_of,
+        on_click=start_run,
+        args=(replace(work.config, layers=replace(layers, best_of=0)),),
+        width="stretch",
+    )
+
+
+def take_in(work: Workspace) -> None:
+    st.subheader("Take in outcomes")
+    st.caption(
+        "How many people a new interest was shown to, and how many of them liked it. The form lists what is predicted "
+        "for the most frequent starting points; fill in the last two columns and leave out what was not shown."
+    )
+    st.download_button(
+        "Download the form (CSV)",
+        lambda: exports.safe_csv(outcome_form(work)),
+        "outcomes.csv",
+        "text/csv",
+        icon=":material/download:",
+    )
+    version = st.session_state.setdefault("outcomes_version", 0)
+    file = st.file_uploader("A filled-in form", type="csv", key=f"outcomes-{version}", max_upload_size=LARGEST_MIB)
+    st.button(
+        "Take it in", key="take_outcomes", disabled=file is None, on_click=save_file, args=(work, file),
+        icon=":material/upload:",
+    )  # fmt: skip
+
+
+def save_file(work: Workspace, file) -> None:
+    """For callbacks."""
+
+    def save() -> None:
+        try:
+            frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", on_bad_lines="error")
+        except (ValueError, UnicodeDecodeError) as error:
+            raise HierexError(f"'{file.name[:60]}' cannot be read as CSV: {str(error)[:200]}.") from error
+        outcomes = feedback.check_outcomes(frame.map(exports.as_typed), known_interests(work))
+        feedback.save_outcomes(work.store, work.tree_key, outcomes, author=st.session_state.get("author", ""))
+        st.session_state["outcomes_version"] += 1
+
+    doing(save, "Taken in. It can be taken back below.")
+
+
+def known_interests(work: Workspace) -> dict[str, int]:
+    """Ids by name, where no other interest has it, and by the id as text."""
+    ids = work.taxonomy.cluster_ids.tolist()
+    names = pd.Series([description.name for description in work.cluster_descriptions()])
+    single = ~names.duplicated(keep=False)
+    by_name = {name: ids[place] for place, name in names[single].items()}
+    return by_name | {str(cluster_id): cluster_id for cluster_id in ids}
+
+
+def outcome_form(work: Workspace) -> pd.DataFrame:
+    """The columns that a file needs, and names to read it by: the best answers for the most frequent contexts."""
+    moves, ids = work.moves, work.taxonomy.cluster_ids
+    contexts, people = np.unique(moves.contexts, axis=0, return_counts=True)
+    contexts = contexts[np.argsort(-people, kind="stable")[:FORM_CONTEXTS]]
+    best = np.argsort(-work.policy.score(contexts), axis=1, kind="stable")[:, :FORM_NEW]
+    before = np.repeat(contexts, best.shape[1], axis=0)
+    names = np.array([description.name for description in work.cluster_descriptions()], dtype=object)
+    return pd.DataFrame(
+        {
+            "before_1": ids[before[:, -2]] if before.shape[1] > 1 else ids[before[:, -1]],
+            "before_2": ids[before[:, -1]],
+            "new": ids[best.ravel()],
+            "shown": "",
+            "liked": "",
+            "before (to read)": [" → ".join(dict.fromkeys(names[row])) for row in before],
+            "new (to read)": names[best.ravel()],
+        }
+    )
+
+
+def thumb(work: Workspace, user_id: str, context: Sequence[int], novel: int) -> None:
+    """Whether the reviewer likes this novel interest (an index, as those of the context are) for this person."""
+    ids = work.taxonomy.cluster_ids
+    author = st.session_state.get("author", "")
+    about = work.tree_key, [int(ids[cluster]) for cluster in context]
+    said = feedback.read_thumbs(work.store, *about, author, user_id).get(int(ids[novel]))
+    key = f"thumb-{work.store.path.stem}-{about}-{ids[novel]}-{user_id}"
+    thumbs, why = st.columns([1, 5], vertical_alignment="center")
+
+    def keep() -> None:
+        up, reason = st.session_state.get(key), st.session_state.get(f"{key}-why", "")
+        liked = None if up is None else bool(up)
+        doing(
+            lambda: feedback.save_thumb(
+                work.store, *about, int(ids[novel]), liked=liked, author=author, user_id=user_id, reason=reason
+            )
+        )
+
+    with thumbs:
+        st.feedback("thumbs", key=key, default=None if said is None else int(said), on_change=keep)
+    if said is not None:
+        why.text_input(
+            "Why (optional)", key=f"{key}-why", on_change=keep, placeholder="Why (optional)",
+            label_visibility="collapsed",
+        )  # fmt: skip
+
+
+def show_batch(work: Workspace, batch: Batch) -> None:
+    line, button = st.columns([5, 1], vertical_alignment="center")
+    who = f" by {wording.plain_markdown(batch.author)}" if batch.author else ""
+    when = f"{batch.given_at:%Y-%m-%d %H:%M} UTC"
+    text = f"{batch.n:,.0f} outcomes, {batch.liked:,.0f} liked, from {SOURCES[batch.source]}{who}, {when}"
+    line.markdown(f"~~{text}~~ (taken back)" if batch.undone else text)
+    if batch.source == feedback.FILE:
+        button.button(
+            "Bring back" if batch.undone else "Take back",
+            key=f"batch-{batch.batch}",
+            on_click=doing,
+            args=(lambda: feedback.set_batch_undone(work.store, batch.batch, not batch.undone),),
+        )

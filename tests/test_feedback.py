@@ -1,0 +1,170 @@
+"""Thumbs and outcomes: what is taken, what is refused with the reason, what is counted, and taking back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_pipeline import write_world
+
+from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.errors import ConfigError, HierexError, TooLittleData
+from hierex.feedback import (
+    check_outcomes,
+    place_outcomes,
+    read_batches,
+    read_thumbs,
+    save_outcomes,
+    save_thumb,
+    set_batch_undone,
+)
+from hierex.imports import import_logs
+from hierex.pipeline import run_pipeline
+from hierex.runs import config_of, shown_run
+from hierex.store import open_store
+
+CONFIG = RunConfig(
+    granularity=10, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
+)
+KNOWN = {"1": 1, "2": 2, "3": 3, "bread": 3}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("feedback")
+    store = open_store(folder / "w.duckdb")
+    import_logs(store, *write_world(folder / "logs"))
+    yield store, run_pipeline(store, CONFIG)
+    store.close()
+
+
+@pytest.fixture
+def work(built):
+    store, work = built
+    with store.transaction() as writer:
+        writer.execute("DELETE FROM feedback")
+    return work
+
+
+def lines(*rows):
+    return pd.DataFrame(rows, columns=["before_1", "before_2", "new", "shown", "liked"])
+
+
+def placed(work):
+    return place_outcomes(work.store, work.tree_key, work.tree, work.taxonomy)
+
+
+def test_names_and_ids_are_taken_and_lines_that_nobody_filled_in_are_left_out():
+    taken = check_outcomes(lines(("1", "2", "bread", "10", "4"), ("1", "2", "3", "", "")), KNOWN)
+    assert taken.to_numpy().tolist() == [[1, 2, 3, 10, 4]]
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (lines(("1", "2", "cake", 10, 4)), "Line 2 names an interest that is not known"),
+        (lines(("1", "2", "3", 1, 1), ("1", "2", "2", 10, 4)), "Line 3 leads to an interest that it starts from"),
+        (lines(("1", "2", "3", 10, 11)), "liked from 0 to shown"),
+        (lines(("1", "2", "3", -1, 0)), "shown above 0"),
+        (lines(("1", "2", "3", "many", 0)), "needs numbers"),
+        (lines(("1", "2", "3", "", "")), "No line"),
+        (lines().drop(columns="liked"), "no column 'liked'"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_whole(frame, reason):
+    with pytest.raises(HierexError, match=reason):
+        check_outcomes(frame, KNOWN)
+
+
+def test_outcomes_add_up_and_a_file_can_be_taken_back_and_brought_back(work):
+    a, b, c = work.taxonomy.cluster_ids[:3].tolist()
+    frame = lines((a, b, c, 10, 4)).astype(float)
+    save_outcomes(work.store, work.tree_key, frame, author="Ann")
+    save_outcomes(work.store, work.tree_key, frame, author="Ben")
+    outcomes, elsewhere = placed(work)
+    assert outcomes.contexts.tolist() == [[0, 1]]
+    assert (outcomes.novel[0], outcomes.n[0], outcomes.positive[0], elsewhere) == (2, 20, 8, 0)
+    latest, first = read_batches(work.store)
+    assert (latest.author, latest.n, latest.liked) == ("Ben", 10, 4)
+    set_batch_undone(work.store, latest.batch, True)
+    assert placed(work)[0].n[0] == 10
+    assert read_batches(work.store)[0].undone
+    set_batch_undone(work.store, latest.batch, False)
+    assert placed(work)[0].n[0] == 20
+    assert first.author == "Ann"
+
+
+def test_a_thumb_takes_the_place_of_the_same_persons_earlier_one(work):
+    a, b, c = work.taxonomy.cluster_ids[:3].tolist()
+    save_thumb(work.store, work.tree_key, [a, b], c, liked=True, author="Ann", user_id="u1", reason="fits")
+    save_thumb(work.store, work.tree_key, [a, b], c, liked=False, author="Ann", user_id="u1")
+    save_thumb(work.store, work.tree_key, [a, b], c, liked=True, author="Ben", user_id="u1")
+    assert read_thumbs(work.store, work.tree_key, [a, b], "Ann", "u1") == {c: False}
+    outcomes, _ = placed(work)
+    assert (outcomes.n[0], outcomes.positive[0]) == (2, 1)
+    save_thumb(work.store, work.tree_key, [a, b], c, liked=None, author="Ann", user_id="u1")
+    assert read_thumbs(work.store, work.tree_key, [a, b], "Ann", "u1") == {}
+    assert placed(work)[0].n[0] == 1
+
+
+def test_what_speaks_of_finer_interests_counts_for_what_holds_them_and_other_trees_for_none(work):
+    tree, taxonomy = work.tree, work.taxonomy
+    finest = tree.cut(tree.finest)
+    cluster_of = taxonomy.cluster_of_item[tree.order[tree.lo[finest]]]
+    before = finest[np.flatnonzero(cluster_of == 0)[0]]
+    later, new = (finest[np.flatnonzero(cluster_of == place)[-1]] for place in (1, 2))
+    save_outcomes(work.store, work.tree_key, lines((before, later, new, 6, 3)).astype(float), author="Ann")
+    save_outcomes(work.store, work.tree_key, lines((0, later, new, 5, 3)).astype(float), author="Ann")
+    save_outcomes(work.store, "another tree", lines((before, later, new, 7, 3)).astype(float), author="Ann")
+    outcomes, elsewhere = placed(work)
+    assert outcomes.contexts.tolist() == [[0, 1]]
+    assert outcomes.novel.tolist() == [2]
+    assert outcomes.n.tolist() == [6]
+    assert elsewhere == 12, "the root holds all interests, and another tree has others"
+
+
+def test_answers_are_put_in_the_order_of_what_people_liked(work):
+    ids = work.taxonomy.cluster_ids
+    rng = np.random.default_rng(0)
+    rows = [(*ids[rng.permutation(len(ids))[:3]], 10) for _ in range(300)]
+    frame = lines(*[(a, b, c, n, n if c % 2 else 0) for a, b, c, n in rows]).astype(float)
+    save_outcomes(work.store, work.tree_key, frame, author="Ann")
+    config = replace(CONFIG, layers=LayerConfig(best_of=5))
+    aligned = run_pipeline(work.store, config)
+    assert aligned.policy.name == "counts+aligned"
+    assert shown_run(work.store).config["layers"]["best_of"] == 5
+    assert config_of(shown_run(work.store).config).layers == config.layers
+    measured = aligned.evaluation["policies"]
+    assert {"counts+aligned", "counts"} <= set(measured["policy"]), "what it is laid over stands beside it"
+    firsts = [p.score(np.array([[0, 1], [3, 4], [5, 2]])).argmax(axis=1) for p in (work.policy, aligned.policy)]
+    assert (ids[firsts[1]] % 2).mean() >= (ids[firsts[0]] % 2).mean()
+
+
+def test_without_feedback_nothing_can_be_ordered_by_it(work):
+    with pytest.raises(TooLittleData, match="0 outcomes"):
+        run_pipeline(work.store, replace(CONFIG, layers=LayerConfig(best_of=5)))
+
+
+def test_a_refreshed_run_is_measured_on_time_that_it_has_not_seen(work):
+    config = replace(CONFIG, layers=LayerConfig(refreshed=True))
+    refreshed = run_pipeline(work.store, config)
+    assert refreshed.judged_from > refreshed.split
+    moves = refreshed.moves
+    n_cases = refreshed.evaluation["policies"]["n_cases"].iloc[0]
+    assert n_cases == ((moves.clock >= refreshed.judged_from) & ~refreshed.taxonomy.hidden[moves.novel]).sum()
+    assert refreshed.keys["learned_policy"] == work.keys["policies"], "nothing is learned anew"
+
+
+def test_the_dial_is_measured(work):
+    dial = run_pipeline(work.store, replace(CONFIG, granularity=40)).evaluation["dial"]
+    first, middle, last = dial["distance"].iloc[[0, 4, -1]]
+    assert first < middle < last
+    assert dial["weight"].iloc[0] == 0
+    far = run_pipeline(work.store, replace(CONFIG, layers=LayerConfig(novelty=5.0)))
+    assert far.policy.name == "counts+novelty"
+
+
+@pytest.mark.parametrize("layers", [{"best_of": -1}, {"novelty": -0.1}, {"novelty": 21.0}])
+def test_layers_that_cannot_be_are_refused(layers):
+    with pytest.raises(ConfigError, match="Give 0 or more"):
+        LayerConfig(**layers)
