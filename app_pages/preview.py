@@ -7,6 +7,8 @@ import streamlit as st
 from hierex import charts, view, wording
 from hierex.grounding import recommend_anything
 from hierex.serving import serve_users, visits_frame
+from hierex.transition_table import LONGEST
+from hierex.transitions import latest_contexts
 
 SHOWN_PEOPLE = 12
 TOP = 5
@@ -18,6 +20,7 @@ descriptions = work.cluster_descriptions()
 names = [d.name for d in descriptions]
 colors = view.colors_of(work, work.taxonomy)
 histories = work.histories
+k = work.config.transition.k
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -55,12 +58,11 @@ if wanted:
     person = work.user_ids.index(wanted)
 
 history = histories.of(person)
-place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.granularity}-{person}"
+place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.granularity}-{k}-{person}"
 st.subheader(f"What {wording.plain_markdown(work.user_ids[person])} was interested in")
 visits = visits_frame(work, person, names, colors)
 
-from_box, then_box, reset_box = st.columns([2, 2, 1], vertical_alignment="bottom")
-default = [history[-2] if len(history) > 1 else history[-1], history[-1]]
+default = latest_contexts(histories, histories.starts[[person + 1]], histories.starts[[person]], k=k)[0].tolist()
 own = history.tolist()
 others = [c for c in range(len(names)) if c not in set(own)]
 options = own[::-1] + others
@@ -70,27 +72,19 @@ def context_name(cluster: int) -> str:
     return names[cluster] if cluster in own else f"{names[cluster]} (not theirs)"
 
 
-context = (
-    from_box.selectbox(
-        "The prediction starts from",
-        options,
-        index=options.index(default[0]),
-        format_func=context_name,
-        key=f"earlier-{place_of_choice}",
-    ),
-    then_box.selectbox(
-        "and from the more recent",
-        options,
-        index=options.index(default[1]),
-        format_func=context_name,
-        key=f"later-{place_of_choice}",
-    ),
+labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
+*boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
+context = tuple(
+    box.selectbox(
+        label, options, index=options.index(start), format_func=context_name, key=f"start-{place}-{place_of_choice}"
+    )
+    for place, (box, label, start) in enumerate(zip(boxes, labels, default, strict=True))
 )
 
 
 def reset_context() -> None:
-    for part in ("earlier", "later"):
-        st.session_state.pop(f"{part}-{place_of_choice}", None)
+    for place in range(k):
+        st.session_state.pop(f"start-{place}-{place_of_choice}", None)
 
 
 reset_box.button("Their latest", on_click=reset_context, disabled=list(context) == default, width="stretch")
@@ -115,8 +109,10 @@ if not len(predictions.novel):
 st.caption(
     f"{wording.method_name(work.policy.name)}; "
     + (
-        "looked up in the table of all pairs of interests."
+        f"looked up in the table of all {'pairs of ' * (k == 2)}interests."
         if (predictions.path == "table").all()
+        else "computed for these three, which are too many to answer ahead of time."
+        if k > LONGEST
         else "asked anew, because most of the table's answers are hidden or interests that this person has already."
     )
 )

@@ -111,8 +111,13 @@ class DescriptionConfig:
 @dataclass(frozen=True)
 class TransitionConfig:
     k: int = 2
+    """A prediction starts from so many interests, a person's latest; 1 to 3."""
     contexts_per_novel: int = 10
     """Fine-tuning examples kept per novel interest: its most frequent contexts (paper, section 3)."""
+
+    def __post_init__(self):
+        if not 1 <= self.k <= 3:
+            raise ConfigError(f"A prediction cannot start from {self.k} interests. Choose 1, 2 or 3.")
 
 
 @dataclass(frozen=True)

@@ -320,7 +320,9 @@ class Run:
         self._make(
             "transition_table",
             [self.keys["policies"], asdict(self.config.table)],
-            lambda progress: self.compute(tabulate, self.work.policy, config=self.config.table, progress=progress),
+            lambda progress: self.compute(
+                tabulate, self.work.policy, k=self.config.transition.k, config=self.config.table, progress=progress
+            ),
             lambda writer, key, table: results.write_table(writer, key, table, self.work.taxonomy),
         )
 

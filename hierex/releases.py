@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import results
-from .config import RunConfig
+from .config import LayerConfig, RunConfig
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError, NotReady
 from .gates import GateFailed, GateReport, judge_policy
@@ -118,9 +118,10 @@ def _decide(store: Store, run_id: int | None, author: str, note: str) -> None:
         )
 
 
-def other_policy(config: RunConfig, kind: str) -> RunConfig:
-    """The same run with another policy."""
-    return replace(config, policy=replace(config.policy, kind=kind))
+def other_policy(config: RunConfig, kind: str, *, k: int) -> RunConfig:
+    """The same run with another policy, which starts from `k` interests, and nothing laid over it."""
+    policy, transition = replace(config.policy, kind=kind), replace(config.transition, k=k)
+    return replace(config, policy=policy, transition=transition, layers=LayerConfig())
 
 
 def report_of(store: Store, run: RunRecord) -> GateReport:
@@ -173,8 +174,8 @@ def serve_release(present: Workspace, run: RunRecord) -> Workspace:
         raise HierexError(other)
     known = results.table_clusters(present.store, own["transition_table"])
     same_items = np.array_equal(leaf_of_item(served.tree), leaf_of_item(present.tree))
-    if not same_items or not np.isin(known, served.taxonomy.cluster_ids).all():
-        raise HierexError(other)
-    if len(known) != served.taxonomy.n_clusters:
+    ids = np.sort(served.taxonomy.cluster_ids)
+    same_interests = np.array_equal(known, ids) if len(known) else served.policy.n_clusters == len(ids)
+    if not same_items or not same_interests:
         raise HierexError(other)
     return served

@@ -21,7 +21,7 @@ from .interest_tree import InterestTree
 from .item_map import ItemMap
 from .store import SQL, Store, Writer, now
 from .taxonomy import Taxonomy
-from .transition_table import Predictions, TransitionTable
+from .transition_table import LONGEST, Predictions, TransitionTable
 from .transitions import FirstVisits, Transitions
 
 KEPT = 6
@@ -261,22 +261,25 @@ def read_model(store: Store, stage: str, key: str) -> tuple[str, dict[str, np.nd
 def write_table(writer: Writer, key: str, table: TransitionTable, taxonomy: Taxonomy) -> None:
     top = table.novel.shape[1]
     ids = taxonomy.cluster_ids
-    pairs = np.column_stack([np.repeat(ids, table.n_clusters), np.tile(ids, table.n_clusters)])
+    n_rows = len(table.novel)
+    contexts = np.stack(np.unravel_index(np.arange(n_rows), (table.n_clusters,) * table.k), axis=1)
     columns = {
-        "context": lists_of(np.repeat(pairs, top, axis=0)),
-        "rank": np.tile(np.arange(1, top + 1, dtype=np.int32), len(pairs)),
+        "context": lists_of(ids[np.repeat(contexts, top, axis=0)]),
+        "rank": np.tile(np.arange(1, top + 1, dtype=np.int32), n_rows),
         "novel_cluster_id": ids[table.novel.ravel()],
         "score": table.score.ravel(),
     }
     writer.insert("transition_table", columns, key=key)
 
 
-def read_table(store: Store, key: str, taxonomy: Taxonomy) -> TransitionTable:
+def read_table(store: Store, key: str, taxonomy: Taxonomy, *, k: int = 2) -> TransitionTable:
     columns = store.columns("SELECT novel_cluster_id, score FROM transition_table WHERE key = ? ORDER BY rowid", [key])
     by_id = np.argsort(taxonomy.cluster_ids)
     novel = by_id[np.searchsorted(taxonomy.cluster_ids[by_id], columns["novel_cluster_id"])].astype(np.int32)
-    shape = (taxonomy.n_clusters**2, -1)
-    return TransitionTable(novel.reshape(shape), columns["score"].reshape(shape), taxonomy.n_clusters)
+    if k > LONGEST:
+        return TransitionTable(np.empty((0, 0), np.int32), np.empty((0, 0), np.float32), taxonomy.n_clusters, k)
+    shape = (taxonomy.n_clusters**k, -1)
+    return TransitionTable(novel.reshape(shape), columns["score"].reshape(shape), taxonomy.n_clusters, k)
 
 
 def read_model_name(store: Store, stage: str, key: str) -> str | None:

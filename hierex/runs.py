@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from .config import BehaviourConfig, EmbeddingConfig, LayerConfig, PolicyConfig, RunConfig
+from .config import BehaviourConfig, EmbeddingConfig, LayerConfig, PolicyConfig, RunConfig, TransitionConfig
 from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
@@ -114,6 +114,7 @@ def choices_of(config: RunConfig) -> dict:
         "policy": config.policy.kind,
         "model": config.embedding.model,
         "behaviour": config.behaviour.weight,
+        "k": config.transition.k,
         "layers": asdict(config.layers),
     }
 
@@ -126,5 +127,6 @@ def config_of(choices: dict) -> RunConfig:
         policy=PolicyConfig(kind=choices["policy"]),
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
+        transition=TransitionConfig(k=choices.get("k", TransitionConfig.k)),
         layers=LayerConfig(**choices.get("layers", {})),
     )

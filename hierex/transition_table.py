@@ -11,8 +11,8 @@ from .errors import ConfigError
 from .policies import LanguagePolicy
 from .transitions import Histories, latest_contexts
 
-K = 2
-"""Interests in a context of the table."""
+LONGEST = 2
+"""Contexts of more interests are too many to answer ahead of time: they are answered when they are asked for."""
 CELLS_AT_ONCE = 4_000_000
 """Scores held at once: 16 MB, and a few times that while they are ranked."""
 DEFAULTS = TableConfig()
@@ -22,13 +22,19 @@ DEFAULTS = TableConfig()
 class TransitionTable:
     """Row `a * n_clusters + b` answers context (a, b), b being the later interest; (a, a) means a person with one.
 
-    novel: (n_clusters**2, top) int32 cluster indices, best first; score: the same shape, float32 probabilities.
-    Where fewer than `top` interests exist besides the context, the table is narrower.
+    novel: (n_clusters**k, top) int32 cluster indices, best first; score: the same shape, float32 probabilities.
+    Where fewer than `top` interests exist besides the context, the table is narrower. k: interests in a context; with
+    more than `LONGEST` the table has no rows.
     """
 
     novel: np.ndarray
     score: np.ndarray
     n_clusters: int
+    k: int = 2
+
+    def rows_of(self, contexts: np.ndarray) -> np.ndarray:
+        """(n,) the rows that answer contexts (n, k)."""
+        return np.ravel_multi_index(tuple(np.asarray(contexts, np.int64).T), (self.n_clusters,) * self.k)
 
 
 @dataclass(frozen=True)
@@ -53,24 +59,25 @@ class Predictions:
 
 
 def tabulate(
-    policy: LanguagePolicy, *, config: TableConfig = DEFAULTS, progress: Progress = no_progress
+    policy: LanguagePolicy, *, k: int = 2, config: TableConfig = DEFAULTS, progress: Progress = no_progress
 ) -> TransitionTable:
-    """The best `config.top` novel interests for every ordered pair of interests. Memory is bounded by the result.
+    """The best `config.top` novel interests for every context of `k` interests. Memory is bounded by the result.
 
     Raises ConfigError when `config.top` is below 1.
     """
     if config.top < 1:
         raise ConfigError(f"A table of {config.top} novel interests per context was asked for. Choose 1 or more.")
     n = policy.n_clusters
-    width = max(min(config.top, n - K), 0)
-    novel = np.empty((n * n, width), np.int32)
-    score = np.empty((n * n, width), np.float32)
-    for lo in range(0, n * n, _rows_at_once(n)):
-        rows = np.arange(lo, min(lo + _rows_at_once(n), n * n))
-        contexts = np.stack(np.divmod(rows, n), axis=1).astype(np.int32)
+    n_rows = n**k if k <= LONGEST else 0
+    width = max(min(config.top, n - k), 0)
+    novel = np.empty((n_rows, width), np.int32)
+    score = np.empty((n_rows, width), np.float32)
+    for lo in range(0, n_rows, _rows_at_once(n)):
+        rows = np.arange(lo, min(lo + _rows_at_once(n), n_rows))
+        contexts = np.stack(np.unravel_index(rows, (n,) * k), axis=1).astype(np.int32)
         novel[rows], score[rows] = rank_best(policy.score(contexts), width)
-        progress((rows[-1] + 1) / (n * n))
-    return TransitionTable(novel, score, n)
+        progress((rows[-1] + 1) / n_rows)
+    return TransitionTable(novel, score, n, k)
 
 
 def rank_best(log_probs: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
@@ -100,14 +107,14 @@ def predict_novel(
 ) -> Predictions:
     """The `top` best novel interests of each user: looked up where the table has enough that are new to the user.
 
-    users: (m,) int indices into the histories. contexts: (m, 2) int cluster indices to start from instead of each
-    user's two latest interests. hidden: (n_clusters,) bool, what is never predicted. Rows are in the order of `users`.
-    Nothing of the history, nor of the context, is
-    predicted; a user without history, or who has every interest, gets no rows, one with few left gets fewer.
+    users: (m,) int indices into the histories. contexts: (m, k) int cluster indices to start from instead of each
+    user's latest interests. hidden: (n_clusters,) bool, what is never predicted. Rows are in the order of `users`.
+    Nothing of the history, nor of the context, is predicted; a user without history, or who has every interest, gets no
+    rows, one with few left gets fewer.
     Raises ConfigError for a `top` below 1, and for users or contexts that do not exist.
     """
     users = np.asarray(users, np.int64).reshape(-1)
-    _check_request(histories, users, top, contexts)
+    _check_request(histories, users, top, contexts, table.k)
     has_history = histories.starts[users + 1] > histories.starts[users]
     if contexts is not None:
         contexts = np.asarray(contexts, np.int32)[has_history]
@@ -117,7 +124,7 @@ def predict_novel(
     for lo in range(0, max(len(users), 1), size):
         part = users[lo : lo + size]
         if contexts is None:
-            start_from = latest_contexts(histories, histories.starts[part + 1], histories.starts[part], k=K)
+            start_from = latest_contexts(histories, histories.starts[part + 1], histories.starts[part], k=table.k)
         else:
             start_from = contexts[lo : lo + size]
         parts.append(_predict_part(policy, table, histories, part, start_from, top, hidden))
@@ -140,8 +147,7 @@ def _predict_part(
         seen |= hidden
     seen[np.arange(n)[:, None], contexts] = True
     wanted = np.minimum(top, n_clusters - seen.sum(axis=1))
-    answers = contexts[:, 0].astype(np.int64) * n_clusters + contexts[:, 1]
-    novel, score = table.novel[answers], table.score[answers]
+    novel, score = _look_up(table, contexts)
     is_new = ~np.take_along_axis(seen, novel, axis=1)
     short = np.flatnonzero(is_new.sum(axis=1) < wanted)
 
@@ -151,7 +157,7 @@ def _predict_part(
     row, column, place = row[place < top], column[place < top], place[place < top]
     best[0][row, place], best[1][row, place] = novel[row, column], score[row, column]
     if len(short):
-        log_probs = np.where(seen[short], -np.inf, policy.score(contexts[short]))
+        log_probs = np.where(seen[short], -np.inf, _ask(policy, contexts[short]))
         width = min(top, n_clusters)
         best[0][short, :width], best[1][short, :width] = rank_best(log_probs, width)
 
@@ -167,6 +173,20 @@ def _predict_part(
     )
 
 
+def _look_up(table: TransitionTable, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The table's answers, (n, top) each; none where it has no rows."""
+    if table.k > LONGEST:
+        return np.empty((len(contexts), 0), np.int32), np.empty((len(contexts), 0), np.float32)
+    rows = table.rows_of(contexts)
+    return table.novel[rows], table.score[rows]
+
+
+def _ask(policy: LanguagePolicy, contexts: np.ndarray) -> np.ndarray:
+    """The policy's scores; of equal contexts it is asked once."""
+    different, place = np.unique(contexts, axis=0, return_inverse=True)
+    return policy.score(different)[place.ravel()]
+
+
 def _seen(histories: Histories, users: np.ndarray) -> np.ndarray:
     """(n, n_clusters) bool: what each of these users already has."""
     starts = histories.starts[users]
@@ -178,7 +198,7 @@ def _seen(histories: Histories, users: np.ndarray) -> np.ndarray:
     return seen
 
 
-def _check_request(histories: Histories, users: np.ndarray, top: int, contexts: np.ndarray | None) -> None:
+def _check_request(histories: Histories, users: np.ndarray, top: int, contexts: np.ndarray | None, k: int) -> None:
     if top < 1:
         raise ConfigError(f"{top} novel interests per user were asked for. Choose 1 or more.")
     if len(users) and not 0 <= users.min() <= users.max() < histories.n_users:
@@ -186,8 +206,8 @@ def _check_request(histories: Histories, users: np.ndarray, top: int, contexts: 
     if contexts is None:
         return
     contexts = np.asarray(contexts)
-    if contexts.shape != (len(users), K):
-        raise ConfigError(f"{K} interests to start from are needed for each of {len(users):,} users.")
+    if contexts.shape != (len(users), k):
+        raise ConfigError(f"{k} interests to start from are needed for each of {len(users):,} users.")
     if contexts.size and not 0 <= contexts.min() <= contexts.max() < histories.n_clusters:
         raise ConfigError(f"An interest to start from is not among the {histories.n_clusters:,} that exist.")
 

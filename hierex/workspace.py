@@ -313,7 +313,7 @@ class Workspace:
 
     @cached_property
     def table(self) -> TransitionTable:
-        return results.read_table(self.store, self.key("transition_table"), self.taxonomy)
+        return results.read_table(self.store, self.key("transition_table"), self.taxonomy, k=self.config.transition.k)
 
     @cached_property
     def recommender(self) -> Recommender:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_policies import random_moves
 
-from hierex.config import TableConfig
+from hierex.config import PolicyConfig, TableConfig
 from hierex.errors import ConfigError
+from hierex.policies.counts import train_counts
 from hierex.transition_table import predict_novel, rank_best, tabulate
 from hierex.transitions import Histories
 
@@ -154,3 +156,22 @@ def test_what_does_not_exist_is_refused(request_, words):
 def test_a_table_needs_at_least_one_column():
     with pytest.raises(ConfigError, match="Choose 1 or more"):
         tabulate(RandomPolicy(4), config=TableConfig(top=0))
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_contexts_of_one_are_looked_up_and_of_three_computed(k):
+    moves = random_moves(k=k)
+    policy = train_counts(moves, config=PolicyConfig(kind="counts"))
+    table = tabulate(policy, k=k)
+    assert len(table.novel) == (policy.n_clusters if k == 1 else 0)
+    histories = histories_of([[0, 1, 2, 3], [4], [5, 6]], policy.n_clusters)
+    found = predict_novel(policy, table, histories, np.arange(3), top=3)
+    assert len(found) == 9
+    assert set(found.path) == {"table" if k == 1 else "computed"}
+    assert found.context.shape[1] == k
+    assert found.context[0].tolist() == [0, 1, 2, 3][-k:]
+    for user in range(3):
+        rows = found.user == user
+        scores = policy.score(found.context[rows][:1])[0]
+        scores[histories.of(user)] = -np.inf
+        assert found.novel[rows].tolist() == np.argsort(-scores, kind="stable")[:3].tolist()

@@ -10,6 +10,7 @@ from ..config import POLICIES
 from ..errors import HierexError
 from ..gates import RECALL, TIMES_CHANCE, Gate
 from ..releases import Candidate, Release
+from ..runs import config_of
 from ..store import Store
 from ..workspace import Workspace
 from .opened import current_work, doing, jobs, released_work, start_run
@@ -96,6 +97,7 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
                 "": state or ("can be released" if report.passed else "not good enough"),
                 "Method": wording.method_name(candidate.policy),
                 "Interests": candidate.granularity,
+                "Starts from": config_of(candidate.run.config).transition.k,
                 "Known answers": known_share(report.match_rate),
                 "First right": measured_share(candidate, RECALL),
                 "× chance": None if report.recall.value is None else round(report.recall.value, 1),
@@ -176,13 +178,22 @@ def withdraw(store: Store, author: str, note: str) -> None:
 
 def train_anew(work: Workspace) -> None:
     st.subheader("Learn another way")
+    stem = work.store.path.stem
     kind = st.radio(
         "How the next interest is predicted",
         POLICIES,
         index=POLICIES.index(work.config.policy.kind),
         format_func=wording.method_name,
-        key=f"other_policy-{work.store.path.stem}",
+        key=f"other_policy-{stem}",
         horizontal=True,
+    )
+    k = st.radio(
+        "How many of a person's latest interests it starts from",
+        (1, 2, 3),
+        index=work.config.transition.k - 1,
+        key=f"other_k-{stem}",
+        horizontal=True,
+        help="With 1 or 2 every answer is there ahead of time; with 3 answers are computed when they are asked for.",
     )
     job = jobs().of(work.store.path)
     st.button(
@@ -190,14 +201,16 @@ def train_anew(work: Workspace) -> None:
         icon=":material/model_training:",
         disabled=bool(job and job.active),
         on_click=start_run,
-        args=(releases.other_policy(work.config, kind),),
+        args=(releases.other_policy(work.config, kind, k=k),),
         help="Keeps interests, descriptions and the recommender as they are.",
     )
 
 
 def candidate_name(candidate: Candidate) -> str:
     when = f"{candidate.run.started_at:%Y-%m-%d %H:%M}"
-    return f"{wording.method_name(candidate.policy)}, {candidate.granularity:,} interests, built {when}"
+    k = config_of(candidate.run.config).transition.k
+    starts = "" if k == 2 else f" from the latest {k}" if k > 1 else " from the latest"
+    return f"{wording.method_name(candidate.policy)}{starts}, {candidate.granularity:,} interests, built {when}"
 
 
 def by_whom(decision: Release) -> str:
