@@ -24,7 +24,9 @@ def main() -> None:
     items = ["--items", str(catalogues[0])] if catalogues else []
     rows = ["--rows", options.rows]
     measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "embedding": items}
-    for name, arguments in (measured | {"descriptions": data, "describe": data, "import": rows}).items():
+    for name, arguments in (
+        measured | {"descriptions": data, "describe": data, "import": rows, "transitions": []}
+    ).items():
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
         subprocess.run(command, check=True, cwd=HERE.parent)
