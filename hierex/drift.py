@@ -25,6 +25,8 @@ FEWEST_INTERESTS = 5
 HIGH = 0.8
 """Followers that are less than this share as alike from period to period as within one have changed."""
 HALVINGS = 5
+LATEST = 3
+"""Comparisons that a verdict is made from."""
 MOST_PERIODS = 24
 
 
@@ -33,8 +35,7 @@ def measure_drift(moves: Moves, periods: np.ndarray, *, seed: int = 0) -> pd.Dat
 
     periods: (n_moves,) labels that sort by time, such as `2026-03`. period; jaccard: of the five most frequent
     followers of an interest, now and before, the share they have in common, averaged over interests; within: the same
-    between two random halves of the period's people, each time against as many moves as the other period's half would
-    give; n_interests: how many could be compared.
+    between two random halves of the period's people; both from as many moves; n_interests: how many could be compared.
     """
     rng = np.random.default_rng(seed)
     labels = np.unique(periods)[-MOST_PERIODS:]
@@ -45,7 +46,7 @@ def measure_drift(moves: Moves, periods: np.ndarray, *, seed: int = 0) -> pd.Dat
         for _ in range(HALVINGS):
             half, other = _halves(second, rng)
             past = _halves(first, rng)[0]
-            counts = [count_pairs(part) for part in (past, half, other)]
+            counts = [count_pairs(part) for part in _as_many(past, half, other, rng=rng)]
             able = np.all([count.sum(axis=1) * 2 >= FEWEST_MOVES for count in counts], axis=0)
             if able.sum() < FEWEST_INTERESTS:
                 continue
@@ -68,9 +69,9 @@ class DriftVerdict:
 
 
 def judge_drift(drift: pd.DataFrame) -> DriftVerdict:
-    """By the latest three comparisons together, so that a single odd period decides nothing."""
-    latest = drift.tail(3)
-    if not len(latest) or latest["within"].sum() <= 0:
+    """By the latest comparisons together, two at least, so that a single odd period decides nothing."""
+    latest = drift.tail(LATEST)
+    if len(latest) < 2 or latest["within"].sum() <= 0:
         return DriftVerdict(False, None)
     ratio = float(latest["jaccard"].sum() / latest["within"].sum())
     return DriftVerdict(ratio < HIGH, ratio)
@@ -94,6 +95,12 @@ def _halves(moves: Moves, rng: np.random.Generator) -> tuple[Moves, Moves]:
     _, person = np.unique(moves.user, return_inverse=True)
     first = rng.random(person.max(initial=0) + 1) < 0.5
     return moves.take(first[person]), moves.take(~first[person])
+
+
+def _as_many(*parts: Moves, rng: np.random.Generator) -> list[Moves]:
+    """As many moves of each, drawn anew: lists of followers are the less alike the fewer they are made from."""
+    fewest = min(map(len, parts))
+    return [part.take(np.sort(rng.permutation(len(part))[:fewest])) for part in parts]
 
 
 def _top(counts: np.ndarray) -> np.ndarray:

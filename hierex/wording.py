@@ -243,7 +243,8 @@ def metric_table(table: pd.DataFrame, who: str) -> pd.DataFrame:
 
 def drift_text(verdict: DriftVerdict) -> str:
     """Whether what follows has changed; the ratio of `verdict` must be there."""
-    alike = f"what they go on to is {verdict.ratio:.0%} as alike from period to period as between halves of a period"
+    ratio = "as alike" if verdict.ratio >= 0.95 else f"{verdict.ratio:.0%} as alike"
+    alike = f"what they go on to is {ratio} from period to period as between halves of a period"
     if verdict.changed:
         return f"People's moves have changed: {alike}. A refresh is worth it."
     return f"People's moves have not clearly changed: {alike}. A refresh is not needed."
