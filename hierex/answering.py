@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,13 +27,12 @@ class AnswerOutcome:
     """
 
     answered: int = 0
-    unanswered: dict[str, int] | None = None
+    unanswered: dict[str, int] = field(default_factory=dict)
     ended: str = "done"
     reason: str = ""
     reading: Reading | None = None
 
     def miss(self, reason: str) -> None:
-        self.unanswered = self.unanswered or {}
         self.unanswered[reason] = self.unanswered.get(reason, 0) + 1
 
 

@@ -52,7 +52,7 @@ LAYERS = [
     {"answering", "collected_answers"},
     {"pipeline", "describing", "serving", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"tuning", "answering_batches"},
-    {"wording", "view", "cli_models", "cli", "__main__"},
+    {"wording", "view", "cli_parts", "cli_models", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]
