@@ -62,7 +62,7 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     contexts, n_people = people_contexts(work.histories, k=work.config.transition.k)
     known = policy.knows(contexts)
     share = n_people[known].sum() / max(n_people.sum(), 1)
-    matched = answered.measure()
+    matched = policy.matches
     in_words = (
         "; the list of interests was given in words, since it was not taken otherwise" if answered.in_words else ""
     )

@@ -140,6 +140,7 @@ def test_what_is_kept_gives_the_same_policy_again():
         for again in (load_policy(policy.name, kept), pickle.loads(pickle.dumps(policy))):
             np.testing.assert_array_equal(again.score(every_context()), policy.score(every_context()))
             assert again.strength == policy.strength
+            assert (again.matches.n, again.matches.matched) == (policy.matches.n, policy.matches.matched)
     alone = np.concatenate([policy.score(context[None]) for context in every_context()[:20]])
     np.testing.assert_allclose(policy.score(every_context()[:20]), alone, atol=1e-5)
 

@@ -127,6 +127,7 @@ class _Asking:
         self.room, self.most_room, self.temperature = most_written, 4 * most_written, temperature
         self.habits, self.schema_refused = door._habits, False
         self.how = "text" if schema is None else self.habits.how
+        self.limit_sent, self.temperature_sent = "", False
         self.tokens, self.tries, self.started = Tokens(), 0, perf_counter()
         self.last: Answer | None = None
 
@@ -166,14 +167,16 @@ class _Asking:
         messages = in_words(self.messages, self.schema) if self.how == "words" else self.messages
         extra = {"response_format": self.schema.response_format()} if self.how == "schema" else {}
         expected = count_messages(messages) + (estimate_tokens(str(self.schema.whole)) if extra else 0)
-        if self.temperature is not None and self.habits.takes_temperature:
+        self.limit_sent = self.habits.limit_name
+        self.temperature_sent = self.temperature is not None and self.habits.takes_temperature
+        if self.temperature_sent:
             extra["temperature"] = self.temperature
         self.watch.before(expected, self.room)
         self.tries += 1
         spent = Tokens()
         try:
             reply = self.door._client.chat.completions.create(
-                model=self.door.endpoint.model, messages=messages, **{self.habits.limit_name: self.room}, **extra
+                model=self.door.endpoint.model, messages=messages, **{self.limit_sent: self.room}, **extra
             )
             text, ended, spent = read_reply(reply, expected)
         except openai.APIConnectionError as error:
@@ -187,10 +190,11 @@ class _Asking:
         return self._judge(text, ended)
 
     def _ask_otherwise(self, error: Exception) -> bool:
-        if wants_other_limit(error) and self.habits.limit_name == "max_tokens":
+        """Whether to: judged by what this request had sent, since other threads learn of the endpoint meanwhile."""
+        if wants_other_limit(error) and self.limit_sent == "max_tokens":
             self.habits.limit_name = "max_completion_tokens"
             return True
-        if refuses_temperature(error) and self.temperature is not None and self.habits.takes_temperature:
+        if refuses_temperature(error) and self.temperature_sent:
             self.habits.takes_temperature = False
             return True
         if refuses_schema(error) and self.how == "schema":

@@ -67,11 +67,15 @@ class KnownAnswers:
 
 @dataclass(frozen=True)
 class AnsweredPolicy:
-    """answers: counts of what a model answered, by context; strength: in answers, how much the counts weigh."""
+    """answers: counts of what a model answered, by context; strength: in answers, how much the counts weigh.
+
+    matches: how many of the raw answers were just what a known interest is called.
+    """
 
     answers: CountTable
     counts: CountsPolicy
     strength: float
+    matches: MatchReport
     note: str = ""
     name: str = "openai"
 
@@ -94,6 +98,7 @@ class AnsweredPolicy:
         table = self.answers.counts
         return {
             "strength": np.array([self.strength]),
+            "matches": np.array([self.matches.n, self.matches.matched]),
             "answers.keys": self.answers.keys,
             "answers.indptr": table.indptr,
             "answers.indices": table.indices,
@@ -103,12 +108,13 @@ class AnsweredPolicy:
 
 
 def load_answered(arrays: dict[str, np.ndarray]) -> AnsweredPolicy:
-    """The policy whose `arrays()` these are."""
+    """The policy whose `arrays()` these are; which answers missed is not kept with it."""
     counts = load_counts({name.removeprefix("counts."): a for name, a in arrays.items() if name.startswith("counts.")})
     keys = arrays["answers.keys"]
     parts = tuple(arrays[f"answers.{part}"] for part in ("data", "indices", "indptr"))
     table = sparse.csr_array(parts, shape=(len(keys) + 1, counts.n_clusters))
-    return AnsweredPolicy(CountTable(keys, table), counts, float(arrays["strength"][0]))
+    matches = MatchReport(*map(int, arrays["matches"]), misses=())
+    return AnsweredPolicy(CountTable(keys, table), counts, float(arrays["strength"][0]), matches)
 
 
 def train_answered(
@@ -126,7 +132,7 @@ def train_answered(
     keys = _context_keys(np.asarray(contexts, np.int64).reshape(-1, moves.contexts.shape[1])[used], moves.n_clusters)
     table = CountTable.of(keys, novel, moves.n_clusters)
     strength = _choose_strength(moves, table, config)
-    return AnsweredPolicy(table, train_counts(moves, config=config), strength)
+    return AnsweredPolicy(table, train_counts(moves, config=config), strength, known.measure(answers))
 
 
 def _choose_strength(moves: Moves, answers: CountTable, config: PolicyConfig) -> float:
