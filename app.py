@@ -14,6 +14,7 @@ page = st.navigation(
         st.Page("app_pages/logs.py", title="Logs", icon=":material/upload_file:"),
         st.Page("app_pages/granularity.py", title="Granularity", icon=":material/account_tree:", default=True),
         st.Page("app_pages/descriptions.py", title="Descriptions", icon=":material/edit_note:"),
+        st.Page("app_pages/next_interest.py", title="What comes next", icon=":material/moving:"),
         st.Page("app_pages/preview.py", title="Preview", icon=":material/person_search:"),
         st.Page("app_pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
     ]

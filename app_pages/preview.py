@@ -13,7 +13,7 @@ TOP = 5
 ITEMS = 10
 
 st.title("Preview")
-work = view.current_work()
+work = view.shown_predictions()
 descriptions = work.cluster_descriptions()
 names = [d.name for d in descriptions]
 colors = view.colors_of(work, work.taxonomy)

@@ -29,6 +29,7 @@ from .llm.door import LanguageModel
 from .logs import LogFile, LogReport
 from .pipeline import run_pipeline
 from .presets import active_preset
+from .releases import released_run, serve_release
 from .runs import shown_run
 from .serving import find_users, serve_users, served_frame
 from .store import open_store
@@ -92,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--top", type=positive, default=10, help="novel interests for each user")
     predict.add_argument("--items", type=positive, default=10, help="items for each novel interest")
     predict.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
+    predict.add_argument("--latest", action="store_true", help="of the latest build, also where another is released")
     predict.set_defaults(command=predict_command)
 
     evaluate = commands.add_parser("evaluate", help="how well the predictions do on held-out time")
@@ -153,6 +155,8 @@ def run_command(options: argparse.Namespace) -> None:
 def predict_command(options: argparse.Namespace) -> None:
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="recommenders")
+        if options.granularity is None and not options.latest:
+            work = released_or(work)
         if options.all:
             users = np.arange(len(work.user_ids))
         else:
@@ -161,6 +165,12 @@ def predict_command(options: argparse.Namespace) -> None:
         frame = served_frame(work, served)
     write_parquet(frame, options.out)
     print(f"{frame['user_id'].nunique():,} of {len(users):,} users, {len(frame):,} predictions: {options.out}")
+
+
+def released_or(work: Workspace) -> Workspace:
+    """Whose predictions are released, or this where none is."""
+    run = released_run(work.store)
+    return serve_release(work, run) if run else work
 
 
 def evaluate_command(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 
 from . import results
 from .errors import HierexError
-from .transitions import balance_examples, count_transitions, fine_tuning_examples
+from .move_pairs import without_rare
+from .transitions import Transitions, balance_examples, count_transitions, fine_tuning_examples
 from .workspace import Workspace
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -109,16 +110,23 @@ def transition_table_frame(work: Workspace) -> pd.DataFrame:
     return frame[~frame["novel_cluster_id"].isin(work.taxonomy.cluster_ids[work.taxonomy.hidden])]
 
 
-def fine_tuning_lines(work: Workspace) -> str:
-    """One chat example a line: the balanced set of the paper (section 3) in the form of its figure 2.
+def fine_tuning_lines(work: Workspace, *, fewest: int = 1) -> str:
+    """One chat example a line: the balanced set of the paper (section 3) in the form of its figure 2."""
+    examples = chat_examples(work, balanced_transitions(work, fewest=fewest))
+    return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples)
 
-    None leads to a hidden interest.
-    """
+
+def balanced_transitions(work: Workspace, *, fewest: int = 1) -> Transitions:
+    """The balanced set, without what leads to a hidden interest and what fewer than `fewest` people did."""
     moves = work.training_moves
     transitions = count_transitions(moves.take(~work.taxonomy.hidden[moves.novel]))
     balanced = balance_examples(transitions, per_novel=work.config.transition.contexts_per_novel)
-    examples = fine_tuning_examples(balanced, work.cluster_descriptions())
-    return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples)
+    return without_rare(balanced, fewest=fewest)
+
+
+def chat_examples(work: Workspace, transitions: Transitions) -> Iterator[dict]:
+    """See `fine_tuning_examples`."""
+    return fine_tuning_examples(transitions, work.cluster_descriptions())
 
 
 def safe_csv(frame: pd.DataFrame) -> bytes:

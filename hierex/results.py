@@ -25,6 +25,10 @@ from .transition_table import Predictions, TransitionTable
 from .transitions import FirstVisits, Transitions
 
 KEPT = 6
+KEPT_RELEASES = 5
+"""So many of the latest releases can be gone back to."""
+KEPT_REPORTS = 1_000
+"""What was measured is small, and stays to be compared."""
 RESULT_TABLES = {
     "embeddings": (),
     "behaviour": ("models",),
@@ -40,7 +44,12 @@ RESULT_TABLES = {
     "grounding": ("grounded",),
     "evaluation": ("evaluation",),
 }
-SHOWN_KEYS = """
+SHOWN_KEYS = f"""
+    SELECT unnest(json_extract_string(keys, '$.*')) FROM runs WHERE run_id IN (
+        SELECT run_id FROM releases WHERE run_id IS NOT NULL
+        GROUP BY run_id ORDER BY max(release_id) DESC LIMIT {KEPT_RELEASES}
+    )
+    UNION ALL
     SELECT unnest(json_extract_string(keys, '$.*')) FROM (
         SELECT keys FROM runs WHERE status = 'done' AND json_extract_string(keys, '$.logs') IN (
             SELECT content_key FROM imports ORDER BY rowid DESC LIMIT 2
@@ -70,13 +79,15 @@ def touch_result(store: Store, stage: str, key: str) -> None:
 def record_result(writer: Writer, stage: str, key: str, seconds: float, note: str = "") -> None:
     """Marks a result as complete, and forgets the oldest ones of the stage beyond the `KEPT` latest.
 
-    What the latest finished run of the present or the previous logs is made of stays: the app shows it.
+    What the latest finished run of the present or the previous logs is made of stays: the app shows it. So does what
+    the latest releases are made of.
     """
     writer.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", [stage, key, now(), seconds, note])
+    kept = KEPT_REPORTS if stage == "evaluation" else KEPT
     old = f"SELECT key FROM results WHERE stage = ? AND key NOT IN ({SHOWN_KEYS}) ORDER BY made_at DESC OFFSET ?"
     for table in RESULT_TABLES[stage]:
-        writer.execute(f"DELETE FROM {table} WHERE key IN ({old})", [stage, KEPT])
-    writer.execute(f"DELETE FROM results WHERE key IN ({old})", [stage, KEPT])
+        writer.execute(f"DELETE FROM {table} WHERE key IN ({old})", [stage, kept])
+    writer.execute(f"DELETE FROM results WHERE key IN ({old})", [stage, kept])
 
 
 def stage_seconds(store: Store) -> dict[str, float]:
@@ -268,11 +279,22 @@ def read_table(store: Store, key: str, taxonomy: Taxonomy) -> TransitionTable:
     return TransitionTable(novel.reshape(shape), columns["score"].reshape(shape), taxonomy.n_clusters)
 
 
+def read_model_name(store: Store, stage: str, key: str) -> str | None:
+    return store.value("SELECT name FROM models WHERE stage = ? AND key = ?", [stage, key])
+
+
 def read_table_frame(store: Store, key: str) -> pd.DataFrame:
     """context (list of cluster ids), rank, novel_cluster_id, score."""
     return store.frame(
         "SELECT context, rank, novel_cluster_id, score FROM transition_table WHERE key = ? ORDER BY rowid", [key]
     )
+
+
+def table_clusters(store: Store, key: str) -> np.ndarray:
+    """(n_clusters,) the ids of the interests that a table answers for, ascending."""
+    return store.columns(
+        "SELECT DISTINCT context[1] AS cluster_id FROM transition_table WHERE key = ? ORDER BY cluster_id", [key]
+    )["cluster_id"]
 
 
 def write_grounded(

@@ -54,6 +54,11 @@ def _all_runs(store: Store) -> list[RunRecord]:
     return [RunRecord(**{**r, "keys": json.loads(r["keys"]), "config": json.loads(r["config"])}) for r in rows]
 
 
+def find_run(store: Store, run_id: int) -> RunRecord | None:
+    """Of any logs."""
+    return next((run for run in _all_runs(store) if run.run_id == run_id), None)
+
+
 def shown_run(store: Store) -> RunRecord | None:
     """The run that the app shows: the latest finished one, else the latest that got as far as a tree."""
     done = read_runs(store, status="done")

@@ -11,6 +11,7 @@ from .charts.measures import METHOD_NAMES
 from .config import VECTORS_IN_FILE
 from .descriptions.costs import Estimate
 from .descriptions.meter import Reading
+from .drift import DriftVerdict
 from .granularity_effects import BUSIEST, FEWEST_ITEMS, FEWEST_PEOPLE, SuggestedRange
 from .llm import Connection
 from .llm.endpoint import Endpoint
@@ -44,6 +45,16 @@ GROUNDING_PATHS = {
     "recommender": "Ordered for this person.",
     "popularity": "Ordered by traffic, because the recommender knows nothing of this person yet.",
     "empty": "They have had every item of this interest.",
+}
+NO_DRIFT = (
+    "There is too little time in this log, or too few people move in each part of it, to see whether what they go on "
+    "to has changed."
+)
+DRIFT_NAMES = {
+    "period": "Period",
+    "jaccard": "Alike with the period before",
+    "within": "Alike between halves of the period's people",
+    "n_interests": "Interests compared",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
@@ -232,6 +243,14 @@ def metric_table(table: pd.DataFrame, who: str) -> pd.DataFrame:
             "Note": table["note"],
         }
     )
+
+
+def drift_text(verdict: DriftVerdict) -> str:
+    """Whether what follows has changed; the ratio of `verdict` must be there."""
+    alike = f"what they go on to is {verdict.ratio:.0%} as alike from period to period as between halves of a period"
+    if verdict.changed:
+        return f"People's moves have changed: {alike}. A refresh is worth it."
+    return f"People's moves have not clearly changed: {alike}. A refresh is not needed."
 
 
 def suggestion_text(suggested: SuggestedRange, default: int, k: int) -> str:

@@ -285,6 +285,11 @@ class Workspace:
         return list_moves(histories, k=self.config.transition.k)
 
     @cached_property
+    def moves(self) -> Moves:
+        """All moves of the log, those after the split too: to look at, never to learn from."""
+        return list_moves(self.histories, k=self.config.transition.k)
+
+    @cached_property
     def policy(self) -> LanguagePolicy:
         return load_policy(*results.read_model(self.store, "policies", self.key("policies")))
 

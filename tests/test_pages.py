@@ -21,13 +21,14 @@ from hierex.imports import import_logs
 from hierex.logs import LogFile
 from hierex.model_answers import read_answers
 from hierex.pipeline import run_pipeline
+from hierex.releases import read_releases
 from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["logs", "granularity", "descriptions", "preview", "evaluation"]
+PAGES = ["logs", "granularity", "descriptions", "next_interest", "preview", "evaluation"]
 CONFIG = RunConfig(
     granularity=12, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
 )
@@ -725,3 +726,53 @@ def test_a_run_is_stopped_and_keeps_what_came(workspaces, model):
     app = open_model_panel("Busy")
     app.session_state["model_coarser"] = True
     assert f"Describe {total - job.reading.described}" in [button.label for button in app.run().button]
+
+
+def on_part(workspace: str, part: str) -> AppTest:
+    app = open_app("next_interest", workspace)
+    app.session_state["next_part"] = part
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+@pytest.mark.parametrize("part", ["How people move", "What is learned", "Releases", "Staying fresh"])
+@pytest.mark.parametrize("workspace", ["Empty", "Two", "Tiny", "Busy"])
+def test_every_part_of_what_comes_next_opens(workspaces, workspace, part):
+    app = on_part(workspace, part)
+    assert not app.error
+    assert "luster" not in words(app)
+
+
+def test_moves_of_too_few_people_are_not_shown(workspaces):
+    app = on_part("Busy", "How people move")
+    table = app.dataframe[0].value
+    assert table["People"].min() >= 3
+    app.number_input(key="fewest_people-Busy").set_value(5).run()
+    fewer = app.dataframe[0].value
+    assert 0 < len(fewer) < len(table)
+    assert fewer["People"].min() >= 5
+
+
+def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeypatch):
+    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    app = on_part("Busy", "Releases")
+    assert "Nothing is released yet" in words(app)
+    assert app.button(key="release_button").disabled, "without a name"
+    app.text_input(key="author").input("Ann").run()
+    app.button(key="release_button").click().run()
+    assert not app.exception, app.exception
+    store = open_store(workspaces / "Busy.duckdb")
+    decision = read_releases(store)[0]
+    assert (decision.author, decision.run_id) == ("Ann", shown_run(store).run_id)
+    assert "Predictions that are released" in words(open_app("preview", "Busy"))
+    app.button(key="serve_none_button").click().run()
+    assert read_releases(store)[0].run_id is None
+    assert "nobody released" in words(open_app("preview", "Busy"))
+
+
+def test_what_does_not_pass_cannot_be_released(workspaces):
+    app = on_part("Busy", "Releases")
+    app.text_input(key="author").input("Ann").run()
+    assert app.button(key="release_button").disabled
+    assert "times as often as chance" in words(app)

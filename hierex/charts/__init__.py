@@ -5,10 +5,13 @@ from .flow import interest_flow
 from .granularity import granularity_panel
 from .live_map import encode_map, items_inside
 from .measures import evaluation_bars
+from .moves import around_interest, drift_lines, move_heat_map
 from .people import history_timeline, prediction_bars
 from .style import empty_figure
 
 __all__ = [
+    "around_interest",
+    "drift_lines",
     "empty_figure",
     "encode_map",
     "evaluation_bars",
@@ -17,5 +20,6 @@ __all__ = [
     "interest_colors",
     "interest_flow",
     "items_inside",
+    "move_heat_map",
     "prediction_bars",
 ]

@@ -12,6 +12,7 @@ from ..errors import ConfigError
 from ..transitions import Moves
 from .answered import load_answered
 from .counts import load_counts, train_counts
+from .layers import OVER, base_arrays, load_layer
 
 FEWEST_MOVES = 100
 """With fewer moves than this a network learns nothing that counting does not."""
@@ -76,6 +77,11 @@ def train_policy(
 
 def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
     """The policy that was kept as `name` and `arrays()`. Raises ConfigError for a name that is not known."""
+    below, over, layer = name.rpartition(OVER)
+    if over:
+        found = load_layer(layer, load_policy(below, base_arrays(arrays)), arrays)
+        if found:
+            return found
     if name == "counts":
         return load_counts(arrays)
     if name == "encoder":

@@ -171,15 +171,16 @@ def _blend(counts: list[np.ndarray], log_popularity: np.ndarray, smoothing: Smoo
     left = 1.0
     for place, single in enumerate(counts[:k], start=1):
         share = left * smoothing.latest_share if place < k else left
-        probabilities += np.float32(share) * _back_off(single, popularity, smoothing.single)
+        probabilities += np.float32(share) * back_off(single, popularity, smoothing.single)
         left -= share
     for place, level in enumerate(counts[k:]):
         strength = smoothing.ordered if place % 2 else smoothing.unordered
-        probabilities = _back_off(level, probabilities, strength)
+        probabilities = back_off(level, probabilities, strength)
     return probabilities
 
 
-def _back_off(counts: np.ndarray, general: np.ndarray, strength: float) -> np.ndarray:
+def back_off(counts: np.ndarray, general: np.ndarray, strength: float) -> np.ndarray:
+    """Probabilities: the counts (n, n_clusters), with the general ones added as if they were `strength` moves."""
     return (counts + np.float32(strength) * general) / (counts.sum(axis=1, keepdims=True) + np.float32(strength))
 
 

@@ -11,6 +11,7 @@ from .description_checks import description_checks
 from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
 from .files import expected_seconds, guess, preview, server_models, uploads_folder
+from .freshness import freshness
 from .interest_search import find_interests
 from .interests import (
     chosen_number,
@@ -21,12 +22,15 @@ from .interests import (
     item_list,
     note_of,
 )
+from .learned import learned_examples
 from .live_map import live_map
 from .model_run import another_try, model_panel
 from .moving import move_button
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
+from .people_moves import fewest_people, people_moves
 from .preset_menu import preset_menu
 from .provenance import provenance_card
+from .releasing import releasing, shown_predictions
 from .side_by_side import side_by_side
 from .sidebar import draw_sidebar
 from .tree_note import tree_note
@@ -55,11 +59,14 @@ __all__ = [
     "doing",
     "draw_sidebar",
     "expected_seconds",
+    "fewest_people",
     "find_interests",
+    "freshness",
     "guess",
     "item_list",
     "jobs",
     "keep_chosen",
+    "learned_examples",
     "live_map",
     "marks_of",
     "model_panel",
@@ -67,14 +74,17 @@ __all__ = [
     "move_change",
     "note_of",
     "own_changes",
+    "people_moves",
     "plain_errors",
     "preset_menu",
     "preview",
     "provenance_card",
     "read_described",
+    "releasing",
     "select_chosen",
     "server",
     "server_models",
+    "shown_predictions",
     "side_by_side",
     "start_comparison",
     "start_run",

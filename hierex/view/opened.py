@@ -13,7 +13,8 @@ from .. import stored_logs, workspace_folder
 from ..config import RunConfig, ServerConfig
 from ..errors import HierexError, NotReady
 from ..jobs import Jobs
-from ..runs import config_of, shown_run
+from ..releases import released_run, serve_release
+from ..runs import RunRecord, config_of, shown_run
 from ..store import Store, open_store
 from ..wording import plain_markdown
 from ..workspace import Workspace
@@ -86,6 +87,7 @@ def claimed(path: Path) -> Iterator[None]:
         yield
     finally:
         read_work.clear()
+        read_released.clear()
 
 
 def current_store() -> Store:
@@ -110,6 +112,23 @@ def current_work() -> Workspace:
 @st.cache_resource(max_entries=4, show_spinner="Opening the workspace ...")
 def read_work(path: str, run_id: int, keys: str, config: str) -> Workspace:
     return Workspace(open_store(path, create=False), config_of(json.loads(config)), json.loads(keys))
+
+
+def released_work(present: Workspace) -> Workspace | None:
+    """The one whose predictions are released, over the present logs; None where none is.
+
+    Raises HierexError with the reason where the released ones do not fit these logs.
+    """
+    run = released_run(present.store)
+    if run is None or run.keys == present.keys:
+        return present if run else None
+    keys = json.dumps([run.keys, present.keys], sort_keys=True)
+    return read_released(str(present.store.path), keys, run, present)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening what is released ...")
+def read_released(path: str, keys: str, _run: RunRecord, _present: Workspace) -> Workspace:
+    return serve_release(_present, _run)
 
 
 def start_comparison(work: Workspace) -> None:

@@ -1,0 +1,155 @@
+"""How interests lead to one another: the strongest moves, and what leads to one interest and on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from .flow import BAND
+from .style import FONT_SIZE, INK, PAPER, QUIET, empty_figure, name_rows, new_figure, percent, plain
+
+CELL = 24
+NAME = 26
+COLORS = "Cividis"
+"""Made for people who see few colours: it also reads in grey."""
+PEOPLE, LIFT = "n_users", "lift"
+
+
+def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], *, color: str = PEOPLE) -> go.Figure:
+    """From the interests on the left to those on top; cells that are not in `pairs` stay empty.
+
+    pairs: rows of `list_pairs`; shown: (m,) cluster indices in the order in which they are drawn; names: by cluster
+    index; color: `n_users` or `lift`.
+    """
+    place = {int(cluster): row for row, cluster in enumerate(shown)}
+    inside = pairs[pairs["before"].isin(place) & pairs["after"].isin(place)]
+    if not len(inside):
+        return empty_figure("Too few people moved between these interests to show it.")
+    values = np.full((len(shown), len(shown)), np.nan)
+    texts = np.full(values.shape, "", object)
+    for row in inside.itertuples():
+        cell = place[row.before], place[row.after]
+        values[cell] = row.n_users if color == PEOPLE else np.log2(row.lift)
+        texts[cell] = (
+            f"<b>{plain(names[row.before], 60)}</b><br>→ <b>{plain(names[row.after], 60)}</b><br>{row.n_users:,} people"
+            f", {percent(row.share)} of those who went on from it<br>{row.lift:.1f} times as many as expected"
+        )
+    trace = go.Heatmap(
+        z=values,
+        text=texts,
+        hoverinfo="text",
+        hoverongaps=False,
+        colorscale=COLORS,
+        xgap=1,
+        ygap=1,
+        colorbar=_color_bar(values, color),
+    )
+    figure = new_figure(trace, height=190 + CELL * len(shown), bottom=10)
+    name_rows(figure, [names[cluster] for cluster in shown], NAME, title_text="From")
+    figure.update_xaxes(
+        side="top",
+        tickvals=list(range(len(shown))),
+        ticktext=[plain(names[cluster], NAME) for cluster in shown],
+        tickangle=-50,
+        showgrid=False,
+        title_text="to the new interest",
+    )
+    return figure
+
+
+def _color_bar(values: np.ndarray, color: str) -> dict:
+    bar = {"thickness": 14, "outlinewidth": 0, "title": {"text": "People", "side": "right"}}
+    if color == PEOPLE:
+        return bar
+    low, high = np.floor(np.nanmin(values)), np.ceil(np.nanmax(values))
+    ticks = np.unique(np.linspace(low, high, 5).round())
+    labels = [f"{2**tick:g} ×" if tick >= 0 else f"1/{2**-tick:g} ×" for tick in ticks]
+    return bar | {
+        "title": {"text": "Times as many as expected", "side": "right"},
+        "tickvals": ticks,
+        "ticktext": labels,
+    }
+
+
+def around_interest(
+    pairs: pd.DataFrame,
+    interest: int,
+    names: Sequence[str],
+    colors: Sequence[str],
+    *,
+    most: int = 8,
+    dark: bool = False,
+) -> go.Figure:
+    """What leads to one interest (left) and where people go on from it (right), bands as wide as their people.
+
+    pairs: rows of `list_pairs`, strongest first; names, colors: by cluster index.
+    """
+    into, onward = pairs[pairs["after"] == interest].head(most), pairs[pairs["before"] == interest].head(most)
+    if not len(into) and not len(onward):
+        return empty_figure("Too few people came to this interest, or went on from it, to show it.")
+    left, right = into["before"].tolist(), onward["after"].tolist()
+    clusters = [interest, *left, *right]
+    trace = go.Sankey(
+        arrangement="fixed",
+        node={
+            "label": [plain(names[cluster], 34) for cluster in clusters],
+            "color": [colors[cluster] for cluster in clusters],
+            "x": [0.5, *[0.001] * len(left), *[0.999] * len(right)],
+            "y": [0.5, *_spread(into["n_users"]), *_spread(onward["n_users"])],
+            "pad": 12,
+            "thickness": 14,
+            "line": {"width": 0},
+            "hovertemplate": "%{label}<extra></extra>",
+        },
+        link={
+            "source": [*range(1, len(left) + 1), *[0] * len(right)],
+            "target": [*[0] * len(left), *range(len(left) + 1, len(clusters))],
+            "value": [*into["n_users"], *onward["n_users"]],
+            "color": BAND,
+            "hovertemplate": "%{source.label}<br>→ %{target.label}<br>%{value:,} people<extra></extra>",
+        },
+        textfont={"size": FONT_SIZE - 1, "color": PAPER if dark else INK, "shadow": "none"},
+    )
+    figure = new_figure(trace, height=110 + 34 * max(len(left), len(right), 2), top=40, bottom=20)
+    for x, anchor, text in ((0, "left", "Led to it"), (0.5, "center", "This interest"), (1, "right", "Came next")):
+        figure.add_annotation(
+            text=text, x=x, y=1, xref="paper", yref="paper", xanchor=anchor, yanchor="bottom", showarrow=False,
+            font={"size": FONT_SIZE - 1, "color": QUIET},
+        )  # fmt: skip
+    return figure
+
+
+def _spread(widths: pd.Series) -> list[float]:
+    """The middles of boxes of these heights, one above the other from the top (0) to the bottom (1)."""
+    if not len(widths):
+        return []
+    ends = widths.cumsum() / widths.sum()
+    return list(np.clip(ends - widths / widths.sum() / 2, 0.001, 0.999))
+
+
+def drift_lines(drift: pd.DataFrame) -> go.Figure:
+    """How alike what follows is from one period to the next, beside two halves of the same people.
+
+    drift: what `measure_drift` returns.
+    """
+    if not len(drift):
+        return empty_figure("There is too little time, or too few people, in this log to see whether moves change.")
+    periods = drift["period"].astype(str).tolist()
+    traces = [
+        go.Scatter(
+            x=periods, y=drift["within"], mode="lines+markers", name="same period, people halved",
+            line={"color": QUIET, "dash": "dash"}, marker={"symbol": "square", "size": 7},
+        ),
+        go.Scatter(
+            x=periods, y=drift["jaccard"], mode="lines+markers", name="the period before",
+            line={"color": "#1f83c6", "width": 3}, marker={"size": 9},
+        ),
+    ]  # fmt: skip
+    figure = new_figure(*traces, height=320)
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}, hovermode="x unified")
+    figure.update_yaxes(range=[0, 1], title_text="Likeness of the top followers")
+    figure.update_xaxes(type="category")
+    return figure

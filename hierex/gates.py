@@ -1,0 +1,70 @@
+"""What predictions have to prove before they are served: release gates, as in arXiv 2510.20260.
+
+A policy whose raw answers too seldom are known interests gets no table. One that finds people's next new interest too
+seldom on time that it has not seen cannot be released. What passes both still waits for a person to approve it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from .errors import HierexError
+from .evaluation import CHANCE, MATCH_RATE
+
+FEWEST_MATCHES = 0.90
+"""Share of the raw answers that have to be known interests, word for word."""
+TIMES_CHANCE = 10.0
+"""As many times as naming any interest at random, the first answer has to be right (paper's family: 1.5 % of 761)."""
+RECALL = "recall@1"
+
+
+class GateFailed(HierexError):
+    """Predictions are not good enough to go on with."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One proof. name: `match_rate` or `recall`; value: what was measured, None where it could not be; needed: what it
+    takes, in the same unit; by_construction: that it cannot be otherwise."""
+
+    name: str
+    value: float | None
+    needed: float
+    by_construction: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.value is not None and self.value >= self.needed
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """match_rate: share 0-1; recall: of the first answer, as a multiple of chance. n_cases: held-out moves."""
+
+    match_rate: Gate
+    recall: Gate
+    n_cases: int
+
+    @property
+    def passed(self) -> bool:
+        return self.match_rate.passed and self.recall.passed
+
+
+def judge_policy(measured: pd.DataFrame, policy: str) -> GateReport:
+    """measured: what `evaluate_policies` returned; policy: the name of the one to judge."""
+    own = measured[measured["policy"] == policy].set_index("metric")
+    chance = measured[(measured["policy"] == CHANCE) & (measured["metric"] == RECALL)]["value"]
+    matches = own.loc[MATCH_RATE] if MATCH_RATE in own.index else None
+    match_rate = Gate(
+        MATCH_RATE,
+        None if matches is None else float(matches["value"]),
+        FEWEST_MATCHES,
+        matches is not None and bool(matches["note"]),
+    )
+    lift = None
+    if RECALL in own.index and len(chance) and chance.iloc[0] > 0:
+        lift = float(own.loc[RECALL, "value"] / chance.iloc[0])
+    n_cases = int(own["n_cases"].iloc[0]) if len(own) else 0
+    return GateReport(match_rate, Gate("recall", lift, TIMES_CHANCE), n_cases)

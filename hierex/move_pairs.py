@@ -1,0 +1,70 @@
+"""Who leads to what: moves counted between two interests at a time, for people to look at.
+
+A move has a context of K interests; it counts once from each of them. Since a person reaches a novel interest once,
+every count is one of people. Counts below a set number are never shown: they could speak of single persons.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .errors import ConfigError
+from .transitions import Moves, Transitions
+
+PAIR_COLUMNS = ["before", "after", "n_users", "share", "lift"]
+
+
+def count_pairs(moves: Moves) -> np.ndarray:
+    """(n_clusters, n_clusters) int64: how many people had `row` among their K latest interests when they first
+    reached `column`. A context that repeats an interest counts it once."""
+    n = moves.n_clusters
+    contexts = np.sort(moves.contexts, axis=1)
+    again = np.zeros(contexts.shape, bool)
+    again[:, 1:] = contexts[:, 1:] == contexts[:, :-1]
+    novel = np.broadcast_to(moves.novel[:, None], contexts.shape)
+    cells = contexts[~again].astype(np.int64) * n + novel[~again]
+    return np.bincount(cells, minlength=n * n).reshape(n, n)
+
+
+def list_pairs(pairs: np.ndarray, *, fewest: int) -> pd.DataFrame:
+    """The pairs with at least `fewest` people, strongest first.
+
+    before, after: cluster indices; n_users; share: of the people who went on from `before` to something new, those
+    who reached `after` (0-1); lift: how many times as many as if where people go had nothing to do with where they
+    come from. Raises ConfigError for `fewest` below 1.
+    """
+    if fewest < 1:
+        raise ConfigError(f"Moves of {fewest} people cannot be shown. Choose 1 or more.")
+    before, after = np.nonzero(pairs >= fewest)
+    n_users = pairs[before, after]
+    left, reached, total = pairs.sum(axis=1), pairs.sum(axis=0), pairs.sum()
+    expected = left[before] * (reached[after] / max(total, 1))
+    frame = pd.DataFrame(
+        {
+            "before": before,
+            "after": after,
+            "n_users": n_users,
+            "share": n_users / left[before],
+            "lift": n_users / expected,
+        }
+    )
+    return frame.sort_values(["n_users", "lift", "before", "after"], ascending=[False, False, True, True]).reset_index(
+        drop=True
+    )
+
+
+def most_moving(pairs: np.ndarray, most: int) -> np.ndarray:
+    """(<= most,) the clusters with the most moves from and to them, in the order of their index: neighbours in the
+    tree stay neighbours."""
+    n_moves = pairs.sum(axis=0) + pairs.sum(axis=1)
+    busiest = np.argsort(-n_moves, kind="stable")[:most]
+    return np.sort(busiest[n_moves[busiest] > 0])
+
+
+def without_rare(transitions: Transitions, *, fewest: int) -> Transitions:
+    """Only the transitions of at least `fewest` people."""
+    kept = transitions.n_users >= fewest
+    return Transitions(
+        transitions.contexts[kept], transitions.novel[kept], transitions.n_users[kept], transitions.n_clusters
+    )

@@ -1,0 +1,124 @@
+"""Refresh by retrieval (arXiv 2510.20260): what people with a context did lately, blended into a policy's answers.
+
+Nothing is trained again. What the policy says counts as much as `strength` people; the recent moves on from the
+context's latest interest are added to it, and to that the recent moves on from the whole context, whatever its order.
+How strong it is, is chosen on the latest of the recent moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from ..transitions import Moves
+from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from .counts import CountTable, back_off
+from .layers import OVER, keep_with_base
+
+if TYPE_CHECKING:
+    from . import LanguagePolicy
+
+NAME = "refreshed"
+NO_USE = "Recent moves did not foretell what came after them, so they count nothing."
+STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, np.inf)
+"""In people; with an infinite one, recent moves would not count."""
+LATER_SHARE = 0.2
+LEAST = np.float32(-80)
+"""A log-probability in place of that of what cannot be, so that one such move does not decide alone."""
+
+
+@dataclass(frozen=True)
+class RefreshedPolicy:
+    """base: whose answers are refreshed; latest, together: recent moves by the latest interest and by the context."""
+
+    base: LanguagePolicy
+    latest: CountTable
+    together: CountTable
+    strength: float
+
+    @property
+    def name(self) -> str:
+        return self.base.name + OVER + NAME
+
+    @property
+    def note(self) -> str:
+        if np.isinf(self.strength):
+            return (
+                self.base.note + " Recent moves did not foretell what came after them, so they count nothing."
+            ).strip()
+        return self.base.note
+
+    @property
+    def n_clusters(self) -> int:
+        return self.base.n_clusters
+
+    def score(self, contexts: np.ndarray) -> np.ndarray:
+        """See `LanguagePolicy`."""
+        answers = self.base.score(contexts)
+        if np.isinf(self.strength):
+            return answers
+        return leave_out_context(_blend(answers, self.latest, self.together, contexts, self.strength), contexts)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See `LanguagePolicy`."""
+        arrays = {"strength": np.array([self.strength])}
+        for name, table in (("latest", self.latest), ("together", self.together)):
+            arrays |= {f"{name}.keys": table.keys}
+            arrays |= {f"{name}.{part}": getattr(table.counts, part) for part in ("data", "indices", "indptr")}
+        return keep_with_base(self.base, arrays)
+
+
+def refresh_policy(policy: LanguagePolicy, moves: Moves, *, since: int) -> RefreshedPolicy:
+    """moves: all, as `list_moves` orders them; those from the clock `since` on are the recent ones, which `policy` has
+    not learned from."""
+    recent = np.flatnonzero(moves.clock >= since)
+    earlier, later = (recent[rows] for rows in part_by_time(moves.take(recent), LATER_SHARE))
+    later = thin_out(later, moves.n_clusters)
+    strength = np.inf
+    if len(later) and len(earlier):
+        contexts, novel, seen = moves.contexts[later], moves.novel[later], mark_seen(moves, later)
+        answers, tables = policy.score(contexts), _count(moves.take(earlier))
+
+        def likelihood(strength: float) -> float:
+            blended = _blend(answers, *tables, contexts, strength)
+            return judge_choices(np.maximum(blended, LEAST), novel, seen)[1]
+
+        strength = max(STRENGTHS[::-1], key=likelihood)
+    return RefreshedPolicy(policy, *_count(moves.take(recent)), strength)
+
+
+def load_refreshed(base: LanguagePolicy, arrays: dict[str, np.ndarray]) -> RefreshedPolicy:
+    """The policy over `base` whose `arrays()` these are."""
+    tables = []
+    for name in ("latest", "together"):
+        keys = arrays[f"{name}.keys"]
+        parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+        tables.append(CountTable(keys, sparse.csr_array(parts, shape=(len(keys) + 1, base.n_clusters))))
+    return RefreshedPolicy(base, *tables, float(arrays["strength"][0]))
+
+
+def _count(moves: Moves) -> tuple[CountTable, CountTable]:
+    n = moves.n_clusters
+    return tuple(CountTable.of(keys, moves.novel, n) for keys in _keys(moves.contexts, n))
+
+
+def _keys(contexts: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+    contexts = np.asarray(contexts, np.int64)
+    together = np.ravel_multi_index(tuple(np.sort(contexts, axis=1).T), (n_clusters,) * contexts.shape[1])
+    return contexts[:, -1], together
+
+
+def _blend(
+    answers: np.ndarray, latest: CountTable, together: CountTable, contexts: np.ndarray, strength: float
+) -> np.ndarray:
+    """(n, n_clusters) float32 log-probabilities; -inf where there is nothing."""
+    if np.isinf(strength):
+        return answers
+    blended = np.exp(answers)
+    for table, keys in zip((latest, together), _keys(contexts, answers.shape[1]), strict=True):
+        blended = back_off(table.look_up(keys), blended, strength)
+    with np.errstate(divide="ignore"):
+        return np.log(blended)

@@ -1,0 +1,180 @@
+"""Whose predictions are served: what a person approved after it passed the gates.
+
+Every decision is a row and none is ever changed: going back is another decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from . import results
+from .config import RunConfig
+from .description_edits import LONGEST_TEXT, tidy
+from .errors import HierexError, NotReady
+from .gates import GateFailed, GateReport, judge_policy
+from .runs import RunRecord, config_of, find_run, read_runs
+from .store import Store, now
+from .taxonomy import leaf_of_item
+from .workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Release:
+    """run_id: whose predictions are served from then on, None for nobody's."""
+
+    release_id: int
+    run_id: int | None
+    author: str
+    note: str
+    released_at: datetime
+
+
+def read_releases(store: Store) -> list[Release]:
+    """Every decision, latest first."""
+    rows = store.table(
+        "SELECT release_id, run_id, author, note, released_at FROM releases ORDER BY release_id DESC"
+    ).to_pylist()
+    return [Release(**row) for row in rows]
+
+
+def current_release(store: Store) -> Release | None:
+    """What is served now; None where nothing is."""
+    latest = next(iter(read_releases(store)), None)
+    return latest if latest and latest.run_id is not None else None
+
+
+def released_run(store: Store) -> RunRecord | None:
+    """The run whose predictions are served now, of whatever logs; None where none is."""
+    release = current_release(store)
+    return find_run(store, release.run_id) if release else None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished run of the present logs as something that could be served. measured: its evaluation, policies only."""
+
+    run: RunRecord
+    policy: str
+    granularity: int
+    report: GateReport
+    measured: pd.DataFrame
+
+
+def list_candidates(store: Store) -> list[Candidate]:
+    """The finished runs of the present logs that were measured, latest first; of equal ones the latest."""
+    candidates: dict[tuple, Candidate] = {}
+    for run in read_runs(store, status="done"):
+        key = tuple(run.keys.get(stage) for stage in ("taxonomy", "policies", "transition_table", "evaluation"))
+        measured = results.read_evaluation(store, key[-1] or "").get("policies")
+        if key in candidates or measured is None:
+            continue
+        policy = policy_name(store, run)
+        granularity = int(run.keys["taxonomy"].partition(":")[0])
+        candidates[key] = Candidate(run, policy, granularity, judge_policy(measured, policy), measured)
+    return list(candidates.values())
+
+
+def is_kept(store: Store, run: RunRecord) -> bool:
+    """Whether all that the run's predictions are made of is still there: the oldest are forgotten."""
+    made = ("interest_tree", "first_visits", "policies", "transition_table", "recommenders")
+    return all(results.has_result(store, stage, run.keys.get(stage, "")) for stage in made)
+
+
+def release_run(store: Store, run_id: int, *, author: str, note: str = "") -> None:
+    """Serves this run's predictions from now on.
+
+    Raises GateFailed where they did not pass the gates, HierexError for a run that is not there or not finished and
+    for a missing name.
+    """
+    run = next((run for run in read_runs(store, status="done") if run.run_id == run_id), None)
+    if run is None:
+        raise HierexError("These predictions are not there any more, or were made from logs that were replaced.")
+    if not is_kept(store, run):
+        raise HierexError("These predictions were forgotten to save room. Build them again, then release them.")
+    report = report_of(store, run)
+    if not report.passed:
+        raise GateFailed(f"These predictions cannot be released: {why_not(report)}")
+    if not tidy(author):
+        raise HierexError("Say who releases them: type your name in the side bar first.")
+    _decide(store, run_id, author, note)
+
+
+def withdraw(store: Store, *, author: str, note: str = "") -> None:
+    """Nothing is served from now on."""
+    _decide(store, None, author, note)
+
+
+def _decide(store: Store, run_id: int | None, author: str, note: str) -> None:
+    if len(note) > LONGEST_TEXT:
+        raise HierexError(f"A note has at most {LONGEST_TEXT:,} characters; this one has {len(note):,}.")
+    with store.transaction() as writer:
+        writer.execute(
+            "INSERT INTO releases (run_id, author, note, released_at) VALUES (?, ?, ?, ?)",
+            [run_id, tidy(author), tidy(note), now()],
+        )
+
+
+def other_policy(config: RunConfig, kind: str) -> RunConfig:
+    """The same run with another policy."""
+    return replace(config, policy=replace(config.policy, kind=kind))
+
+
+def report_of(store: Store, run: RunRecord) -> GateReport:
+    """How the run's predictions stand to the gates. Raises NotReady where they were not measured."""
+    measured = results.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
+    if measured is None:
+        raise NotReady("These predictions were not measured on later time yet.")
+    return judge_policy(measured, policy_name(store, run))
+
+
+def policy_name(store: Store, run: RunRecord) -> str:
+    """Of the policy that answers; another than was asked for where data were too few."""
+    found = results.read_model_name(store, "policies", run.keys.get("policies", ""))
+    return found or run.config["policy"]
+
+
+def why_not(report: GateReport) -> str:
+    """The gates that were not passed, in words."""
+    reasons = []
+    if not report.match_rate.passed:
+        reasons.append(
+            f"only {report.match_rate.value or 0:.0%} of the raw answers are known interests, and it takes "
+            f"{report.match_rate.needed:.0%}."
+        )
+    if report.recall.value is None:
+        reasons.append("nobody reached a new interest in later time, so nothing shows that they are right.")
+    elif not report.recall.passed:
+        reasons.append(
+            f"the first answer is right {report.recall.value:.1f} times as often as chance on later time, and it takes "
+            f"{report.recall.needed:g} times."
+        )
+    return " ".join(reasons)
+
+
+def serve_release(present: Workspace, run: RunRecord) -> Workspace:
+    """The workspace whose predictions are those of `run`, over the present logs.
+
+    Where logs were added and the tree of interests was kept, its interests hold the new items too. Raises HierexError
+    with the reason where the tree does not allow that.
+    """
+    config = config_of(run.config)
+    if not is_kept(present.store, run):
+        raise HierexError("What is released was forgotten to save room. Build it again, then release it.")
+    if run.keys["logs"] == present.keys["logs"]:
+        return Workspace(present.store, config, dict(run.keys))
+    own = {stage: run.keys[stage] for stage in ("taxonomy", "policies", "transition_table", "evaluation")}
+    served = Workspace(present.store, config, present.keys | own)
+    other = "The interests have changed since: build again and release anew."
+    if results.grown_key(present.store, run.keys["interest_tree"]) != present.tree_key:
+        raise HierexError(other)
+    known = results.table_clusters(present.store, own["transition_table"])
+    same_items = np.array_equal(leaf_of_item(served.tree), leaf_of_item(present.tree))
+    if not same_items or not np.isin(known, served.taxonomy.cluster_ids).all():
+        raise HierexError(other)
+    if len(known) != served.taxonomy.n_clusters:
+        raise HierexError(other)
+    return served

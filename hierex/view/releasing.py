@@ -1,0 +1,220 @@
+"""Which predictions are served: what was measured of each build, the gates, and a person's approval."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from .. import releases, wording
+from ..config import POLICIES
+from ..errors import HierexError
+from ..gates import RECALL, TIMES_CHANCE, Gate
+from ..releases import Candidate, Release
+from ..store import Store
+from ..workspace import Workspace
+from .opened import current_work, doing, jobs, released_work, start_run
+
+RELEASED, LATEST_BUILD = "Released", "Latest build"
+LATEST = 30
+CANDIDATE_COLUMNS = {
+    "Known answers": st.column_config.TextColumn(
+        help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them."
+    ),
+    "First right": st.column_config.TextColumn(
+        help="How often the first answer was people's next new interest, on time that the method has not seen."
+    ),
+    "× chance": st.column_config.NumberColumn(help="The same, as a multiple of naming any interest at random."),
+    "In first ten": st.column_config.TextColumn(help="How often the right one was among the first ten answers."),
+}
+
+
+def releasing(work: Workspace) -> None:
+    store = work.store
+    candidates = releases.list_candidates(store)[:LATEST]
+    decisions = releases.read_releases(store)
+    served = releases.current_release(store)
+    say_served(candidates, served)
+    if not candidates:
+        st.info("No finished build of these logs was measured yet. Press 'Build' on the Logs page.")
+        return
+    st.subheader("Builds to choose from")
+    was_served = {decision.run_id for decision in decisions}
+    st.dataframe(candidate_table(candidates, served, was_served), hide_index=True, column_config=CANDIDATE_COLUMNS)
+    choose_candidate(store, candidates, served)
+    st.divider()
+    train_anew(work)
+    if decisions:
+        with st.expander("All decisions so far"):
+            st.dataframe(decision_table(candidates, decisions), hide_index=True)
+
+
+def shown_predictions() -> Workspace:
+    """For the Preview page: what is released, or the latest build where that is chosen or nothing is released."""
+    present = current_work()
+    present.key("transition_table")  # says what to do where a build did not come so far
+    try:
+        released = released_work(present)
+    except HierexError as reason:
+        st.warning(
+            f"What is released does not fit here. {wording.plain_markdown(str(reason))} Shown: the latest build."
+        )
+        return present
+    if released is None:
+        st.caption(
+            "Predictions of the latest build, which nobody has released: see “Releases” under “What comes next”."
+        )
+        return present
+    if released is present:
+        st.caption("Predictions that are released.")
+        return present
+    shown = st.segmented_control(
+        "Predictions", [RELEASED, LATEST_BUILD], default=RELEASED, key="shown_predictions", required=True
+    )
+    return released if shown == RELEASED else present
+
+
+def say_served(candidates: list[Candidate], served: Release | None) -> None:
+    if served is None:
+        st.info(
+            "Nothing is released yet. The Preview page shows the latest build, marked as not released.",
+            icon=":material/lock_open:",
+        )
+        return
+    found = next((c for c in candidates if c.run.run_id == served.run_id), None)
+    what = candidate_name(found) if found else "Predictions of logs that were replaced since"
+    text = f"Served now: **{wording.plain_markdown(what)}**, released {by_whom(served)}."
+    st.success(text + (f" “{wording.plain_markdown(served.note)}”" if served.note else ""), icon=":material/verified:")
+
+
+def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
+    rows = []
+    for candidate in candidates:
+        run_id, report = candidate.run.run_id, candidate.report
+        state = "served now" if served and served.run_id == run_id else "was served" if run_id in was_served else ""
+        rows.append(
+            {
+                "": state or ("can be released" if report.passed else "not good enough"),
+                "Method": wording.method_name(candidate.policy),
+                "Interests": candidate.granularity,
+                "Known answers": known_share(report.match_rate),
+                "First right": measured_share(candidate, RECALL),
+                "× chance": None if report.recall.value is None else round(report.recall.value, 1),
+                "In first ten": measured_share(candidate, "recall@10"),
+                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def known_share(gate: Gate) -> str:
+    if gate.value is None:
+        return "not known"
+    return "all" if gate.by_construction else f"{gate.value:.0%}"
+
+
+def measured_share(candidate: Candidate, metric: str) -> str:
+    found = candidate.measured.query("policy == @candidate.policy and metric == @metric")["value"]
+    return f"{found.iloc[0]:.1%}" if len(found) else "not known"
+
+
+def choose_candidate(store: Store, candidates: list[Candidate], served: Release | None) -> None:
+    place = st.selectbox(
+        "Release",
+        range(len(candidates)),
+        format_func=lambda place: candidate_name(candidates[place]),
+        key=f"candidate-{store.path.stem}",
+    )
+    chosen = candidates[place]
+    is_served = served is not None and served.run_id == chosen.run.run_id
+    name, note = st.columns([1, 2])
+    author = name.text_input("Your name", key="author", persist_state="session", placeholder="shown with your decision")
+    said = note.text_input("Why (optional)", key="release_note", placeholder="What you looked at")
+    if not chosen.report.passed:
+        st.warning(f"This cannot be released: {releases.why_not(chosen.report)}", icon=":material/block:")
+    elif is_served:
+        st.caption("This is what is served now.")
+    elif not author.strip():
+        st.caption("Look at some people on the Preview page first. Then type your name and release.")
+    release, none = st.columns(2)
+    release.button(
+        "Go back to this one" if was_before(store, chosen) else "Release",
+        key="release_button",
+        type="primary",
+        icon=":material/verified:",
+        disabled=is_served or not chosen.report.passed or not author.strip(),
+        on_click=approve,
+        args=(store, chosen.run.run_id, author, said),
+    )
+    none.button(
+        "Serve none",
+        key="serve_none_button",
+        icon=":material/block:",
+        disabled=served is None,
+        on_click=withdraw,
+        args=(store, author, said),
+        help="Nothing is released until somebody releases predictions again.",
+    )
+    st.caption(
+        f"To be released, 90 % of what the method answers has to be known interests, and its first answer has to be "
+        f"right {TIMES_CHANCE:g} times as often as chance, on time that it has not seen."
+    )
+
+
+def was_before(store: Store, candidate: Candidate) -> bool:
+    return any(decision.run_id == candidate.run.run_id for decision in releases.read_releases(store))
+
+
+def approve(store: Store, run_id: int, author: str, note: str) -> None:
+    if doing(lambda: releases.release_run(store, run_id, author=author, note=note), "Released."):
+        st.session_state["release_note"] = ""
+
+
+def withdraw(store: Store, author: str, note: str) -> None:
+    if doing(lambda: releases.withdraw(store, author=author, note=note), "Nothing is served now."):
+        st.session_state["release_note"] = ""
+
+
+def train_anew(work: Workspace) -> None:
+    st.subheader("Learn another way")
+    kind = st.radio(
+        "How the next interest is predicted",
+        POLICIES,
+        index=POLICIES.index(work.config.policy.kind),
+        format_func=wording.method_name,
+        key=f"other_policy-{work.store.path.stem}",
+        horizontal=True,
+    )
+    job = jobs().of(work.store.path)
+    st.button(
+        "Learn and measure",
+        icon=":material/model_training:",
+        disabled=bool(job and job.active),
+        on_click=start_run,
+        args=(releases.other_policy(work.config, kind),),
+        help="Keeps interests, descriptions and the recommender as they are.",
+    )
+
+
+def candidate_name(candidate: Candidate) -> str:
+    when = f"{candidate.run.started_at:%Y-%m-%d %H:%M}"
+    return f"{wording.method_name(candidate.policy)}, {candidate.granularity:,} interests, built {when}"
+
+
+def by_whom(decision: Release) -> str:
+    who = f"by {wording.plain_markdown(decision.author)} " if decision.author else ""
+    return f"{who}on {decision.released_at:%Y-%m-%d %H:%M} UTC"
+
+
+def decision_table(candidates: list[Candidate], decisions: list[Release]) -> pd.DataFrame:
+    names = {candidate.run.run_id: candidate_name(candidate) for candidate in candidates}
+    return pd.DataFrame(
+        {
+            "When (UTC)": [f"{decision.released_at:%Y-%m-%d %H:%M}" for decision in decisions],
+            "Who": [decision.author for decision in decisions],
+            "Released": [
+                "nothing" if decision.run_id is None else names.get(decision.run_id, "of logs that were replaced")
+                for decision in decisions
+            ],
+            "Why": [decision.note for decision in decisions],
+        }
+    )

@@ -1,0 +1,64 @@
+"""Drift is seen where people's moves change, and not where only chance makes lists differ."""
+
+import numpy as np
+import pytest
+
+from hierex.drift import judge_drift, label_periods, measure_drift
+from hierex.transitions import Moves
+
+N = 20
+DAY = 86_400_000_000
+
+
+def law(seed: int) -> np.ndarray:
+    """(N, N): where people go on from each interest; mostly to five of them."""
+    return np.random.default_rng(seed).dirichlet(np.full(N, 0.15), N)
+
+
+def moves_of(laws: list[np.ndarray], people_a_month: int = 1_500, seed: int = 0):
+    """One month of moves for each law."""
+    rng = np.random.default_rng(seed)
+    before = rng.integers(N, size=(len(laws), people_a_month))
+    novel = np.array(
+        [[rng.choice(N, p=month[start]) for start in row] for month, row in zip(laws, before, strict=True)]
+    )
+    keep = (before != novel).ravel()
+    month = np.repeat(np.arange(len(laws)), people_a_month)[keep]
+    contexts = np.repeat(before.reshape(-1, 1), 2, axis=1)[keep].astype(np.int32)
+    user = np.arange(keep.sum(), dtype=np.int32)
+    return Moves(contexts, novel.ravel()[keep].astype(np.int32), user, month * 31 * DAY + 1, N)
+
+
+def drift_of(moves):
+    return measure_drift(moves, label_periods(moves.clock, has_dates=True))
+
+
+def test_the_same_law_every_month_is_no_drift():
+    drift = drift_of(moves_of([law(1)] * 5))
+    assert len(drift) == 4
+    verdict = judge_drift(drift)
+    assert not verdict.changed
+    assert verdict.ratio == pytest.approx(1, abs=0.1)
+
+
+def test_a_new_law_is_seen_in_the_month_in_which_it_comes():
+    drift = drift_of(moves_of([law(1)] * 3 + [law(2)] * 2))
+    ratios = (drift["jaccard"] / drift["within"]).tolist()
+    assert np.argmin(ratios) == 2
+    assert ratios[2] < 0.5 < min(ratios[:2] + ratios[3:])
+    assert judge_drift(drift.head(3)).changed
+
+
+def test_with_too_few_people_nothing_is_said():
+    drift = drift_of(moves_of([law(1)] * 4, people_a_month=20))
+    assert not len(drift)
+    assert judge_drift(drift).ratio is None
+
+
+def test_periods_are_months_or_equal_parts():
+    clock = np.array([0, 40, 80]) * DAY
+    assert label_periods(clock, has_dates=True).tolist() == ["1970-01", "1970-02", "1970-03"]
+    order = label_periods(np.arange(16), has_dates=False)
+    assert order.tolist() == sorted(order)
+    assert len(set(order)) == 8
+    assert len(label_periods(np.array([], np.int64), has_dates=True)) == 0

@@ -1,0 +1,172 @@
+"""What is served: the gates, a person's approval, going back, and what happens when the logs change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_pipeline import write_world
+
+from hierex import releases, results
+from hierex.cli import main
+from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
+from hierex.errors import HierexError
+from hierex.gates import GateFailed, judge_policy
+from hierex.imports import import_logs
+from hierex.logs import LogFile
+from hierex.pipeline import run_pipeline
+from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run, serve_release
+from hierex.runs import read_runs, shown_run
+from hierex.serving import serve_users
+from hierex.store import open_store
+
+CONFIG = RunConfig(
+    granularity=10, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
+)
+
+
+def measured(recall=0.2, chance=0.01, match=1.0, note="by construction"):
+    rows = [
+        ("mine", "recall@1", recall, ""),
+        ("chance", "recall@1", chance, ""),
+        ("mine", "match_rate", match, note),
+    ]
+    return pd.DataFrame(rows, columns=["policy", "metric", "value", "note"]).assign(n_cases=50)
+
+
+def test_gates_ask_for_known_answers_and_ten_times_chance():
+    report = judge_policy(measured(), "mine")
+    assert report.passed
+    assert report.recall.value == pytest.approx(20)
+    assert report.match_rate.by_construction
+    assert not judge_policy(measured(recall=0.09), "mine").passed
+    assert not judge_policy(measured(match=0.89, note=""), "mine").passed
+    assert judge_policy(measured(match=0.9, note=""), "mine").passed
+
+
+def test_what_could_not_be_measured_passes_no_gate():
+    report = judge_policy(measured().iloc[:0].assign(n_cases=[]), "mine")
+    assert not report.passed
+    assert "nothing shows that they are right" in releases.why_not(report)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(tmp_path / "w.duckdb")
+    import_logs(store, *write_world(tmp_path / "logs"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def easy(monkeypatch):
+    """A tiny world has too few interests for ten times chance."""
+    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+
+
+def test_what_does_not_pass_cannot_be_released_and_nothing_is_by_itself(store):
+    run_pipeline(store, CONFIG)
+    run = shown_run(store)
+    assert current_release(store) is None
+    assert not list_candidates(store)[0].report.passed, "ten interests leave no room for ten times chance"
+    with pytest.raises(GateFailed, match="times as often as chance"):
+        release_run(store, run.run_id, author="Ann")
+    assert not read_releases(store)
+
+
+def test_a_release_needs_a_name_and_stays_when_something_is_built_after_it(store, easy):
+    first = run_pipeline(store, CONFIG)
+    run_id = shown_run(store).run_id
+    with pytest.raises(HierexError, match="name"):
+        release_run(store, run_id, author="  ")
+    release_run(store, run_id, author="Ann", note="looks right")
+    second = run_pipeline(store, replace(CONFIG, granularity=14))
+    assert current_release(store).run_id == run_id
+    served = serve_release(second, releases.released_run(store))
+    assert served.taxonomy.n_clusters == 10
+    users = np.arange(20)
+    expected = serve_users(first, users, top=3, items=3)
+    found = serve_users(served, users, top=3, items=3)
+    assert np.array_equal(found.predictions.novel, expected.predictions.novel)
+    assert np.array_equal(np.concatenate(found.grounded.items), np.concatenate(expected.grounded.items))
+
+
+def test_going_back_is_another_decision_and_none_is_lost(store, easy):
+    run_pipeline(store, CONFIG)
+    run_pipeline(store, replace(CONFIG, granularity=14))
+    latest, first = (candidate.run.run_id for candidate in list_candidates(store))
+    release_run(store, first, author="Ann")
+    release_run(store, latest, author="Ben")
+    release_run(store, first, author="Cem", note="back")
+    releases.withdraw(store, author="Ann")
+    assert current_release(store) is None
+    assert [decision.run_id for decision in read_releases(store)] == [None, first, latest, first]
+    assert [decision.author for decision in read_releases(store)] == ["Ann", "Cem", "Ben", "Ann"]
+
+
+def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, monkeypatch):
+    monkeypatch.setattr(results, "KEPT", 1)
+    run_pipeline(store, CONFIG)
+    run_id = shown_run(store).run_id
+    release_run(store, run_id, author="Ann")
+    for granularity in (12, 14, 16):
+        work = run_pipeline(store, replace(CONFIG, granularity=granularity))
+    serve_release(work, releases.released_run(store)).table  # noqa: B018 - reading it is the point
+    forgotten = next(run for run in read_runs(store) if run.keys["taxonomy"].startswith("12:"))
+    with pytest.raises(HierexError, match="forgotten"):
+        release_run(store, forgotten.run_id, author="Ann")
+    assert {candidate.granularity for candidate in list_candidates(store)} == {10, 12, 14, 16}, "reports stay"
+
+
+def add_items(tmp_path):
+    """The same logs with a few more items and people."""
+    items = pd.read_csv(tmp_path / "logs" / "items.csv")
+    log = pd.read_csv(tmp_path / "logs" / "interactions.csv")
+    new = items.head(4).assign(item_id=["n1", "n2", "n3", "n4"])
+    visits = log.head(12).assign(item_id=["n1", "n2", "n3", "n4"] * 3)
+    pd.concat([items, new]).to_csv(tmp_path / "items.csv", index=False)
+    pd.concat([log, visits]).to_csv(tmp_path / "interactions.csv", index=False)
+    return LogFile(tmp_path / "items.csv", "items.csv"), LogFile(tmp_path / "interactions.csv", "interactions.csv")
+
+
+def test_a_release_goes_on_over_new_logs_where_the_tree_was_kept(store, easy, tmp_path):
+    run_pipeline(store, CONFIG)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    import_logs(store, *add_items(tmp_path))
+    present = run_pipeline(store, replace(CONFIG, granularity=14))
+    served = serve_release(present, releases.released_run(store))
+    assert served.taxonomy.n_clusters == 10
+    assert served.taxonomy.cluster_of_item.shape == (244,)
+    assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
+
+
+def test_a_release_is_refused_where_the_interests_are_others(store, easy, tmp_path):
+    run_pipeline(store, CONFIG)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    import_logs(store, *add_items(tmp_path))
+    present = run_pipeline(store, replace(CONFIG, regrow=True))
+    with pytest.raises(HierexError, match="build again and release anew"):
+        serve_release(present, releases.released_run(store))
+
+
+def test_the_same_build_twice_is_one_candidate_and_another_policy_another(store):
+    work = run_pipeline(store, CONFIG)
+    run_pipeline(store, CONFIG)
+    run_pipeline(store, other_policy(work.config, "encoder"))
+    assert [candidate.policy for candidate in list_candidates(store)] == ["encoder", "counts"]
+
+
+def test_predict_serves_the_release_unless_told_otherwise(store, easy, tmp_path, capsys):
+    run_pipeline(store, CONFIG)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    latest = run_pipeline(store, replace(CONFIG, granularity=14))
+    user, path = latest.user_ids[0], store.path
+    store.close()
+
+    def predicted(*more):
+        assert not main(["predict", "--store", str(path), "--user", user, "--out", str(tmp_path / "p.parquet"), *more])
+        return set(pd.read_parquet(tmp_path / "p.parquet")["novel_cluster_id"])
+
+    released, newest = predicted(), predicted("--latest")
+    assert released <= set(range(2 * 10))
+    assert newest != released
