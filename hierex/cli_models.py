@@ -11,6 +11,7 @@ from .answering import AnswerOutcome, answer_contexts
 from .answering_batches import answer_in_batches, batch_price
 from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 from .collected_answers import collect_answers
+from .config import ServerConfig
 from .descriptions.costs import Cap
 from .descriptions.model import AT_ONCE
 from .errors import HierexError, NotReady
@@ -53,7 +54,8 @@ def tune_command(options: argparse.Namespace) -> None:
     endpoint = endpoint_of(options)
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="transitions")
-        plan = plan_tuning(work, endpoint, epochs=options.epochs, suffix=options.suffix)
+        fewest = 1 if endpoint.is_local else ServerConfig.from_environment().fewest_people
+        plan = plan_tuning(work, endpoint, epochs=options.epochs, suffix=options.suffix, fewest=fewest)
         print(tuning_text(plan, endpoint), file=sys.stderr)
         if options.estimate and not options.cancel:
             print_json(

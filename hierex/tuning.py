@@ -55,13 +55,15 @@ class TuningPlan:
         return self.kept is None or self.kept.state in ("failed", "cancelled")
 
 
-def plan_tuning(work: Workspace, endpoint: Endpoint, *, epochs: int = EPOCHS, suffix: str = "") -> TuningPlan:
+def plan_tuning(
+    work: Workspace, endpoint: Endpoint, *, epochs: int = EPOCHS, suffix: str = "", fewest: int = 1
+) -> TuningPlan:
     """The balanced set of the paper, in the words that the interests have now.
 
-    suffix: what the model's name is to end with. Raises TooLittleData for too few examples, ConfigError for a table of
-    prices that cannot be read.
+    suffix: what the model's name is to end with. fewest: nothing is sent of what fewer people did. Raises
+    TooLittleData for too few examples, ConfigError for a table of prices that cannot be read.
     """
-    text = fine_tuning_lines(work)
+    text = fine_tuning_lines(work, fewest=fewest)
     examples = [json.loads(line)["messages"] for line in text.split("\n") if line]
     if len(examples) < FEWEST_EXAMPLES:
         raise TooLittleData(

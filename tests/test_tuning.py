@@ -90,6 +90,14 @@ def test_what_is_uploaded_is_the_balanced_set_and_the_new_model_is_kept(work, se
     assert kept_tunings.read_tunings(work.store) == [tuning]
 
 
+def test_nothing_is_sent_of_what_too_few_people_did(work, server):
+    every, shared = (plan_tuning(work, endpoint_at(server), fewest=n) for n in (1, 3))
+    assert every.lines.decode() == fine_tuning_lines(work)
+    assert shared.lines.decode() == fine_tuning_lines(work, fewest=3)
+    assert 0 < shared.n_examples < every.n_examples
+    assert shared.key != every.key
+
+
 def test_what_was_ordered_is_not_ordered_again(work, server):
     first = tune(work, server)
     again = tune(work, server)
@@ -255,7 +263,7 @@ def test_what_an_endpoint_says_may_be_anything(server):
 
 def test_too_few_examples_are_told_before_anything_is_sent(work, server, monkeypatch):
     monkeypatch.setattr(
-        "hierex.tuning.fine_tuning_lines", lambda work: fine_tuning_lines(work)[:900].rsplit("\n", 1)[0]
+        "hierex.tuning.fine_tuning_lines", lambda work, fewest: fine_tuning_lines(work)[:900].rsplit("\n", 1)[0]
     )
     with pytest.raises(TooLittleData, match="at least 10"):
         plan_tuning(work, endpoint_at(server))
