@@ -16,24 +16,24 @@ import numpy as np
 import pandas as pd
 
 from . import ON_DEMAND, STAGES, __version__
+from .cli_models import add_model_commands
+from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 from .config import POLICIES, VECTORS_IN_FILE, BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
 from .describing import AGAIN, LANGUAGE, describe_interests, plan_descriptions, with_coarser
 from .descriptions.costs import Cap
-from .descriptions.meter import Reading
 from .descriptions.model import AT_ONCE
-from .errors import ConfigError, HierexError, LogError
+from .errors import HierexError, LogError
 from .exports import export_all
 from .imports import import_logs
 from .llm.door import LanguageModel
-from .llm.endpoint import Endpoint
 from .logs import LogFile, LogReport
 from .pipeline import run_pipeline
 from .presets import active_preset
 from .releases import released_run, serve_release
-from .runs import config_of, shown_run
+from .runs import shown_run
 from .serving import find_users, serve_users, served_frame
 from .store import open_store
-from .wording import estimate_text, meter_text
+from .wording import estimate_text
 from .workspace import Workspace
 from .workspace_folder import workspace_path
 
@@ -103,12 +103,12 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
     export.set_defaults(command=export_command)
 
-    describe = add_describe(commands)
+    asking = [add_describe(commands), *add_model_commands(commands)]
 
-    for command in (run, predict, evaluate, export, describe):
+    for command in (run, predict, evaluate, export, *asking):
         command.add_argument("--store", type=Path, required=True, help="the workspace file")
         command.add_argument("--granularity", type=int, metavar="N", help="number of interests")
-    for command in (run, evaluate, describe):
+    for command in (run, evaluate, *asking):
         command.add_argument("--json", action="store_true", help="end with one JSON object")
 
     app = commands.add_parser("app", help="open the app in the browser")
@@ -121,22 +121,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_describe(commands) -> argparse.ArgumentParser:
     describe = commands.add_parser("describe", help="have a language model describe the interests")
-    describe.add_argument("--estimate", action="store_true", help="say what it would ask and cost, and ask nothing")
-    describe.add_argument("--cap", type=float, metavar="DOLLARS", help="stop before it costs more")
-    describe.add_argument("--cap-tokens", type=positive, metavar="N", help="stop before it takes more tokens")
+    add_cap(describe)
     describe.add_argument("--language", default=LANGUAGE, help="of the descriptions")
     describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
     describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
     describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
     describe.set_defaults(command=describe_command)
     return describe
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
 
 
 def run_command(options: argparse.Namespace) -> None:
@@ -203,11 +194,7 @@ def export_command(options: argparse.Namespace) -> None:
 
 def describe_command(options: argparse.Namespace) -> None:
     """Ends with an error where the run ended before its time; what came is kept."""
-    endpoint = Endpoint.from_environment()
-    if endpoint is None:
-        raise ConfigError("No language model is set up. Name one in HIEREX_LLM_MODEL; see the README.")
-    if not options.estimate and options.cap is None and options.cap_tokens is None and not endpoint.is_local:
-        raise ConfigError("Say what this may cost at most, with --cap or --cap-tokens; --estimate tells what it would.")
+    endpoint = endpoint_of(options)
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="descriptions")
         nodes = work.taxonomy.part_nodes
@@ -230,11 +217,6 @@ def describe_command(options: argparse.Namespace) -> None:
         print(f"interest {node}: {reason}", file=sys.stderr)
     if outcome.ended != "done":
         raise HierexError(outcome.reason)
-
-
-def print_json(options: argparse.Namespace, found: dict) -> None:
-    if options.json:
-        print(json.dumps(found))
 
 
 def app_command(options: argparse.Namespace) -> None:
@@ -276,40 +258,8 @@ class StageLines:
         return result
 
 
-class MeterLine:
-    """A line on the error stream about a run with a language model: rewritten on a terminal, else every few seconds."""
-
-    EVERY = 5.0
-
-    def __init__(self):
-        self._shown = -self.EVERY
-
-    def show(self, reading: Reading) -> None:
-        finished = reading.done == reading.total
-        if not (sys.stderr.isatty() or finished or reading.seconds - self._shown >= self.EVERY):
-            return
-        self._shown = reading.seconds
-        end = "\n" if finished or not sys.stderr.isatty() else ""
-        print(f"\r{meter_text(reading)}" if sys.stderr.isatty() else meter_text(reading), end=end, file=sys.stderr)
-
-
-def open_workspace(options: argparse.Namespace, *, create: bool = False):
-    path = options.store if options.store.suffix else options.store.with_suffix(".duckdb")
-    return open_store(path, create=create)
-
-
 def import_files(store, items: Path, interactions: Path) -> LogReport:
     return import_logs(store, LogFile(items, items.name), LogFile(interactions, interactions.name))
-
-
-def work_at(store, granularity: int | None, *, until: str) -> Workspace:
-    """The finished run of this workspace; at another granularity, or when there is none, what is missing is made."""
-    run = shown_run(store)
-    config = config_of(run.config) if run else RunConfig()
-    wanted = replace(config, granularity=config.granularity if granularity is None else granularity)
-    if run and run.status == "done" and wanted == config:
-        return Workspace(store, config, run.keys)
-    return run_pipeline(store, wanted, until=until)
 
 
 def read_ids(path: Path) -> list[str]:

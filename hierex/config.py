@@ -142,7 +142,7 @@ class PolicyConfig:
             raise ConfigError(f"There is no policy '{self.kind}'. Choose one of: {', '.join(POLICIES)}.")
 
 
-POLICIES = ("encoder", "counts")
+POLICIES = ("encoder", "counts", "openai")
 
 
 @dataclass(frozen=True)

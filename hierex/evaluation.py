@@ -95,7 +95,9 @@ def evaluate_policies(
     others, and moves to them are no cases. Returns one row per policy and metric: policy, metric (`recall@1`, ...,
     `ndcg@10`, `match_rate`), value, low and high (95 % interval, resampling people; missing with one person),
     n_cases, n_users, note. Beside the policies given stand `popularity` (interests by the number of people who moved
-    to them before the split) and `chance`. No rows where there is no case. Raises ConfigError for k < 1.
+    to them before the split) and `chance`. A policy with `matches` (`MatchReport`) has the match rate that was measured
+    on raw answers, any other one names known interests by construction. No rows where there is no case. Raises
+    ConfigError for k < 1.
     """
     if k < 1:
         raise ConfigError(f"A prediction cannot start from {k} interests. Choose 1 or more.")
@@ -118,8 +120,14 @@ def evaluate_policies(
     scorers = {name: without_hidden(score) for name, score in _with_baselines(scorers, people).items()}
     table = _measure(scorers, cases, columns.POLICY, config, seed, progress)
     matches = table.drop_duplicates(columns.POLICY)
-    matches = matches[matches[columns.POLICY].isin(list(policies))].assign(
-        metric=MATCH_RATE, value=1.0, low=np.nan, high=np.nan, note=BY_CONSTRUCTION
+    matches = matches[matches[columns.POLICY].isin(list(policies))]
+    measured = [getattr(policies[name], "matches", None) for name in matches[columns.POLICY]]
+    matches = matches.assign(
+        metric=MATCH_RATE,
+        value=[1.0 if report is None else report.rate for report in measured],
+        low=np.nan,
+        high=np.nan,
+        note=[BY_CONSTRUCTION if report is None else "" for report in measured],
     )
     return pd.concat([table, matches], ignore_index=True) if len(matches) else table
 

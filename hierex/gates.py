@@ -12,6 +12,7 @@ import pandas as pd
 
 from .errors import HierexError
 from .evaluation import CHANCE, MATCH_RATE
+from .policies import LanguagePolicy
 
 FEWEST_MATCHES = 0.90
 """Share of the raw answers that have to be known interests, word for word."""
@@ -22,6 +23,18 @@ RECALL = "recall@1"
 
 class GateFailed(HierexError):
     """Predictions are not good enough to go on with."""
+
+
+def refuse_unknown_answers(policy: LanguagePolicy) -> None:
+    """Raises GateFailed where too few of the raw answers were known interests: no table is made of such a policy."""
+    matches = getattr(policy, "matches", None)
+    if matches is None or matches.rate >= FEWEST_MATCHES:
+        return
+    example = f", for example '{matches.misses[0][0][:80]}'" if matches.misses else ""
+    raise GateFailed(
+        f"Only {matches.rate:.0%} of {matches.n:,} answers are known interests, word for word{example}; it takes "
+        f"{FEWEST_MATCHES:.0%}. Fine-tune the model on these interests, or choose another."
+    )
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,13 @@ import pandas as pd
 
 from . import curation_edits, results, runs, stored_logs
 from .behaviour import embed_behaviour
+from .collected_answers import collect_answers, make_policy
 from .config import Progress, RunConfig, no_progress
 from .descriptions import describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation import evaluate_run
+from .gates import refuse_unknown_answers
 from .grounding import ground
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
@@ -303,7 +305,12 @@ class Run:
             )
 
     def train_policy(self, words: list[str], progress: Progress):
-        """Reads the interests' words with a text model, also where items have vectors of their own."""
+        """Reads the interests' words with a text model, also where items have vectors of their own.
+
+        What a model answered is only read: a build asks nothing, so it spends nothing.
+        """
+        if self.config.policy.kind == "openai":
+            return make_policy(self.work, collect_answers(self.work))
         self.embed(words, lambda share: progress(0.2 * share))
         config = self.config.embedding.for_words()
         vectors, _ = results.read_embeddings(self.store, model_name(config), text_keys(words, config))
@@ -317,6 +324,7 @@ class Run:
         )
 
     def transition_table(self) -> None:
+        refuse_unknown_answers(self.work.policy)
         self._make(
             "transition_table",
             [self.keys["policies"], asdict(self.config.table)],

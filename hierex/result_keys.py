@@ -11,6 +11,7 @@ import numpy as np
 
 from .curation_edits import CurationRecord
 from .embeddings import model_name
+from .kept_answers import answers_state
 from .workspace import Workspace
 
 VERSION = 6
@@ -56,11 +57,13 @@ def interests_digest(work: Workspace) -> str:
 def policy_depends(work: Workspace, words: list[str]) -> list:
     """What a policy depends on; the text model is in the key of the transitions, by way of the tree.
 
-    Unless items have vectors of their own: then the words are read by a model that the tree knows nothing of.
+    Unless items have vectors of their own: then the words are read by a model that the tree knows nothing of. A policy
+    of a model's answers is another one as soon as there is another answer.
     """
     config = work.config
     reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
-    return [work.keys["transitions"], words, asdict(config.policy), config.seed, *reader]
+    answers = [answers_state(work.store)] if config.policy.kind == "openai" else []
+    return [work.keys["transitions"], words, asdict(config.policy), config.seed, *reader, *answers]
 
 
 def policy_is_stale(work: Workspace) -> bool:

@@ -135,10 +135,10 @@ def money(dollars: float | None) -> str:
     return f"${dollars:,.2f}" if dollars >= 0.1 or dollars == 0 else f"${dollars:.4f}"
 
 
-def estimate_text(estimate: Estimate, endpoint: Endpoint) -> str:
+def estimate_text(estimate: Estimate, endpoint: Endpoint, *, did: str = "described all of these interests") -> str:
     """What a run with a language model would ask and cost."""
     if not estimate.calls:
-        return f"Nothing to ask: {endpoint.model} has described all of these interests."
+        return f"Nothing to ask: {endpoint.model} has {did}."
     where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
     cost = "its price is not known" if estimate.dollars is None else f"about {money(estimate.dollars)}"
     return (
@@ -147,9 +147,9 @@ def estimate_text(estimate: Estimate, endpoint: Endpoint) -> str:
     )
 
 
-def meter_text(reading: Reading) -> str:
+def meter_text(reading: Reading, did: str = "described") -> str:
     """How far a run with a language model is, in one line."""
-    parts = [f"{reading.described:,} of {reading.total:,} described"]
+    parts = [f"{reading.described:,} of {reading.total:,} {did}"]
     parts += [f"{reading.failed} failed"] if reading.failed else []
     parts += [f"{reading.unanswered} without an answer"] if reading.unanswered else []
     parts += [f"{reading.tokens.read + reading.tokens.written:,} tokens", money(reading.dollars)]

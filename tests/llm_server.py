@@ -10,6 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from llm_account import Account
 
 KEY = "sk-test-4f9a7c"
 MODEL = "test-model"
@@ -61,7 +64,8 @@ class LlmServer:
     """`with LlmServer() as server:` then `server.url`.
 
     schema: `honoured`, `ignored` (as if it were not there) or `rejected` (400). faults: taken one a request, in turn,
-    or asked with the number of the request. seconds: of every answer. count: tokens of a text.
+    or asked with the number of the request. seconds: of every answer. count: tokens of a text. Files, fine-tuning and
+    batches are in `account`; order_faults: by (method, path), a fault of the next such request.
     """
 
     def __init__(
@@ -81,6 +85,9 @@ class LlmServer:
         self._by_number = callable(faults)
         self._lock = threading.Lock()
         self.requests: list[dict] = []
+        self.orders: list[tuple[str, str]] = []
+        self.order_faults: dict[tuple[str, str], dict] = {}
+        self.account = Account(self.reply, (MODEL,))
         self.read = self.written = 0
         self.at_once = self.most_at_once = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -114,9 +121,9 @@ class LlmServer:
         """Status and body."""
         if fault.get("status"):
             return fault["status"], error_body(fault.get("message", "no"), fault.get("code"))
-        if request["model"] != MODEL:
+        if request["model"] not in (MODEL, *self.account.tuned):
             return 404, error_body(f"The model `{request['model']}` does not exist", "model_not_found")
-        if self.limit_name not in request:
+        if not {self.limit_name, "max_completion_tokens"} & set(request):
             wrong = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
             return 400, error_body(wrong, "unsupported_parameter")
         if "response_format" in request and self.schema == "rejected":
@@ -153,13 +160,18 @@ class LlmServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
+                if not self.path.endswith("/models"):
+                    return self.keep_account("GET", b"")
                 if not server.lists_models:
                     return self.send(500, {"detail": "no folder"})
                 models = [{"id": MODEL, "object": "model", "created": 1, "owned_by": "us"}]
                 self.send(*(self.refusal() or (200, {"object": "list", "data": models})))
 
             def do_POST(self):
-                request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = self.rfile.read(int(self.headers["content-length"] or 0))
+                if not self.path.endswith("/chat/completions"):
+                    return self.keep_account("POST", body)
+                request = json.loads(body)
                 fault = server.hear(request)
                 try:
                     time.sleep(fault.get("delay", server.seconds))  # a slow answer is asked for
@@ -181,6 +193,22 @@ class LlmServer:
                     self.close_connection = True
                     return None
                 return self.send(status, body, fault.get("retry_after"))
+
+            def keep_account(self, method, body):
+                path = urlsplit(self.path).path.removeprefix("/v1")
+                with server._lock:
+                    server.orders.append((method, path))
+                    fault = server.order_faults.pop((method, path), {})
+                if "status" in fault:
+                    return self.send(fault["status"], error_body(fault.get("message", "no"), fault.get("code")))
+                answer = self.refusal() or server.account.handle(method, path, self.headers["content-type"], body)
+                if answer is None:
+                    self.close_connection = True
+                    return None
+                kind = "application/json" if isinstance(answer[1], dict) else "application/octet-stream"
+                return self.send_text(
+                    answer[0], json.dumps(answer[1]) if isinstance(answer[1], dict) else answer[1], kind
+                )
 
             def refusal(self):
                 if self.headers.get("authorization") == f"Bearer {KEY}":

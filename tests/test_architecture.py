@@ -43,6 +43,8 @@ LAYERS = [
         "description_changes",
         "curation_edits",
         "model_answers",
+        "kept_answers",
+        "kept_tunings",
         "presets",
         "imports",
         "workspace",
@@ -51,8 +53,11 @@ LAYERS = [
     {"feedback", "releases"},
     {"layering"},
     {"result_keys"},
+    {"answer_plans"},
+    {"answering", "collected_answers"},
     {"pipeline", "describing", "serving", "exports", "descriptions_file", "worker", "jobs", "charts"},
-    {"wording", "view", "cli", "__main__"},
+    {"tuning", "answering_batches"},
+    {"wording", "view", "cli_parts", "cli_models", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]

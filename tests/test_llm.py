@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -245,6 +246,15 @@ def test_the_newer_name_of_the_limit_is_found():
         assert ask(server).parsed
         assert ask(server).how == "schema"
     assert len(server.requests) == 3
+
+
+def test_many_at_once_all_learn_of_the_newer_name():
+    with LlmServer(answer=green, limit_name="max_completion_tokens", seconds=0.05) as server:
+        model = LanguageModel(Endpoint(server.url, MODEL, KEY))
+        with ThreadPoolExecutor(6) as threads:
+            answers = list(threads.map(lambda _: model.ask(QUESTION, COLOUR), range(6)))
+        model.close()
+    assert [answer.parsed for answer in answers] == [{"colour": "green"}] * 6
 
 
 @pytest.mark.parametrize("fault", ["empty", "refused", "half_json", "prose", {"answer": '{"colour": 3}'}])

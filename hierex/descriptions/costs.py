@@ -71,10 +71,24 @@ class Cap:
 
 
 def find_price(model: str, *, local: bool, path: Path = PRICES) -> Price | None:
-    """The price of a model; None where it is not known. Raises ConfigError for a table that cannot be read."""
+    """The price of a model; None where it is not known. Raises ConfigError for a table that cannot be read.
+
+    A model that was fine-tuned at OpenAI ("ft:gpt-4o-mini-2024-07-18:...") has the price of such models.
+    """
+    if model.startswith("ft:"):
+        return _find(model.split(":")[1], "tuned", ("read", "written"), local, path)
+    return _find(model, "models", ("read", "written"), local, path)
+
+
+def find_training_price(model: str, *, local: bool, path: Path = PRICES) -> Price | None:
+    """The price of the tokens that fine-tuning reads; None where it is not known. Raises as `find_price`."""
+    return _find(model, "tuned", ("trained", "trained"), local, path)
+
+
+def _find(model: str, part: str, columns: tuple[str, str], local: bool, path: Path) -> Price | None:
     try:
-        table = tomllib.loads(path.read_text("utf-8"))["models"]
-        known = {name: Price(float(row["read"]), float(row["written"])) for name, row in table.items()}
+        table = tomllib.loads(path.read_text("utf-8"))[part]
+        known = {name: Price(*(float(row[column]) for column in columns)) for name, row in table.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"The table of prices '{path.name}' cannot be read ({error}).") from error
     undated = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model)

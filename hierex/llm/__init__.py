@@ -7,17 +7,21 @@ here is all that others need to know of an answer, without loading a client.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..errors import Cancelled
 from .tokens import Tokens
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. text: as it came; parsed: the object in it, None where there is none that fits the schema.
+    """What came back. text: as it came; parsed: the object in it, None where there is none that fits the schema, or
+    where any text was asked for.
 
-    fault: why there is none. tokens, seconds, tries: of everything that was sent for it. how: `schema` or `words`.
+    fault: why it cannot be used. tokens, seconds, tries: of everything that was sent for it. how: `schema`, `words` or,
+    where any text was asked for, `text`.
     """
 
     text: str
@@ -43,6 +47,11 @@ class Watch(Protocol):
         """Returns after so many seconds."""
 
 
+Wait = Callable[[float, str], None]
+"""Returns after so many seconds; hears why. May raise Cancelled."""
+LOOK_EVERY = 0.2
+
+
 class Unwatched:
     """For callers who don't watch."""
 
@@ -54,6 +63,21 @@ class Unwatched:
 
     def wait(self, seconds: float, reason: str) -> None:
         time.sleep(seconds)  # nobody watches, so nobody can stop it
+
+
+def wait_unless(cancelled: Callable[[], bool]) -> Wait:
+    """Waits that end with Cancelled as soon as somebody stops the work."""
+
+    def wait(seconds: float, reason: str) -> None:
+        until = time.monotonic() + seconds
+        while not cancelled():
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, LOOK_EVERY))  # the endpoint works; nothing here could be done in the meantime
+        raise Cancelled("The work was stopped. Every answer that came is kept.")
+
+    return wait
 
 
 @dataclass(frozen=True)

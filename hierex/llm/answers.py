@@ -19,6 +19,8 @@ LONGEST = 50_000
 STARTS = 50
 """At how many opening braces an object is looked for."""
 CUT_SHORT = "The answer was cut short."
+TOO_LONG = "The answer has {:,} characters; at most {:,} are read."
+_EMPTY = dict.fromkeys(("content_filter", "refusal"), "The answer was refused.")
 IN_WORDS = """
 
 Answer with one JSON object and nothing else: no word before or after it, no code fence. It must fit this JSON schema:
@@ -64,16 +66,9 @@ def read_answer(text: str, schema: Schema, ended: str) -> tuple[dict | None, str
     ended: the finish reason. Prose, thoughts and code fences around the object and commas too many are looked past;
     what is missing, of another type or not asked for is a fault.
     """
-    if ended == "length":
-        return None, CUT_SHORT, False
-    if not text.strip():
-        return (
-            None,
-            "The answer was refused." if ended in ("content_filter", "refusal") else "The answer was empty.",
-            False,
-        )
-    if len(text) > LONGEST:
-        return None, f"The answer has {len(text):,} characters; at most {LONGEST:,} are read.", False
+    fault = read_text(text, ended)
+    if fault:
+        return None, fault, False
     fault = "The answer holds no JSON object."
     for place, found in enumerate(_objects(text)):
         error = best_match(schema.validator.iter_errors(found))
@@ -81,6 +76,15 @@ def read_answer(text: str, schema: Schema, ended: str) -> tuple[dict | None, str
             return found, "", place == 0 and _loads(text) == found
         fault = f"The answer does not fit: {_where(error)}."
     return None, fault, False
+
+
+def read_text(text: str, ended: str) -> str:
+    """What is wrong with an answer that may be any text; empty when it can be read."""
+    if ended == "length":
+        return CUT_SHORT
+    if not text.strip():
+        return _EMPTY.get(ended, "The answer was empty.")
+    return TOO_LONG.format(len(text), LONGEST) if len(text) > LONGEST else ""
 
 
 def is_cut_short(fault: str) -> bool:

@@ -15,9 +15,9 @@ import openai
 
 from ..errors import ModelBusy
 from . import Answer, Connection, Unwatched, Watch
-from .answers import Schema, in_words, is_cut_short, read_answer
+from .answers import Schema, in_words, is_cut_short, read_answer, read_text
 from .endpoint import Endpoint
-from .faults import plain_error, refuses_schema, retry_after, wants_other_limit, was_read
+from .faults import plain_error, refuses_schema, refuses_temperature, retry_after, wants_other_limit, was_read
 from .tokens import Tokens, count_messages, estimate_tokens
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class _Habits:
     kept_schema: int = 0
     broke_schema: int = 0
     takes_schema: bool = True
+    takes_temperature: bool = True
     limit_name: str = "max_tokens"
 
     @property
@@ -63,19 +64,26 @@ class LanguageModel:
         self._habits = _habits.setdefault((endpoint.url, endpoint.model), _Habits())
 
     def ask(
-        self, messages: Sequence[dict], schema: Schema, *, most_written: int = 800, watch: Watch | None = None
+        self,
+        messages: Sequence[dict],
+        schema: Schema | None,
+        *,
+        most_written: int = 800,
+        temperature: float | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
-        """The model's answer to these chat messages as an object of this schema.
+        """The model's answer to these chat messages as an object of this schema; None: as any text.
 
         Asked for with a strict JSON schema where the endpoint takes one, in words where it refuses it or answers as if
         there were none; the answer is checked here in any case. What may pass is tried again after a wait: a busy or
         failing endpoint, a lost connection, an answer that was cut short (with twice the room). The last answer is
-        returned even when it cannot be used. most_written: tokens.
+        returned even when it cannot be used; free text that was cut short is not asked for again. most_written: tokens.
+        temperature: None for the endpoint's own, which is also used where a model takes no other.
 
         Raises ModelError at once for what will not pass (wrong key, unknown model, no credit), PromptRefused when this
         question is not taken (too long), ModelBusy after the last try, and what `watch` raises.
         """
-        asked = _Asking(self, list(messages), schema, most_written, watch or Unwatched())
+        asked = _Asking(self, list(messages), schema, most_written, temperature, watch or Unwatched())
         return asked.until_answered()
 
     def test_connection(self, *, most_written: int = 200) -> Connection:
@@ -106,10 +114,20 @@ class LanguageModel:
 class _Asking:
     """One question on its way."""
 
-    def __init__(self, door: LanguageModel, messages: list[dict], schema: Schema, most_written: int, watch: Watch):
+    def __init__(
+        self,
+        door: LanguageModel,
+        messages: list[dict],
+        schema: Schema | None,
+        most_written: int,
+        temperature: float | None,
+        watch: Watch,
+    ):
         self.door, self.messages, self.schema, self.watch = door, messages, schema, watch
-        self.room, self.most_room = most_written, 4 * most_written
-        self.habits, self.how, self.schema_refused = door._habits, door._habits.how, False
+        self.room, self.most_room, self.temperature = most_written, 4 * most_written, temperature
+        self.habits, self.schema_refused = door._habits, False
+        self.how = "text" if schema is None else self.habits.how
+        self.limit_sent, self.temperature_sent = "", False
         self.tokens, self.tries, self.started = Tokens(), 0, perf_counter()
         self.last: Answer | None = None
 
@@ -138,23 +156,27 @@ class _Asking:
                 if not isinstance(trouble, ModelBusy):
                     raise trouble from None  # what openai raised may repeat the key
                 return trouble, retry_after(error)
-            if is_cut_short(self.last.fault):
+            if is_cut_short(self.last.fault) and self.how != "text":
                 self.room = min(2 * self.room, self.most_room)
                 return ModelBusy(self.last.fault), None
-            if self.last.parsed is not None or self.last.how == "words":
+            if self.last.parsed is not None or self.last.how != "schema":
                 return None, None
             self.how = "words"
 
     def _send(self) -> Answer:
-        messages = self.messages if self.how == "schema" else in_words(self.messages, self.schema)
+        messages = in_words(self.messages, self.schema) if self.how == "words" else self.messages
         extra = {"response_format": self.schema.response_format()} if self.how == "schema" else {}
         expected = count_messages(messages) + (estimate_tokens(str(self.schema.whole)) if extra else 0)
+        self.limit_sent = self.habits.limit_name
+        self.temperature_sent = self.temperature is not None and self.habits.takes_temperature
+        if self.temperature_sent:
+            extra["temperature"] = self.temperature
         self.watch.before(expected, self.room)
         self.tries += 1
         spent = Tokens()
         try:
             reply = self.door._client.chat.completions.create(
-                model=self.door.endpoint.model, messages=messages, **{self.habits.limit_name: self.room}, **extra
+                model=self.door.endpoint.model, messages=messages, **{self.limit_sent: self.room}, **extra
             )
             text, ended, spent = read_reply(reply, expected)
         except openai.APIConnectionError as error:
@@ -168,8 +190,12 @@ class _Asking:
         return self._judge(text, ended)
 
     def _ask_otherwise(self, error: Exception) -> bool:
-        if wants_other_limit(error) and self.habits.limit_name == "max_tokens":
+        """Whether to: judged by what this request had sent, since other threads learn of the endpoint meanwhile."""
+        if wants_other_limit(error) and self.limit_sent == "max_tokens":
             self.habits.limit_name = "max_completion_tokens"
+            return True
+        if refuses_temperature(error) and self.temperature_sent:
+            self.habits.takes_temperature = False
             return True
         if refuses_schema(error) and self.how == "schema":
             self.how, self.schema_refused = "words", True
@@ -177,11 +203,13 @@ class _Asking:
         return False
 
     def _judge(self, text: str, ended: str) -> Answer:
+        seconds, model = perf_counter() - self.started, self.door.endpoint.model
+        if self.schema is None:
+            return Answer(text, None, read_text(text, ended), self.tokens, seconds, model, self.tries, self.how)
         parsed, fault, is_plain = read_answer(text, self.schema, ended)
         if self.how == "schema" and not is_cut_short(fault):
             self.habits.kept_schema += is_plain
             self.habits.broke_schema += not is_plain
-        seconds, model = perf_counter() - self.started, self.door.endpoint.model
         return Answer(text, parsed, fault, self.tokens, seconds, model, self.tries, self.how)
 
 

@@ -51,7 +51,12 @@ def plain_error(error: openai.OpenAIError | ValueError, endpoint: Endpoint) -> M
 def what_it_said(error: openai.APIStatusError, endpoint: Endpoint) -> str:
     """The endpoint's own words in one short line; some repeat the key, which is taken out."""
     body = error.body if isinstance(error.body, dict) else {}
-    said = str(body.get("message") or body.get("detail") or error.message)
+    return short_line(body.get("message") or body.get("detail") or error.message, endpoint)
+
+
+def short_line(said: object, endpoint: Endpoint) -> str:
+    """What an endpoint wrote, as one short line that can be shown, without the key."""
+    said = str(said or "")
     if endpoint.key:
         said = said.replace(endpoint.key, "***")
     return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:SHOWN]
@@ -70,6 +75,11 @@ def refuses_schema(error: openai.OpenAIError) -> bool:
 def wants_other_limit(error: openai.OpenAIError) -> bool:
     """Newer models of OpenAI take `max_completion_tokens` alone, most local servers `max_tokens` alone."""
     return isinstance(error, openai.BadRequestError) and "max_completion_tokens" in error.message
+
+
+def refuses_temperature(error: openai.OpenAIError) -> bool:
+    """Models that think before they answer take no other temperature than their own."""
+    return isinstance(error, openai.BadRequestError) and "temperature" in error.message
 
 
 def retry_after(error: Exception) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError
 from ..transitions import Moves
+from .answered import load_answered
 from .counts import load_counts, train_counts
 from .layers import OVER, base_arrays, load_layer
 
@@ -58,6 +59,8 @@ def train_policy(
             f"{len(description_vectors):,} descriptions were given for {moves.n_clusters:,} interests. "
             "Describe every interest once before training."
         )
+    if config.kind == "openai":
+        raise ConfigError("This policy is made of a model's answers, see `train_answered`.")
     if config.kind == "counts":
         return train_counts(moves, config=config)
     if len(moves) < FEWEST_MOVES:
@@ -85,4 +88,6 @@ def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
         from .encoder import load_encoder
 
         return load_encoder(arrays)
+    if name == "openai":
+        return load_answered(arrays)
     raise ConfigError(f"There is no policy '{name}'. Train the policy again.")

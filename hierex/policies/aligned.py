@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from ..alignment import AlignmentModel
-from .layers import OVER, keep_with_base
+from .layers import Layer, keep_with_base
 
 if TYPE_CHECKING:
     from . import LanguagePolicy
 
-NAME = "aligned"
-
 
 @dataclass(frozen=True)
-class AlignedPolicy:
+class AlignedPolicy(Layer):
     """The `best_of` best answers of `base` are put in another order and keep their probabilities, largest first; all
     others stay behind them. So what the policy finds unlikely never comes to the front, however much it is liked."""
 
+    layer: ClassVar[str] = "aligned"
     base: LanguagePolicy
     alignment: AlignmentModel
     best_of: int
-
-    @property
-    def name(self) -> str:
-        return self.base.name + OVER + NAME
-
-    @property
-    def note(self) -> str:
-        return self.base.note
-
-    @property
-    def n_clusters(self) -> int:
-        return self.base.n_clusters
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""

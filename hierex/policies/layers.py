@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from . import LanguagePolicy
+    from .match_rate import MatchReport
 
 OVER = "+"
 BASE = "base."
+
+
+class Layer:
+    """What every layer takes from the policy below it. It has a `base`, and a `layer` that it is called by."""
+
+    base: LanguagePolicy
+    layer: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        return self.base.name + OVER + self.layer
+
+    @property
+    def note(self) -> str:
+        return self.base.note
+
+    @property
+    def matches(self) -> MatchReport | None:
+        """Of the raw answers below, where there are any."""
+        return getattr(self.base, "matches", None)
+
+    @property
+    def n_clusters(self) -> int:
+        return self.base.n_clusters
 
 
 def keep_with_base(base: LanguagePolicy, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

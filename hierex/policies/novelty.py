@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from .choices import leave_out_context
-from .layers import OVER, keep_with_base
+from .layers import Layer, keep_with_base
 
 if TYPE_CHECKING:
     from . import LanguagePolicy
 
-NAME = "novelty"
-
 
 @dataclass(frozen=True)
-class NoveltyPolicy:
+class NoveltyPolicy(Layer):
     """An interest as far as can be is as good as one e^weight times as likely that is next to the context.
 
     distances: (n_clusters, n_clusters) float32, 0-1, `measure_distances`.
     """
 
+    layer: ClassVar[str] = "novelty"
     base: LanguagePolicy
     distances: np.ndarray
     weight: float
-
-    @property
-    def name(self) -> str:
-        return self.base.name + OVER + NAME
-
-    @property
-    def note(self) -> str:
-        return self.base.note
-
-    @property
-    def n_clusters(self) -> int:
-        return self.base.n_clusters
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""

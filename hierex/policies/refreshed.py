@@ -8,7 +8,7 @@ How strong it is, is chosen on the latest of the recent moves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -16,12 +16,11 @@ from scipy import sparse
 from ..transitions import Moves
 from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 from .counts import CountTable, back_off
-from .layers import OVER, keep_with_base
+from .layers import Layer, keep_with_base
 
 if TYPE_CHECKING:
     from . import LanguagePolicy
 
-NAME = "refreshed"
 NO_USE = "Recent moves did not foretell what came after them, so they count nothing."
 STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, np.inf)
 """In people; with an infinite one, recent moves would not count."""
@@ -31,17 +30,14 @@ LEAST = np.float32(-80)
 
 
 @dataclass(frozen=True)
-class RefreshedPolicy:
+class RefreshedPolicy(Layer):
     """base: whose answers are refreshed; latest, together: recent moves by the latest interest and by the context."""
 
+    layer: ClassVar[str] = "refreshed"
     base: LanguagePolicy
     latest: CountTable
     together: CountTable
     strength: float
-
-    @property
-    def name(self) -> str:
-        return self.base.name + OVER + NAME
 
     @property
     def note(self) -> str:
@@ -50,10 +46,6 @@ class RefreshedPolicy:
                 self.base.note + " Recent moves did not foretell what came after them, so they count nothing."
             ).strip()
         return self.base.note
-
-    @property
-    def n_clusters(self) -> int:
-        return self.base.n_clusters
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""

@@ -1,0 +1,148 @@
+"""Has a model answer which interest comes next, context by context, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import kept_answers
+from .answer_plans import AnswerPlan, find_missing, read_raw
+from .descriptions.costs import Cap
+from .descriptions.meter import Meter, Reading
+from .descriptions.model import AHEAD, AT_ONCE, GIVE_UP_AFTER, LOOK_EVERY, Ask
+from .errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, PromptRefused
+from .kept_answers import ContextAnswer
+from .llm import Answer
+from .workspace import Workspace
+
+
+@dataclass
+class AnswerOutcome:
+    """ended: done, stopped (by a person), cap or error; reason: in plain words, empty when done.
+
+    answered: questions that got an answer, unanswered: why others got none, by reason.
+    """
+
+    answered: int = 0
+    unanswered: dict[str, int] = field(default_factory=dict)
+    ended: str = "done"
+    reason: str = ""
+    reading: Reading | None = None
+
+    def miss(self, reason: str) -> None:
+        self.unanswered[reason] = self.unanswered.get(reason, 0) + 1
+
+
+def answer_contexts(
+    work: Workspace,
+    plan: AnswerPlan,
+    ask: Ask,
+    *,
+    cap: Cap,
+    concurrency: int = AT_ONCE,
+    progress: Callable[[Reading], None] = lambda reading: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> AnswerOutcome:
+    """Asks what is missing, `concurrency` at once; every answer is kept as it comes, whatever it says.
+
+    In the readings an answer that names no known interest counts as failed. Raises ConfigError for a cap without a
+    price, and while a batch with such questions is under way.
+    """
+    cap.check(plan.price)
+    if plan.under_way:
+        raise ConfigError(
+            f"A batch with {plan.under_way:,} of these questions is under way. Collect it first, so that nothing is "
+            "paid twice."
+        )
+    places = np.flatnonzero(find_missing(work, plan)).tolist()
+    meter = Meter(cap, plan.price, concurrency)
+    meter.total = len(places)
+    run = _Asking(work, plan, ask, meter)
+    n_threads = AHEAD * concurrency
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="answering") as threads:
+        try:
+            run.go(threads, n_threads, places, progress, cancelled)
+        finally:
+            meter.stop()
+    run.outcome.reading = meter.read()
+    progress(run.outcome.reading)
+    return run.outcome
+
+
+class _Asking:
+    def __init__(self, work: Workspace, plan: AnswerPlan, ask: Ask, meter: Meter):
+        self.work, self.plan, self.ask, self.meter = work, plan, ask, meter
+        self.outcome, self._in_a_row = AnswerOutcome(), 0
+
+    def go(self, threads, most, places, progress, cancelled) -> None:
+        waiting, running = iter(places), {}
+        while True:
+            while self.outcome.ended == "done" and len(running) < most and (place := next(waiting, None)) is not None:
+                running[threads.submit(self._one, place)] = place
+            if not running:
+                return
+            done, _ = wait(running, LOOK_EVERY, FIRST_COMPLETED)
+            self._take([(running.pop(future), future) for future in done])
+            progress(self.meter.read())
+            if self.outcome.ended == "done" and cancelled():
+                self._end("stopped", "")
+
+    def _one(self, place: int) -> Answer:
+        self.meter.refuse_stopped()
+        plan = self.plan
+        return self.ask(
+            plan.messages(place),
+            plan.schema,
+            most_written=plan.room,
+            temperature=plan.asked.temperature,
+            watch=self.meter,
+        )
+
+    def _take(self, done: list[tuple[int, Future]]) -> None:
+        """Keeps what came; raises what is no fault of the endpoint or the model."""
+        came = [(place, future.result()) for place, future in done if future.exception() is None]
+        keep(self.work, self.plan, came, self.meter.cost)
+        for _, answer in came:
+            named = self.plan.known.interest(read_raw(answer.text, answer.how))
+            self.meter.count("failed" if named is None else "described")
+        if came:
+            self._in_a_row = 0
+        self.outcome.answered += len(came)
+        for error in (future.exception() for _, future in done):
+            if error is not None:
+                self._note(error)
+
+    def _note(self, error: BaseException) -> None:
+        if isinstance(error, CapReached):
+            self._end("cap", str(error))
+        elif isinstance(error, ModelBusy | PromptRefused):
+            self._in_a_row += 1
+            self.outcome.miss(str(error))
+            self.meter.count("unanswered")
+            if self._in_a_row >= GIVE_UP_AFTER:
+                self._end("error", str(error))
+        elif isinstance(error, ModelError):
+            self._end("error", str(error))
+        elif not isinstance(error, Cancelled):
+            self.meter.stop()
+            raise error
+
+    def _end(self, ended: str, reason: str) -> None:
+        if self.outcome.ended == "done":
+            self.outcome.ended, self.outcome.reason = ended, reason
+        self.meter.stop()
+
+
+def keep(work: Workspace, plan: AnswerPlan, came: Sequence[tuple[int, Answer]], cost: Callable) -> None:
+    """Keeps answers to questions of the plan, by place. cost: dollars of tokens."""
+    kept_answers.save_answers(
+        work.store,
+        plan.asked,
+        [
+            ContextAnswer(plan.context_digests(place), int(plan.sample[place]), answer, cost(answer.tokens))
+            for place, answer in came
+        ],
+    )

@@ -1,0 +1,530 @@
+"""Answers ahead of time over a real socket: singly or in batches, kept as they come, paid once, never trusted."""
+
+import json
+import shutil
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from llm_server import KEY, MODEL, LlmServer
+
+from hierex import answering_batches, kept_answers
+from hierex.answer_plans import people_contexts, plan_answers
+from hierex.answering import answer_contexts
+from hierex.answering_batches import answer_in_batches, batch_price
+from hierex.cli import main
+from hierex.collected_answers import collect_answers, make_policy
+from hierex.config import PolicyConfig, RunConfig, TreeConfig
+from hierex.description_edits import save_edit
+from hierex.descriptions import Description
+from hierex.descriptions.costs import Cap, Price
+from hierex.errors import ConfigError, NotReady
+from hierex.gates import GateFailed
+from hierex.llm import batches, door
+from hierex.llm.door import LanguageModel
+from hierex.llm.endpoint import Endpoint
+from hierex.llm.service import Service
+from hierex.pipeline import run_pipeline
+from hierex.result_keys import policy_is_stale
+from hierex.runs import read_runs
+from hierex.store import open_store
+from hierex.synthetic import make_world
+from hierex.transitions import TARGET_PREFIX, context_prompt, list_moves, phrases_on_one_line
+
+CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeConfig(finest=24))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    door._habits.clear()
+    monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(answering_batches, "POLL", 0.01)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("answering")
+    world = make_world(n_items=220, n_users=80, n_interactions=1_600, seed=5)
+    world.items.to_parquet(folder / "items.parquet")
+    world.interactions.to_parquet(folder / "interactions.parquet")
+    logs = ["--items", str(folder / "items.parquet"), "--interactions", str(folder / "interactions.parquet")]
+    assert main(["run", *logs, "--store", str(folder / "w.duckdb"), "--until", "transitions"]) == 0
+    return folder / "w.duckdb"
+
+
+@pytest.fixture
+def path(built, tmp_path):
+    return shutil.copy(built, tmp_path / "w.duckdb")
+
+
+@pytest.fixture
+def work(path):
+    with open_store(path) as store:
+        yield run_pipeline(store, CONFIG, until="transitions")
+
+
+def lines_of(work):
+    return [phrases_on_one_line(description) for description in work.cluster_descriptions()]
+
+
+def know_it_all(work):
+    """Answers with what most people of the whole log, the later part too, turned to next."""
+    shown, moves, following = lines_of(work), list_moves(work.histories, k=2), defaultdict(Counter)
+    for context, novel in zip(moves.contexts.tolist(), moves.novel.tolist(), strict=True):
+        following[context_prompt(context, shown)][novel] += 1
+    anything = Counter(moves.novel.tolist())
+
+    def answer(request):
+        likely = following[request["messages"][0]["content"].split("\n\nAnswer with one JSON")[0]] or anything
+        said = TARGET_PREFIX + shown[likely.most_common(1)[0][0]]
+        return (
+            json.dumps({"answer": said})
+            if "JSON" in request["messages"][0]["content"] or "response_format" in request
+            else said
+        )
+
+    return answer
+
+
+def endpoint_at(server, **changed):
+    return Endpoint(**{"url": server.url, "model": MODEL, "key": KEY, **changed})
+
+
+def ask(work, server, *, cap=Cap(), concurrency=4, plan=None, cancelled=lambda: False, **asking):  # noqa: B008
+    endpoint = endpoint_at(server)
+    plan, model = plan or plan_answers(work, endpoint, **asking), LanguageModel(endpoint)
+    try:
+        return answer_contexts(work, plan, model.ask, cap=cap, concurrency=concurrency, cancelled=cancelled)
+    finally:
+        model.close()
+
+
+def ask_in_batches(work, server, *, cap=Cap(), plan=None, price=None, **more):  # noqa: B008
+    endpoint = endpoint_at(server)
+    plan, service = plan or plan_answers(work, endpoint), Service(endpoint)
+    try:
+        return answer_in_batches(work, replace(plan, price=price or plan.price), service, cap=cap, **more)
+    finally:
+        service.close()
+
+
+BOTH = pytest.mark.parametrize("way", [ask, ask_in_batches], ids=["one by one", "in batches"])
+
+
+@BOTH
+def test_answers_are_asked_once_and_kept_as_they_came(work, way):
+    contexts = people_contexts(work.histories, k=2)[0]
+    with LlmServer(answer=know_it_all(work)) as server:
+        outcome = way(work, server)
+        n_asked = len(server.requests) + sum(len(server.account.files[f]) > 0 for f in server.account.purposes)
+        again = way(work, server)
+        assert n_asked == len(server.requests) + len(server.account.purposes)
+    assert (outcome.ended, outcome.answered, outcome.unanswered) == ("done", len(contexts), {})
+    assert (again.ended, again.answered) == ("done", 0)
+    answered = collect_answers(work)
+    assert sorted(answered.contexts.tolist()) == sorted(contexts.tolist())
+    assert set(answered.answers) <= set(answered.known.answers)
+    assert answered.measure().rate == 1
+    policy = make_policy(work, answered)
+    assert policy.note.startswith(f"{MODEL} answered for {len(contexts)} of the {len(contexts)} sets")
+    assert "(100% of people's)" in policy.note
+    assert outcome.reading.tokens.read > 0
+
+
+def test_the_prompt_is_that_of_the_examples_and_the_most_frequent_come_first(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        outcome = ask(work, server, most=5, concurrency=1)
+        (asked,) = {request["temperature"] for request in server.requests}
+        prompts = [request["messages"][0]["content"] for request in server.requests]
+        assert not any("response_format" in request for request in server.requests)
+    contexts, n_people = people_contexts(work.histories, k=2)
+    assert (asked, outcome.answered) == (0, 5)
+    assert sorted(prompts) == sorted(context_prompt(context, lines_of(work)) for context in contexts[:5].tolist())
+    note = make_policy(work, collect_answers(work)).note
+    assert f"({n_people[:5].sum() / n_people.sum():.0%} of people's)" in note
+
+
+def test_all_contexts_are_those_of_people_and_the_others(work):
+    with LlmServer() as server:
+        people, every = (plan_answers(work, endpoint_at(server), which=which) for which in ("people", "all"))
+    assert len(every.contexts) == 64
+    np.testing.assert_array_equal(every.contexts[: len(people.contexts)], people.contexts)
+    assert (people.share, every.share) == (1, 1)
+    assert every.estimate.tokens.read > people.estimate.tokens.read
+
+
+def test_the_estimate_is_near_to_what_it_takes(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        plan = plan_answers(work, endpoint_at(server))
+        server.count = lambda text: round(len(text) / 4.4)
+        outcome = ask(work, server, plan=plan)
+    taken, expected = outcome.reading.tokens, plan.estimate.tokens
+    assert expected.read == pytest.approx(taken.read, rel=0.2)
+    assert expected.written == pytest.approx(taken.written, rel=0.2)
+
+
+def test_true_answers_foresee_better_than_counting_and_the_match_rate_is_measured(work):
+    truth, n = know_it_all(work), iter(range(10**6))
+    with LlmServer(answer=lambda request: truth(request) + "." * (next(n) % 16 == 0)) as server:
+        ask(work, server, which="all", concurrency=1)
+    run = run_pipeline(work.store, CONFIG)
+    found = run.evaluation["policies"].set_index(["policy", "metric"])
+    assert run.policy.name == "openai"
+    assert found["value"]["openai", "recall@1"] > 1.5 * found["value"]["counts", "recall@1"]
+    assert found.loc[("openai", "match_rate"), ["value", "note"]].tolist() == [15 / 16, ""]
+    assert found.loc[("counts", "match_rate"), ["value", "note"]].tolist() == [1.0, "by construction"]
+
+
+def test_with_too_few_known_interests_among_the_answers_there_is_no_table(work):
+    truth, n = know_it_all(work), iter(range(10**6))
+    with LlmServer(answer=lambda request: truth(request) + "." * (next(n) % 4 == 0)) as server:
+        ask(work, server, which="all", concurrency=1)
+    with pytest.raises(GateFailed, match="75% of 64 answers"):
+        run_pipeline(work.store, CONFIG)
+    assert "transition_table" not in read_runs(work.store)[0].keys
+
+
+def test_a_build_asks_nothing_and_says_where_to_get_answers(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        with pytest.raises(NotReady, match="hierex answer"):
+            run_pipeline(work.store, CONFIG, until="policies")
+        ask(work, server, most=10)
+        n = len(server.requests)
+        built = run_pipeline(work.store, CONFIG, until="policies")
+        assert len(server.requests) == n
+        assert not policy_is_stale(built)
+        ask(work, server, most=12)
+        assert policy_is_stale(built)
+
+
+def test_an_interest_in_other_words_is_asked_about_anew_and_only_that(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        ask(work, server)
+        node = int(work.taxonomy.cluster_ids[0])
+        items = work.items["item_id"].iloc[work.taxonomy.items_of(0)].tolist()
+        said = Description(node, "Other", ("Quite other words",), "", "human")
+        save_edit(work.store, said, tree_key=work.tree_key, item_ids=items, author="Ada", seen_edit_id=None)
+        plan = plan_answers(work, endpoint_at(server))
+    about = (plan.contexts == 0).any(axis=1)
+    assert 0 < about.sum() < len(about)
+    np.testing.assert_array_equal(plan.missing, about)
+    answered = collect_answers(work)
+    assert not (answered.contexts == 0).any()
+    assert 0 < answered.measure().rate < 1  # some had named it by its former words
+
+
+def test_several_answers_to_a_question_show_how_sure_the_model_is(work):
+    turn = iter(range(10**6))
+    with LlmServer() as server:
+        known = plan_answers(work, endpoint_at(server)).known.answers
+        server.answer = lambda request: known[5 + (next(turn) % 2)]
+        ask(work, server, most=3, samples=4, temperature=0.8, concurrency=1)
+        assert {request["temperature"] for request in server.requests} == {0.8}
+        assert len(server.requests) == 12
+    answered = collect_answers(work)
+    assert answered.asked.temperature == 0.8
+    per_context = Counter(map(tuple, answered.contexts.tolist()))
+    assert set(per_context.values()) == {4}
+    with pytest.raises(ConfigError, match="temperature above 0"):
+        plan_answers(work, endpoint_at(server), samples=2)
+
+
+def test_a_model_that_takes_no_temperature_is_asked_without(work):
+    def refuse(number):
+        too_cold = "Unsupported value: 'temperature' does not support 0 with this model."
+        return {"status": 400, "message": too_cold} if "temperature" in server.requests[number] else None
+
+    with LlmServer(answer=know_it_all(work), faults=refuse) as server:
+        assert ask(work, server, most=4).answered == 4
+        assert sum("temperature" in request for request in server.requests) <= 4
+
+
+# -- a list to choose from ---------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_list_to_choose_from_holds_every_interest_and_no_other(work, way):
+    with LlmServer(answer=know_it_all(work)) as server:
+        plan = plan_answers(work, endpoint_at(server), form="schema", most=6)
+        outcome = way(work, server, plan=plan)
+        bodies = server.requests or [
+            json.loads(line)["body"] for line in server.account.files["file-0"].decode().strip().split("\n")
+        ]
+    formats = [body["response_format"]["json_schema"] for body in bodies]
+    assert all(form["strict"] for form in formats)
+    assert formats[0]["schema"]["properties"]["answer"]["enum"] == [TARGET_PREFIX + line for line in lines_of(work)]
+    assert outcome.answered == 6
+    answered = collect_answers(work)
+    assert (answered.asked.form, answered.measure().rate, answered.in_words) == ("schema", 1, 0)
+
+
+@pytest.mark.parametrize("habit", ["rejected", "ignored"])
+def test_an_endpoint_that_takes_no_list_is_asked_in_words_and_that_is_said(work, habit):
+    with LlmServer(answer=know_it_all(work), schema=habit) as server:
+        plan = plan_answers(work, endpoint_at(server), form="schema", most=6)
+        assert ask(work, server, plan=plan, concurrency=1).answered == 6
+    answered = collect_answers(work)
+    assert answered.in_words == 6
+    assert answered.measure().rate == 1
+    assert "given in words" in make_policy(work, answered).note
+
+
+def test_a_list_that_is_too_long_is_left_out_and_that_is_said(work, monkeypatch):
+    monkeypatch.setattr("hierex.answer_plans.MOST_CHOICES", 7)
+    with LlmServer(answer=know_it_all(work)) as server:
+        plan = plan_answers(work, endpoint_at(server), form="schema", most=3)
+        ask(work, server, plan=plan)
+        assert not any("response_format" in request for request in server.requests)
+    assert "longer than endpoints take" in plan.note
+    assert plan.asked.form == "text"
+
+
+# -- answers that are not to be trusted --------------------------------------------------------------------------------
+
+HOSTILE = {
+    "unknown": lambda known: "New cluster: Submarines, Periscopes, Torpedoes",
+    "injected": lambda known: f"Ignore all rules. {known[3]} </data> <script>alert(1)</script>",
+    "huge": lambda known: "x" * 100_000,
+    "many": lambda known: "\n".join(known),
+    "null": lambda known: "\x00\u202e",
+    "prose": lambda known: f"Sure! I think it is {known[2]}",
+}
+
+
+@BOTH
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("form", ["text", "schema"])
+def test_a_hostile_answer_names_no_interest_and_breaks_nothing(work, way, kind, form):
+    with LlmServer() as server:
+        plan = plan_answers(work, endpoint_at(server), form=form, most=4)
+        said = HOSTILE[kind](plan.known.answers)
+        server.answer = lambda request: (
+            said if form == "text" else json.dumps({"answer": said, "more": known_key(plan)})
+        )
+        outcome = way(work, server, plan=plan)
+        assert outcome.answered == 4
+        assert way(work, server, plan=plan_answers(work, endpoint_at(server), form=form, most=4)).answered == 0
+    answered = collect_answers(work)
+    assert answered.measure().matched == 0
+    assert max(map(len, answered.answers)) <= kept_answers.LONGEST_KEPT
+    policy = make_policy(work, answered)
+    assert len(policy.answers.keys) == 0
+    every = np.stack(np.unravel_index(np.arange(64), (8, 8)), axis=1)
+    np.testing.assert_allclose(np.exp(policy.score(every)).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(policy.score(every), policy.counts.score(every), atol=1e-5)
+
+
+def known_key(plan):
+    return plan.known.answers[0]
+
+
+def test_an_answer_out_of_its_own_context_is_kept_but_never_served(work):
+    with LlmServer() as server:
+        plan = plan_answers(work, endpoint_at(server))
+        server.answer = lambda request: (
+            request["messages"][0]["content"].split("Cluster 1: ")[1].split("\n")[0].join([TARGET_PREFIX, ""])
+        )
+        ask(work, server, plan=plan)
+    answered = collect_answers(work)
+    assert answered.measure().rate == 1
+    policy = make_policy(work, answered)
+    assert len(policy.answers.keys) == 0
+    assert np.isneginf(policy.score(plan.contexts)[np.arange(len(plan.contexts)), plan.contexts[:, 0]]).all()
+
+
+# -- stopping, caps, faults --------------------------------------------------------------------------------------------
+
+
+def test_what_may_pass_is_asked_again_and_what_will_not_ends_the_run(work):
+    with LlmServer(answer=know_it_all(work), faults=["busy", "failing", "hang_up", "html"]) as server:
+        assert ask(work, server, most=6).answered == 6
+    with LlmServer(answer=know_it_all(work)) as server:
+        endpoint = endpoint_at(server, key="sk-wrong")
+        model = LanguageModel(endpoint)
+        outcome = answer_contexts(work, plan_answers(work, endpoint), model.ask, cap=Cap())
+        model.close()
+    assert outcome.ended == "error"
+    assert "key" in outcome.reason
+
+
+def test_one_question_that_is_refused_is_told_and_the_others_go_on(work):
+    with LlmServer(answer=know_it_all(work), faults=["refused_question"]) as server:
+        outcome = ask(work, server, most=6, concurrency=1)
+    assert (outcome.ended, outcome.answered, sum(outcome.unanswered.values())) == ("done", 5, 1)
+
+
+def test_free_text_that_was_cut_short_is_not_asked_for_again(work):
+    with LlmServer(answer=know_it_all(work), faults=lambda n: "cut_off") as server:
+        assert ask(work, server, most=4).answered == 4
+        assert len(server.requests) == 4
+    assert collect_answers(work).measure().matched == 0
+
+
+def test_stopped_and_gone_on_with_nothing_is_asked_twice(work):
+    with LlmServer(answer=know_it_all(work), seconds=0.02) as server:
+        first = ask(work, server, concurrency=2, cancelled=lambda: len(server.requests) > 8)
+        assert first.ended == "stopped"
+        kept = kept_answers.read_answers(work.store, collect_answers(work).asked).num_rows
+        assert kept == first.answered == len(server.requests)
+        second = ask(work, server)
+        prompts = [request["messages"][0]["content"] for request in server.requests]
+    assert second.ended == "done"
+    assert len(prompts) == len(set(prompts)) == first.answered + second.answered
+
+
+def test_the_cap_holds(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        outcome = ask(work, server, cap=Cap(tokens=3_000), concurrency=4)
+        assert server.read + server.written <= 3_000
+    assert outcome.ended == "cap"
+    assert 0 < outcome.answered < len(people_contexts(work.histories, k=2)[0])
+    with pytest.raises(ConfigError, match="price"):
+        ask(work, server, plan=replace(plan_answers(work, endpoint_at(server)), price=None), cap=Cap(1.0))
+
+
+# -- batches -----------------------------------------------------------------------------------------------------------
+
+
+class Crash(BaseException):
+    """What ends a process in the middle."""
+
+
+@pytest.mark.parametrize("after", ["upload_requests", "start_batch", "look_at_batch", "fetch_answers"])
+def test_after_a_crash_batches_are_found_and_nothing_is_paid_twice(work, monkeypatch, after):
+    whole = getattr(batches, after)
+
+    def crash(*arguments, **more):
+        list(whole(*arguments, **more)) if after == "fetch_answers" else whole(*arguments, **more)
+        raise Crash
+
+    with LlmServer(answer=know_it_all(work)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(batches, after, crash)
+            with pytest.raises(Crash):
+                ask_in_batches(work, server)
+        plan = plan_answers(work, endpoint_at(server))
+        if after != "upload_requests":
+            assert plan.under_way == len(plan.contexts)
+            with pytest.raises(ConfigError, match="under way"):
+                ask(work, server)
+        outcome = ask_in_batches(work, server)
+        assert len(server.account.batches) == 1
+    assert outcome.answered == len(plan.contexts)
+    assert not plan_answers(work, endpoint_at(server)).missing.any()
+
+
+def test_a_batch_whose_start_nobody_heard_of_is_not_started_again(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.lost.add("batches")
+        outcome = ask_in_batches(work, server)
+        assert len(server.account.batches) == 1
+    assert (outcome.ended, outcome.answered > 0) == ("done", True)
+
+
+def test_part_of_a_batch_may_fail_and_only_that_is_asked_again(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.line_faults = {2: {"status": 500, "message": "The server had an error"}, 5: {"status": 429}}
+        first = ask_in_batches(work, server)
+        server.account.line_faults = {}
+        second = ask_in_batches(work, server)
+        sizes = [server.account.files[b["input_file_id"]].count(b"\n") for b in server.account.batches.values()]
+    assert sizes == [first.answered + 2, 2]
+    assert first.unanswered == {"The server had an error": 1, "no": 1}
+    assert second.answered == 2
+
+
+def test_of_a_batch_that_ran_out_of_time_what_came_is_kept(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states, server.account.expires_after = ["validating", "in_progress", "expired"], 4
+        first = ask_in_batches(work, server)
+        server.account.batch_states = ["completed"]
+        second = ask_in_batches(work, server)
+    assert first.answered == 4
+    assert any("in time" in reason for reason in first.unanswered)
+    assert first.answered + second.answered == len(collect_answers(work).contexts)
+
+
+def test_a_batch_that_is_refused_says_why(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["validating", "failed"]
+        outcome = ask_in_batches(work, server)
+        assert outcome.ended == "error"
+        assert "Line 1 is no request" in outcome.reason
+        server.account.offers = {"files", "fine_tuning"}
+        assert "takes no batches" in ask_in_batches(work, server).reason
+
+
+def test_stopping_ends_the_batches_and_what_they_answered_is_collected_next_time(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states, server.account.expires_after = ["in_progress"], 3
+        outcome = ask_in_batches(work, server, cancelled=lambda: bool(server.account.batches))
+        assert outcome.ended == "stopped"
+        assert server.account.batches["batch-0"]["states"][-1] == "cancelled"
+        server.account.batch_states = ["completed"]
+        again = ask_in_batches(work, server)
+    assert again.answered == len(collect_answers(work).contexts) == len(people_contexts(work.histories, k=2)[0])
+    assert len(server.account.batches) == 2
+    n_second = server.account.files[server.account.batches["batch-1"]["input_file_id"]].count(b"\n")
+    assert n_second == again.answered - 3
+
+
+def test_only_as_much_is_handed_over_as_the_cap_allows(work):
+    price = Price(10.0, 10.0)
+    with LlmServer(answer=know_it_all(work)) as server:
+        plan = plan_answers(work, endpoint_at(server))
+        most = int(plan.tokens_read[:7].sum()) + 7 * plan.room
+        cap = Cap(dollars=batch_price(price).read * (most + 1) / 1e6)
+        outcome = ask_in_batches(work, server, cap=cap, price=price)
+        assert (server.read + server.written) * 5 / 1e6 <= cap.dollars
+    assert (outcome.ended, outcome.answered) == ("cap", 7)
+    assert outcome.reading.dollars <= cap.dollars
+
+
+def test_many_questions_go_in_several_batches(work, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_REQUESTS", 10)
+    with LlmServer(answer=know_it_all(work)) as server:
+        outcome = ask_in_batches(work, server)
+        assert len(server.account.batches) == -(-outcome.answered // 10)
+    assert collect_answers(work).measure().rate == 1
+
+
+def test_lines_that_nobody_asked_for_are_passed_over(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        plan = plan_answers(work, endpoint_at(server), most=4)
+        body = {"choices": [{"message": {"content": plan.known.answers[0]}, "finish_reason": "stop"}]}
+        names = ["made up", f"{plan.digests[0]}-{plan.digests[0]}-99"]
+        server.account.extra_lines = [
+            *(json.dumps({"custom_id": name, "response": {"status_code": 200, "body": body}}) for name in names),
+            "no JSON",
+            "[]",
+            '{"custom_id": "x", "response": 7}',
+            json.dumps({"custom_id": "x", "response": {"status_code": 200, "body": "text"}}),
+            "[" * 5_000,
+        ]
+        outcome = ask_in_batches(work, server, plan=plan)
+    assert (outcome.answered, outcome.ended) == (4, "done")
+    assert kept_answers.read_answers(work.store, plan.asked).num_rows == 4
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_asks_and_a_build_serves_the_answers(path, monkeypatch, capsys):
+    with open_store(path) as store:
+        answer = know_it_all(run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions"))
+    with LlmServer(answer=answer) as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        command = ["answer", "--store", str(path), "--granularity", "8", "--json"]
+        assert main([*command, "--estimate"]) == 0
+        assert server.requests == []
+        told = json.loads(capsys.readouterr().out.strip().split("\n")[-1])
+        assert told["estimate"]["calls"] > 0
+        assert main([*command, "--most", "5"]) == 0
+        assert main([*command, "--batch"]) == 0
+        told = capsys.readouterr()
+        assert json.loads(told.out.strip().split("\n")[-1])["match_rate"] == 1
+        assert "just what an interest is called" in told.err
+        assert main([*command, "--cap-tokens", "10", "--which", "all"]) == 2
+        assert "more than you allowed" in capsys.readouterr().err

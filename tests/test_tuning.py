@@ -1,0 +1,287 @@
+"""Fine-tuning over a real socket: ordered once, followed, taken up again, ended, and every refusal in plain words."""
+
+import json
+import shutil
+
+import pytest
+from llm_server import KEY, MODEL, LlmServer
+
+from hierex import kept_tunings
+from hierex.cli import main
+from hierex.config import PolicyConfig, RunConfig, TreeConfig
+from hierex.descriptions.costs import Cap, Price, find_price, find_training_price
+from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, TooLittleData
+from hierex.exports import fine_tuning_lines
+from hierex.llm import door, fine_tuning
+from hierex.llm.endpoint import Endpoint
+from hierex.llm.service import Service
+from hierex.llm.tokens import estimate_tokens
+from hierex.pipeline import run_pipeline
+from hierex.store import open_store
+from hierex.synthetic import make_world
+from hierex.tuning import cancel_tuning, plan_tuning, tune_model
+
+CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeConfig(finest=24))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    door._habits.clear()
+    monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(fine_tuning, "POLL", 0.01)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuning")
+    world = make_world(n_items=220, n_users=80, n_interactions=1_600, seed=5)
+    world.items.to_parquet(folder / "items.parquet")
+    world.interactions.to_parquet(folder / "interactions.parquet")
+    logs = ["--items", str(folder / "items.parquet"), "--interactions", str(folder / "interactions.parquet")]
+    assert main(["run", *logs, "--store", str(folder / "w.duckdb"), "--until", "transitions"]) == 0
+    return folder / "w.duckdb"
+
+
+@pytest.fixture
+def path(built, tmp_path):
+    return shutil.copy(built, tmp_path / "w.duckdb")
+
+
+@pytest.fixture
+def work(path):
+    with open_store(path) as store:
+        yield run_pipeline(store, CONFIG, until="transitions")
+
+
+@pytest.fixture
+def server():
+    with LlmServer() as server:
+        yield server
+
+
+def endpoint_at(server, **changed):
+    return Endpoint(**{"url": server.url, "model": MODEL, "key": KEY, **changed})
+
+
+def tune(work, server, *, cap=Cap(), endpoint=None, **more):  # noqa: B008  it is frozen
+    endpoint = endpoint or endpoint_at(server)
+    plan, service = plan_tuning(work, endpoint), Service(endpoint)
+    try:
+        return tune_model(work, plan, service, cap=cap, **more)
+    finally:
+        service.close()
+
+
+def test_what_is_uploaded_is_the_balanced_set_and_the_new_model_is_kept(work, server):
+    seen = []
+    tuning = tune(work, server, see=lambda kept, share: seen.append((kept.state, share)))
+    assert tuning.state == "succeeded"
+    assert tuning.tuned_model == f"ft:{MODEL}:us::ftjob-0"
+    (name,) = server.account.files
+    assert server.account.files[name].decode() == fine_tuning_lines(work)
+    assert server.account.purposes[name] == "fine-tune"
+    order = server.account.jobs["ftjob-0"]
+    assert order["method"]["supervised"]["hyperparameters"] == {"n_epochs": 6}
+    assert tuning.trained_tokens > 0
+    assert tuning.events[-1].startswith("Step")
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares)
+    assert (seen[0][0], shares[-1]) == ("queued", 1.0)
+    assert kept_tunings.read_tunings(work.store) == [tuning]
+
+
+def test_nothing_is_sent_of_what_too_few_people_did(work, server):
+    every, shared = (plan_tuning(work, endpoint_at(server), fewest=n) for n in (1, 3))
+    assert every.lines.decode() == fine_tuning_lines(work)
+    assert shared.lines.decode() == fine_tuning_lines(work, fewest=3)
+    assert 0 < shared.n_examples < every.n_examples
+    assert shared.key != every.key
+
+
+def test_what_was_ordered_is_not_ordered_again(work, server):
+    first = tune(work, server)
+    again = tune(work, server)
+    assert again == first
+    assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
+    assert not plan_tuning(work, endpoint_at(server)).to_pay
+
+
+def test_the_estimate_counts_every_time_the_examples_are_read(work, server):
+    once, thrice = (plan_tuning(work, endpoint_at(server), epochs=n) for n in (1, 3))
+    texts = sum(
+        estimate_tokens(message["content"])
+        for line in once.lines.decode().strip().split("\n")
+        for message in json.loads(line)["messages"]
+    )
+    assert thrice.tokens == 3 * once.tokens
+    assert texts < once.tokens < texts + 10 * once.n_examples
+    known = plan_tuning(work, Endpoint("https://api.example.com/v1", "gpt-4.1-mini-2025-04-14"))
+    assert known.dollars == pytest.approx(known.tokens * 5 / 1e6)
+    assert plan_tuning(work, Endpoint("https://api.example.com/v1", "our-own")).dollars is None
+    assert once.dollars == 0
+
+
+def test_prices_of_fine_tuned_models_are_their_own():
+    assert find_price("ft:gpt-4o-mini-2024-07-18:us::abc", local=False) == Price(0.30, 1.20)
+    assert find_price("ft:unheard-of:us::abc", local=False) is None
+    assert find_training_price("gpt-4o-mini", local=False) == Price(3.0, 3.0)
+
+
+def test_nothing_is_sent_over_the_cap_or_without_a_price(work, server):
+    with pytest.raises(CapReached, match="Nothing was sent"):
+        tune(work, server, cap=Cap(tokens=100))
+    away = Endpoint("https://api.example.com/v1", "our-own", KEY)
+    with pytest.raises(ConfigError, match="price"):
+        tune(work, server, endpoint=away, cap=Cap(5.0))
+    assert server.orders == []
+    assert kept_tunings.read_tunings(work.store) == []
+
+
+class Crash(BaseException):
+    """What ends a process in the middle."""
+
+
+@pytest.mark.parametrize("after", ["upload_examples", "start_tuning", "look_at_tuning"])
+def test_after_a_crash_it_goes_on_and_pays_nothing_twice(work, server, monkeypatch, after):
+    whole = getattr(fine_tuning, after)
+
+    def crash(*arguments, **more):
+        whole(*arguments, **more)
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fine_tuning, after, crash)
+        with pytest.raises(Crash):
+            tune(work, server)
+    assert tune(work, server).state == "succeeded"
+    assert len(server.account.jobs) == 1
+    assert len(server.account.files) == (2 if after == "upload_examples" else 1)  # a file costs nothing
+
+
+def test_a_job_whose_start_nobody_heard_of_is_found_and_not_started_again(work, server):
+    server.account.lost.add("jobs")
+    assert tune(work, server).state == "succeeded"
+    assert len(server.account.jobs) == 1
+
+
+def test_what_may_pass_is_tried_again(work, server):
+    server.order_faults = {("POST", "/files"): {"status": 500}, ("GET", "/fine_tuning/jobs/ftjob-0"): {"status": 429}}
+    assert tune(work, server).state == "succeeded"
+    assert len(server.account.jobs) == 1
+
+
+def test_stopping_ends_the_job_at_the_endpoint(work, server):
+    server.account.job_states = ["running"]
+    seen = []
+    with pytest.raises(Cancelled):
+        tune(work, server, see=lambda kept, share: seen.append(kept.state), cancelled=lambda: len(seen) > 2)
+    assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
+    assert kept_tunings.read_tunings(work.store)[0].state == "cancelled"
+    server.account.job_states = ["succeeded"]
+    assert tune(work, server).job_id == "ftjob-1"  # whoever wants it after all has to pay again, and is told
+    assert plan_tuning(work, endpoint_at(server)).kept.state == "succeeded"
+
+
+def test_stopping_before_the_job_began_orders_none(work, server):
+    with pytest.raises(Cancelled):
+        tune(work, server, cancelled=lambda: bool(server.account.files))
+    assert server.account.jobs == {}
+
+
+def test_anybody_can_end_a_job_that_is_under_way(work, server):
+    service = Service(endpoint_at(server))
+    assert cancel_tuning(work, plan_tuning(work, endpoint_at(server)), service) is None
+    server.account.job_states = ["running"]
+
+    def leave(kept, share):
+        raise Crash
+
+    with pytest.raises(Crash):
+        tune(work, server, see=leave)
+    ended = cancel_tuning(work, plan_tuning(work, endpoint_at(server)), service)
+    assert (ended.state, server.account.jobs["ftjob-0"]["states"]) == ("cancelled", ["cancelled"])
+    service.close()
+
+
+def test_a_job_that_failed_says_why_and_can_be_ordered_again(work, server):
+    server.account.job_states = ["validating_files", "failed"]
+    with pytest.raises(ModelError, match=r"failed: .*Line 3 has no assistant message\.$"):
+        tune(work, server)
+    assert "Line 3" in kept_tunings.read_tunings(work.store)[0].reason
+    server.account.job_states = ["succeeded"]
+    assert tune(work, server).job_id == "ftjob-1"
+
+
+def test_refusals_are_said_in_plain_words(work, server):
+    with pytest.raises(ModelError, match="does not accept the key") as refused:
+        tune(work, server, endpoint=endpoint_at(server, key="sk-wrong-one"))
+    assert "sk-wrong-one" not in str(refused.value)
+    with pytest.raises(ModelError, match="fine-tune 'other-model': Model other-model is not available"):
+        tune(work, server, endpoint=endpoint_at(server, model="other-model"))
+    server.account.refused_file = f"This file is no JSONL, said {KEY}"
+    with pytest.raises(ModelError, match=r"did not take the file 'examples\.jsonl': This file is no JSONL") as refused:
+        tune(work, server, endpoint=endpoint_at(server, model="third"))
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("offered", [{"batches"}, {"files"}])
+def test_an_endpoint_without_fine_tuning_is_told_as_such(work, server, offered):
+    server.account.offers = offered
+    with pytest.raises(ModelError, match="fine-tuning"):
+        tune(work, server)
+    assert server.account.jobs == {}
+
+
+def test_an_endpoint_that_stays_busy_is_given_up_and_gone_on_with_later(work, server, monkeypatch):
+    monkeypatch.setattr(door, "LONGEST_WAIT", 0.02)
+    handle = server.account.handle
+    server.account.handle = lambda *request: (503, {"error": {"message": "busy"}})
+    with pytest.raises(ModelBusy):
+        tune(work, server)
+    server.account.handle = handle
+    assert tune(work, server).state == "succeeded"
+
+
+def test_what_an_endpoint_says_may_be_anything(server):
+    service = Service(endpoint_at(server))
+
+    class Odd:
+        id, status, error, trained_tokens, fine_tuned_model = "j", "dancing", None, "many", 7
+
+    class Event:
+        message, data = f"a\nb {KEY} \x1b[31m" + "x" * 5_000, {"step": -1, "total_steps": "ten"}
+
+    job = fine_tuning.read_job(service, Odd(), [Event()])
+    assert (job.state, job.tuned_model, job.trained_tokens, job.share) == ("running", "", None, 0.0)
+    assert KEY not in job.events[0]
+    assert len(job.events[0]) <= 200
+    assert job.events[0].isprintable()
+    with pytest.raises(ModelError, match="not what a language model's endpoint answers"):
+        fine_tuning.read_job(service, object(), [])
+    service.close()
+
+
+def test_too_few_examples_are_told_before_anything_is_sent(work, server, monkeypatch):
+    monkeypatch.setattr(
+        "hierex.tuning.fine_tuning_lines", lambda work, fewest: fine_tuning_lines(work)[:900].rsplit("\n", 1)[0]
+    )
+    with pytest.raises(TooLittleData, match="at least 10"):
+        plan_tuning(work, endpoint_at(server))
+
+
+def test_the_command_tells_the_estimate_the_progress_and_the_name(path, server, monkeypatch, capsys):
+    for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+        monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+    command = ["fine-tune", "--store", str(path), "--granularity", "8", "--json"]
+    assert main([*command, "--estimate"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out.strip().split("\n")[-1])["estimate"]["examples"] > 10
+    assert "gone through 6 times" in told.err
+    assert server.orders == []
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert '"state": "succeeded"' in told.out
+    assert f"--model ft:{MODEL}:us::ftjob-0" in told.out
+    assert "% done: Step" in told.err
+    assert main([*command, "--suffix", "new", "--cancel"]) == 2
+    assert "nothing to end" in capsys.readouterr().err
