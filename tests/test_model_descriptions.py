@@ -16,7 +16,7 @@ from hierex.config import TreeConfig
 from hierex.descriptions import Description
 from hierex.descriptions.checks import find_faults, read_description, wrong_language
 from hierex.descriptions.closeness import Meanings, find_close
-from hierex.descriptions.costs import Cap, Price, find_price
+from hierex.descriptions.costs import Cap, Pace, Price, estimate_cost, find_price, usual_cap
 from hierex.descriptions.exemplars import choose_items, node_contents
 from hierex.descriptions.model import Kept, describe_with_model, missing_questions
 from hierex.descriptions.prompts import END, START, Material, Questions, as_data, check_language
@@ -415,6 +415,27 @@ def test_the_cap_holds_with_what_is_on_its_way(concurrency):
         run(server, kept, price=PRICE)
     assert set(kept.described()) == set(CUT)
     assert len({s.question.node for s in kept.said}) == len(kept.said), "nothing is paid twice"
+
+
+@pytest.mark.parametrize("price", [None, Price(0.15, 0.6), Price(2.5, 10.0)])
+@pytest.mark.parametrize("n", [1, 8, 16])
+def test_the_bound_that_is_offered_is_enough(price, n):
+    questions = questions_about(MATERIAL.tree.cut(16)[:n])
+    cap = usual_cap(estimate_cost(missing_questions(questions, {}), price, Pace()), price)
+    with LlmServer() as server:
+        outcome = run(server, Memory(), questions, price=price, cap=cap, concurrency=8)
+    assert (outcome.ended, len(outcome.described)) == ("done", n)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_the_cap_holds_whatever_a_token_is(concurrency):
+    titles = [f"{title} наш суп 日本の温泉" for title in TITLES]
+    questions = questions_about(MATERIAL.tree.cut(16), material_of(titles))
+    with LlmServer(count=lambda text: len(text.encode())) as server:
+        outcome = run(server, Memory(), questions, cap=Cap(tokens=40_000), concurrency=concurrency)
+        assert outcome.ended == "cap"
+        assert outcome.described
+        assert 30_000 < server.read + server.written <= 40_000
 
 
 def test_hostile_answers_do_not_grow_the_bill_past_the_cap():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -9,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..llm.tokens import Tokens, estimate_tokens
+from ..llm.tokens import Tokens, estimate_tokens, most_tokens
 from .prompts import SCHEMA, Question
 
 PRICES = Path(__file__).with_name("prices.toml")
 TYPICAL_WRITTEN = 130
 """Tokens of an answer, until some have come: a name, ten phrases, a sentence, as JSON."""
+MOST_WRITTEN = 800
+"""Tokens that an answer has room for at first."""
+ROOM = 1.3
+"""A run is offered as much more than its estimate: some questions are asked twice."""
 SCHEMA_TOKENS = estimate_tokens(str(SCHEMA.whole))
 
 
@@ -42,11 +47,12 @@ class Pace:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Before a run. dollars: None where the price is not known."""
+    """Before a run. dollars: None where the price is not known. largest: the most that one question may take."""
 
     calls: int
     tokens: Tokens
     dollars: float | None
+    largest: Tokens = Tokens()  # noqa: RUF009  it is frozen, so sharing one is safe
 
 
 @dataclass(frozen=True)
@@ -85,4 +91,14 @@ def estimate_cost(questions: Sequence[Question], price: Price | None, pace: Pace
     """Of asking each question once."""
     read = sum(question.tokens + SCHEMA_TOKENS for question in questions) * pace.read
     tokens = Tokens(round(read), round(len(questions) * pace.written), True)
-    return Estimate(len(questions), tokens, None if price is None else price.of(tokens))
+    most_read = max((most_tokens(question.messages) for question in questions), default=0)
+    largest = Tokens(most_read + len(str(SCHEMA.response_format())), MOST_WRITTEN, True)
+    return Estimate(len(questions), tokens, None if price is None else price.of(tokens), largest)
+
+
+def usual_cap(estimate: Estimate, price: Price | None) -> Cap:
+    """The estimate with some room, and room for the last question, which is asked only where its most still fits."""
+    tokens, largest = estimate.tokens, estimate.largest
+    if price is None:
+        return Cap(tokens=round(ROOM * (tokens.read + tokens.written)) + largest.read + largest.written)
+    return Cap(dollars=math.ceil(100 * (ROOM * price.of(tokens) + price.of(largest))) / 100)

@@ -19,7 +19,7 @@ from . import Answer, Connection, Unwatched, Watch
 from .answers import Schema, in_words, is_cut_short, read_answer
 from .endpoint import Endpoint
 from .faults import plain_error, refuses_schema, retry_after, wants_other_limit, was_read
-from .tokens import Tokens, count_messages, estimate_tokens
+from .tokens import Tokens, count_messages, estimate_tokens, most_tokens
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
@@ -198,7 +198,7 @@ class _Asking:
         messages = self.messages if self.how == "schema" else in_words(self.messages, self.schema)
         extra = {"response_format": self.schema.response_format()} if self.how == "schema" else {}
         expected = count_messages(messages) + (estimate_tokens(str(self.schema.whole)) if extra else 0)
-        self.watch.before(expected, self.room)
+        self.watch.before(most_tokens(messages) + (len(str(extra)) if extra else 0), self.room)
         self.tries += 1
         self.limit_name = self.habits.limit_name  # another thread may have learned it in the meantime
         spent = Tokens()

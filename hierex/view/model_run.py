@@ -9,7 +9,7 @@ import streamlit as st
 
 from .. import wording
 from ..describing import LANGUAGE, Plan, plan_descriptions, with_coarser
-from ..descriptions.costs import Cap
+from ..descriptions.costs import Cap, usual_cap
 from ..llm.endpoint import Endpoint
 from ..taxonomy import MERGED_FROM, Taxonomy
 from ..wording import plain_markdown
@@ -24,8 +24,7 @@ AGAIN = {
     "failed": "Also those it failed at",
     "all": "All of them again",
 }
-ROOM = 1.3
-"""A run is offered as much more than its estimate: some questions are asked twice."""
+CAP = "A question is asked only where the most that it could take still fits."
 ONE_TRY = 40_000
 """Tokens that another try of one interest may take at most."""
 
@@ -86,16 +85,17 @@ def offer_start(work: Workspace, plan: Plan, endpoint: Endpoint) -> None:
     """The bound that has to be given, and the button."""
     job = jobs().of(work.store.path)
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        usual = usual_cap(plan.estimate, plan.price)
+        key = f"model_cap-{usual}"  # another plan has another bound
         if plan.price is None:
-            tokens = plan.estimate.tokens
-            usual = round(ROOM * (tokens.read + tokens.written))
-            most = st.number_input("Stop before it takes more tokens than", 1, None, usual, key="model_cap_tokens")
+            most = st.number_input("Stop before it takes more tokens than", 1, None, usual.tokens, key=key, help=CAP)
             cap = Cap(tokens=int(most))
         elif endpoint.is_local and not plan.estimate.dollars:
             cap = Cap()
         else:
-            usual = max(0.01, round(ROOM * plan.estimate.dollars, 2))
-            cap = Cap(st.number_input("Stop before it costs more than ($)", 0.01, None, usual, key="model_cap"))
+            cap = Cap(
+                st.number_input("Stop before it costs more than ($)", 0.01, None, usual.dollars, key=key, help=CAP)
+            )
         st.button(
             f"Describe {plan.estimate.calls:,}",
             key="model_start",
