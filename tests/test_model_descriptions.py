@@ -226,7 +226,9 @@ def test_a_good_answer_is_taken_as_it_is():
     ("changes", "fault"),
     [
         ({"name": ""}, "name is empty"),
-        ({"name": " \u200b\x00 ".replace("\u200b", "")}, "name is empty"),
+        ({"name": " \u200b\x00\u200d \u3164\u2800"}, "name is empty"),
+        ({"name": "-–!"}, "name is empty"),
+        ({"summary": "\U000e0041\u202e"}, "summary is empty"),
         ({"name": "One two three four five six"}, "too long"),
         ({"name": "x" * 61}, "too long"),
         ({"phrases": ["a", "A ", "a"]}, "1 different"),
@@ -255,6 +257,19 @@ def test_a_good_answer_is_taken_as_it_is():
 )
 def test_what_is_wrong_is_said(changes, fault):
     assert fault in faults_of(**changes)
+
+
+@pytest.mark.parametrize("text", ["$" + "_" * 45_000, "<a" * 20_000, "\\a" * 20_000], ids=lambda text: text[:2])
+def test_no_answer_takes_long_to_check(text):
+    began = time.process_time()
+    assert "too long" in faults_of(summary=text)
+    assert time.process_time() - began < 0.2
+
+
+def test_two_names_that_look_the_same_are_the_same():
+    said = {**GOOD, "name": "Norwe\u200bgian\u00ad Fish\U000e0041 Soups"}
+    description, faults = read_description(3, said, language="English", instructions=INSTRUCTIONS)
+    assert (description.name, faults) == (GOOD["name"], [])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ NAME_LENGTH, PHRASE_LENGTH, SUMMARY_LENGTH, UNCLEAR_LENGTH = 60, 60, 320, 320
 FEWEST_PHRASES, MOST_PHRASES = 5, 10
 REPEATED_WORDS = 7
 """So many words in a row that stand in the instructions too are the instructions themselves."""
+LOOKED_THROUGH = 1_000
+"""Characters of a text that are looked through; a longer one is too long in any case."""
 CODES = {
     "english": "en",
     "german": "de",
@@ -58,6 +60,7 @@ def read_description(node: int, said: dict, *, language: str, instructions: str)
 def find_faults(description: Description, language: str, instructions: str) -> Iterator[str]:
     yield from _lengths(description)
     texts = [description.name, *description.phrases, description.summary, description.unclear]
+    texts = [text[:LOOKED_THROUGH] for text in texts]
     if any(_MARKUP.search(text) for text in texts):
         yield "It holds markup or a link; plain text is wanted."
     if any(_TALK.search(text) for text in texts) or _repeats(texts, instructions):
@@ -65,7 +68,7 @@ def find_faults(description: Description, language: str, instructions: str) -> I
     empty = find_empty_words(description)
     if empty:
         yield f"It uses words that fit anything: {', '.join(empty)}."
-    foreign = wrong_language(description.summary, language)
+    foreign = wrong_language(description.summary[:LOOKED_THROUGH], language)
     if foreign:
         yield f"The summary is not in {language}."
 
@@ -105,7 +108,7 @@ def name_key(name: str) -> frozenset[str]:
 
 def _lengths(description: Description) -> Iterator[str]:
     name, phrases, summary = description.name, description.phrases, description.summary
-    if not name:
+    if not any(c.isalnum() for c in name):
         yield "The name is empty."
     elif len(name.split()) > NAME_WORDS or len(name) > NAME_LENGTH:
         yield f"The name is too long: at most {NAME_WORDS} words and {NAME_LENGTH} characters."
