@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from .description_edits import LONGEST_TEXT, Edit, Subject, remembered
+from .description_edits import LONGEST_TEXT, Edit, Subject, remembered, say_the_same
 from .description_steps import new_step
 from .descriptions import Description
 from .descriptions.words import tidy
@@ -48,8 +48,7 @@ class Review:
 
     def saw(self, description: Description) -> bool:
         """Whether these are the words that were reviewed."""
-        words = description.name, description.phrases, description.summary
-        return words == (self.name, self.phrases, self.summary)
+        return say_the_same(self, description)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .description_edits import free_name
@@ -158,13 +158,16 @@ def place_shown(store: Store, tree_key: str, contents: Sequence[str]) -> dict[in
 
 
 def lay_over(described: Sequence[Description], said: Mapping[int, Description]) -> dict[int, Description]:
-    """By node: what a model said, where it said something, else the description from keywords. Names stay different."""
-    laid = dict(enumerate(described))
-    taken = {description.name.casefold() for node, description in laid.items() if node not in said}
-    for node, description in said.items():
-        name = free_name(description.name, taken)
+    """By node: what a model said, where it said something, else the description from keywords.
+
+    Names stay different: where both gave the same one, the keywords' gets a number.
+    """
+    laid = {node: said.get(node, description) for node, description in enumerate(described)}
+    taken: set[str] = set()
+    for node in [*said, *(node for node in laid if node not in said)]:
+        name = free_name(laid[node].name, taken)
         taken.add(name.casefold())
-        laid[node] = Description(node, name, description.phrases, description.summary, "model", description.unclear)
+        laid[node] = replace(laid[node], name=name)
     return laid
 
 

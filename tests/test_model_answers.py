@@ -201,7 +201,7 @@ def test_names_stay_different_from_the_keywords():
     words = [Description(n, name, ("x",), "", "keywords") for n, name in enumerate(("All", "Soup", "Bread"))]
     said = {1: Description(1, "bread", ("y",), "", "model", "two kinds")}
     laid = model_answers.lay_over(words, said)
-    assert [laid[n].name for n in range(3)] == ["All", "bread (2)", "Bread"]
+    assert [laid[n].name for n in range(3)] == ["All", "bread", "Bread (2)"]
     assert laid[1].unclear == "two kinds"
 
 
