@@ -144,7 +144,7 @@ def own_name(name: str) -> str:
 
 
 def say_the_same(one: Description | Edit, other: Description | Edit) -> bool:
-    """Whether both, of whatever kind, have the same words. The number that tells equal names apart is nobody's word: it comes and goes."""
+    """Whether both have the same words. The number that tells equal names apart comes and goes, and is no word."""
     names = {own_name(words.name) for words in (one, other)}
     return len(names) == 1 and (one.phrases, one.summary) == (other.phrases, other.summary)
 

@@ -98,11 +98,13 @@ LONGEST_KEPT = 20_000
 """Characters of an answer that are kept."""
 
 
-def read_answers(store: Store, content: str) -> list[ModelAnswer]:
-    """All calls about the interest with these items, latest first."""
+def read_answers(store: Store, tree_key: str, node: int, content: str) -> list[ModelAnswer]:
+    """All calls about this node, and about any with these items, latest first."""
     names = ", ".join(ModelAnswer.__dataclass_fields__)
     rows = store.table(
-        f"SELECT {names} FROM model_answers WHERE content = ? ORDER BY answer_id DESC", [content]
+        f"SELECT {names} FROM model_answers WHERE content = ? OR (tree_key = ? AND node_id = ?) "
+        "ORDER BY answer_id DESC",
+        [content, tree_key, node],
     ).to_pylist()
     lists = ("faults", "phrases", "item_ids")
     return [

@@ -65,6 +65,10 @@ def shown(work):
     return work.descriptions(work.taxonomy, work.placed_edits())
 
 
+def answers_of(work, node):
+    return model_answers.read_answers(work.store, work.tree_key, node, work.node_contents[node])
+
+
 def test_what_the_model_says_shows_at_once_over_the_keywords(work):
     before = shown(work)
     with LlmServer() as server:
@@ -113,7 +117,7 @@ def test_what_is_kept_says_all_that_was_shown_and_said(work):
     with LlmServer(answer=answer, schema="rejected") as server:
         describe(work, server)
         read, written = server.read, server.written
-    answers = [a for content in work.node_contents for a in model_answers.read_answers(work.store, content)]
+    answers = [a for node in range(len(work.node_contents)) for a in answers_of(work, node)]
     assert sum(a.tokens_read for a in answers) == read
     assert sum(a.tokens_written for a in answers) == written
     accepted = [a for a in answers if a.status == "accepted"]
@@ -136,7 +140,7 @@ def test_failing_leaves_the_keywords_and_says_why(work):
         _, outcome = describe(work, server)
         assert shown(work) == before
         assert len(outcome.failed) == 8
-        latest = [model_answers.read_answers(work.store, work.node_contents[n])[0] for n in outcome.failed]
+        latest = [answers_of(work, n)[0] for n in outcome.failed]
         assert {(a.status, a.faults) for a in latest} == {("failed", ("The answer holds no JSON object.",))}
         asked = len(server.requests)
         plan, _ = describe(work, server)
@@ -178,7 +182,7 @@ def test_an_editor_asks_for_another_try_with_a_hint(work):
         assert describe(work, server, [node], hints={node: "  "})[0].estimate.calls == 0
     assert second.described[node].name != first.described[node].name
     assert shown(work)[node].name == second.described[node].name
-    versions = model_answers.read_answers(work.store, work.node_contents[node])
+    versions = answers_of(work, node)
     assert [version.name for version in versions] == [second.described[node].name, first.described[node].name]
 
 
@@ -195,6 +199,8 @@ def test_an_answer_belongs_to_its_items_in_any_tree(work):
     assert same_tree[node].name == outcome.described[node].name
     assert placed[17].name == outcome.described[node].name
     assert placed[17].cluster_id == 17
+    versions = model_answers.read_answers(work.store, work.tree_key, node, "other items")
+    assert [version.name for version in versions] == [same_tree[node].name], "what is shown is among its versions"
 
 
 def test_names_stay_different_from_the_keywords():

@@ -14,12 +14,13 @@ from llm_server import KEY, MODEL, LlmServer, data_of, describe_well
 
 from hierex.config import TreeConfig
 from hierex.descriptions import Description
-from hierex.descriptions.checks import find_faults, read_description, wrong_language
+from hierex.descriptions.checks import CODES, find_faults, read_description, wrong_language
 from hierex.descriptions.closeness import Meanings, find_close
 from hierex.descriptions.costs import Cap, Pace, Price, estimate_cost, find_price, usual_cap
 from hierex.descriptions.exemplars import choose_items, node_contents
 from hierex.descriptions.model import Kept, describe_with_model, missing_questions
-from hierex.descriptions.prompts import END, START, Material, Questions, as_data, check_language
+from hierex.descriptions.prompts import END, START, Material, Questions, as_data, check_language, empty_words
+from hierex.descriptions.words import stop_words_of
 from hierex.errors import ConfigError
 from hierex.interest_tree import grow_tree
 from hierex.llm import door
@@ -299,10 +300,44 @@ def test_what_is_unusual_but_right_is_taken(changes):
         ("Fish soups.", "Russian", True),
         ("家庭で作る北欧の魚のスープ。", "Japanese", False),
         ("Fish soups.", "Swedish", False),
+        ("Fish soups of the coast for people who cook at home.", "Deutsch", True),
+        ("Fish soups of the coast for people who cook at home.", "Brazilian Portuguese", True),
+        ("Sopas de peixe da costa para quem cozinha em casa.", "Brazilian Portuguese", False),
     ],
 )
 def test_the_language_is_checked_where_its_words_are_known(text, language, wrong):
     assert wrong_language(text, language) is wrong
+
+
+@pytest.mark.parametrize(
+    ("language", "summary", "empty"),
+    [
+        ("German", "Verschiedene Suppen von der Küste für alle, die zu Hause kochen.", "verschiedene"),
+        ("Français", "Une grande variété de soupes de la côte pour ceux qui cuisinent.", "grande variété"),
+        ("Spanish", "Diversos platos de la costa para quienes cocinan en casa.", "diversos"),
+        ("Japanese", "家庭で作る様々な魚のスープ。", "様々な"),
+        ("Chinese", "沿海各种鱼汤,适合在家做饭的人。", "各种"),
+        ("Russian", "Различные супы для тех, кто готовит дома.", "различные"),
+        ("German", "Eine große Auswahl von Suppen für alle, die zu Hause kochen.", "große auswahl"),
+        ("German", "Suppen von der Küste für alle, die zu Hause kochen.", ""),
+        ("English", "Inhalte (soups) of the coast for people who cook at home.", ""),
+    ],
+)
+def test_empty_words_are_known_in_several_languages(language, summary, empty):
+    description = replace(read_description(3, GOOD, language=language, instructions="")[0], summary=summary)
+    faults = [fault for fault in find_faults(description, language, INSTRUCTIONS) if "fit anything" in fault]
+    assert faults == ([f"It uses words that fit anything: {empty}."] if empty else [])
+    question = questions_about([CUT[0]], language=language).about(CUT[0], {})
+    assert empty in user_message(question)[0]
+
+
+def test_no_list_of_empty_words_holds_the_plain_words_of_another_language():
+    words = [(language, word) for language, found in empty_words().items() for word in found]
+    assert set(empty_words()) == set(CODES)
+    for language, word in words:
+        others = {code for name, code in CODES.items() if name != language}
+        assert word == word.strip().lower()
+        assert not any(word in stop_words_of(other) for other in others), word
 
 
 @settings(max_examples=60, deadline=None)

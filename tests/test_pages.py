@@ -696,7 +696,10 @@ def test_another_try_takes_a_hint_and_gives_one_more_version(workspaces, model):
     assert "shorter, and about the bread" in str(model.requests[-1]["messages"])
     store = open_store(workspaces / "Tiny.duckdb")
     work = Workspace(store, CONFIG, shown_run(store).keys)
-    assert work.node_descriptions()[node].name == read_answers(work.store, work.node_contents[node])[0].name
+    assert (
+        work.node_descriptions()[node].name
+        == read_answers(work.store, work.tree_key, node, work.node_contents[node])[0].name
+    )
 
 
 def test_a_model_that_is_refused_says_why_in_the_side_bar(workspaces, model, monkeypatch):

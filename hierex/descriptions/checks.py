@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import chain
 
 from . import Description
-from .prompts import empty_words
-from .words import stop_words_of, tidy
+from .prompts import empty_words, english_name
+from .words import is_unspaced, stop_words_of, tidy
 
 NAME_WORDS, PHRASE_WORDS, SUMMARY_WORDS = 5, 6, 45
 NAME_LENGTH, PHRASE_LENGTH, SUMMARY_LENGTH, UNCLEAR_LENGTH = 60, 60, 320, 320
@@ -65,7 +66,7 @@ def find_faults(description: Description, language: str, instructions: str) -> I
         yield "It holds markup or a link; plain text is wanted."
     if any(_TALK.search(text) for text in texts) or _repeats(texts, instructions):
         yield "It speaks of the task or repeats the instructions; only the interest is wanted."
-    empty = find_empty_words(description)
+    empty = find_empty_words(description, ("english", english_name(language)))
     if empty:
         yield f"It uses words that fit anything: {', '.join(empty)}."
     foreign = wrong_language(description.summary[:LOOKED_THROUGH], language)
@@ -73,11 +74,13 @@ def find_faults(description: Description, language: str, instructions: str) -> I
         yield f"The summary is not in {language}."
 
 
-def find_empty_words(description: Description) -> list[str]:
-    text = (
-        f" {_plain(description.name)} | {_plain(description.summary)} | {' | '.join(map(_plain, description.phrases))} "
-    )
-    return [word for word in empty_words() if f" {word} " in text]
+def find_empty_words(description: Description, languages: Collection[str] | None = None) -> list[str]:
+    """Words in it that say nothing, in these languages (English names); None: in all of which some are known."""
+    texts = (description.name, description.summary, *description.phrases)
+    text = f" {' | '.join(map(_plain, texts))} "
+    known = empty_words()
+    words = chain.from_iterable(known.get(language, ()) for language in (known if languages is None else languages))
+    return [word for word in dict.fromkeys(words) if (word if is_unspaced(word) else f" {_plain(word)} ") in text]
 
 
 def wrong_language(text: str, language: str) -> bool:
@@ -85,7 +88,7 @@ def wrong_language(text: str, language: str) -> bool:
 
     Languages without a list of small words are taken on trust.
     """
-    code = CODES.get(language.lower())
+    code = CODES.get(english_name(language))
     letters = [c for c in text if c.isalpha()]
     if code is None or not letters:
         return False

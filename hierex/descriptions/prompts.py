@@ -38,6 +38,17 @@ COARSE_UNTIL = 32
 WORDS, BROAD_WORDS = 20, 30
 OTHERS = 4
 LONGEST_LANGUAGE = 30
+OWN_NAMES = {
+    "deutsch": "german",
+    "français": "french",
+    "español": "spanish",
+    "italiano": "italian",
+    "português": "portuguese",
+    "nederlands": "dutch",
+    "русский": "russian",
+    "中文": "chinese",
+    "日本語": "japanese",
+}
 SCHEMA = Schema(
     "description",
     {
@@ -99,8 +110,16 @@ def prompt_text(name: str) -> str:
 
 
 @cache
-def empty_words() -> tuple[str, ...]:
-    return tuple(line for line in prompt_text("empty_words").splitlines() if line and not line.startswith("#"))
+def empty_words() -> dict[str, tuple[str, ...]]:
+    """Words that say nothing, by the language's English name."""
+    lines = (line.partition(": ") for line in prompt_text("empty_words").splitlines() if not line.startswith("#"))
+    return {language: tuple(words.split(", ")) for language, _, words in lines}
+
+
+def english_name(language: str) -> str:
+    """Of a language that is named in English or by its own name, with or without a place: Brazilian Portuguese."""
+    last = language.lower().split()[-1] if language.split() else ""
+    return OWN_NAMES.get(last, last)
 
 
 def check_language(language: str) -> str:
@@ -170,8 +189,9 @@ class Questions:
 
     def _question(self, node: int, key: str, purpose: str, data: dict, items: list[int]) -> Question:
         broad = self.material.tree.born[node] <= COARSE_UNTIL
+        avoided = empty_words().get(english_name(self.language), empty_words()["english"])
         rules = prompt_text("description_rules").format(
-            words=BROAD_WORDS if broad else WORDS, language=self.language, empty_words=", ".join(empty_words())
+            words=BROAD_WORDS if broad else WORDS, language=self.language, empty_words=", ".join(avoided)
         )
         instructions = prompt_text(purpose).format(rules=rules)
         asked = as_data(data)

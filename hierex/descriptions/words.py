@@ -77,6 +77,11 @@ def is_hidden(character: str) -> bool:
     return unicodedata.category(character) == "Cf" and character not in _JOINERS
 
 
+def is_unspaced(word: str) -> bool:
+    """Whether it is of a script that puts no spaces between words."""
+    return bool(_CHARACTER.match(word)) or "\u30a0" <= word[:1] <= "\u30ff"  # katakana is not taken apart elsewhere
+
+
 @cache
 def _word_list() -> dict[str, frozenset[str]]:
     lines = Path(__file__).with_name("stop_words.txt").read_text("utf-8").splitlines()

@@ -97,7 +97,7 @@ def list_versions(work: Workspace, node: int, edits: Sequence[Edit]) -> list[Ver
     ]
     if node >= MERGED_FROM:
         return sorted(by_people, key=lambda version: version.when, reverse=True)
-    answers = model_answers.read_answers(work.store, work.node_contents[node])
+    answers = model_answers.read_answers(work.store, work.tree_key, node, work.node_contents[node])
     by_model = [
         Version(
             Description(node, answer.name, answer.phrases, answer.summary, "model", answer.unclear),
