@@ -17,7 +17,7 @@ import pandas as pd
 
 from . import ON_DEMAND, STAGES, __version__
 from .config import POLICIES, VECTORS_IN_FILE, BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
-from .describing import AGAIN, LANGUAGE, describe_interests, plan_descriptions, with_coarser
+from .describing import AGAIN, describe_interests, plan_descriptions, with_coarser
 from .descriptions.costs import Cap
 from .descriptions.meter import Reading
 from .descriptions.model import AT_ONCE
@@ -122,7 +122,7 @@ def add_describe(commands) -> argparse.ArgumentParser:
     describe.add_argument("--estimate", action="store_true", help="say what it would ask and cost, and ask nothing")
     describe.add_argument("--cap", type=float, metavar="DOLLARS", help="stop before it costs more")
     describe.add_argument("--cap-tokens", type=positive, metavar="N", help="stop before it takes more tokens")
-    describe.add_argument("--language", default=LANGUAGE, help="of the descriptions")
+    describe.add_argument("--language", help="of the descriptions; else the workspace's")
     describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
     describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
     describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")

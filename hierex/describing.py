@@ -8,16 +8,15 @@ from types import MappingProxyType
 
 import numpy as np
 
-from . import model_answers
+from . import model_answers, model_settings
 from .descriptions.costs import Cap, Estimate, Price, estimate_cost, find_price
 from .descriptions.meter import Reading
-from .descriptions.model import AT_ONCE, Ask, Kept, Outcome, describe_with_model, missing_questions
+from .descriptions.model import AT_ONCE, Ask, Kept, Outcome, Said, describe_with_model, missing_questions
 from .descriptions.prompts import Material, Questions
 from .embeddings import embed_texts
 from .llm.endpoint import Endpoint
 from .workspace import Workspace
 
-LANGUAGE = "English"
 AGAIN = ("no", "failed", "all")
 
 
@@ -36,21 +35,22 @@ def plan_descriptions(
     nodes: Sequence[int],
     endpoint: Endpoint,
     *,
-    language: str = LANGUAGE,
+    language: str | None = None,
     again: str = "no",
     hints: Mapping[int, str] = MappingProxyType({}),
 ) -> Plan:
     """Of these nodes of the tree; of merged interests their parts are described (`Taxonomy.part_nodes`).
 
-    Asked is what this model was not asked in this language yet; again: also what it failed at (`failed`), or everything
-    (`all`). hints: by node, what an editor asks for. Raises ConfigError for a language that is none and for a table of
-    prices that cannot be read.
+    language: None for the workspace's. Asked is what this model was not asked in this language yet; again: also what it
+    failed at (`failed`), or everything (`all`). hints: by node, what an editor asks for. Raises ConfigError for a
+    language that is none and for a table of prices that cannot be read.
     """
+    language = model_settings.read_language(work.store) if language is None else language
     questions = Questions(gather_material(work), nodes, model=endpoint.model, language=language, hints=hints)
     already = {} if again == "all" else model_answers.read_kept(work.store)
     if again == "failed":
         already = {key: kept for key, kept in already.items() if kept.status != "failed"}
-    price = find_price(endpoint.model, local=endpoint.is_local)
+    price = find_price(endpoint.model, local=endpoint.is_local, own=model_settings.read_prices(work.store))
     pace = model_answers.learn_pace(work.store, endpoint.model)
     estimate = estimate_cost(missing_questions(questions, already), price, pace)
     return Plan(questions, already, price, estimate)
@@ -65,15 +65,23 @@ def describe_interests(
     concurrency: int = AT_ONCE,
     progress: Callable[[Reading], None] = lambda reading: None,
     cancelled: Callable[[], bool] = lambda: False,
+    step: int | None = None,
 ) -> Outcome:
-    """Runs the plan. Every answer is in the workspace as soon as it came, and shows where no person wrote."""
+    """Runs the plan. Every answer is in the workspace as soon as it came, and shows where no person wrote.
+
+    step: of the person who asked (`description_steps`), by which all of it is taken back.
+    """
     item_ids = work.items["item_id"].to_numpy()
+
+    def save(said: Said) -> None:
+        model_answers.save_answer(work.store, said, tree_key=work.tree_key, item_ids=item_ids, step=step)
+
     return describe_with_model(
         plan.questions,
         ask,
         already=plan.already,
         described=work.model_descriptions(),
-        save=lambda said: model_answers.save_answer(work.store, said, tree_key=work.tree_key, item_ids=item_ids),
+        save=save,
         taken=[edit.name for edit in work.placed_edits().values()],
         cap=cap,
         price=plan.price,

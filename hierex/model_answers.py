@@ -55,10 +55,11 @@ class ModelAnswer:
     dollars: float | None
     seconds: float
     answered_at: datetime
+    undone: bool
 
 
-def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[str]) -> None:
-    """tree_key: of the tree as it was first grown. item_ids: by item index."""
+def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[str], step: int | None = None) -> None:
+    """tree_key: of the tree as it was first grown. item_ids: by item index. step: see `description_steps`."""
     question, answer = said.question, said.answer
     description = said.description or Description(question.node, "", (), "", "model")
     row = {
@@ -88,6 +89,7 @@ def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[s
         "dollars": said.dollars,
         "seconds": answer.seconds,
         "answered_at": now(),
+        "step": step,
     }
     with store.transaction() as writer:
         places = ", ".join("?" * len(row))
@@ -126,17 +128,17 @@ def read_kept(store: Store) -> dict[str, Kept]:
 
 def count_answers(store: Store) -> int:
     """How many descriptions models gave that can be used."""
-    return store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted'")
+    return store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted' AND NOT undone")
 
 
 def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, Description]:
-    """By node of this tree, the latest description that a model gave of it, or of just its items.
+    """By node of this tree, the latest description that a model gave of it, or of just its items, and nobody took back.
 
     contents: of each node, see `Material`.
     """
     rows = store.table(
         "SELECT content, tree_key, node_id, name, phrases, summary, unclear FROM model_answers "
-        "WHERE status = 'accepted' ORDER BY answer_id"
+        "WHERE status = 'accepted' AND NOT undone ORDER BY answer_id"
     ).to_pylist()
     node_of = {content: node for node, content in enumerate(contents)}
     placed = {}
@@ -152,7 +154,8 @@ def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[
 def place_shown(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, tuple[str, ...]]:
     """By node, the ids of the items that the model saw for what `place_answers` gives."""
     rows = store.table(
-        "SELECT content, tree_key, node_id, item_ids FROM model_answers WHERE status = 'accepted' ORDER BY answer_id"
+        "SELECT content, tree_key, node_id, item_ids FROM model_answers WHERE status = 'accepted' AND NOT undone "
+        "ORDER BY answer_id"
     ).to_pylist()
     node_of = {content: node for node, content in enumerate(contents)}
     nodes = (row["node_id"] if row["tree_key"] == tree_key else node_of.get(row["content"]) for row in rows)

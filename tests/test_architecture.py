@@ -40,6 +40,7 @@ LAYERS = [
         "description_changes",
         "curation_edits",
         "model_answers",
+        "model_settings",
         "presets",
         "imports",
         "workspace",

@@ -502,14 +502,14 @@ def test_a_cap_in_dollars_needs_a_price():
 
 
 def test_stopping_loses_and_repeats_nothing():
-    kept = Memory()
-    with LlmServer(seconds=0.05) as server:
-        outcome = run(server, kept, cancelled=lambda: len(kept.said) >= 2)
+    kept, questions = Memory(), questions_about(MATERIAL.tree.cut(16))
+    with LlmServer(seconds=0.1) as server:
+        outcome = run(server, kept, questions, cancelled=lambda: len(kept.said) >= 2, concurrency=2)
         assert outcome.ended == "stopped"
-        assert 2 <= len(kept.said) < len(CUT)
+        assert 2 <= len(kept.said) < 16
         assert len(kept.said) == len(server.requests), "what was on its way is kept"
-        run(server, kept)
-        assert len(server.requests) == len(CUT)
+        run(server, kept, questions)
+        assert len(server.requests) == 16
 
 
 def test_stopping_ends_a_wait_of_minutes():

@@ -728,3 +728,61 @@ def test_a_run_is_stopped_and_keeps_what_came(workspaces, model):
     app = open_model_panel("Busy")
     app.session_state["model_coarser"] = True
     assert f"Describe {total - job.reading.described}" in [button.label for button in app.run().button]
+
+
+def test_language_bound_and_undo_of_a_run(workspaces, model):
+    build(workspaces, "Model", n_items=30, n_users=12, n_interactions=150)
+    store = open_store(workspaces / "Model.duckdb")
+    app = open_model_panel("Model")
+    app.text_input(key="model_language-Model-English").set_value("a\nb: c").run()
+    assert "no name of a language" in words(app)
+    app.text_input(key="model_language-Model-English").set_value("Swedish").run()
+    press(app, "Describe 3")
+    assert finished_job(workspaces, "Model").status == "done"
+    assert "Write in Swedish" in model.requests[-1]["messages"][0]["content"]
+    node = app.selectbox(key="closer").value
+    app.text_input(key=f"hint-{node}").set_value("shorter").run()
+    press(app, "Try again")
+    assert finished_job(workspaces, "Model").status == "done"
+    assert "Write in Swedish" in model.requests[-1]["messages"][0]["content"], "another try keeps to the language"
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    tried = work.model_descriptions()
+    app.run()
+    press(app, "Undo")
+    assert {node: d.name for node, d in tried.items() if d != work.model_descriptions()[node]} == {
+        node: tried[node].name
+    }
+    press(app, "Undo")
+    assert work.model_descriptions() == {}
+    press(app, "Redo")
+    press(app, "Redo")
+    assert work.model_descriptions() == tried
+
+
+def test_what_people_wrote_or_approved_is_left_out_unless_it_is_selected(workspaces, model):
+    build(workspaces, "Spoken", n_items=30, n_users=12, n_interactions=150)
+    app = open_app("descriptions", "Spoken")
+    app.button(key="review-approved").click().run()
+    app.session_state["model_panel"] = True
+    app.run()
+    assert "1 that people wrote or approved are left out" in words(app)
+    assert "Describe 2" in [button.label for button in app.button]
+    app.selectbox(key="model_again").set_value("all").run()
+    assert "Describe 2" in [button.label for button in app.button]
+    press(app, "Select all 3 shown")
+    assert "Describe 3" in [button.label for button in app.button]
+
+
+def test_the_bound_goes_with_the_plan_and_prices_are_shown(workspaces, monkeypatch):
+    monkeypatch.setenv("HIEREX_LLM_URL", "https://llm.example/v1")
+    monkeypatch.setenv("HIEREX_LLM_MODEL", "gpt-4o")
+    app = open_model_panel("Busy")
+    one = app.selectbox(key="closer").value
+    store = open_store(workspaces / "Busy.duckdb")
+    tree_key = Workspace(store, CONFIG, shown_run(store).keys).tree_key
+    bound = next(box.value for box in app.number_input if "costs more" in box.label)
+    app.session_state[f"selected-Busy-{tree_key}"].add(one)
+    app.run()
+    smaller = next(box.value for box in app.number_input if "costs more" in box.label)
+    assert 0 < smaller < bound
+    assert "US dollars per million tokens" in words(app)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import ConfigError
 from ..llm.tokens import Tokens, estimate_tokens, most_tokens
@@ -72,17 +73,27 @@ class Cap:
         if self.dollars is not None and price is None:
             raise ConfigError(
                 "The price of this model is not known, so a bound in dollars cannot be held. "
-                f"Write its price into {PRICES.name}, or give a bound in tokens."
+                "Give its price on the Descriptions page, or a bound in tokens."
             )
 
 
-def find_price(model: str, *, local: bool, path: Path = PRICES) -> Price | None:
-    """The price of a model; None where it is not known. Raises ConfigError for a table that cannot be read."""
+def list_prices(path: Path = PRICES) -> dict[str, Price]:
+    """By model, those that come with hierex. Raises ConfigError for a table that cannot be read."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))["models"]
-        known = {name: Price(float(row["read"]), float(row["written"])) for name, row in table.items()}
+        return {name: Price(float(row["read"]), float(row["written"])) for name, row in table.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"The table of prices '{path.name}' cannot be read ({error}).") from error
+
+
+def find_price(
+    model: str, *, local: bool, own: Mapping[str, Price] = MappingProxyType({}), path: Path = PRICES
+) -> Price | None:
+    """The price of a model; None where it is not known. own: those that people set, which come first.
+
+    Raises ConfigError for a table that cannot be read.
+    """
+    known = list_prices(path) | dict(own)
     undated = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model)
     return known.get(model, known.get(undated, FREE if local else None))
 

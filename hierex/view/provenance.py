@@ -102,7 +102,7 @@ def list_versions(work: Workspace, node: int, edits: Sequence[Edit]) -> list[Ver
         Version(
             Description(node, answer.name, answer.phrases, answer.summary, "model", answer.unclear),
             f"{SOURCE_NAMES['model']} ({answer.model})",
-            STATES[answer.status],
+            "taken back" if answer.undone else STATES[answer.status],
             answer.answered_at,
             answer,
         )
