@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from . import model_answers, model_settings
+from .description_edits import apply_edits
 from .descriptions.costs import Cap, Estimate, Price, estimate_cost, find_price
 from .descriptions.meter import Reading
 from .descriptions.model import AT_ONCE, Ask, Kept, Outcome, Said, describe_with_model, missing_questions
@@ -22,7 +23,7 @@ AGAIN = ("no", "failed", "all")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would ask. already: what needs no asking; estimate: of the first pass, each question asked once."""
+    """What a run would ask. already: what needs no asking; estimate: with a few that are asked again."""
 
     questions: Questions
     already: dict[str, Kept]
@@ -54,6 +55,12 @@ def plan_descriptions(
     pace = model_answers.learn_pace(work.store, endpoint.model)
     estimate = estimate_cost(missing_questions(questions, already), price, pace)
     return Plan(questions, already, price, estimate)
+
+
+def failed_nodes(plan: Plan) -> list[int]:
+    """Of the plan's nodes those of which the model gave nothing that can be used, and that are not asked again."""
+    kept = ((node, plan.already.get(plan.questions.key(node))) for node in plan.questions.nodes)
+    return [node for node, what in kept if what is not None and what.status == "failed"]
 
 
 def describe_interests(
@@ -93,7 +100,7 @@ def describe_interests(
 
 
 def gather_material(work: Workspace) -> Material:
-    items = work.items
+    items, shown = work.items, apply_edits(work.node_descriptions(), work.placed_edits())
     return Material(
         tree=work.grown_tree,
         titles=items["title"].tolist(),
@@ -102,6 +109,7 @@ def gather_material(work: Workspace) -> Material:
         vectors=work.vectors,
         contents=work.node_contents,
         described=work.machine_descriptions,
+        spoken={node: said for node, said in shown.items() if said.source != "keywords"},
     )
 
 

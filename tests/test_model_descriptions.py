@@ -168,6 +168,22 @@ def test_a_coarse_interest_is_named_from_its_children():
     assert questions_about([node]).about(node, {children[0]: said[children[0]]}).purpose == "describe_interest"
 
 
+def test_what_people_and_models_said_is_shown_of_the_interests_around():
+    tree = MATERIAL.tree
+    node = int(tree.parent[CUT[0]])
+    first, second = (n for n in range(len(tree.lo)) if tree.parent[n] == node and n != node)
+    spoken = {n: Description(n, f"Spoken {n}", ("a", "b"), "On it.", "human") for n in (first, second)}
+    material = replace(MATERIAL, spoken=spoken)
+    asked = questions_about([node, first], material)
+    coarse, fine = (next(data_of({"messages": asked.about(n, {}).messages})) for n in (node, first))
+    assert [child["name"] for child in coarse["children"]] == [f"Spoken {first}", f"Spoken {second}"]
+    said = {first: Description(first, "Of this run", ("a",), "On it.", "model")}
+    assert asked.about(node, said).messages == asked.about(node, {}).messages, "people's words win"
+    assert fine["others"][0]["name"] == f"Spoken {second}", "the sibling"
+    assert fine["keywords"] == [f"key {first}", "word"], "of itself the keywords, not what was said before"
+    assert asked.key(first) == questions_about([first]).key(first), "that others have new words asks nothing anew"
+
+
 def test_a_key_stands_for_items_prompts_model_language_and_wish():
     node = CUT[0]
     keys = {

@@ -773,6 +773,18 @@ def test_what_people_wrote_or_approved_is_left_out_unless_it_is_selected(workspa
     assert "Describe 3" in [button.label for button in app.button]
 
 
+def test_the_interests_that_a_model_failed_at_are_named(workspaces, model):
+    build(workspaces, "Failed", n_items=30, n_users=12, n_interactions=150)
+    model.answer = lambda request: "no"
+    app = open_model_panel("Failed")
+    press(app, "Describe 3")
+    assert finished_job(workspaces, "Failed").status == "done"
+    app = open_model_panel("Failed")
+    assert "no description that can be used of “" in words(app)
+    app.button(key="select_failed").click().run()
+    assert "The 3 selected" in words(app)
+
+
 def test_the_bound_goes_with_the_plan_and_prices_are_shown(workspaces, monkeypatch):
     monkeypatch.setenv("HIEREX_LLM_URL", "https://llm.example/v1")
     monkeypatch.setenv("HIEREX_LLM_MODEL", "gpt-4o")

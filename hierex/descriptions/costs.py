@@ -17,6 +17,8 @@ from .prompts import SCHEMA, Question
 PRICES = Path(__file__).with_name("prices.toml")
 TYPICAL_WRITTEN = 130
 """Tokens of an answer, until some have come: a name, ten phrases, a sentence, as JSON."""
+AGAIN = 1.05
+"""Questions per interest, until some answers have come: a few are asked once more, or how two interests differ."""
 MOST_WRITTEN = 800
 """Tokens that an answer has room for at first."""
 ROOM = 1.3
@@ -40,9 +42,9 @@ FREE = Price(0.0, 0.0)
 
 @dataclass(frozen=True)
 class Pace:
-    """What earlier answers of a model taught: real tokens per estimated one, and tokens of an answer."""
+    """What earlier answers of a model taught: real tokens per estimated one, tries together; tokens of an answer."""
 
-    read: float = 1.0
+    read: float = AGAIN
     written: float = TYPICAL_WRITTEN
 
 
@@ -99,7 +101,7 @@ def find_price(
 
 
 def estimate_cost(questions: Sequence[Question], price: Price | None, pace: Pace) -> Estimate:
-    """Of asking each question once."""
+    """Of these questions, with as many more as this model takes."""
     read = sum(question.tokens + SCHEMA_TOKENS for question in questions) * pace.read
     tokens = Tokens(round(read), round(len(questions) * pace.written), True)
     most_read = max((most_tokens(question.messages) for question in questions), default=0)

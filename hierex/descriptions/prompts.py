@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -64,7 +64,8 @@ SCHEMA = Schema(
 class Material:
     """All that questions are made of. titles, texts, traffic: (n_items,); vectors (n_items, d), unit length.
 
-    contents: of each node a digest of its items (`exemplars.node_contents`). described: of each node what is said.
+    contents: of each node a digest of its items (`exemplars.node_contents`). described: of each node what keywords say;
+    spoken: by node, what people say or else a model, where they do.
     """
 
     tree: InterestTree
@@ -74,6 +75,12 @@ class Material:
     vectors: np.ndarray
     contents: Sequence[str]
     described: Sequence[Description]
+    spoken: Mapping[int, Description] = field(default_factory=dict)
+
+    def words_of(self, node: int) -> dict:
+        """Name and phrases, as they are shown of another node."""
+        description = self.spoken.get(node, self.described[node])
+        return {"name": description.name, "phrases": list(description.phrases)}
 
     @cached_property
     def total(self) -> float:
@@ -163,7 +170,9 @@ class Questions:
         return question_key(self.material.contents[node], self.model, self.language, *hint)
 
     def about(self, node: int, said: Mapping[int, Description]) -> Question:
-        """From its children where both are described in `said`, else from its items."""
+        """From its children where both are described, in `said` or before, else from its items. People's words win."""
+        spoken = self.material.spoken
+        said = {**spoken, **said, **{child: words for child, words in spoken.items() if words.source == "human"}}
         children = [child for child in children_of(self.material.tree, node) if child in said]
         coarse = len(children) == 2
         items = self._items(node, FEW_ITEM_TOKENS if coarse else ITEM_TOKENS)
@@ -220,12 +229,12 @@ class Questions:
         return [self._words(item) for item in items]
 
     def _around(self, node: int) -> dict:
-        tree, described = self.material.tree, self.material.described
+        tree = self.material.tree
         parent = int(tree.parent[node])
-        around = {"part_of": _words_of(described[parent])} if parent not in (0, node) else {}
+        around = {"part_of": self.material.words_of(parent)} if parent not in (0, node) else {}
         siblings = [child for child in children_of(tree, parent) if child != node] if node else []
         others = list(dict.fromkeys([*siblings, *self._near.get(node, ())]))[:OTHERS]
-        return {**around, "others": [_words_of(described[other]) for other in others]}
+        return {**around, "others": [self.material.words_of(other) for other in others]}
 
     def _child(self, child: int, node: int, description: Description) -> dict:
         whole = float(self.material.tree.traffic[node]) or 1.0

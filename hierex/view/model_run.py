@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from .. import model_settings, wording
-from ..describing import Plan, plan_descriptions, with_coarser
+from ..describing import Plan, failed_nodes, plan_descriptions, with_coarser
 from ..description_steps import begin_step
 from ..descriptions.costs import Cap, usual_cap
 from ..llm.endpoint import Endpoint
@@ -16,6 +16,7 @@ from ..taxonomy import MERGED_FROM
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .described import Described, author, remember
+from .description_table import select
 from .model_prices import price_table
 from .opened import doing, jobs, plain_errors
 
@@ -27,6 +28,7 @@ AGAIN = {
     "failed": "Also those it failed at",
     "all": "All of them again",
 }
+NAMED = 5
 CAP = "A question is asked only where the most that it could take still fits."
 ONE_TRY = 40_000
 """Tokens that another try of one interest may take at most."""
@@ -59,8 +61,21 @@ def model_panel(shown: Described, selected: Sequence[int]) -> None:
             nodes = with_coarser(work.grown_tree.parent, nodes)
         plan = plan_descriptions(work, nodes, endpoint, again=again)
         st.markdown(plain_markdown(wording.estimate_text(plan.estimate, endpoint)))
+        show_failed(shown, plan)
         if plan.estimate.calls:
             offer_start(shown, plan, endpoint)
+
+
+def show_failed(shown: Described, plan: Plan) -> None:
+    """Which of the interests got answers that cannot be used, and a way to them."""
+    failed = set(failed_nodes(plan))
+    interests = [n for n in shown.nodes if failed.intersection(shown.taxonomy.nodes_of(shown.taxonomy.index_of(n)))]
+    if not interests:
+        return
+    names = ", ".join(f"“{plain_markdown(shown.descriptions[node].name)}”" for node in interests[:NAMED])
+    more = f" and {len(interests) - NAMED:,} more" if len(interests) > NAMED else ""
+    st.warning(f"It gave no description that can be used of {names}{more}. “Where this comes from” below says why.")
+    st.button("Select these", key="select_failed", on_click=select, args=(shown, interests))
 
 
 def nodes_to_describe(shown: Described, selected: Sequence[int]) -> list[int]:
@@ -93,7 +108,7 @@ def show_endpoint(endpoint: Endpoint) -> None:
     key = "with a key" if endpoint.key else "without a key"
     where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
     leaves = (
-        "Nothing leaves this machine."
+        "Nothing leaves this machine, unless the server on it passes something on."
         if endpoint.is_local
         else "What leaves this machine: titles and the starts of texts of up to 30 items of each interest, and the "
         "words of interests near it. Nothing about people."
