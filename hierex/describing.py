@@ -10,6 +10,7 @@ import numpy as np
 
 from . import model_answers, model_settings
 from .description_edits import apply_edits
+from .description_reviews import STALE_FROM
 from .descriptions.costs import Cap, Estimate, Price, estimate_cost, find_price
 from .descriptions.meter import Reading
 from .descriptions.model import AT_ONCE, Ask, Kept, Outcome, Said, describe_with_model, missing_questions
@@ -42,12 +43,13 @@ def plan_descriptions(
 ) -> Plan:
     """Of these nodes of the tree; of merged interests their parts are described (`Taxonomy.part_nodes`).
 
-    language: None for the workspace's. Asked is what this model was not asked in this language yet; again: also what it
-    failed at (`failed`), or everything (`all`). hints: by node, what an editor asks for. Raises ConfigError for a
-    language that is none and for a table of prices that cannot be read.
+    language: None for the workspace's. Asked is what this model was not asked in this language yet, and what is stale;
+    again: also what it failed at (`failed`), or everything (`all`). hints: by node, what an editor asks for. Raises
+    ConfigError for a language that is none and for a table of prices that cannot be read.
     """
     language = model_settings.read_language(work.store) if language is None else language
-    questions = Questions(gather_material(work), nodes, model=endpoint.model, language=language, hints=hints)
+    contents = work.node_contents if again == "all" else steady_contents(work)
+    questions = Questions(gather_material(work, contents), nodes, model=endpoint.model, language=language, hints=hints)
     already = {} if again == "all" else model_answers.read_kept(work.store)
     if again == "failed":
         already = {key: kept for key, kept in already.items() if kept.status != "failed"}
@@ -81,7 +83,10 @@ def describe_interests(
     item_ids = work.items["item_id"].to_numpy()
 
     def save(said: Said) -> None:
-        model_answers.save_answer(work.store, said, tree_key=work.tree_key, item_ids=item_ids, step=step)
+        members = work.members(said.question.node).tolist()
+        model_answers.save_answer(
+            work.store, said, tree_key=work.tree_key, item_ids=item_ids, members=members, step=step
+        )
 
     return describe_with_model(
         plan.questions,
@@ -99,7 +104,20 @@ def describe_interests(
     )
 
 
-def gather_material(work: Workspace) -> Material:
+def steady_contents(work: Workspace) -> list[str]:
+    """Of each node a digest of its items, or of those that a model described it by where few came or went since.
+
+    So what is not stale is not asked again.
+    """
+    contents = list(work.node_contents)
+    for node, (before, (_, _, share)) in work.changed_since_described().items():
+        if share <= STALE_FROM:
+            contents[node] = before
+    return contents
+
+
+def gather_material(work: Workspace, contents: Sequence[str]) -> Material:
+    """contents: of each node, what its answers are found by."""
     items, shown = work.items, apply_edits(work.node_descriptions(), work.placed_edits())
     return Material(
         tree=work.grown_tree,
@@ -107,7 +125,7 @@ def gather_material(work: Workspace) -> Material:
         texts=items["text"].tolist(),
         traffic=items["traffic"].to_numpy(np.float64),
         vectors=work.vectors,
-        contents=work.node_contents,
+        contents=contents,
         described=work.machine_descriptions,
         spoken={node: said for node, said in shown.items() if said.source != "keywords"},
     )

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .description_edits import free_name
+import numpy as np
+
+from .description_edits import free_name, remembered
 from .descriptions import Description
 from .descriptions.costs import SCHEMA_TOKENS, Pace
 from .descriptions.model import Kept, Said
@@ -58,8 +60,19 @@ class ModelAnswer:
     undone: bool
 
 
-def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[str], step: int | None = None) -> None:
-    """tree_key: of the tree as it was first grown. item_ids: by item index. step: see `description_steps`."""
+def save_answer(
+    store: Store,
+    said: Said,
+    *,
+    tree_key: str,
+    item_ids: Sequence[str],
+    members: Sequence[int] = (),
+    step: int | None = None,
+) -> None:
+    """tree_key: of the tree as it was first grown. item_ids: by item index. step: see `description_steps`.
+
+    members: digests of all items of the node (`exemplars.item_digests`).
+    """
     question, answer = said.question, said.answer
     description = said.description or Description(question.node, "", (), "", "model")
     row = {
@@ -90,6 +103,8 @@ def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[s
         "seconds": answer.seconds,
         "answered_at": now(),
         "step": step,
+        "members": remembered(members),
+        "n_members": len(members),
     }
     with store.transaction() as writer:
         places = ", ".join("?" * len(row))
@@ -149,6 +164,25 @@ def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[
                 node, row["name"], tuple(row["phrases"]), row["summary"], "model", row["unclear"]
             )
     return placed
+
+
+def read_changed(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, tuple[str, np.ndarray, int]]:
+    """By node of this tree, what it was described by where its items are others by now: see `save_answer`.
+
+    Digest of all items then, digests of those that are remembered, and how many there were.
+    """
+    latest = store.table(
+        "SELECT answer_id, node_id, content FROM model_answers WHERE tree_key = ? AND status = 'accepted' "
+        "AND NOT undone AND n_members > 0 QUALIFY row_number() OVER (PARTITION BY node_id ORDER BY answer_id DESC) = 1",
+        [tree_key],
+    ).to_pylist()
+    changed = [row["answer_id"] for row in latest if contents[row["node_id"]] != row["content"]]
+    if not changed:
+        return {}
+    rows = store.table(
+        "SELECT node_id, content, members, n_members FROM model_answers WHERE list_contains(?, answer_id)", [changed]
+    ).to_pylist()
+    return {row["node_id"]: (row["content"], np.array(row["members"], np.int64), row["n_members"]) for row in rows}
 
 
 def place_shown(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, tuple[str, ...]]:

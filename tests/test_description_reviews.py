@@ -169,6 +169,14 @@ def test_one_of_several_leaves_its_step_and_is_taken_back_alone(store):
     assert [d.name for d in standings(store)[1].values()] == ["Interest 0", "Interest 1", "Mine 2"]
 
 
+def test_a_model_s_words_are_stale_when_many_items_came_or_went_since(store):
+    described = {1: replace(MACHINE[1], source="model"), 2: MACHINE[2]}
+    changes = {1: (3, 1, 0.5), 2: (3, 1, 0.5)}
+    found = reviews_of.find_standings(cut_tree(TREE, 2), described, {}, {}, ITEM_IDS, changes)
+    assert (found[1].stale, found[2].stale) == (True, False)
+    assert "since a language model described it, 3 items came and 1 went" in standing_text(found[1])
+
+
 def test_progress_counts_traffic(store):
     review(store, subject(1))
     share, settled = reviews_of.review_progress(cut_tree(TREE, 2), standings(store)[0])

@@ -203,6 +203,25 @@ def test_an_answer_belongs_to_its_items_in_any_tree(work):
     assert [version.name for version in versions] == [same_tree[node].name], "what is shown is among its versions"
 
 
+@pytest.mark.parametrize(("changed", "asked_again"), [(0.1, 0), (1.0, 8)])
+def test_only_what_is_stale_is_asked_again_when_items_change(path, changed, asked_again):
+    with open_store(path) as store, LlmServer() as server:
+        work = run_pipeline(store, CONFIG, until="descriptions")
+        describe(work, server)
+        assert not work.changed_since_described()
+        later = run_pipeline(store, CONFIG, until="descriptions")
+        inside = [later.tree.order[later.tree.lo[n] : later.tree.hi[n]] for n in later.taxonomy.part_nodes]
+        some = np.concatenate([items[: max(1, int(changed * len(items)))] for items in inside])
+        later.items.loc[some, "title"] += " (new)"
+        shares = [share for _, (_, _, share) in later.changed_since_described().values()]
+        assert len(shares) == 8
+        assert {share > 0.2 for share in shares} == {bool(asked_again)}
+        asked = len(server.requests)
+        plan, _ = describe(later, server)
+        assert (plan.estimate.calls, len(server.requests) - asked) == (asked_again, asked_again)
+        assert plan_descriptions(later, later.taxonomy.part_nodes, Endpoint(server.url, MODEL, KEY)).estimate.calls == 0
+
+
 def test_names_stay_different_from_the_keywords():
     words = [Description(n, name, ("x",), "", "keywords") for n, name in enumerate(("All", "Soup", "Bread"))]
     said = {1: Description(1, "bread", ("y",), "", "model", "two kinds")}

@@ -61,8 +61,9 @@ def read_described(work: Workspace) -> Described:
     placed, unplaced = work.place_edits(edits)
     placed_reviews, unplaced_reviews = work.place_edits(reviews)
     descriptions = work.descriptions(taxonomy, placed)
+    since = {node: change for node, (_, change) in work.changed_since_described().items()}
     standings = description_reviews.find_standings(
-        taxonomy, descriptions, placed_reviews, placed, work.items["item_id"]
+        taxonomy, descriptions, placed_reviews, placed, work.items["item_id"], since
     )
     share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
     return Described(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..llm.door import LanguageModel
 
 AGAIN = {
-    "no": "Those it has not described yet",
+    "no": "Those it has not described yet, and stale ones",
     "failed": "Also those it failed at",
     "all": "All of them again",
 }

@@ -12,3 +12,8 @@ CREATE TABLE model_prices (
 -- What a person had a language model say in one go is a step of theirs, which is taken back and brought back as one.
 ALTER TABLE model_answers ADD COLUMN step INTEGER;
 ALTER TABLE model_answers ADD COLUMN undone BOOLEAN DEFAULT FALSE;
+
+-- Digests of the items (id and words) that the interest had, at most 500 of them, and how many it had: what came and went
+-- since is counted from them.
+ALTER TABLE model_answers ADD COLUMN members BIGINT[];
+ALTER TABLE model_answers ADD COLUMN n_members INTEGER;
