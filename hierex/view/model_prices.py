@@ -28,11 +28,11 @@ def price_table(work: Workspace, model: str) -> None:
             "US dollars per million tokens that a model reads and that it writes. Providers change their prices: "
             "compare with theirs. What you change counts in this workspace."
         )
-        table = list_known(model_settings.read_prices(work.store), model)
-        version = hash(tuple(table.itertuples(index=False, name=None)))
+        own = model_settings.read_prices(work.store)
+        table = list_known(own, model)
         changed = st.data_editor(
             table,
-            key=f"prices-{work.store.path.stem}-{version}",
+            key=f"prices-{work.store.path.stem}-{hash((model, *own.items()))}",
             hide_index=True,
             num_rows="add",
             disabled=[BY],
