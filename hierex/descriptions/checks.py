@@ -40,10 +40,11 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 _TALK = re.compile(
-    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt)s?\b|\bas an? (?:ai|language model)\b"
-    r"|^(?:here is|here's|sure,)|\bi (?:cannot|can't|am unable)\b",
+    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt)s?\b|\bas an? (?:ai|language model)\b",
     re.IGNORECASE,
 )
+_CHAT = re.compile(r"^(?:here is|here's|sure,)|\bi (?:cannot|can't|am unable)\b", re.IGNORECASE)
+"""How sentences begin that are no summary. As a name or phrase it is a song: I Can't Get No Satisfaction."""
 
 
 def read_description(node: int, said: dict, *, language: str, instructions: str) -> tuple[Description, list[str]]:
@@ -64,7 +65,7 @@ def find_faults(description: Description, language: str, instructions: str) -> I
     texts = [text[:LOOKED_THROUGH] for text in texts]
     if any(_MARKUP.search(text) for text in texts):
         yield "It holds markup or a link; plain text is wanted."
-    if any(_TALK.search(text) for text in texts) or _repeats(texts, instructions):
+    if any(map(_TALK.search, texts)) or any(map(_CHAT.search, texts[-2:])) or _repeats(texts, instructions):
         yield "It speaks of the task or repeats the instructions; only the interest is wanted."
     empty = find_empty_words(description, ("english", english_name(language)))
     if empty:
