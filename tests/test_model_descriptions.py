@@ -14,7 +14,7 @@ from llm_server import KEY, MODEL, LlmServer, data_of, describe_well
 
 from hierex.config import TreeConfig
 from hierex.descriptions import Description
-from hierex.descriptions.checks import CODES, find_faults, read_description, wrong_language
+from hierex.descriptions.checks import CODES, find_faults, name_key, read_description, wrong_language
 from hierex.descriptions.closeness import Meanings, find_close
 from hierex.descriptions.costs import Cap, Pace, Price, estimate_cost, find_price, usual_cap
 from hierex.descriptions.exemplars import choose_items, node_contents
@@ -289,6 +289,7 @@ def test_two_names_that_look_the_same_are_the_same():
     said = {**GOOD, "name": "Norwe\u200bgian\u00ad Fish\U000e0041 Soups"}
     description, faults = read_description(3, said, language="English", instructions=INSTRUCTIONS)
     assert (description.name, faults) == (GOOD["name"], [])
+    assert name_key("Ｆｉｓｈ Ｓｏｕｐ") == name_key("Fish Soups")
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,9 @@ def wrong_language(text: str, language: str) -> bool:
 
 
 def name_key(name: str) -> frozenset[str]:
-    """What makes two names the same: their words, whatever their order, case and number."""
-    return frozenset(word.removesuffix("s") for word in _plain(name).split() if word not in ("and", "the", "of", "in"))
+    """What makes two names the same: their words, whatever their order, case, number and width of letters."""
+    words = _plain(unicodedata.normalize("NFKC", name)).split()
+    return frozenset(word.removesuffix("s") for word in words if word not in ("and", "the", "of", "in"))
 
 
 def _lengths(description: Description) -> Iterator[str]:
