@@ -17,10 +17,10 @@ if policy_is_stale(work):
     note, button = st.columns([3, 1], vertical_alignment="center")
     note.info("Descriptions changed since the predictions were built. They count once the predictions are built again.")
     button.button("Build again", on_click=view.start_run, args=(work.config,), type="primary", width="stretch")
-view.model_panel(work, shown.taxonomy, selected)
+view.model_panel(shown, selected)
 view.bulk_changes(shown, rows, selected)
 view.description_history(shown)
 node = view.closer_look(shown, rows)
 if node is not None:
-    view.another_try(work, node)
+    view.another_try(shown, node)
     view.provenance_card(shown, node)

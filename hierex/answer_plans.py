@@ -9,13 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from . import kept_answers
+from . import kept_answers, model_settings
 from .descriptions.costs import Estimate, Price, find_price
 from .errors import ConfigError
 from .kept_answers import AskedAs
 from .llm.answers import Schema, read_answer
 from .llm.endpoint import Endpoint
-from .llm.tokens import PER_MESSAGE, Tokens, estimate_tokens
+from .llm.tokens import PER_MESSAGE, Tokens, estimate_tokens, most_tokens
 from .policies.answered import KnownAnswers
 from .transitions import PROMPT, Histories, context_prompt, latest_contexts
 from .workspace import Workspace
@@ -108,7 +108,7 @@ def plan_answers(
         schema=schema,
         note=note,
         room=round(ROOM * max(map(estimate_tokens, known.answers))) + SPARE,
-        price=find_price(endpoint.model, local=endpoint.is_local),
+        price=find_price(endpoint.model, local=endpoint.is_local, own=model_settings.read_prices(work.store)),
         estimate=Estimate(0, Tokens(), None),
         under_way=sum(b.n_requests for b in kept_answers.open_batches(work.store, asked, endpoint.url)),
     )
@@ -176,7 +176,11 @@ def with_estimate(plan: AnswerPlan) -> AnswerPlan:
     n = int(plan.missing.sum())
     written = np.mean([estimate_tokens(answer) for answer in plan.known.answers]) + (SPARE / 2 if plan.schema else 0)
     tokens = Tokens(int(plan.tokens_read[plan.missing].sum()), round(n * written), True)
-    return replace(plan, estimate=Estimate(n, tokens, None if plan.price is None else plan.price.of(tokens)))
+    longest = int(plan.tokens_read.argmax()) if len(plan.tokens_read) else None
+    read = 0 if longest is None else most_tokens(plan.messages(longest))
+    largest = Tokens(read + (len(str(plan.schema.response_format())) if plan.schema else 0), plan.room, True)
+    dollars = None if plan.price is None else plan.price.of(tokens)
+    return replace(plan, estimate=Estimate(n, tokens, dollars, largest))
 
 
 def read_raw(text: str, how: str) -> str:

@@ -19,7 +19,7 @@ from . import ON_DEMAND, STAGES, __version__
 from .cli_models import add_model_commands
 from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 from .config import POLICIES, VECTORS_IN_FILE, BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
-from .describing import AGAIN, LANGUAGE, describe_interests, plan_descriptions, with_coarser
+from .describing import AGAIN, describe_interests, plan_descriptions, with_coarser
 from .descriptions.costs import Cap
 from .descriptions.model import AT_ONCE
 from .errors import HierexError, LogError
@@ -122,7 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
 def add_describe(commands) -> argparse.ArgumentParser:
     describe = commands.add_parser("describe", help="have a language model describe the interests")
     add_cap(describe)
-    describe.add_argument("--language", default=LANGUAGE, help="of the descriptions")
+    describe.add_argument("--language", help="of the descriptions; else the workspace's")
     describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
     describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
     describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")

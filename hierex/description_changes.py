@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -74,6 +75,14 @@ def _replaced(text: str | tuple[str, ...], looked_for: re.Pattern, replacement: 
     if isinstance(text, tuple):
         return tuple(looked_for.sub(lambda _: replacement, part) for part in text)
     return looked_for.sub(lambda _: replacement, text)
+
+
+def names_twice(before: Mapping[int, Description], wanted: Iterable[Description]) -> list[str]:
+    """The names that several interests would have, to which a number is then added."""
+    after = {**before, **{description.cluster_id: description for description in wanted}}
+    times = Counter(description.name.casefold() for description in after.values())
+    changed = (after[node].name for node in after if node not in before or after[node].name != before[node].name)
+    return [name for name in dict.fromkeys(changed) if times[name.casefold()] > 1]
 
 
 def change_table(before: Mapping[int, Description], wanted: Iterable[Description]) -> pd.DataFrame:

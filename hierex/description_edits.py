@@ -8,6 +8,7 @@ was said of a merged interest stays with the merge.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +29,7 @@ REMEMBERED_ITEMS = 500
 ALIKE = 0.5
 LONGEST_NAME = 80
 LONGEST_TEXT = 500
+_NUMBER = re.compile(r" \((?:[2-9]|[1-9][0-9])\)$")
 
 
 @dataclass(frozen=True)
@@ -116,24 +118,35 @@ def most_alike(item_ids: Sequence[str], n_items: int, tree: InterestTree, item_i
 def apply_edits(descriptions: Mapping[int, Description], placed: Mapping[int, Edit]) -> dict[int, Description]:
     """Human words win: what people described with `source` 'human', the rest as it was. Both by cluster id.
 
-    Names stay different from each other: where a person gave one that another interest has, a number is added.
+    Names stay different from each other. A person's stays as it was typed, and the machine's of another interest gets
+    a number; where two people gave the same one, the later does.
     """
+    named = {node: edit for node, edit in placed.items() if node in descriptions}
+    taken: set[str] = set()
     described = dict(descriptions)
-    taken = {d.name.casefold() for node, d in descriptions.items() if node not in placed}
-    for node, edit in sorted(placed.items(), key=lambda pair: pair[1].edit_id):
-        if node not in described:
-            continue
-        name = free_name(edit.name, taken)
+    for node in [*sorted(named, key=lambda node: named[node].edit_id), *(n for n in descriptions if n not in named)]:
+        edit = named.get(node)
+        name = free_name(edit.name if edit else descriptions[node].name, taken)
         taken.add(name.casefold())
-        described[node] = replace(
-            descriptions[node], name=name, phrases=edit.phrases, summary=edit.summary, source="human", unclear=""
-        )
+        words = {"phrases": edit.phrases, "summary": edit.summary, "source": "human", "unclear": ""} if edit else {}
+        described[node] = replace(descriptions[node], name=name, **words)
     return described
 
 
 def free_name(name: str, taken: set[str]) -> str:
     numbered = (f"{name} ({number})" for number in itertools.count(2))
     return next(n for n in itertools.chain([name], numbered) if n.casefold() not in taken)
+
+
+def own_name(name: str) -> str:
+    """The name without the number that `free_name` gave it."""
+    return _NUMBER.sub("", name)
+
+
+def say_the_same(one: Description | Edit, other: Description | Edit) -> bool:
+    """Whether both have the same words. The number that tells equal names apart comes and goes, and is no word."""
+    names = {own_name(words.name) for words in (one, other)}
+    return len(names) == 1 and (one.phrases, one.summary) == (other.phrases, other.summary)
 
 
 def save_edit(

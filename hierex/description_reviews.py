@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from .description_edits import LONGEST_TEXT, Edit, Subject, remembered
+from .description_edits import LONGEST_TEXT, Edit, Subject, remembered, say_the_same
 from .description_steps import new_step
 from .descriptions import Description
 from .descriptions.words import tidy
@@ -48,8 +49,7 @@ class Review:
 
     def saw(self, description: Description) -> bool:
         """Whether these are the words that were reviewed."""
-        words = description.name, description.phrases, description.summary
-        return words == (self.name, self.phrases, self.summary)
+        return say_the_same(self, description)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Standing:
     """Where the review of an interest stands.
 
     review: the latest, also where the words were changed after it. basis: the review of these words, else the edit that
-    wrote them, which items are counted from. came, went: items since then, estimated where only some of many are
-    remembered. changed: their share (0 to 1).
+    wrote them, which items are counted from; None where they are counted from a language model's words. came, went:
+    items since then, estimated where only some of many are remembered. changed: their share (0 to 1).
     """
 
     state: str = DRAFT
@@ -145,15 +145,20 @@ def find_standings(
     reviews: Mapping[int, Review],
     edits: Mapping[int, Edit],
     item_ids: Sequence[str],
+    described: Mapping[int, tuple[int, int, float]] = MappingProxyType({}),
 ) -> dict[int, Standing]:
-    """Of each interest of the taxonomy, by id. reviews, edits: the latest, by id. item_ids: by item index."""
+    """Of each interest of the taxonomy, by id. reviews, edits: the latest, by id. item_ids: by item index.
+
+    described: by id, what changed since a language model described it: came, went, share.
+    """
     index = pd.Index(item_ids)
     standings = {}
     for place, node in enumerate(taxonomy.cluster_ids.tolist()):
         review = reviews.get(node)
         holds = review is not None and review.saw(descriptions[node])
         basis = review if holds else edits.get(node)
-        change = count_changes(basis, taxonomy, place, index) if basis else (0, 0, 0.0)
+        by_model = described.get(node) if descriptions[node].source == "model" else None
+        change = count_changes(basis, taxonomy, place, index) if basis else by_model or (0, 0, 0.0)
         standings[node] = Standing(review.state if holds else DRAFT, review, basis, *change)
     return standings
 
@@ -197,7 +202,8 @@ def standing_text(standing: Standing) -> str:
         if review.note:
             parts.append(f"Note: {review.note}")
     if standing.stale:
-        since = "it was reviewed" if standing.state != DRAFT else "a person wrote it"
+        since = "a person wrote it" if standing.basis else "a language model described it"
+        since = "it was reviewed" if standing.state != DRAFT else since
         parts.append(f"Stale: since {since}, {standing.came:,} items came and {standing.went:,} went")
     return ". ".join(part.rstrip(".") for part in parts) + "."
 

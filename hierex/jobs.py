@@ -59,7 +59,7 @@ class Job:
     """Work in the background. goal: build, comparison, or descriptions by a language model.
 
     status: waiting, running, done, stopped (by a person or, with `error` saying so, by a cap), failed. reading: how far
-    a language model is.
+    a language model is; step: of the person who asked it.
     """
 
     path: Path
@@ -70,6 +70,7 @@ class Job:
     goal: str = "build"
     stage_began: float = field(default_factory=monotonic)
     reading: Reading | None = None
+    step: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -141,12 +142,14 @@ class Jobs:
         job = Job(work.store.path, work.config, expected_stages(work.store, ON_DEMAND), goal="comparison")
         return self._begin(job, partial(compare_weights_of, work.store, work))
 
-    def start_descriptions(self, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap) -> Job:
+    def start_descriptions(
+        self, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, step: int | None = None
+    ) -> Job:
         """Begins to ask a language model, or returns what is already going on in this workspace.
 
         It mostly waits for answers, so it goes on beside the work of other workspaces.
         """
-        job = Job(work.store.path, work.config, {}, goal="descriptions")
+        job = Job(work.store.path, work.config, {}, goal="descriptions", step=step)
         return self._begin(job, partial(describe, job, work, plan, model, cap), beside=True)
 
     def _begin(self, job: Job, run: Callable, *, beside: bool = False) -> Job:
@@ -223,7 +226,9 @@ def describe(job: Job, work: Workspace, plan: Plan, model: LanguageModel, cap: C
         job.reading = reading
 
     try:
-        outcome = describe_interests(work, plan, model.ask, cap=cap, progress=read, cancelled=job.stopping.is_set)
+        outcome = describe_interests(
+            work, plan, model.ask, cap=cap, progress=read, cancelled=job.stopping.is_set, step=job.step
+        )
     finally:
         model.close()
     if outcome.ended != "done":

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .description_edits import free_name
+import numpy as np
+
+from .description_edits import free_name, remembered
 from .descriptions import Description
 from .descriptions.costs import SCHEMA_TOKENS, Pace
 from .descriptions.model import Kept, Said
@@ -55,10 +57,22 @@ class ModelAnswer:
     dollars: float | None
     seconds: float
     answered_at: datetime
+    undone: bool
 
 
-def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[str]) -> None:
-    """tree_key: of the tree as it was first grown. item_ids: by item index."""
+def save_answer(
+    store: Store,
+    said: Said,
+    *,
+    tree_key: str,
+    item_ids: Sequence[str],
+    members: Sequence[int] = (),
+    step: int | None = None,
+) -> None:
+    """tree_key: of the tree as it was first grown. item_ids: by item index. step: see `description_steps`.
+
+    members: digests of all items of the node (`exemplars.item_digests`).
+    """
     question, answer = said.question, said.answer
     description = said.description or Description(question.node, "", (), "", "model")
     row = {
@@ -88,6 +102,9 @@ def save_answer(store: Store, said: Said, *, tree_key: str, item_ids: Sequence[s
         "dollars": said.dollars,
         "seconds": answer.seconds,
         "answered_at": now(),
+        "step": step,
+        "members": remembered(members),
+        "n_members": len(members),
     }
     with store.transaction() as writer:
         places = ", ".join("?" * len(row))
@@ -98,11 +115,13 @@ LONGEST_KEPT = 20_000
 """Characters of an answer that are kept."""
 
 
-def read_answers(store: Store, content: str) -> list[ModelAnswer]:
-    """All calls about the interest with these items, latest first."""
+def read_answers(store: Store, tree_key: str, node: int, content: str) -> list[ModelAnswer]:
+    """All calls about this node, and about any with these items, latest first."""
     names = ", ".join(ModelAnswer.__dataclass_fields__)
     rows = store.table(
-        f"SELECT {names} FROM model_answers WHERE content = ? ORDER BY answer_id DESC", [content]
+        f"SELECT {names} FROM model_answers WHERE content = ? OR (tree_key = ? AND node_id = ?) "
+        "ORDER BY answer_id DESC",
+        [content, tree_key, node],
     ).to_pylist()
     lists = ("faults", "phrases", "item_ids")
     return [
@@ -124,17 +143,17 @@ def read_kept(store: Store) -> dict[str, Kept]:
 
 def count_answers(store: Store) -> int:
     """How many descriptions models gave that can be used."""
-    return store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted'")
+    return store.value("SELECT count(*) FROM model_answers WHERE status = 'accepted' AND NOT undone")
 
 
 def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, Description]:
-    """By node of this tree, the latest description that a model gave of it, or of just its items.
+    """By node of this tree, the latest description that a model gave of it, or of just its items, and nobody took back.
 
     contents: of each node, see `Material`.
     """
     rows = store.table(
         "SELECT content, tree_key, node_id, name, phrases, summary, unclear FROM model_answers "
-        "WHERE status = 'accepted' ORDER BY answer_id"
+        "WHERE status = 'accepted' AND NOT undone ORDER BY answer_id"
     ).to_pylist()
     node_of = {content: node for node, content in enumerate(contents)}
     placed = {}
@@ -147,10 +166,30 @@ def place_answers(store: Store, tree_key: str, contents: Sequence[str]) -> dict[
     return placed
 
 
+def read_changed(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, tuple[str, np.ndarray, int]]:
+    """By node of this tree, what it was described by where its items are others by now: see `save_answer`.
+
+    Digest of all items then, digests of those that are remembered, and how many there were.
+    """
+    latest = store.table(
+        "SELECT answer_id, node_id, content FROM model_answers WHERE tree_key = ? AND status = 'accepted' "
+        "AND NOT undone AND n_members > 0 QUALIFY row_number() OVER (PARTITION BY node_id ORDER BY answer_id DESC) = 1",
+        [tree_key],
+    ).to_pylist()
+    changed = [row["answer_id"] for row in latest if contents[row["node_id"]] != row["content"]]
+    if not changed:
+        return {}
+    rows = store.table(
+        "SELECT node_id, content, members, n_members FROM model_answers WHERE list_contains(?, answer_id)", [changed]
+    ).to_pylist()
+    return {row["node_id"]: (row["content"], np.array(row["members"], np.int64), row["n_members"]) for row in rows}
+
+
 def place_shown(store: Store, tree_key: str, contents: Sequence[str]) -> dict[int, tuple[str, ...]]:
     """By node, the ids of the items that the model saw for what `place_answers` gives."""
     rows = store.table(
-        "SELECT content, tree_key, node_id, item_ids FROM model_answers WHERE status = 'accepted' ORDER BY answer_id"
+        "SELECT content, tree_key, node_id, item_ids FROM model_answers WHERE status = 'accepted' AND NOT undone "
+        "ORDER BY answer_id"
     ).to_pylist()
     node_of = {content: node for node, content in enumerate(contents)}
     nodes = (row["node_id"] if row["tree_key"] == tree_key else node_of.get(row["content"]) for row in rows)
@@ -158,13 +197,16 @@ def place_shown(store: Store, tree_key: str, contents: Sequence[str]) -> dict[in
 
 
 def lay_over(described: Sequence[Description], said: Mapping[int, Description]) -> dict[int, Description]:
-    """By node: what a model said, where it said something, else the description from keywords. Names stay different."""
-    laid = dict(enumerate(described))
-    taken = {description.name.casefold() for node, description in laid.items() if node not in said}
-    for node, description in said.items():
-        name = free_name(description.name, taken)
+    """By node: what a model said, where it said something, else the description from keywords.
+
+    Names stay different: where both gave the same one, the keywords' gets a number.
+    """
+    laid = {node: said.get(node, description) for node, description in enumerate(described)}
+    taken: set[str] = set()
+    for node in [*said, *(node for node in laid if node not in said)]:
+        name = free_name(laid[node].name, taken)
         taken.add(name.casefold())
-        laid[node] = Description(node, name, description.phrases, description.summary, "model", description.unclear)
+        laid[node] = replace(laid[node], name=name)
     return laid
 
 

@@ -19,7 +19,7 @@ from .curation_edits import CurationRecord
 from .description_edits import Edit
 from .description_quality import DescriptionQuality, measure_descriptions
 from .descriptions import Description, join_descriptions
-from .descriptions.exemplars import node_contents
+from .descriptions.exemplars import count_changed, item_digests, node_contents
 from .embeddings import embed_texts, model_name, text_keys
 from .errors import NotReady
 from .granularity_effects import measure_granularities
@@ -178,8 +178,32 @@ class Workspace:
     @cached_property
     def node_contents(self) -> list[str]:
         """Of each node a digest of its items, by which what a language model said finds it."""
+        return node_contents(self.grown_tree, self._ids_and_words())
+
+    @cached_property
+    def item_digests(self) -> np.ndarray:
+        """(n_items,) of each item's id and words."""
+        return item_digests(self._ids_and_words())
+
+    def _ids_and_words(self) -> pd.Series:
         items = self.items
-        return node_contents(self.grown_tree, items["item_id"] + "\n" + items["title"] + "\n" + items["text"])
+        return items["item_id"] + "\n" + items["title"] + "\n" + items["text"]
+
+    def members(self, node: int) -> np.ndarray:
+        """Digests of the items of a node of the tree as it was grown."""
+        tree = self.grown_tree
+        return self.item_digests[tree.order[tree.lo[node] : tree.hi[node]]]
+
+    def changed_since_described(self) -> dict[int, tuple[str, tuple[int, int, float]]]:
+        """By node that a language model described when it had other items: what it had (a digest), and what changed.
+
+        That is how many items came and went, and their share.
+        """
+        changed = model_answers.read_changed(self.store, self.tree_key, self.node_contents)
+        return {
+            node: (content, count_changed(self.members(node), members, n_members))
+            for node, (content, members, n_members) in changed.items()
+        }
 
     def model_descriptions(self) -> dict[int, Description]:
         """What a language model says, by node; read anew each time, since it may be answering at this moment."""

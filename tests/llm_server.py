@@ -34,6 +34,13 @@ FAULTS = {
     "refused_question": {"status": 400, "code": "content_filter", "message": "The prompt was filtered."},
     "no_credit": {"status": 429, "code": "insufficient_quota", "message": "You exceeded your current quota"},
     "forbidden": {"status": 403},
+    "not_our_json": {"body": '{"choices": 5}'},
+    "list": {"body": "[]"},
+    "deep": {"body": '{"choices":' + "[" * 50_000 + "]" * 50_000 + "}"},
+    "free": {"usage": {"prompt_tokens": 0, "completion_tokens": 0}},
+    "boasting": {"usage": {"prompt_tokens": 10**15, "completion_tokens": 10**15}},
+    "trickle": {"trickle": 0.05},
+    "endless": {"endless": True},
     "echo_key": {"status": 400, "message": f"Unknown header Bearer {KEY}"},
 }
 
@@ -150,7 +157,9 @@ class LlmServer:
             "model": MODEL,
             "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         }
-        if fault.get("usage", True):
+        if isinstance(fault.get("usage"), dict):
+            body["usage"] = fault["usage"]
+        elif fault.get("usage", True):
             written = self.count(text)
             body["usage"] = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
         return 200, body
@@ -183,7 +192,11 @@ class LlmServer:
             def answer(self, request, fault):
                 if "html" in fault:
                     return self.send_text(200, fault["html"], "text/html")
+                if "body" in fault:
+                    return self.send_text(200, fault["body"], "application/json")
                 status, body = self.refusal() or server.reply(request, fault)
+                if "trickle" in fault or "endless" in fault:
+                    return self.drip(json.dumps(body).encode(), fault)
                 if fault.get("hang_up"):
                     self.send_response(200)
                     self.send_header("content-type", "application/json")
@@ -209,6 +222,22 @@ class LlmServer:
                 return self.send_text(
                     answer[0], json.dumps(answer[1]) if isinstance(answer[1], dict) else answer[1], kind
                 )
+
+            def drip(self, sent, fault):
+                """Space after space, slowly or in great number, before the answer."""
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.end_headers()
+                self.close_connection = True
+                part = b" " * 100_000 if "endless" in fault else b" "
+                try:
+                    for _ in range(1_000):
+                        self.wfile.write(part)
+                        self.wfile.flush()
+                        time.sleep(fault.get("trickle", 0))  # a slow answer is asked for
+                    self.wfile.write(sent)
+                except OSError:
+                    pass  # nobody listens any more
 
             def refusal(self):
                 if self.headers.get("authorization") == f"Bearer {KEY}":

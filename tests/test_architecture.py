@@ -45,6 +45,7 @@ LAYERS = [
         "model_answers",
         "kept_answers",
         "kept_tunings",
+        "model_settings",
         "presets",
         "imports",
         "workspace",

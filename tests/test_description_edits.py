@@ -86,7 +86,7 @@ def test_names_stay_different_whatever_is_typed_undone_and_brought_back(store):
     edits_of.redo_edit(store, first)
     assert [d.name for d in shown(store)] == ["Interest 0", "Bread", "bread (2)"]
     save(store, 1, "Interest 0", seen=first)
-    assert [d.name for d in shown(store)] == ["Interest 0", "Interest 0 (2)", "bread"]
+    assert [d.name for d in shown(store)] == ["Interest 0 (2)", "Interest 0", "bread"], "a person's name stays"
 
 
 def test_an_interest_edited_on_two_trees_can_be_edited_on_either(store):

@@ -64,6 +64,16 @@ def test_other_words_are_a_draft_again_until_they_go_back(store):
     assert standings(store)[0][1].settled
 
 
+def test_a_verdict_stays_where_a_number_comes_to_a_name(store):
+    review(store, subject(1))
+    edits_of.save_edits(store, [subject(2, replace(MACHINE[2], name="interest 1"))], tree_key="t", author="Bob")
+    found, described = standings(store)
+    assert [d.name for d in described.values()] == ["Interest 0", "Interest 1 (2)", "interest 1"]
+    assert found[1].settled
+    review(store, subject(1, replace(MACHINE[1], name="Interest 1 (1976)"), seen=found[1].review.review_id))
+    assert standings(store)[0][1].state == DRAFT, "a year is a word"
+
+
 def test_words_that_changed_before_the_verdict_came_are_not_approved(store):
     """The reviewer approves what is on an old screen."""
     edits_of.save_edits(store, [subject(1, replace(MACHINE[1], name="Bread"))], tree_key="t", author="Bob")
@@ -157,6 +167,14 @@ def test_one_of_several_leaves_its_step_and_is_taken_back_alone(store):
     for undone in (True, False):
         set_step_undone(store, step, undone)
     assert [d.name for d in standings(store)[1].values()] == ["Interest 0", "Interest 1", "Mine 2"]
+
+
+def test_a_model_s_words_are_stale_when_many_items_came_or_went_since(store):
+    described = {1: replace(MACHINE[1], source="model"), 2: MACHINE[2]}
+    changes = {1: (3, 1, 0.5), 2: (3, 1, 0.5)}
+    found = reviews_of.find_standings(cut_tree(TREE, 2), described, {}, {}, ITEM_IDS, changes)
+    assert (found[1].stale, found[2].stale) == (True, False)
+    assert "since a language model described it, 3 items came and 1 went" in standing_text(found[1])
 
 
 def test_progress_counts_traffic(store):

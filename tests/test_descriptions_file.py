@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hierex.description_changes import change_table, plan_replacement
+from hierex.description_changes import change_table, names_twice, plan_replacement
 from hierex.descriptions import Description
 from hierex.descriptions_file import LONGEST_CELL, MOST_ROWS, plan_import, write_descriptions_file
 from hierex.errors import HierexError
 from hierex.exports import as_typed, neutralise
 from hierex.taxonomy import MERGED_FROM
+from hierex.view.description_checks import CHECK_COLUMNS
 
 TREE = "1234567890abcdef"
 BREAD = Description(1, "Bread", ("sourdough", "rye, dark"), "About bread.", "keywords")
@@ -179,6 +180,23 @@ def test_found_words_are_replaced_as_asked(find, options, name):
     found = plan.wanted[0].name if plan.wanted else before.name
     assert found.casefold() == name.casefold()
     assert plan.unchanged == (not plan.wanted)
+
+
+def test_names_that_would_be_there_twice_are_told():
+    shown = {1: BREAD, 2: replace(BREAD, cluster_id=2, name="Rye Bread"), 3: replace(TEA, cluster_id=3, name="bread")}
+    assert names_twice(shown, []) == []
+    plan = plan_replacement([shown[2]], "Rye ", "", fields=["name"], whole_words=True)
+    assert [d.name for d in plan.wanted] == ["Bread"]
+    assert names_twice(shown, plan.wanted) == ["Bread"]
+    assert names_twice({2: shown[2]}, plan.wanted) == []
+
+
+def test_columns_of_the_check_are_looked_at_and_not_read_back():
+    more = pd.DataFrame({name: ["=1", "0.5", "Bread"] for name in [*CHECK_COLUMNS, "Found", "Phrase", "Phrases"]})
+    data = write_descriptions_file(TREE, list(SHOWN.values()), more)
+    assert plan_import(data, TREE, SHOWN).unchanged == 3
+    changed = edited(data, {0: {"Name": "Loaves", "Look at this": "nothing", "Likeness": "9"}})
+    assert plan_import(changed, TREE, SHOWN).wanted == (replace(BREAD, name="Loaves", source="human"),)
 
 
 def test_a_replacement_is_text_and_what_it_leaves_empty_is_refused():

@@ -1,7 +1,9 @@
 """The door to language models, over a real socket with the official client: what passes, what does not."""
 
+import copy
 import json
 import logging
+import pickle
 import threading
 import time
 import traceback
@@ -106,6 +108,34 @@ def test_an_answer_that_is_always_cut_short_comes_back_as_it_is_with_all_that_it
     assert [request["max_tokens"] for request in server.requests] == [100, 200, 400, 400, 400]
 
 
+@pytest.mark.parametrize("fault", ["not_our_json", "list", "deep", "trickle", "endless"])
+def test_replies_that_are_none_are_tried_again(fault, monkeypatch):
+    monkeypatch.setattr(door, "LONGEST_REPLY", 0.3)
+    began = time.monotonic()
+    with LlmServer(answer=green, faults=[fault]) as server:
+        answer = ask(server, timeout=1)
+    assert answer.parsed == {"colour": "green"}
+    assert answer.tries == 2
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("fault", ["free", "boasting"])
+def test_counts_of_tokens_that_cannot_be_are_estimated(fault):
+    with LlmServer(answer=green, faults=[fault]) as server:
+        tokens = ask(server).tokens
+    assert tokens.estimated
+    assert 10 < tokens.read < 1_000
+    assert tokens.written == estimate_tokens(GREEN)
+
+
+def test_testing_the_connection_does_not_wait_for_minutes():
+    began = time.monotonic()
+    faults = [{"status": 429, "retry_after": "30"}]
+    with LlmServer(answer=green, faults=faults) as server, pytest.raises(ModelBusy, match="in 30 seconds"):
+        LanguageModel(Endpoint(server.url, MODEL, KEY)).test_connection()
+    assert time.monotonic() - began < 5
+
+
 def test_nobody_there():
     with LlmServer() as server:
         url = server.url
@@ -172,6 +202,12 @@ def test_the_key_is_nowhere(caplog):
     assert not [text for text in told if KEY in text or "sk-wrong-000" in text.replace('key="sk-wrong-000"', "")]
 
 
+@pytest.mark.parametrize("store", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_nobody_stores_a_key_by_accident(store):
+    with pytest.raises(TypeError, match="holds a key"):
+        store(Endpoint("http://127.0.0.1:1/v1", MODEL, KEY))
+
+
 def test_a_wait_of_minutes_is_told_and_ends_when_the_work_is_stopped():
     began = time.monotonic()
     stop = threading.Event()
@@ -193,7 +229,7 @@ def test_a_wait_of_minutes_is_told_and_ends_when_the_work_is_stopped():
 def test_the_endpoint_says_how_long_to_wait():
     watch = Waits()
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
-    faults = [{"status": 429, "retry_after": after} for after in ("7", "0.25", date, "soon")]
+    faults = [{"status": 429, "retry_after": after} for after in ("7", "0.25", date, "Mon, 01 Jan 99999 00:00:00 GMT")]
     with LlmServer(answer=green, faults=faults) as server:
         assert ask(server, watch=watch).parsed
     asked = [seconds for seconds, _ in watch.waits]
@@ -255,6 +291,15 @@ def test_many_at_once_all_learn_of_the_newer_name():
             answers = list(threads.map(lambda _: model.ask(QUESTION, COLOUR), range(6)))
         model.close()
     assert [answer.parsed for answer in answers] == [{"colour": "green"}] * 6
+
+
+def test_the_newer_name_of_the_limit_is_found_by_several_at_once():
+    with LlmServer(answer=green, limit_name="max_completion_tokens", seconds=0.1) as server:
+        llm = LanguageModel(Endpoint(server.url, MODEL, KEY), timeout=5)
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(lambda _: llm.ask(QUESTION, COLOUR), range(4)))
+    assert {answer.how for answer in answers} == {"schema"}, "a name that is not known says nothing of the schema"
+    assert llm._habits.takes_schema
 
 
 @pytest.mark.parametrize("fault", ["empty", "refused", "half_json", "prose", {"answer": '{"colour": 3}'}])
@@ -386,6 +431,17 @@ def test_what_does_not_fit_is_a_fault_with_a_reason(text, fault):
     assert parsed is None
     assert fault in told
     assert len(told) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['x"' + '\\"' * 20_000, "<think>" * 7_000, "{," + " " * 40_000, '"' + ", }" * 15_000],
+    ids=lambda text: text[:9],
+)
+def test_no_answer_takes_long_to_read(text):
+    began = time.process_time()
+    assert read_answer(text, PAIR, "stop")[0] is None
+    assert time.process_time() - began < 0.5
 
 
 @given(st.text(), st.sampled_from(["stop", "length", "content_filter"]))

@@ -14,7 +14,7 @@ from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
 from hierex.describing import describe_interests, plan_descriptions, with_coarser
 from hierex.descriptions import Description
-from hierex.descriptions.costs import Cap, Price
+from hierex.descriptions.costs import Cap, Pace, Price
 from hierex.errors import DiskFull
 from hierex.llm import door
 from hierex.llm.door import LanguageModel
@@ -65,6 +65,10 @@ def shown(work):
     return work.descriptions(work.taxonomy, work.placed_edits())
 
 
+def answers_of(work, node):
+    return model_answers.read_answers(work.store, work.tree_key, node, work.node_contents[node])
+
+
 def test_what_the_model_says_shows_at_once_over_the_keywords(work):
     before = shown(work)
     with LlmServer() as server:
@@ -113,7 +117,7 @@ def test_what_is_kept_says_all_that_was_shown_and_said(work):
     with LlmServer(answer=answer, schema="rejected") as server:
         describe(work, server)
         read, written = server.read, server.written
-    answers = [a for content in work.node_contents for a in model_answers.read_answers(work.store, content)]
+    answers = [a for node in range(len(work.node_contents)) for a in answers_of(work, node)]
     assert sum(a.tokens_read for a in answers) == read
     assert sum(a.tokens_written for a in answers) == written
     accepted = [a for a in answers if a.status == "accepted"]
@@ -136,7 +140,7 @@ def test_failing_leaves_the_keywords_and_says_why(work):
         _, outcome = describe(work, server)
         assert shown(work) == before
         assert len(outcome.failed) == 8
-        latest = [model_answers.read_answers(work.store, work.node_contents[n])[0] for n in outcome.failed]
+        latest = [answers_of(work, n)[0] for n in outcome.failed]
         assert {(a.status, a.faults) for a in latest} == {("failed", ("The answer holds no JSON object.",))}
         asked = len(server.requests)
         plan, _ = describe(work, server)
@@ -178,7 +182,7 @@ def test_an_editor_asks_for_another_try_with_a_hint(work):
         assert describe(work, server, [node], hints={node: "  "})[0].estimate.calls == 0
     assert second.described[node].name != first.described[node].name
     assert shown(work)[node].name == second.described[node].name
-    versions = model_answers.read_answers(work.store, work.node_contents[node])
+    versions = answers_of(work, node)
     assert [version.name for version in versions] == [second.described[node].name, first.described[node].name]
 
 
@@ -195,13 +199,34 @@ def test_an_answer_belongs_to_its_items_in_any_tree(work):
     assert same_tree[node].name == outcome.described[node].name
     assert placed[17].name == outcome.described[node].name
     assert placed[17].cluster_id == 17
+    versions = model_answers.read_answers(work.store, work.tree_key, node, "other items")
+    assert [version.name for version in versions] == [same_tree[node].name], "what is shown is among its versions"
+
+
+@pytest.mark.parametrize(("changed", "asked_again"), [(0.1, 0), (1.0, 8)])
+def test_only_what_is_stale_is_asked_again_when_items_change(path, changed, asked_again):
+    with open_store(path) as store, LlmServer() as server:
+        work = run_pipeline(store, CONFIG, until="descriptions")
+        describe(work, server)
+        assert not work.changed_since_described()
+        later = run_pipeline(store, CONFIG, until="descriptions")
+        inside = [later.tree.order[later.tree.lo[n] : later.tree.hi[n]] for n in later.taxonomy.part_nodes]
+        some = np.concatenate([items[: max(1, int(changed * len(items)))] for items in inside])
+        later.items.loc[some, "title"] += " (new)"
+        shares = [share for _, (_, _, share) in later.changed_since_described().values()]
+        assert len(shares) == 8
+        assert {share > 0.2 for share in shares} == {bool(asked_again)}
+        asked = len(server.requests)
+        plan, _ = describe(later, server)
+        assert (plan.estimate.calls, len(server.requests) - asked) == (asked_again, asked_again)
+        assert plan_descriptions(later, later.taxonomy.part_nodes, Endpoint(server.url, MODEL, KEY)).estimate.calls == 0
 
 
 def test_names_stay_different_from_the_keywords():
     words = [Description(n, name, ("x",), "", "keywords") for n, name in enumerate(("All", "Soup", "Bread"))]
     said = {1: Description(1, "bread", ("y",), "", "model", "two kinds")}
     laid = model_answers.lay_over(words, said)
-    assert [laid[n].name for n in range(3)] == ["All", "bread (2)", "Bread"]
+    assert [laid[n].name for n in range(3)] == ["All", "bread", "Bread (2)"]
     assert laid[1].unclear == "two kinds"
 
 
@@ -214,7 +239,7 @@ def test_the_estimate_learns_from_what_answers_took(work):
         nodes = with_coarser(work.tree.parent, work.taxonomy.part_nodes)
         describe(work, server, nodes)
         endpoint = Endpoint(server.url, MODEL, KEY)
-        assert model_answers.learn_pace(work.store, MODEL).read == 1.0, "too few answers to learn from"
+        assert model_answers.learn_pace(work.store, MODEL) == Pace(), "too few answers to learn from"
         server.read = server.written = 0
         describe(work, server, nodes, language="Swedish")
         server.read = server.written = 0

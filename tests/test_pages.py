@@ -700,7 +700,10 @@ def test_another_try_takes_a_hint_and_gives_one_more_version(workspaces, model):
     assert "shorter, and about the bread" in str(model.requests[-1]["messages"])
     store = open_store(workspaces / "Tiny.duckdb")
     work = Workspace(store, CONFIG, shown_run(store).keys)
-    assert work.node_descriptions()[node].name == read_answers(work.store, work.node_contents[node])[0].name
+    assert (
+        work.node_descriptions()[node].name
+        == read_answers(work.store, work.tree_key, node, work.node_contents[node])[0].name
+    )
 
 
 def test_a_model_that_is_refused_says_why_in_the_side_bar(workspaces, model, monkeypatch):
@@ -826,3 +829,73 @@ def test_a_file_that_is_no_form_says_why(workspaces):
     app.file_uploader[0].set_value(("x.csv", b"a,b\n1,2\n", "text/csv")).run()
     app.button(key="take_outcomes").click().run()
     assert "no column" in "".join(error.value for error in app.error)
+
+
+def test_language_bound_and_undo_of_a_run(workspaces, model):
+    build(workspaces, "Model", n_items=30, n_users=12, n_interactions=150)
+    store = open_store(workspaces / "Model.duckdb")
+    app = open_model_panel("Model")
+    app.text_input(key="model_language-Model-English").set_value("a\nb: c").run()
+    assert "no name of a language" in words(app)
+    app.text_input(key="model_language-Model-English").set_value("Swedish").run()
+    press(app, "Describe 3")
+    assert finished_job(workspaces, "Model").status == "done"
+    assert "Write in Swedish" in model.requests[-1]["messages"][0]["content"]
+    node = app.selectbox(key="closer").value
+    app.text_input(key=f"hint-{node}").set_value("shorter").run()
+    press(app, "Try again")
+    assert finished_job(workspaces, "Model").status == "done"
+    assert "Write in Swedish" in model.requests[-1]["messages"][0]["content"], "another try keeps to the language"
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    tried = work.model_descriptions()
+    app.run()
+    press(app, "Undo")
+    assert {node: d.name for node, d in tried.items() if d != work.model_descriptions()[node]} == {
+        node: tried[node].name
+    }
+    press(app, "Undo")
+    assert work.model_descriptions() == {}
+    press(app, "Redo")
+    press(app, "Redo")
+    assert work.model_descriptions() == tried
+
+
+def test_what_people_wrote_or_approved_is_left_out_unless_it_is_selected(workspaces, model):
+    build(workspaces, "Spoken", n_items=30, n_users=12, n_interactions=150)
+    app = open_app("descriptions", "Spoken")
+    app.button(key="review-approved").click().run()
+    app.session_state["model_panel"] = True
+    app.run()
+    assert "1 that people wrote or approved are left out" in words(app)
+    assert "Describe 2" in [button.label for button in app.button]
+    app.selectbox(key="model_again").set_value("all").run()
+    assert "Describe 2" in [button.label for button in app.button]
+    press(app, "Select all 3 shown")
+    assert "Describe 3" in [button.label for button in app.button]
+
+
+def test_the_interests_that_a_model_failed_at_are_named(workspaces, model):
+    build(workspaces, "Failed", n_items=30, n_users=12, n_interactions=150)
+    model.answer = lambda request: "no"
+    app = open_model_panel("Failed")
+    press(app, "Describe 3")
+    assert finished_job(workspaces, "Failed").status == "done"
+    app = open_model_panel("Failed")
+    assert "no description that can be used of “" in words(app)
+    app.button(key="select_failed").click().run()
+    assert "The 3 selected" in words(app)
+
+
+def test_the_bound_goes_with_the_plan_and_prices_are_shown(workspaces, monkeypatch):
+    monkeypatch.setenv("HIEREX_LLM_URL", "https://llm.example/v1")
+    monkeypatch.setenv("HIEREX_LLM_MODEL", "gpt-4o")
+    app = open_model_panel("Busy")
+    one = app.selectbox(key="closer").value
+    store = open_store(workspaces / "Busy.duckdb")
+    tree_key = Workspace(store, CONFIG, shown_run(store).keys).tree_key
+    bound = next(box.value for box in app.number_input if "costs more" in box.label)
+    app.session_state[f"selected-Busy-{tree_key}"].add(one)
+    app.run()
+    smaller = next(box.value for box in app.number_input if "costs more" in box.label)
+    assert 0 < smaller < bound
+    assert "US dollars per million tokens" in words(app)

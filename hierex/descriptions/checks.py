@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import chain
 
 from . import Description
-from .prompts import empty_words
-from .words import stop_words_of, tidy
+from .prompts import empty_words, english_name
+from .words import is_unspaced, stop_words_of, tidy
 
 NAME_WORDS, PHRASE_WORDS, SUMMARY_WORDS = 5, 6, 45
 NAME_LENGTH, PHRASE_LENGTH, SUMMARY_LENGTH, UNCLEAR_LENGTH = 60, 60, 320, 320
 FEWEST_PHRASES, MOST_PHRASES = 5, 10
 REPEATED_WORDS = 7
 """So many words in a row that stand in the instructions too are the instructions themselves."""
+LOOKED_THROUGH = 1_000
+"""Characters of a text that are looked through; a longer one is too long in any case."""
 CODES = {
     "english": "en",
     "german": "de",
@@ -37,10 +40,11 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 _TALK = re.compile(
-    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt)s?\b|\bas an? (?:ai|language model)\b"
-    r"|^(?:here is|here's|sure,)|\bi (?:cannot|can't|am unable)\b",
+    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt)s?\b|\bas an? (?:ai|language model)\b",
     re.IGNORECASE,
 )
+_CHAT = re.compile(r"^(?:here is|here's|sure,)|\bi (?:cannot|can't|am unable)\b", re.IGNORECASE)
+"""How sentences begin that are no summary. As a name or phrase it is a song: I Can't Get No Satisfaction."""
 
 
 def read_description(node: int, said: dict, *, language: str, instructions: str) -> tuple[Description, list[str]]:
@@ -58,23 +62,26 @@ def read_description(node: int, said: dict, *, language: str, instructions: str)
 def find_faults(description: Description, language: str, instructions: str) -> Iterator[str]:
     yield from _lengths(description)
     texts = [description.name, *description.phrases, description.summary, description.unclear]
+    texts = [text[:LOOKED_THROUGH] for text in texts]
     if any(_MARKUP.search(text) for text in texts):
         yield "It holds markup or a link; plain text is wanted."
-    if any(_TALK.search(text) for text in texts) or _repeats(texts, instructions):
+    if any(map(_TALK.search, texts)) or any(map(_CHAT.search, texts[-2:])) or _repeats(texts, instructions):
         yield "It speaks of the task or repeats the instructions; only the interest is wanted."
-    empty = find_empty_words(description)
+    empty = find_empty_words(description, ("english", english_name(language)))
     if empty:
         yield f"It uses words that fit anything: {', '.join(empty)}."
-    foreign = wrong_language(description.summary, language)
+    foreign = wrong_language(description.summary[:LOOKED_THROUGH], language)
     if foreign:
         yield f"The summary is not in {language}."
 
 
-def find_empty_words(description: Description) -> list[str]:
-    text = (
-        f" {_plain(description.name)} | {_plain(description.summary)} | {' | '.join(map(_plain, description.phrases))} "
-    )
-    return [word for word in empty_words() if f" {word} " in text]
+def find_empty_words(description: Description, languages: Collection[str] | None = None) -> list[str]:
+    """Words in it that say nothing, in these languages (English names); None: in all of which some are known."""
+    texts = (description.name, description.summary, *description.phrases)
+    text = f" {' | '.join(map(_plain, texts))} "
+    known = empty_words()
+    words = chain.from_iterable(known.get(language, ()) for language in (known if languages is None else languages))
+    return [word for word in dict.fromkeys(words) if (word if is_unspaced(word) else f" {_plain(word)} ") in text]
 
 
 def wrong_language(text: str, language: str) -> bool:
@@ -82,7 +89,7 @@ def wrong_language(text: str, language: str) -> bool:
 
     Languages without a list of small words are taken on trust.
     """
-    code = CODES.get(language.lower())
+    code = CODES.get(english_name(language))
     letters = [c for c in text if c.isalpha()]
     if code is None or not letters:
         return False
@@ -99,13 +106,14 @@ def wrong_language(text: str, language: str) -> bool:
 
 
 def name_key(name: str) -> frozenset[str]:
-    """What makes two names the same: their words, whatever their order, case and number."""
-    return frozenset(word.removesuffix("s") for word in _plain(name).split() if word not in ("and", "the", "of", "in"))
+    """What makes two names the same: their words, whatever their order, case, number and width of letters."""
+    words = _plain(unicodedata.normalize("NFKC", name)).split()
+    return frozenset(word.removesuffix("s") for word in words if word not in ("and", "the", "of", "in"))
 
 
 def _lengths(description: Description) -> Iterator[str]:
     name, phrases, summary = description.name, description.phrases, description.summary
-    if not name:
+    if not any(c.isalnum() for c in name):
         yield "The name is empty."
     elif len(name.split()) > NAME_WORDS or len(name) > NAME_LENGTH:
         yield f"The name is too long: at most {NAME_WORDS} words and {NAME_LENGTH} characters."

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import ConfigError
-from ..llm.tokens import Tokens, estimate_tokens
+from ..llm.tokens import Tokens, estimate_tokens, most_tokens
 from .prompts import SCHEMA, Question
 
 PRICES = Path(__file__).with_name("prices.toml")
 TYPICAL_WRITTEN = 130
 """Tokens of an answer, until some have come: a name, ten phrases, a sentence, as JSON."""
+AGAIN = 1.05
+"""Questions per interest, until some answers have come: a few are asked once more, or how two interests differ."""
+MOST_WRITTEN = 800
+"""Tokens that an answer has room for at first."""
+ROOM = 1.3
+"""A run is offered as much more than its estimate: some questions are asked twice."""
 SCHEMA_TOKENS = estimate_tokens(str(SCHEMA.whole))
 
 
@@ -34,19 +42,20 @@ FREE = Price(0.0, 0.0)
 
 @dataclass(frozen=True)
 class Pace:
-    """What earlier answers of a model taught: real tokens per estimated one, and tokens of an answer."""
+    """What earlier answers of a model taught: real tokens per estimated one, tries together; tokens of an answer."""
 
-    read: float = 1.0
+    read: float = AGAIN
     written: float = TYPICAL_WRITTEN
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Before a run. dollars: None where the price is not known."""
+    """Before a run. dollars: None where the price is not known. largest: the most that one question may take."""
 
     calls: int
     tokens: Tokens
     dollars: float | None
+    largest: Tokens = Tokens()  # noqa: RUF009  it is frozen, so sharing one is safe
 
 
 @dataclass(frozen=True)
@@ -66,37 +75,58 @@ class Cap:
         if self.dollars is not None and price is None:
             raise ConfigError(
                 "The price of this model is not known, so a bound in dollars cannot be held. "
-                f"Write its price into {PRICES.name}, or give a bound in tokens."
+                "Give its price on the Descriptions page, or a bound in tokens."
             )
 
 
-def find_price(model: str, *, local: bool, path: Path = PRICES) -> Price | None:
-    """The price of a model; None where it is not known. Raises ConfigError for a table that cannot be read.
+def list_prices(path: Path = PRICES) -> dict[str, Price]:
+    """By model, those that come with hierex. Raises ConfigError for a table that cannot be read."""
+    return _read("models", ("read", "written"), path)
 
-    A model that was fine-tuned at OpenAI ("ft:gpt-4o-mini-2024-07-18:...") has the price of such models.
+
+def find_price(
+    model: str, *, local: bool, own: Mapping[str, Price] = MappingProxyType({}), path: Path = PRICES
+) -> Price | None:
+    """The price of a model; None where it is not known. own: those that people set, which come first.
+
+    A model that was fine-tuned at OpenAI ("ft:gpt-4o-mini-2024-07-18:...") has the price of such models. Raises
+    ConfigError for a table that cannot be read.
     """
-    if model.startswith("ft:"):
-        return _find(model.split(":")[1], "tuned", ("read", "written"), local, path)
-    return _find(model, "models", ("read", "written"), local, path)
+    if model in own or not model.startswith("ft:"):
+        return _find(model, list_prices(path) | dict(own), local)
+    return _find(model.split(":")[1], _read("tuned", ("read", "written"), path), local)
 
 
 def find_training_price(model: str, *, local: bool, path: Path = PRICES) -> Price | None:
     """The price of the tokens that fine-tuning reads; None where it is not known. Raises as `find_price`."""
-    return _find(model, "tuned", ("trained", "trained"), local, path)
+    return _find(model, _read("tuned", ("trained", "trained"), path), local)
 
 
-def _find(model: str, part: str, columns: tuple[str, str], local: bool, path: Path) -> Price | None:
+def _read(part: str, columns: tuple[str, str], path: Path) -> dict[str, Price]:
     try:
         table = tomllib.loads(path.read_text("utf-8"))[part]
-        known = {name: Price(*(float(row[column]) for column in columns)) for name, row in table.items()}
+        return {name: Price(*(float(row[column]) for column in columns)) for name, row in table.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"The table of prices '{path.name}' cannot be read ({error}).") from error
+
+
+def _find(model: str, known: Mapping[str, Price], local: bool) -> Price | None:
     undated = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model)
     return known.get(model, known.get(undated, FREE if local else None))
 
 
 def estimate_cost(questions: Sequence[Question], price: Price | None, pace: Pace) -> Estimate:
-    """Of asking each question once."""
+    """Of these questions, with as many more as this model takes."""
     read = sum(question.tokens + SCHEMA_TOKENS for question in questions) * pace.read
     tokens = Tokens(round(read), round(len(questions) * pace.written), True)
-    return Estimate(len(questions), tokens, None if price is None else price.of(tokens))
+    most_read = max((most_tokens(question.messages) for question in questions), default=0)
+    largest = Tokens(most_read + len(str(SCHEMA.response_format())), MOST_WRITTEN, True)
+    return Estimate(len(questions), tokens, None if price is None else price.of(tokens), largest)
+
+
+def usual_cap(estimate: Estimate, price: Price | None) -> Cap:
+    """The estimate with some room, and room for the last question, which is asked only where its most still fits."""
+    tokens, largest = estimate.tokens, estimate.largest
+    if price is None:
+        return Cap(tokens=round(ROOM * (tokens.read + tokens.written)) + largest.read + largest.written)
+    return Cap(dollars=math.ceil(100 * (ROOM * price.of(tokens) + price.of(largest))) / 100)

@@ -56,6 +56,22 @@ def near_nodes(tree: InterestTree, nodes: Sequence[int], centroids: np.ndarray, 
     return near
 
 
+def item_digests(items: Iterable[str]) -> np.ndarray:
+    """(n_items,) int64. items: id and words of each."""
+    digests = b"".join(hashlib.blake2b(item.encode("utf-8", "replace"), digest_size=8).digest() for item in items)
+    return np.frombuffer(digests, np.int64)
+
+
+def count_changed(inside: np.ndarray, members: np.ndarray, n_members: int) -> tuple[int, int, float]:
+    """Items that came and that went, and their share of all. inside: digests of the items by now.
+
+    Before there were `n_members`, of which the digests `members` are remembered: estimated where those are not all.
+    """
+    stayed = min(round(np.isin(members, inside).mean() * n_members), len(inside))
+    came, went = len(inside) - stayed, n_members - stayed
+    return came, went, (came + went) / (came + went + stayed)
+
+
 def node_contents(tree: InterestTree, items: Iterable[str]) -> list[str]:
     """Of each node a digest of the items in it, whatever their order. items: (n_items,) id and words of each.
 

@@ -11,6 +11,7 @@ from ..llm.tokens import Tokens
 from .costs import Cap, Price
 
 STOPPED = "The work was stopped. Every answer that came is kept."
+OVER_CAP = "The next question could cost more than you allowed. Every answer that came is kept."
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Meter:
     """Watches all requests of a run (`llm.Watch`), from any thread.
 
     What a request may take at most is set aside while it is on its way, so the cap holds as long as the endpoint keeps
-    to the room that an answer is given. At most `at_once` requests are on their way; who waits for another try is not.
+    to the room that an answer is given. A request that fits only once others took less than was set aside waits for
+    them. At most `at_once` requests are on their way; who waits for another try is not.
     """
 
     def __init__(self, cap: Cap, price: Price | None, at_once: int):
         self._cap, self._price, self._places = cap, price, threading.Semaphore(at_once)
         self._lock, self._stopping = threading.Lock(), threading.Event()
+        self._less_aside = threading.Condition(self._lock)
         self._began = monotonic()
         self._aside: dict[int, Tokens] = {}
         self._waits: dict[int, tuple[float, str]] = {}
@@ -55,26 +58,30 @@ class Meter:
         self.tokens = Tokens()
         self.total = 0
 
-    def before(self, read: int, most_written: int) -> None:
+    def before(self, most_read: int, most_written: int) -> None:
         """Raises Cancelled after `stop`, CapReached where the request could go over the cap."""
         self._places.acquire()
         try:
-            self.refuse_stopped()
-            self._set_aside(Tokens(read, most_written))
+            self._set_aside(Tokens(most_read, most_written))
         except HierexError:
             self._places.release()
             raise
 
     def _set_aside(self, wanted: Tokens) -> None:
-        with self._lock:
-            if not self._cap.allows(sum(self._aside.values(), self.tokens + wanted), self._price):
-                raise CapReached("The next question could cost more than you allowed. Every answer that came is kept.")
+        with self._less_aside:
+            self.refuse_stopped()
+            while not self._cap.allows(sum(self._aside.values(), self.tokens + wanted), self._price):
+                if not self._aside:
+                    raise CapReached(OVER_CAP)
+                self._less_aside.wait()
+                self.refuse_stopped()
             self._aside[threading.get_ident()] = wanted
 
     def after(self, tokens: Tokens) -> None:
-        with self._lock:
+        with self._less_aside:
             self._aside.pop(threading.get_ident(), None)
             self.tokens += tokens
+            self._less_aside.notify_all()
         self._places.release()
 
     def wait(self, seconds: float, reason: str) -> None:
@@ -87,6 +94,8 @@ class Meter:
 
     def stop(self) -> None:
         self._stopping.set()
+        with self._less_aside:
+            self._less_aside.notify_all()
 
     def refuse_stopped(self) -> None:
         if self._stopping.is_set():

@@ -12,7 +12,7 @@ from ..llm import Answer
 from . import Description
 from .checks import name_key, read_description
 from .closeness import Embed, Meanings, find_close
-from .costs import Cap, Price
+from .costs import MOST_WRITTEN, Cap, Price
 from .meter import Meter, Reading
 from .prompts import SCHEMA, Question, Questions, children_of, prompt_text
 
@@ -28,7 +28,7 @@ NOBODY = -1
 """Holder of a name that something else than a node of this run has."""
 
 Ask = Callable[..., Answer]
-"""`LanguageModel.ask`: (messages, schema, *, watch) -> Answer."""
+"""`LanguageModel.ask`: (messages, schema, *, most_written, watch) -> Answer."""
 
 
 @dataclass(frozen=True)
@@ -227,12 +227,12 @@ class _Run:
         question = make(node)
         kept = self.already.get(question.key)
         messages = with_faults(question.messages, kept.text, kept.faults) if kept else question.messages
-        answer = self.ask(messages, SCHEMA, watch=self.meter)
+        answer = self.ask(messages, SCHEMA, most_written=MOST_WRITTEN, watch=self.meter)
         faults = self._take(question, messages, answer, last=kept is not None)
         if faults and kept is None:
             self.meter.refuse_stopped()
             messages = with_faults(question.messages, answer.text, faults)
-            answer = self.ask(messages, SCHEMA, watch=self.meter)
+            answer = self.ask(messages, SCHEMA, most_written=MOST_WRITTEN, watch=self.meter)
             faults = self._take(question, messages, answer, last=True)
         return " ".join(faults)
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -38,6 +38,17 @@ COARSE_UNTIL = 32
 WORDS, BROAD_WORDS = 20, 30
 OTHERS = 4
 LONGEST_LANGUAGE = 30
+OWN_NAMES = {
+    "deutsch": "german",
+    "français": "french",
+    "español": "spanish",
+    "italiano": "italian",
+    "português": "portuguese",
+    "nederlands": "dutch",
+    "русский": "russian",
+    "中文": "chinese",
+    "日本語": "japanese",
+}
 SCHEMA = Schema(
     "description",
     {
@@ -53,7 +64,8 @@ SCHEMA = Schema(
 class Material:
     """All that questions are made of. titles, texts, traffic: (n_items,); vectors (n_items, d), unit length.
 
-    contents: of each node a digest of its items (`exemplars.node_contents`). described: of each node what is said.
+    contents: of each node a digest of its items (`exemplars.node_contents`). described: of each node what keywords say;
+    spoken: by node, what people say or else a model, where they do.
     """
 
     tree: InterestTree
@@ -63,6 +75,12 @@ class Material:
     vectors: np.ndarray
     contents: Sequence[str]
     described: Sequence[Description]
+    spoken: Mapping[int, Description] = field(default_factory=dict)
+
+    def words_of(self, node: int) -> dict:
+        """Name and phrases, as they are shown of another node."""
+        description = self.spoken.get(node, self.described[node])
+        return {"name": description.name, "phrases": list(description.phrases)}
 
     @cached_property
     def total(self) -> float:
@@ -99,8 +117,16 @@ def prompt_text(name: str) -> str:
 
 
 @cache
-def empty_words() -> tuple[str, ...]:
-    return tuple(line for line in prompt_text("empty_words").splitlines() if line and not line.startswith("#"))
+def empty_words() -> dict[str, tuple[str, ...]]:
+    """Words that say nothing, by the language's English name."""
+    lines = (line.partition(": ") for line in prompt_text("empty_words").splitlines() if not line.startswith("#"))
+    return {language: tuple(words.split(", ")) for language, _, words in lines}
+
+
+def english_name(language: str) -> str:
+    """Of a language that is named in English or by its own name, with or without a place: Brazilian Portuguese."""
+    last = language.lower().split()[-1] if language.split() else ""
+    return OWN_NAMES.get(last, last)
 
 
 def check_language(language: str) -> str:
@@ -144,7 +170,9 @@ class Questions:
         return question_key(self.material.contents[node], self.model, self.language, *hint)
 
     def about(self, node: int, said: Mapping[int, Description]) -> Question:
-        """From its children where both are described in `said`, else from its items."""
+        """From its children where both are described, in `said` or before, else from its items. People's words win."""
+        spoken = self.material.spoken
+        said = {**spoken, **said, **{child: words for child, words in spoken.items() if words.source == "human"}}
         children = [child for child in children_of(self.material.tree, node) if child in said]
         coarse = len(children) == 2
         items = self._items(node, FEW_ITEM_TOKENS if coarse else ITEM_TOKENS)
@@ -170,8 +198,9 @@ class Questions:
 
     def _question(self, node: int, key: str, purpose: str, data: dict, items: list[int]) -> Question:
         broad = self.material.tree.born[node] <= COARSE_UNTIL
+        avoided = empty_words().get(english_name(self.language), empty_words()["english"])
         rules = prompt_text("description_rules").format(
-            words=BROAD_WORDS if broad else WORDS, language=self.language, empty_words=", ".join(empty_words())
+            words=BROAD_WORDS if broad else WORDS, language=self.language, empty_words=", ".join(avoided)
         )
         instructions = prompt_text(purpose).format(rules=rules)
         asked = as_data(data)
@@ -200,12 +229,12 @@ class Questions:
         return [self._words(item) for item in items]
 
     def _around(self, node: int) -> dict:
-        tree, described = self.material.tree, self.material.described
+        tree = self.material.tree
         parent = int(tree.parent[node])
-        around = {"part_of": _words_of(described[parent])} if parent not in (0, node) else {}
+        around = {"part_of": self.material.words_of(parent)} if parent not in (0, node) else {}
         siblings = [child for child in children_of(tree, parent) if child != node] if node else []
         others = list(dict.fromkeys([*siblings, *self._near.get(node, ())]))[:OTHERS]
-        return {**around, "others": [_words_of(described[other]) for other in others]}
+        return {**around, "others": [self.material.words_of(other) for other in others]}
 
     def _child(self, child: int, node: int, description: Description) -> dict:
         whole = float(self.material.tree.traffic[node]) or 1.0

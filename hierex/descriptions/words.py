@@ -21,7 +21,8 @@ KNOWN = 3
 """How often a word must occur for a hashtag to be taken apart into it."""
 HASHTAG_JOINERS = frozenset({"and", "und", "the", "for", "of"})
 """What may stand in the middle of a hashtag; others, like `de`, are too often the start of a word (interior-design)."""
-TURNING_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs that nobody sees."""
 BREAK = 0
 """The word number of whatever ends a phrase: punctuation, a number that is no year, the end of an item."""
 
@@ -60,12 +61,25 @@ def plain_text(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """One line, without control characters and without marks that turn the reading direction around."""
-    return " ".join("".join(" " if is_control(c) else c for c in text).split())
+    """One line, without what nobody sees: control characters, marks that turn the reading direction around, blanks.
+
+    What joins letters is kept between letters, where some scripts need it.
+    """
+    seen = "".join(" " if is_control(c) else "" if is_hidden(c) else c for c in text)
+    return " ".join(word for word in seen.split() if word.strip(_JOINERS))
 
 
 def is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in TURNING_MARKS
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in BLANKS
+
+
+def is_hidden(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" and character not in _JOINERS
+
+
+def is_unspaced(word: str) -> bool:
+    """Whether it is of a script that puts no spaces between words."""
+    return bool(_CHARACTER.match(word)) or "\u30a0" <= word[:1] <= "\u30ff"  # katakana is not taken apart elsewhere
 
 
 @cache

@@ -37,8 +37,8 @@ class Answer:
 class Watch(Protocol):
     """Hears of every request, and may stop before one by raising."""
 
-    def before(self, read: int, most_written: int) -> None:
-        """A request is about to be sent that reads so many tokens (estimated) and may write so many."""
+    def before(self, most_read: int, most_written: int) -> None:
+        """A request is about to be sent that reads and writes so many tokens at most."""
 
     def after(self, tokens: Tokens) -> None:
         """It ended; this is what it took."""
@@ -55,7 +55,7 @@ LOOK_EVERY = 0.2
 class Unwatched:
     """For callers who don't watch."""
 
-    def before(self, read: int, most_written: int) -> None:
+    def before(self, most_read: int, most_written: int) -> None:
         pass
 
     def after(self, tokens: Tokens) -> None:

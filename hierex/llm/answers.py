@@ -25,7 +25,8 @@ IN_WORDS = """
 
 Answer with one JSON object and nothing else: no word before or after it, no code fence. It must fit this JSON schema:
 """
-_STRING_OR_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+_STRING_OR_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
+"""A string ends at the latest with the text, so that none is looked for from every quotation mark again."""
 _THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
@@ -97,7 +98,8 @@ def _objects(text: str) -> Iterator[dict]:
     if isinstance(whole, dict):
         yield whole
         return
-    text = _THOUGHTS.sub(" ", text)
+    thought, end_of_thoughts, text = text.rpartition("</think>")
+    text = _THOUGHTS.sub(" ", thought + end_of_thoughts) + text
     for candidate in (text, _STRING_OR_COMMA.sub(r"\1", text)):
         starts = [match.start() for match in re.finditer(r"\{", candidate)][:STARTS]
         end = 0

@@ -6,11 +6,12 @@ The key is handed to the client and to nothing else: it is not stored, logged, s
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
+import httpx2
 import openai
 
 from ..errors import ModelBusy
@@ -18,7 +19,7 @@ from . import Answer, Connection, Unwatched, Watch
 from .answers import Schema, in_words, is_cut_short, read_answer, read_text
 from .endpoint import Endpoint
 from .faults import plain_error, refuses_schema, refuses_temperature, retry_after, wants_other_limit, was_read
-from .tokens import Tokens, count_messages, estimate_tokens
+from .tokens import Tokens, count_messages, estimate_tokens, most_tokens
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
@@ -32,6 +33,12 @@ LONGEST_ASKED = 3_600.0
 """An endpoint that wants a longer wait than this is as good as closed."""
 TIMEOUT = 120.0
 """Seconds without a word from the endpoint."""
+LONGEST_REPLY, LARGEST_REPLY = 300.0, 4_000_000
+"""Seconds that a reply which has begun may take, and bytes that it may have: some trickle, and some never end."""
+PATIENCE = 10.0
+"""Seconds of a test of the connection after which nothing is tried again."""
+MOST_TOKENS = 10_000_000
+"""More than this is no count of one request's tokens."""
 
 
 @dataclass
@@ -59,7 +66,11 @@ class LanguageModel:
     def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT):
         self.endpoint = endpoint
         self._client = openai.OpenAI(
-            base_url=endpoint.url, api_key=endpoint.key or "none", max_retries=0, timeout=timeout
+            base_url=endpoint.url,
+            api_key=endpoint.key or "none",
+            max_retries=0,
+            timeout=timeout,
+            http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_reply]}),
         )
         self._habits = _habits.setdefault((endpoint.url, endpoint.model), _Habits())
 
@@ -87,13 +98,13 @@ class LanguageModel:
         return asked.until_answered()
 
     def test_connection(self, *, most_written: int = 200) -> Connection:
-        """Asks one small question. Raises as `ask` does."""
+        """Asks one small question, and does not wait for an endpoint that wants to be left alone. Raises as `ask`."""
         started = perf_counter()
         listed = self._is_listed()
         properties = {"colour": {"type": "string", "enum": ["red", "green"]}}
         schema = Schema("colour", properties)
         question = [{"role": "user", "content": "Name the colour of grass."}]
-        answer = self.ask(question, schema, most_written=most_written)
+        answer = self.ask(question, schema, most_written=most_written, watch=_Impatient())
         keeps = answer.how == "schema" and answer.parsed is not None
         return Connection(listed, answer.parsed is not None, keeps, perf_counter() - started, answer.tokens)
 
@@ -104,11 +115,48 @@ class LanguageModel:
             if error.status_code in (401, 403):
                 raise plain_error(error, self.endpoint) from None
             return None
-        except (openai.OpenAIError, TypeError, AttributeError):
+        except (openai.OpenAIError, ValueError, RecursionError, TypeError, AttributeError):
             return None  # many local servers list nothing; whether they answer is seen next
 
     def close(self) -> None:
         self._client.close()
+
+
+class _Impatient(Unwatched):
+    """For somebody who sits and waits."""
+
+    def __init__(self):
+        self._ends = monotonic() + PATIENCE
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Raises ModelBusy where it would take too long."""
+        if monotonic() + seconds > self._ends:
+            raise ModelBusy(f"{reason} Try again in {max(1, round(seconds)):,} seconds.")
+        super().wait(seconds, reason)
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    """The bytes of a reply, which ends in an error when it takes too long or is too large."""
+
+    def __init__(self, stream: httpx2.SyncByteStream):
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        ends, size = monotonic() + LONGEST_REPLY, 0
+        for part in self._stream:
+            size += len(part)
+            if monotonic() > ends:
+                raise httpx2.ReadTimeout("the reply does not end")
+            if size > LARGEST_REPLY:
+                raise httpx2.RemoteProtocolError("the reply is too large")
+            yield part
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _bound_reply(response: httpx2.Response) -> None:
+    response.stream = _BoundedStream(response.stream)
 
 
 class _Asking:
@@ -149,7 +197,7 @@ class _Asking:
         while True:
             try:
                 self.last = self._send()
-            except (openai.OpenAIError, ValueError) as error:
+            except (openai.OpenAIError, ValueError, RecursionError) as error:
                 if self._ask_otherwise(error):
                     continue
                 trouble = plain_error(error, self.door.endpoint)
@@ -167,11 +215,11 @@ class _Asking:
         messages = in_words(self.messages, self.schema) if self.how == "words" else self.messages
         extra = {"response_format": self.schema.response_format()} if self.how == "schema" else {}
         expected = count_messages(messages) + (estimate_tokens(str(self.schema.whole)) if extra else 0)
-        self.limit_sent = self.habits.limit_name
+        self.watch.before(most_tokens(messages) + (len(str(extra)) if extra else 0), self.room)
+        self.limit_sent = self.habits.limit_name  # another thread may have learned it in the meantime
         self.temperature_sent = self.temperature is not None and self.habits.takes_temperature
         if self.temperature_sent:
             extra["temperature"] = self.temperature
-        self.watch.before(expected, self.room)
         self.tries += 1
         spent = Tokens()
         try:
@@ -224,7 +272,7 @@ def read_reply(reply: ChatCompletion, expected: int) -> tuple[str, str, Tokens]:
         raise ValueError("no reply in it") from None
     usage = getattr(reply, "usage", None)
     counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
-    if all(isinstance(count, int) and count >= 0 for count in counts):
+    if all(isinstance(count, int) and 0 <= count < MOST_TOKENS for count in counts) and counts[0]:
         return text, ended, Tokens(*counts)
     return text, ended, Tokens(expected, estimate_tokens(text), True)
 

@@ -36,6 +36,10 @@ class Endpoint:
         if not (self.key.isascii() and self.key.isprintable()):
             raise ConfigError("The key of the language model holds a character that no key has. Copy it anew.")
 
+    def __getstate__(self) -> None:
+        """Raises TypeError: with it the key would be written to wherever objects are kept."""
+        raise TypeError("An endpoint holds a key, so it is not stored.")
+
     @property
     def place(self) -> str:
         """The host that texts are sent to."""

@@ -20,7 +20,7 @@ NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProto
 SHOWN = 200
 
 
-def plain_error(error: openai.OpenAIError | ValueError, endpoint: Endpoint) -> ModelError:
+def plain_error(error: openai.OpenAIError | ValueError | RecursionError, endpoint: Endpoint) -> ModelError:
     """ModelBusy for what may pass, PromptRefused for what this question alone met, else ModelError."""
     place = endpoint.place
     if isinstance(error, openai.APITimeoutError):
@@ -92,8 +92,11 @@ def retry_after(error: Exception) -> float | None:
             return max(0.0, float(headers[name]) / unit)
         except (KeyError, ValueError):
             continue
-    date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
+    try:
+        date = email.utils.parsedate_tz(headers.get("retry-after", ""))
+        return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
+    except (ValueError, OverflowError):
+        return None  # a date that no calendar has
 
 
 def was_read(error: openai.APIConnectionError) -> bool:

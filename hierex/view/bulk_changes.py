@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
-from ..description_changes import FIELDS, Plan, change_table, plan_replacement
+from ..description_changes import FIELDS, Plan, change_table, names_twice, plan_replacement
 from ..description_reviews import APPROVED, reviewed_names
 from ..descriptions import Description
 from ..descriptions_file import MOST_BYTES, plan_import, write_descriptions_file
@@ -137,6 +137,10 @@ def show_plan(shown: Described, plan: Plan) -> None:
     st.markdown(f"**{len(plan.wanted):,} interests would change, {plan.unchanged:,} stay as they are.**")
     if len(table):
         st.dataframe(table, hide_index=True)
+    twice = names_twice({node: shown.descriptions[node] for node in shown.nodes}, plan.wanted)
+    if twice:
+        named = ", ".join(f"“{plain_markdown(name)}”" for name in twice[:5]) + (" …" if len(twice) > 5 else "")
+        st.info(f"Several interests would be named {named}. A number is added to tell them apart.")
     if plan.refusals:
         st.warning(f"{len(plan.refusals):,} cannot be used:")
         refused = [(refusal.where, refusal.reason) for refusal in plan.refusals]

@@ -122,7 +122,7 @@ def show_items(shown: Described, node: int) -> None:
     """The interest's items; where it is stale, also which of them came since and which went."""
     place, standing = shown.taxonomy.index_of(node), shown.standings[node]
     came = went = np.empty(0, np.int32)
-    if standing.stale:
+    if standing.stale and standing.basis:
         came, went = changed_items(standing.basis, shown.taxonomy, place, shown.work.items["item_id"])
     table = item_table(shown, shown.taxonomy.items_of(place), came)
     st.dataframe(table.head(EXAMPLES), hide_index=True, height=460)

@@ -12,11 +12,12 @@ from .. import description_edits, description_reviews, description_steps
 from ..description_edits import Edit, Subject
 from ..description_reviews import Review, Standing
 from ..descriptions import Description
+from ..errors import HierexError
 from ..taxonomy import Taxonomy
 from ..workspace import Workspace
 from .changes import move_change, own_changes
 from .interests import chosen_taxonomy
-from .opened import doing
+from .opened import doing, jobs
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ def read_described(work: Workspace) -> Described:
     placed, unplaced = work.place_edits(edits)
     placed_reviews, unplaced_reviews = work.place_edits(reviews)
     descriptions = work.descriptions(taxonomy, placed)
+    since = {node: change for node, (_, change) in work.changed_since_described().items()}
     standings = description_reviews.find_standings(
-        taxonomy, descriptions, placed_reviews, placed, work.items["item_id"]
+        taxonomy, descriptions, placed_reviews, placed, work.items["item_id"], since
     )
     share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
     return Described(
@@ -81,7 +83,7 @@ def save_words(shown: Described, wanted: Sequence[Description], seen: Mapping[in
     """
     subjects = [Subject(d, shown.item_ids(d.cluster_id), seen.get(d.cluster_id)) for d in wanted]
     step, ids = description_edits.save_edits(shown.work.store, subjects, tree_key=shown.work.tree_key, author=author())
-    _remember(shown, step)
+    remember(shown, step)
     return ids
 
 
@@ -91,10 +93,11 @@ def save_verdict(shown: Described, nodes: Sequence[int], state: str, note: str =
     step = description_reviews.save_reviews(
         shown.work.store, subjects, state, note=note, tree_key=shown.work.tree_key, author=author()
     )
-    _remember(shown, step)
+    remember(shown, step)
 
 
-def _remember(shown: Described, step: int) -> None:
+def remember(shown: Described, step: int) -> None:
+    """As this session's latest, which Undo takes back."""
     mine, taken_back = own_changes("descriptions", shown.work.store)
     mine.append(step)
     taken_back.clear()
@@ -103,7 +106,14 @@ def _remember(shown: Described, step: int) -> None:
 def take_back(shown: Described, step: int) -> None:
     """For callbacks: all of a step."""
     mine, taken_back = own_changes("descriptions", shown.work.store)
-    if doing(lambda: description_steps.set_step_undone(shown.work.store, step, True), "Taken back."):
+
+    def undo() -> None:
+        job = jobs().of(shown.work.store.path)
+        if job and job.active and job.step == step:
+            raise HierexError("The language model is still at it. Stop it first, or wait until it is done.")
+        description_steps.set_step_undone(shown.work.store, step, True)
+
+    if doing(undo, "Taken back."):
         move_change(step, mine, taken_back)
     show_table_anew()
 

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from .. import model_answers
-from ..description_edits import Edit
+from ..description_edits import Edit, say_the_same
 from ..descriptions import Description
 from ..model_answers import ModelAnswer
 from ..taxonomy import MERGED_FROM
@@ -53,7 +53,7 @@ def provenance_card(described: Described, node: int) -> None:
                     "Written": version.by,
                     "Name": version.description.name,
                     "Phrases": version.description.text(),
-                    "Now": "shown" if same_words(version.description, shown) else version.state,
+                    "Now": "shown" if say_the_same(version.description, shown) else version.state,
                 }
                 for version in versions
             ]
@@ -70,7 +70,7 @@ def provenance_card(described: Described, node: int) -> None:
         if chosen is None:
             st.caption("Choose a version to see what is different, what the model was shown, and to use it again.")
             return
-        if not same_words(chosen.description, shown):
+        if not say_the_same(chosen.description, shown):
             st.html(difference(shown, chosen.description))
             if chosen.description.phrases:
                 st.button(
@@ -97,12 +97,12 @@ def list_versions(work: Workspace, node: int, edits: Sequence[Edit]) -> list[Ver
     ]
     if node >= MERGED_FROM:
         return sorted(by_people, key=lambda version: version.when, reverse=True)
-    answers = model_answers.read_answers(work.store, work.node_contents[node])
+    answers = model_answers.read_answers(work.store, work.tree_key, node, work.node_contents[node])
     by_model = [
         Version(
             Description(node, answer.name, answer.phrases, answer.summary, "model", answer.unclear),
             f"{SOURCE_NAMES['model']} ({answer.model})",
-            STATES[answer.status],
+            "taken back" if answer.undone else STATES[answer.status],
             answer.answered_at,
             answer,
         )
@@ -143,10 +143,6 @@ def use_version(described: Described, wanted: Description) -> None:
     seen = {wanted.cluster_id: described.edit_seen(wanted.cluster_id)}
     doing(lambda: save_words(described, [wanted], seen), f"“{wanted.name}” is used again.")
     show_table_anew()
-
-
-def same_words(one: Description, other: Description) -> bool:
-    return (one.name, one.phrases, one.summary) == (other.name, other.phrases, other.summary)
 
 
 def difference(before: Description, after: Description) -> str:
