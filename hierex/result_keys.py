@@ -11,6 +11,7 @@ import numpy as np
 
 from .curation_edits import CurationRecord
 from .embeddings import model_name
+from .policies.model_folder import content_of
 from .workspace import Workspace
 
 VERSION = 6
@@ -60,7 +61,8 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
     """
     config = work.config
     reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
-    return [work.keys["transitions"], words, asdict(config.policy), config.seed, *reader]
+    base = [content_of(config.policy.causal.base)] if config.policy.kind == "causal" else []
+    return [work.keys["transitions"], words, asdict(config.policy), config.seed, *reader, *base]
 
 
 def policy_is_stale(work: Workspace) -> bool:

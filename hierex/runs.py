@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from .config import BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig
+from .config import BehaviourConfig, CausalConfig, EmbeddingConfig, PolicyConfig, RunConfig
 from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
@@ -107,17 +107,18 @@ def choices_of(config: RunConfig) -> dict:
         "granularity": config.granularity,
         "seed": config.seed,
         "policy": config.policy.kind,
+        "base_model": config.policy.causal.base,
         "model": config.embedding.model,
         "behaviour": config.behaviour.weight,
     }
 
 
 def config_of(choices: dict) -> RunConfig:
-    """The inverse of `choices_of`; runs that were kept before behaviour could count had none of it."""
+    """The inverse of `choices_of`; runs that were kept before one of them could be chosen had none of it."""
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
-        policy=PolicyConfig(kind=choices["policy"]),
+        policy=PolicyConfig(kind=choices["policy"], causal=CausalConfig(base=choices.get("base_model", ""))),
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
     )

@@ -186,13 +186,21 @@ def fine_tuning_examples(transitions: Transitions, descriptions: Sequence[Descri
     """
     shown = [phrases_on_one_line(description) for description in descriptions]
     for context, novel in zip(transitions.contexts, transitions.novel, strict=True):
-        lines = [f"Cluster {place}: {shown[cluster]}" for place, cluster in enumerate(context, start=1)]
         yield {
             "messages": [
-                {"role": "user", "content": PROMPT.replace("{clusters}", "\n".join(lines))},
+                {"role": "user", "content": context_prompt(context, shown)},
                 {"role": "assistant", "content": TARGET_PREFIX + shown[novel]},
             ]
         }
+
+
+def context_prompt(context: Sequence[int], shown: Sequence[str]) -> str:
+    """What a language model is asked about a context. shown: by cluster index, see `phrases_on_one_line`.
+
+    A context that repeats an interest, for a person who has no other, shows it once.
+    """
+    lines = [f"Cluster {place}: {shown[cluster]}" for place, cluster in enumerate(dict.fromkeys(context), start=1)]
+    return PROMPT.replace("{clusters}", "\n".join(lines))
 
 
 def phrases_on_one_line(description: Description) -> str:
