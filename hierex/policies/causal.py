@@ -34,6 +34,8 @@ WRITTEN = 64
 SPELLS = 0.9
 """The share of them that has to match before training may end (the paper's gate)."""
 WARM_UP = 0.1
+SORTED_AT_ONCE = 1_024
+"""Prompts among which those are found that are read together."""
 ROOM = 8
 """Tokens that a freely written answer may be longer than any known one."""
 WEIGHTS, ABOUT = "weights.", "about"
@@ -68,7 +70,7 @@ class CausalPolicy:
         """See `LanguagePolicy`. Exact: every answer is looked at."""
         contexts = np.asarray(contexts, np.int64)
         found = np.empty((len(contexts), self.n_clusters), np.float32)
-        for rows, prompts in self._portions(contexts, len(self.book.trie.fork_node)):
+        for rows, prompts in self.portions(contexts, len(self.book.trie.fork_node)):
             found[rows] = score_answers(self.network, prompts, self.book.trie)
         return leave_out_context(found, contexts)
 
@@ -80,7 +82,7 @@ class CausalPolicy:
         contexts = np.asarray(contexts, np.int64)
         width = max(min(top, self.n_clusters - contexts.shape[1]), 0)
         novel, share = np.empty((len(contexts), width), np.int32), np.empty((len(contexts), width), np.float32)
-        for rows, prompts in self._portions(contexts, 1):
+        for rows, prompts in self.portions(contexts, 1):
             out = [set(context) for context in contexts[rows].tolist()]
             found = find_best(self.network, prompts, self.book.trie, top=width, left_out=out)
             novel[rows] = [[answer for _, answer in ranked] for ranked in found]
@@ -96,13 +98,17 @@ class CausalPolicy:
     def __reduce__(self):
         return load_causal, (self.arrays(),)
 
-    def _portions(self, contexts: np.ndarray, n_forks: int) -> Iterator[tuple[slice, list[list[int]]]]:
-        """Rows and prompts, as many at once as memory allows."""
+    def portions(self, contexts: np.ndarray, n_forks: int) -> Iterator[tuple[np.ndarray, list[list[int]]]]:
+        """Rows and prompts to be read together: as many as memory allows, with much in common or of like length."""
         longest = self.book.longest_prompt(contexts.shape[1])
-        size = prompts_at_once(self.network.config, longest, self.book.trie.n_nodes, n_forks)
-        for start in range(0, len(contexts), size):
-            rows = slice(start, start + size)
-            yield rows, self.book.prompts(contexts[rows])
+        size = prompts_at_once(self.network, longest, self.book.trie.n_nodes, n_forks)
+        for start in range(0, len(contexts), SORTED_AT_ONCE):
+            prompts = self.book.prompts(contexts[start : start + SORTED_AT_ONCE])
+            firsts, begins_like = np.unique(contexts[start : start + SORTED_AT_ONCE, 0], return_inverse=True)
+            alike = begins_like if len(firsts) * size <= len(prompts) else np.zeros(len(prompts))
+            order = np.lexsort(([len(prompt) for prompt in prompts], alike))
+            for rows in np.split(order, range(size, len(order), size)):
+                yield start + rows, [prompts[row] for row in rows]
 
 
 def generate_answers(policy: CausalPolicy, contexts: np.ndarray) -> list[str]:
@@ -110,7 +116,7 @@ def generate_answers(policy: CausalPolicy, contexts: np.ndarray) -> list[str]:
     book, answers = policy.book, []
     for start in range(0, len(contexts), WRITTEN):
         prompts = book.prompts(np.asarray(contexts)[start : start + WRITTEN])
-        tokens, is_text = _fill_up(prompts, book.tokenizer.eos_token_id)
+        tokens, is_text = fill_up(prompts, book.tokenizer.eos_token_id)
         with torch.inference_mode():
             written = policy.network.generate(
                 input_ids=tokens.to(policy.network.device),
@@ -234,7 +240,7 @@ def _judge(learner: CausalPolicy, moves: Moves, rows: np.ndarray) -> tuple[bool,
 def _loss(network: PreTrainedModel, pairs: Examples) -> torch.Tensor:
     """Mean over the tokens of the answers, of which each follows its question and what comes before it."""
     longest = max(len(answer) for _, answer in pairs)
-    tokens, is_text = _fill_up([[*question, *answer] for question, answer in pairs], 0)
+    tokens, is_text = fill_up([[*question, *answer] for question, answer in pairs], 0)
     labels = torch.full((len(pairs), longest), IGNORED)
     for row, (_, answer) in enumerate(pairs):
         labels[row, longest - len(answer) :] = torch.tensor(answer)
@@ -249,7 +255,7 @@ def _loss(network: PreTrainedModel, pairs: Examples) -> torch.Tensor:
     return functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten().to(device), ignore_index=IGNORED)
 
 
-def _fill_up(texts: Sequence[Sequence[int]], filler: int) -> tuple[torch.Tensor, torch.Tensor]:
+def fill_up(texts: Sequence[Sequence[int]], filler: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(n, longest) int64 of the token ids, filled up in front, and (n, longest) int64, 1 where there is text."""
     longest = max(map(len, texts))
     tokens = torch.tensor([[filler] * (longest - len(text)) + list(text) for text in texts])

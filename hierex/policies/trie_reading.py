@@ -13,7 +13,7 @@ from itertools import takewhile
 
 import numpy as np
 import torch
-from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from .trie import NOTHING, AnswerTrie
 
@@ -23,7 +23,8 @@ CELLS_AT_ONCE = 64_000_000
 """Logits held at once, and cells of the mask: 256 MB each."""
 REMEMBERED_AT_ONCE = 256_000_000
 """Keys and values of the prompts and the trie: 1 GB at most."""
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = {"cpu": 16, "cuda": 64}
+"""Prompts. On a processor what is computed in between should stay near the core."""
 
 
 class Reading:
@@ -183,12 +184,13 @@ def _rank(found: list[tuple[float, int]], top: int, left_out: set[int]) -> list[
     return [(min(-cost - float(np.log1p(-min(lost, 1 - 1e-12))), 0.0), answer) for cost, answer in kept]
 
 
-def prompts_at_once(config: PretrainedConfig, longest_prompt: int, n_nodes: int, n_forks: int) -> int:
+def prompts_at_once(model: PreTrainedModel, longest_prompt: int, n_nodes: int, n_forks: int) -> int:
     """How many prompts may be read together, so that logits, mask and what the model remembers stay within bounds."""
-    length = longest_prompt + n_nodes
+    config, length = model.config, longest_prompt + n_nodes
     cells = max(max(n_forks, FORKS_AT_ONCE) * config.vocab_size, n_nodes * length)
     remembered = 2 * config.num_hidden_layers * config.hidden_size * length
-    return int(np.clip(min(CELLS_AT_ONCE // cells, REMEMBERED_AT_ONCE // remembered), 1, MOST_AT_ONCE))
+    most = MOST_AT_ONCE.get(model.device.type, MOST_AT_ONCE["cpu"])
+    return int(np.clip(min(CELLS_AT_ONCE // cells, REMEMBERED_AT_ONCE // remembered), 1, most))
 
 
 def count_shared(prompts: Sequence[Sequence[int]]) -> int:
