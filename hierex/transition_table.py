@@ -15,6 +15,8 @@ K = 2
 """Interests in a context of the table."""
 CELLS_AT_ONCE = 4_000_000
 """Scores held at once: 16 MB, and a few times that while they are ranked."""
+SEARCHED_AT_ONCE = 1_024
+"""Contexts between two reports of progress, of a policy that searches for the best and does not score all."""
 DEFAULTS = TableConfig()
 
 
@@ -57,6 +59,8 @@ def tabulate(
 ) -> TransitionTable:
     """The best `config.top` novel interests for every ordered pair of interests. Memory is bounded by the result.
 
+    A policy that has `best(contexts, top)` is asked for that, with the same result as ranking all its scores.
+
     Raises ConfigError when `config.top` is below 1.
     """
     if config.top < 1:
@@ -65,10 +69,13 @@ def tabulate(
     width = max(min(config.top, n - K), 0)
     novel = np.empty((n * n, width), np.int32)
     score = np.empty((n * n, width), np.float32)
-    for lo in range(0, n * n, _rows_at_once(n)):
-        rows = np.arange(lo, min(lo + _rows_at_once(n), n * n))
+    searches = hasattr(policy, "best")
+    size = SEARCHED_AT_ONCE if searches else _rows_at_once(n)
+    for lo in range(0, n * n, size):
+        rows = np.arange(lo, min(lo + size, n * n))
         contexts = np.stack(np.divmod(rows, n), axis=1).astype(np.int32)
-        novel[rows], score[rows] = rank_best(policy.score(contexts), width)
+        found = policy.best(contexts, width) if searches else rank_best(policy.score(contexts), width)
+        novel[rows], score[rows] = found
         progress((rows[-1] + 1) / (n * n))
     return TransitionTable(novel, score, n)
 

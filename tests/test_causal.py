@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import load, save
 from tiny_models import make_model
 
-from hierex.config import CausalConfig, PolicyConfig
+from hierex.config import CausalConfig, PolicyConfig, TableConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError, TooLittleData
 from hierex.policies import load_policy, train_policy
@@ -24,7 +24,7 @@ from hierex.policies.trie import find_same, fold_answers
 from hierex.policies.trie_reading import Reading, count_shared
 from hierex.synthetic import make_world
 from hierex.synthetic.interests import read_vocabulary
-from hierex.transition_table import rank_best
+from hierex.transition_table import rank_best, tabulate
 from hierex.transitions import PROMPT, TARGET_PREFIX, Histories, list_moves, phrases_on_one_line
 
 N = 12
@@ -194,6 +194,17 @@ def test_the_best_are_those_with_the_best_scores(policy, top):
     np.testing.assert_allclose(share, expected[1], rtol=1e-3, atol=1e-6)
     assert (novel == expected[0]).mean() > 0.99
     assert (novel[:, :, None] != contexts[:, None, :]).all()
+
+
+def test_a_table_has_the_same_answers_as_the_scores(models):
+    policy = untaught("llama", ["bread", "bread, rye", "salt", "saltwort", "tea"])
+    shares = []
+    table = tabulate(policy, config=TableConfig(top=2), progress=shares.append)
+    pairs = np.stack(np.divmod(np.arange(25), 5), axis=1)
+    novel, share = rank_best(policy.score(pairs), 2)
+    np.testing.assert_array_equal(table.novel, novel)
+    np.testing.assert_allclose(table.score, share, rtol=1e-4)
+    assert shares[-1] == 1
 
 
 def test_few_or_no_interests_are_survived(models):
