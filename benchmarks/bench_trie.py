@@ -194,8 +194,8 @@ def main() -> None:
     print(
         f"{len(shown)} interests, answers of {mean_length(policy.book.answers):.0f} tokens on average, "
         f"{len(trie.fork_node)} forks, {trie.n_nodes} tokens to read before them; prompts of "
-        f"{mean_length(prompts):.0f} tokens.\nRandom weights: {options.layers} layers of {options.width}, {options.vocabulary:,} tokens, "
-        f"{base.network.num_parameters() / 1e6:.0f} million; "
+        f"{mean_length(prompts):.0f} tokens.\nRandom weights: {options.layers} layers of {options.width}, "
+        f"{options.vocabulary:,} tokens, {base.network.num_parameters() / 1e6:.0f} million; "
         f"load {os.getloadavg()[0]:.1f}; {options.batch} contexts, fastest of {options.rounds} rounds.\n"
     )
     rows = {name: compare(policy, contexts, options.rounds) for name, contexts in found.items()}

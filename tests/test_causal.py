@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.numpy import load, save
 from tiny_models import make_model
+from transformers import MambaConfig, MambaForCausalLM
 
 from hierex.config import CausalConfig, PolicyConfig, TableConfig
 from hierex.descriptions import Description
@@ -390,6 +391,16 @@ def test_too_long_descriptions_and_too_little_data_are_refused(models, moves, de
     one_step = Histories(np.tile([0, 1], 200).astype(np.int32), np.arange(400), np.arange(0, 401, 2), N)
     with pytest.raises(TooLittleData, match="from 2 interests"):
         learn(list_moves(one_step, k=2), descriptions, QUICK)
+
+
+def test_a_kind_of_model_that_cannot_be_followed_is_refused(models, moves, descriptions, tmp_path, monkeypatch):
+    shutil.copytree(models / "llama", tmp_path / "mamba")
+    n_tokens = load_base("llama").network.config.vocab_size
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "eos_token_id": 1}
+    MambaForCausalLM(MambaConfig(vocab_size=n_tokens, **sizes)).save_pretrained(tmp_path / "mamba")
+    monkeypatch.setenv("HIEREX_MODELS", str(tmp_path))
+    with pytest.raises(ConfigError, match="'mamba' is of a kind that cannot be followed"):
+        learn(moves, descriptions, replace(QUICK, causal=replace(QUICK.causal, base="mamba")))
 
 
 @pytest.mark.parametrize("setting", [{"rank": -1}, {"epochs": 0}, {"batch_size": 0}, {"judged": 0}])

@@ -27,7 +27,7 @@ from ..transitions import Moves, balance_examples, count_transitions, phrases_on
 from .base_model import Phrasebook, load_base
 from .choices import judge_choices, leave_out_context, mark_seen, part_by_time
 from .match_rate import measure_matches
-from .trie_reading import find_best, prompts_at_once, score_answers
+from .trie_reading import find_best, prompts_at_once, score_answers, understands_trie
 
 WRITTEN = 64
 """How many answers are written freely to see whether the model has learned to spell."""
@@ -179,6 +179,11 @@ def train_causal(
         base = load_base(options.base)
         book = Phrasebook(base.tokenizer, [phrases_on_one_line(description) for description in descriptions])
         _check_length(base.network, book, moves.contexts.shape[1])
+        if not understands_trie(base.network, book.prompts(examples.contexts[:1])[0], book.trie):
+            raise ConfigError(
+                f"The language model '{base.name}' is of a kind that cannot be followed along known answers. Choose one "
+                "with plain attention, such as a Llama, Qwen or GPT-2."
+            )
         questions = book.prompts(examples.contexts)
         pairs = [(question, book.answers[novel]) for question, novel in zip(questions, examples.novel, strict=True)]
         network = _adapt(base.network, options.rank) if options.rank else base.network

@@ -106,6 +106,22 @@ class Reading:
             ).logits
 
 
+def understands_trie(model: PreTrainedModel, prompt: Sequence[int], trie: AnswerTrie) -> bool:
+    """Whether what the model makes of the deepest fork, read side by side with all else, is what it makes of the same
+    tokens read alone. Not so for models that don't look back at every token by a mask."""
+    if not len(trie.fork_node):
+        return True
+    node = trie.fork_node[np.argmax(trie.depth[trie.fork_node])]
+    way = trie.token[np.flatnonzero(trie.leads_here[node, :-1])[1:]]
+    try:
+        beside = Reading(model, [list(prompt)], trie).read(np.arange(trie.n_nodes)[None], [node])[0, 0]
+        with torch.inference_mode():
+            alone = model(input_ids=torch.tensor([[*prompt, *way.tolist()]], device=model.device)).logits[0, -1]
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):  # it does not even take the mask
+        return False
+    return torch.allclose(beside.log_softmax(0), alone.float().log_softmax(0), atol=1e-2)
+
+
 def score_answers(model: PreTrainedModel, prompts: Sequence[Sequence[int]], trie: AnswerTrie) -> np.ndarray:
     """(n, n_answers) float64: log-probabilities of all answers after each prompt, exact."""
     if not len(trie.fork_node):

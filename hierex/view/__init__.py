@@ -10,7 +10,7 @@ from .described import read_described
 from .description_checks import description_checks
 from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
-from .files import expected_seconds, guess, preview, server_models, uploads_folder
+from .files import expected_seconds, guess, language_models, preview, server_models, uploads_folder
 from .interest_search import find_interests
 from .interests import (
     chosen_number,
@@ -60,6 +60,7 @@ __all__ = [
     "item_list",
     "jobs",
     "keep_chosen",
+    "language_models",
     "live_map",
     "marks_of",
     "model_panel",
