@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 from tiny_models import make_model
 from transformers import MambaConfig, MambaForCausalLM
 
-from hierex.config import CausalConfig, PolicyConfig, TableConfig
+from hierex.config import CausalConfig, PolicyConfig, RunConfig, TableConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError, TooLittleData
 from hierex.policies import load_policy, train_policy
@@ -23,6 +23,7 @@ from hierex.policies.match_rate import MatchReport, measure_matches
 from hierex.policies.model_folder import content_of, list_base_models
 from hierex.policies.trie import find_same, fold_answers
 from hierex.policies.trie_reading import Reading, count_shared
+from hierex.runs import choices_of, config_of
 from hierex.synthetic import make_world
 from hierex.synthetic.interests import read_vocabulary
 from hierex.transition_table import rank_best, tabulate
@@ -391,6 +392,14 @@ def test_too_long_descriptions_and_too_little_data_are_refused(models, moves, de
     one_step = Histories(np.tile([0, 1], 200).astype(np.int32), np.arange(400), np.arange(0, 401, 2), N)
     with pytest.raises(TooLittleData, match="from 2 interests"):
         learn(list_moves(one_step, k=2), descriptions, QUICK)
+
+
+def test_the_base_is_kept_with_the_run_and_older_runs_had_none():
+    config = RunConfig(policy=PolicyConfig(kind="causal", causal=CausalConfig(base="llama")))
+    choices = choices_of(config)
+    assert config_of(choices) == config
+    del choices["base_model"]
+    assert config_of(choices).policy == PolicyConfig(kind="causal")
 
 
 def test_a_kind_of_model_that_cannot_be_followed_is_refused(models, moves, descriptions, tmp_path, monkeypatch):

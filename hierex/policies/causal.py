@@ -12,6 +12,7 @@ A model that was trained for too long knows its examples and forgets what else m
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -181,8 +182,8 @@ def train_causal(
         _check_length(base.network, book, moves.contexts.shape[1])
         if not understands_trie(base.network, book.prompts(examples.contexts[:1])[0], book.trie):
             raise ConfigError(
-                f"The language model '{base.name}' is of a kind that cannot be followed along known answers. Choose one "
-                "with plain attention, such as a Llama, Qwen or GPT-2."
+                f"The language model '{base.name}' is of a kind that cannot be followed along known answers. Choose "
+                "one with plain attention, such as a Llama, Qwen or GPT-2."
             )
         questions = book.prompts(examples.contexts)
         pairs = [(question, book.answers[novel]) for question, novel in zip(questions, examples.novel, strict=True)]
@@ -199,7 +200,10 @@ def _adapt(network: PreTrainedModel, rank: int):
     from peft import LoraConfig, get_peft_model
 
     lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    return get_peft_model(network, lora)
+    with warnings.catch_warnings():
+        # peft asks transformers for something by a name that will go; only peft can change that.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return get_peft_model(network, lora)
 
 
 def _learn(learner: CausalPolicy, pairs: Examples, judge, options: CausalConfig, seed: int, progress: Progress):
