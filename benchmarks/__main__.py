@@ -23,10 +23,9 @@ def main() -> None:
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
     rows = ["--rows", options.rows]
-    measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "embedding": items}
-    for name, arguments in (
-        measured | {"descriptions": data, "describe": data, "import": rows, "transitions": []}
-    ).items():
+    measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "trie": [], "embedding": items}
+    measured |= {"descriptions": data, "describe": data, "import": rows, "transitions": []}
+    for name, arguments in measured.items():
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
         subprocess.run(command, check=True, cwd=HERE.parent)

@@ -18,7 +18,16 @@ import pandas as pd
 from . import ON_DEMAND, STAGES, __version__
 from .cli_models import add_model_commands
 from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
-from .config import POLICIES, VECTORS_IN_FILE, BehaviourConfig, EmbeddingConfig, PolicyConfig, RunConfig, ServerConfig
+from .config import (
+    POLICIES,
+    VECTORS_IN_FILE,
+    BehaviourConfig,
+    CausalConfig,
+    EmbeddingConfig,
+    PolicyConfig,
+    RunConfig,
+    ServerConfig,
+)
 from .describing import AGAIN, describe_interests, plan_descriptions, with_coarser
 from .descriptions.costs import Cap
 from .descriptions.model import AT_ONCE
@@ -65,6 +74,12 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--items", type=Path, required=True, help="item catalogue: CSV, TSV, JSONL or Parquet")
     run.add_argument("--interactions", type=Path, required=True, help="interaction log, in one of the same formats")
     run.add_argument("--policy", choices=POLICIES, default="encoder")
+    run.add_argument(
+        "--base-model",
+        default=CausalConfig.base,
+        metavar="NAME",
+        help="for the policy 'causal': a causal language model, by the name of its folder in HIEREX_MODELS",
+    )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
         "--model",
@@ -136,7 +151,7 @@ def run_command(options: argparse.Namespace) -> None:
         granularity=options.granularity,
         seed=options.seed,
         regrow=options.regrow,
-        policy=PolicyConfig(kind=options.policy),
+        policy=PolicyConfig(kind=options.policy, causal=CausalConfig(base=options.base_model)),
         embedding=EmbeddingConfig(model=options.model),
         behaviour=BehaviourConfig(weight=options.behaviour),
     )

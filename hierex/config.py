@@ -121,6 +121,33 @@ class TransitionConfig:
 
 
 @dataclass(frozen=True)
+class CausalConfig:
+    """How a causal language model is trained, for the policy of that kind."""
+
+    base: str = ""
+    """The model to start from: the name of its folder in the server's folder of models."""
+    rank: int = 16
+    """Of the low-rank changes to the weights (LoRA). 0 trains all weights, as a model that knows nothing yet needs."""
+    learning_rate: float = 2e-4
+    epochs: int = 6
+    """The paper's 3,000 batches are about six times through its examples. Training ends earlier, see `patience`."""
+    batch_size: int = 16
+    contexts_per_novel: int = TransitionConfig.contexts_per_novel
+    judged: int = 200
+    """How many of the later moves each epoch is judged by."""
+    patience: int = 1
+    """So many epochs may go by in which the later moves are not foreseen better."""
+
+    def __post_init__(self):
+        if self.rank < 0 or min(self.epochs, self.batch_size, self.contexts_per_novel, self.judged) < 1:
+            raise ConfigError(
+                f"A language model cannot be trained with rank {self.rank}, {self.epochs} epochs, batches of "
+                f"{self.batch_size}, {self.contexts_per_novel} contexts for each interest and {self.judged} moves to "
+                "judge by. Give a rank of 0 or more, and 1 or more of the others."
+            )
+
+
+@dataclass(frozen=True)
 class PolicyConfig:
     kind: str = "encoder"
     epochs: int = 5
@@ -136,13 +163,14 @@ class PolicyConfig:
     """A move that this share of all moves lies behind counts half for how popular interests are."""
     most_moves: int = 300_000
     """As many of the latest moves are learned from at most, to bound the time."""
+    causal: CausalConfig = field(default_factory=CausalConfig)
 
     def __post_init__(self):
         if self.kind not in POLICIES:
             raise ConfigError(f"There is no policy '{self.kind}'. Choose one of: {', '.join(POLICIES)}.")
 
 
-POLICIES = ("encoder", "counts", "openai")
+POLICIES = ("encoder", "counts", "causal", "openai")
 
 
 @dataclass(frozen=True)
@@ -260,7 +288,8 @@ class ServerConfig:
     files: Path | None
     """HIEREX_FILES: a folder whose files people may pick for import, for those too large for a browser."""
     models: Path | None
-    """HIEREX_MODELS: a folder of sentence-transformers models, a folder each, that people may pick from."""
+    """HIEREX_MODELS: a folder of sentence-transformers and causal language models, a folder each, that people may
+    pick from."""
     fewest_people: int = 3
     """HIEREX_FEWEST_PEOPLE: nothing is shown of how fewer people than this moved."""
 

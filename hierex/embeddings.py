@@ -181,7 +181,7 @@ def _published(model: str) -> Path:
     from huggingface_hub import snapshot_download
 
     name = model if "/" in model else f"sentence-transformers/{model}"
-    with _quiet():
+    with quiet():
         try:
             return Path(snapshot_download(name, local_files_only=True, ignore_patterns=OTHER_FORMATS))
         except (OSError, ValueError):
@@ -206,7 +206,7 @@ def _load(folder: str, version: str, dtype: str) -> SentenceTransformer:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    with _one_at_a_time, _quiet():
+    with _one_at_a_time, quiet():
         try:
             kwargs = {"dtype": getattr(torch, dtype)}
             return SentenceTransformer(folder, local_files_only=True, model_kwargs=kwargs).eval()
@@ -234,7 +234,7 @@ def _content(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> str:
 
 
 @contextmanager
-def _quiet():
+def quiet():
     """Loading without progress bars on the console; the setting is put back."""
     from transformers.utils import logging
 

@@ -28,7 +28,7 @@ class GateFailed(HierexError):
 def refuse_unknown_answers(policy: LanguagePolicy) -> None:
     """Raises GateFailed where too few of the raw answers were known interests: no table is made of such a policy."""
     matches = getattr(policy, "matches", None)
-    if matches is None or matches.rate >= FEWEST_MATCHES:
+    if matches is None or not matches.n or matches.rate >= FEWEST_MATCHES:
         return
     example = f", for example '{matches.misses[0][0][:80]}'" if matches.misses else ""
     raise GateFailed(

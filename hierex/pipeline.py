@@ -18,7 +18,7 @@ from . import curation_edits, results, runs, stored_logs
 from .behaviour import embed_behaviour
 from .collected_answers import collect_answers, make_policy
 from .config import Progress, RunConfig, no_progress
-from .descriptions import describe_nodes
+from .descriptions import Description, describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation import evaluate_run
@@ -276,11 +276,12 @@ class Run:
     def policies(self) -> None:
         """Keyed by the words of the interests: an edited description trains anew."""
         self.refuse_too_many_contexts()
-        words = self.work.words()
+        descriptions = self.work.cluster_descriptions()
+        words = [description.text() for description in descriptions]
         self._make(
             "policies",
             policy_depends(self.work, words),
-            lambda progress: self.train_policy(words, progress),
+            lambda progress: self.train_policy(descriptions, words, progress),
             lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )
@@ -304,7 +305,7 @@ class Run:
                 f"Choose {most:,} interests or fewer."
             )
 
-    def train_policy(self, words: list[str], progress: Progress):
+    def train_policy(self, descriptions: list[Description], words: list[str], progress: Progress):
         """Reads the interests' words with a text model, also where items have vectors of their own.
 
         What a model answered is only read: a build asks nothing, so it spends nothing.
@@ -317,6 +318,7 @@ class Run:
         return self.compute(
             train_policy,
             self.work.training_moves,
+            descriptions,
             vectors,
             config=self.config.policy,
             seed=self.config.seed,

@@ -12,6 +12,7 @@ import numpy as np
 from .curation_edits import CurationRecord
 from .embeddings import model_name
 from .kept_answers import answers_state
+from .policies.model_folder import content_of
 from .workspace import Workspace
 
 VERSION = 6
@@ -62,8 +63,12 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
     """
     config = work.config
     reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
+    how = asdict(config.policy)
+    if config.policy.kind != "causal":
+        del how["causal"]
+    base = [content_of(config.policy.causal.base)] if config.policy.kind == "causal" else []
     answers = [answers_state(work.store)] if config.policy.kind == "openai" else []
-    return [work.keys["transitions"], words, asdict(config.policy), config.seed, *reader, *answers]
+    return [work.keys["transitions"], words, how, config.seed, *reader, *base, *answers]
 
 
 def policy_is_stale(work: Workspace) -> bool:

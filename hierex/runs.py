@@ -8,7 +8,15 @@ from datetime import datetime
 
 import pandas as pd
 
-from .config import BehaviourConfig, EmbeddingConfig, LayerConfig, PolicyConfig, RunConfig, TransitionConfig
+from .config import (
+    BehaviourConfig,
+    CausalConfig,
+    EmbeddingConfig,
+    LayerConfig,
+    PolicyConfig,
+    RunConfig,
+    TransitionConfig,
+)
 from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
@@ -112,6 +120,7 @@ def choices_of(config: RunConfig) -> dict:
         "granularity": config.granularity,
         "seed": config.seed,
         "policy": config.policy.kind,
+        "base_model": config.policy.causal.base,
         "model": config.embedding.model,
         "behaviour": config.behaviour.weight,
         "k": config.transition.k,
@@ -124,7 +133,7 @@ def config_of(choices: dict) -> RunConfig:
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
-        policy=PolicyConfig(kind=choices["policy"]),
+        policy=PolicyConfig(kind=choices["policy"], causal=CausalConfig(base=choices.get("base_model", ""))),
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
         transition=TransitionConfig(k=choices.get("k", TransitionConfig.k)),

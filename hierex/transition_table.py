@@ -15,6 +15,8 @@ LONGEST = 2
 """Contexts of more interests are too many to answer ahead of time: they are answered when they are asked for."""
 CELLS_AT_ONCE = 4_000_000
 """Scores held at once: 16 MB, and a few times that while they are ranked."""
+SEARCHED_AT_ONCE = 1_024
+"""Contexts between two reports of progress, of a policy that searches for the best and does not score all."""
 DEFAULTS = TableConfig()
 
 
@@ -63,6 +65,8 @@ def tabulate(
 ) -> TransitionTable:
     """The best `config.top` novel interests for every context of `k` interests. Memory is bounded by the result.
 
+    A policy that has `best(contexts, top)` is asked for that, with the same result as ranking all its scores.
+
     Raises ConfigError when `config.top` is below 1.
     """
     if config.top < 1:
@@ -72,10 +76,13 @@ def tabulate(
     width = max(min(config.top, n - k), 0)
     novel = np.empty((n_rows, width), np.int32)
     score = np.empty((n_rows, width), np.float32)
-    for lo in range(0, n_rows, _rows_at_once(n)):
-        rows = np.arange(lo, min(lo + _rows_at_once(n), n_rows))
+    searches = hasattr(policy, "best")
+    size = SEARCHED_AT_ONCE if searches else _rows_at_once(n)
+    for lo in range(0, n_rows, size):
+        rows = np.arange(lo, min(lo + size, n_rows))
         contexts = np.stack(np.unravel_index(rows, (n,) * k), axis=1).astype(np.int32)
-        novel[rows], score[rows] = rank_best(policy.score(contexts), width)
+        found = policy.best(contexts, width) if searches else rank_best(policy.score(contexts), width)
+        novel[rows], score[rows] = found
         progress((rows[-1] + 1) / n_rows)
     return TransitionTable(novel, score, n, k)
 

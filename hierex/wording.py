@@ -112,6 +112,13 @@ EFFECT_NAMES = {
 }
 
 
+METHOD_CAPTIONS = {
+    "encoder": "Knows what the interests are about; works for rare ones too.",
+    "counts": "Only counts who moved where.",
+    "causal": "Reads the descriptions as sentences, as in the paper; slow.",
+}
+
+
 def model_label(name: str) -> str:
     """A text model as it is offered: the end of its name or folder."""
     return "The vectors in your file" if name == VECTORS_IN_FILE else name.rsplit("/", 1)[-1]

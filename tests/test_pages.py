@@ -234,6 +234,17 @@ def test_the_choices_for_a_build_are_those_of_each_workspace(workspaces):
     assert app.number_input(key="number_to_build-Busy").value == 12
 
 
+def test_a_language_model_is_offered_where_the_server_has_one(workspaces, tmp_path, monkeypatch):
+    app = open_app("logs", "Tiny")
+    assert "Learned by a language model" not in app.radio(key="policy-Tiny").options
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    monkeypatch.setattr("hierex.view.files.server", lambda: replace(view.server(), models=tmp_path))
+    app = open_app("logs", "Tiny")
+    app.radio(key="policy-Tiny").set_value("causal").run()
+    assert app.selectbox(key="language_model-Tiny").options == ["small"]
+
+
 def test_models_with_the_same_last_part_of_their_name_are_told_apart(workspaces, tmp_path, monkeypatch):
     (tmp_path / "all-MiniLM-L6-v2").mkdir()
     (tmp_path / "all-MiniLM-L6-v2" / "modules.json").write_text("[]")

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
+from hierex import policies
 from hierex.config import PolicyConfig
+from hierex.descriptions import Description
 from hierex.errors import ConfigError
-from hierex.policies import FEWEST_MOVES, load_policy, train_policy
+from hierex.policies import FEWEST_MOVES, load_policy
 from hierex.policies.choices import (
     PARTS,
     follow_popularity,
@@ -42,6 +44,12 @@ def random_moves(n_users=150, n_clusters=N, k=2, seed=0) -> Moves:
     lists = [rng.permutation(n_clusters)[: rng.integers(1, 6)] for _ in range(n_users)]
     n_rows = sum(map(len, lists))
     return moves_of(lists, n_clusters, k, clocks=np.sort(rng.integers(0, 10**6, n_rows)))
+
+
+def train_policy(moves, vectors, **settings):
+    """With a description for every vector."""
+    descriptions = [Description(row, "", (f"thing {row}",), "", "keywords") for row in range(len(vectors))]
+    return policies.train_policy(moves, descriptions, vectors, **settings)
 
 
 def text_vectors(n_clusters=N, seed=0) -> np.ndarray:

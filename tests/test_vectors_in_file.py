@@ -169,7 +169,7 @@ def test_the_tree_is_of_these_vectors_and_the_policy_of_words(world, vectors, tm
             assert np.allclose(handed[stage][0], own, atol=1e-6)
         assert np.allclose(handed["train_sequence"][1], own, atol=1e-6)
         assert handed["embed_texts"][0] == sorted(dict.fromkeys(work.words()), key=len), "only words of interests"
-        assert handed["train_policy"][1].shape == (12, 384)
+        assert handed["train_policy"][2].shape == (12, 384)
         by_text = run_pipeline(store, CONFIG, until="interest_tree")
         assert by_text.keys["interest_tree"] != work.keys["interest_tree"]
 

@@ -15,6 +15,7 @@ METHOD_NAMES = {
     "encoder": "Learned from the descriptions",
     "counts": "Counted from the log",
     "openai": "Answered by a language model",
+    "causal": "Learned by a language model",
     "sequence": "Learned from sequences of items",
     "popularity": "Most popular first",
     "chance": "Pure chance",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from ..config import PolicyConfig, Progress, no_progress
+from ..descriptions import Description
 from ..errors import ConfigError
 from ..transitions import Moves
 from .answered import load_answered
@@ -24,7 +26,8 @@ class LanguagePolicy(Protocol):
     `score` takes contexts (n, K) int of cluster indices and returns (n, n_clusters) float32 log-probabilities. The
     clusters of the context itself get -inf; every row sums to one after `exp`. A context that repeats one cluster
     means a person who has only that interest. `note` says in plain words what a person should know about how the
-    policy came to be, or is empty. Policies can be pickled, so that they cross to other processes.
+    policy came to be, or is empty. Policies can be pickled, so that they cross to other processes. A policy whose
+    scores are dear may also have `best(contexts, top)`: what `rank_best` would make of them, without computing all.
     """
 
     name: str
@@ -42,6 +45,7 @@ class LanguagePolicy(Protocol):
 
 def train_policy(
     moves: Moves,
+    descriptions: Sequence[Description],
     description_vectors: np.ndarray,
     *,
     config: PolicyConfig,
@@ -50,13 +54,14 @@ def train_policy(
 ) -> LanguagePolicy:
     """The policy of `config.kind`, learned from `moves`: all from before the split, as `list_moves` orders them.
 
-    description_vectors: (n_clusters, d) float32, the text vector of each cluster's description. With fewer than
-    `FEWEST_MOVES` moves the answer is a `counts` policy whose `note` says so. Raises ConfigError when there is not
-    one vector per cluster.
+    descriptions: one per cluster, by cluster index; description_vectors: (n_clusters, d) float32, their text vectors.
+    With fewer than `FEWEST_MOVES` moves the answer is a `counts` policy whose `note` says so. Raises ConfigError when
+    there is not one of each per cluster.
     """
-    if len(description_vectors) != moves.n_clusters:
+    n_described = min(len(descriptions), len(description_vectors))
+    if n_described != moves.n_clusters or len(descriptions) != len(description_vectors):
         raise ConfigError(
-            f"{len(description_vectors):,} descriptions were given for {moves.n_clusters:,} interests. "
+            f"{n_described:,} descriptions were given for {moves.n_clusters:,} interests. "
             "Describe every interest once before training."
         )
     if config.kind == "openai":
@@ -65,10 +70,14 @@ def train_policy(
         return train_counts(moves, config=config)
     if len(moves) < FEWEST_MOVES:
         note = (
-            f"There are only {len(moves):,} moves to novel interests to learn from, and the encoder needs "
+            f"There are only {len(moves):,} moves to novel interests to learn from, and this method needs "
             f"{FEWEST_MOVES}. Smoothed counts answer instead."
         )
         return replace(train_counts(moves, config=config), note=note)
+    if config.kind == "causal":
+        from .causal import train_causal
+
+        return train_causal(moves, descriptions, config=config, seed=seed, progress=progress)
     # Here and not above: torch takes seconds to import, and whoever only counts does without.
     from .encoder import train_encoder
 
@@ -90,4 +99,8 @@ def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
         return load_encoder(arrays)
     if name == "openai":
         return load_answered(arrays)
+    if name == "causal":
+        from .causal import load_causal
+
+        return load_causal(arrays)
     raise ConfigError(f"There is no policy '{name}'. Train the policy again.")

@@ -11,7 +11,7 @@ from .description_checks import description_checks
 from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
 from .dial import novelty_dial
-from .files import expected_seconds, guess, preview, server_models, uploads_folder
+from .files import expected_seconds, guess, language_models, preview, server_models, uploads_folder
 from .freshness import freshness
 from .interest_search import find_interests
 from .interests import (
@@ -68,6 +68,7 @@ __all__ = [
     "item_list",
     "jobs",
     "keep_chosen",
+    "language_models",
     "learned_examples",
     "liked",
     "live_map",

@@ -1,0 +1,69 @@
+"""Causal language models in the server's folder of models: a folder each, and nothing else is offered.
+
+Without torch, so that whoever only asks what there is does not wait for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from ..config import ServerConfig
+from ..errors import ConfigError
+
+READ_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+
+
+def list_base_models(folder: Path | None) -> list[str]:
+    """Names of the causal language models in the server's folder of models, in alphabetical order."""
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if _is_causal(path / "config.json"))
+
+
+def content_of(name: str) -> str:
+    """The digest of the model of that name, or an empty text where there is none."""
+    folder = ServerConfig.from_environment().models
+    return digest_of(folder / name) if name in list_base_models(folder) else ""
+
+
+def digest_of(folder: Path) -> str:
+    """A hash of the files that a model is read from."""
+    files = sorted({path for pattern in READ_FILES for path in folder.glob(pattern)})
+    return _digest(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=8)
+def _digest(stamps: tuple[tuple[Path, int, int], ...]) -> str:
+    """The stamps only say when to compute it again."""
+    hashed = hashlib.blake2b(digest_size=8)
+    for path, _, _ in stamps:
+        hashed.update(path.name.encode())
+        with path.open("rb") as file:
+            hashed.update(hashlib.file_digest(file, "blake2b").digest())
+    return hashed.hexdigest()
+
+
+def find_model(name: str) -> Path:
+    """The folder of the model of that name. Raises ConfigError where there is none."""
+    folder = ServerConfig.from_environment().models
+    known = list_base_models(folder)
+    if name in known:
+        return folder / name
+    if folder is None:
+        raise ConfigError(
+            "No folder of models is set up. Put causal language models into a folder, a folder each, and name it in "
+            "HIEREX_MODELS."
+        )
+    there = f"There are: {', '.join(known)}." if known else "There are none."
+    raise ConfigError(f"There is no causal language model '{name}' in the server's folder of models. {there}")
+
+
+def _is_causal(config: Path) -> bool:
+    try:
+        architectures = json.loads(config.read_text(encoding="utf-8")).get("architectures") or []
+    except (OSError, ValueError, AttributeError):
+        return False
+    return any(str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in architectures)
