@@ -137,7 +137,7 @@ class PolicyConfig:
             raise ConfigError(f"There is no policy '{self.kind}'. Choose one of: {', '.join(POLICIES)}.")
 
 
-POLICIES = ("encoder", "counts")
+POLICIES = ("encoder", "counts", "ease")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError
-from ..transitions import Moves
+from ..transitions import Histories, Moves
 from .counts import load_counts, train_counts
+from .ease import load_ease, train_ease
 
 FEWEST_MOVES = 100
 """With fewer moves than this a network learns nothing that counting does not."""
@@ -38,6 +39,17 @@ class LanguagePolicy(Protocol):
         ...
 
 
+class HistoryPolicy(LanguagePolicy, Protocol):
+    """A policy that can read more than the context (`ease`, `encoder`).
+
+    `score_histories` takes everybody's whole history, of one interest at least, and returns (n_users, n_clusters)
+    float32 log-probabilities. All that is in a user's history gets -inf; every row sums to one after `exp`, unless the
+    user has every interest: then all of it is -inf.
+    """
+
+    def score_histories(self, histories: Histories) -> np.ndarray: ...
+
+
 def train_policy(
     moves: Moves,
     description_vectors: np.ndarray,
@@ -59,6 +71,8 @@ def train_policy(
         )
     if config.kind == "counts":
         return train_counts(moves, config=config)
+    if config.kind == "ease":
+        return train_ease(moves, config=config)
     if len(moves) < FEWEST_MOVES:
         note = (
             f"There are only {len(moves):,} moves to novel interests to learn from, and the encoder needs "
@@ -75,6 +89,8 @@ def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
     """The policy that was kept as `name` and `arrays()`. Raises ConfigError for a name that is not known."""
     if name == "counts":
         return load_counts(arrays)
+    if name == "ease":
+        return load_ease(arrays)
     if name == "encoder":
         from .encoder import load_encoder
 

@@ -1,21 +1,23 @@
 """The default policy: text vectors of the descriptions, and a small head that learns where people go from them.
 
-What a context says about an interest is added to how popular that interest is. The head sees each interest through
-its text, plus a part of its own that starts at nothing and grows only where moves ask for it: an interest that
-nobody has reached yet is judged by its words. Three things make it learn from few moves:
+The head sees each interest through its text, plus a part of its own that starts at nothing and grows only where moves
+ask for it: an interest that nobody has reached yet is judged by its words. It reads the context in order, and the
+whole history as one sum in which older interests weigh as it learns. Four things make it learn from few moves:
 
-- popularity is the one *at the time of the move* (`choices.follow_popularity`), so what is learned is what the
-  context adds to it, and not the fashion of the day; for predictions it is the latest one;
+- popularity is the one *at the time of the move* (`choices.follow_popularity`), over short times and long ones, so
+  what is learned is what the context adds to it, and not the fashion of the day; for predictions it is the latest one;
 - a move is learned as a choice among the interests that were still open to that person;
+- half of the moves are learned without the history before their context, so that one network answers both;
 - it learns from the earlier moves, is judged on the later ones, and then goes on with all of them, for the latest are
   the most like what comes.
 
 Both times the steps first grow and then die away (Smith & Topin 2018): a few epochs of large steps end where many of
 small ones would, and nobody has to search for when to stop.
 
-Where the same contexts come up again and again, counting them is hard to beat, so the answer is a weighted geometric
-mean with the `counts` policy. The weight is the one that gives the later moves the highest likelihood; it may be 0,
-and it is 0 for an interest that nobody has moved on from yet: counting knows nothing of it.
+Counting is hard to beat where the same comes up again and again, so the answer is a weighted product of the network,
+the `counts` policy, the `ease` policy and the popularities. The weights, one set for contexts and one for histories,
+are those under which the later moves are most likely (`choices.weigh_parts`). For who comes from an interest that
+nobody has moved on from yet, counting knows nothing, and the network answers alone.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,24 +33,29 @@ from torch import nn
 from torch.nn import functional
 
 from ..config import PolicyConfig, Progress, no_progress
-from ..transitions import Moves
-from .choices import follow_popularity, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from ..transitions import Histories, Moves, latest_contexts
+from .choices import Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
+from .ease import EasePolicy, load_ease, train_ease
 
 FEWEST_STEPS = 64
 """Steps in an epoch, at least; batches are smaller where moves are few."""
 SMALLEST_BATCH = 128
-SHARES_OF_COUNTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
-KEPT_WITH_COUNTS = "counts."
-SHARE_OF_COUNTS = "share_of_counts"
+HALF_LIVES = (0.02, 0.05, 0.2, np.inf)
+"""Shares of all moves after which a move counts half: what is popular now, lately, for some time, and ever."""
+WITHOUT_HISTORY = 0.5
+"""The share of moves that are learned from their context alone."""
+AGES = 32
+"""From this place back in the history on, all interests weigh the same."""
 
 
 class EncoderNetwork(nn.Module):
-    """Logits for every interest from a context of K.
+    """Logits for every interest from a context of K and all that came before.
 
-    vectors: (n_clusters, d) float32 text vectors. The interests of the context, side by side, become a query: a sum
-    of what each of them says, and what they say only together. Every interest has an answer; a logit is query times
-    answer, plus how alike the texts are, plus popularity. At first nothing but popularity counts.
+    vectors: (n_clusters, d) float32 text vectors. The interests of the context, side by side, become a query: a sum of
+    what each of them says and what they say only together; the history adds what its weighted sum says. Every interest
+    has an answer; a logit is query times answer, plus how alike the texts are, plus popularity. At first nothing but
+    popularity counts.
     """
 
     def __init__(self, vectors: torch.Tensor, k: int, dimensions: int, dropout: float):
@@ -56,7 +63,7 @@ class EncoderNetwork(nn.Module):
         n_clusters, text_dimensions = vectors.shape
         self.register_buffer("vectors", vectors)
         self.register_buffer("likeness", vectors @ vectors.T, persistent=False)
-        self.register_buffer("log_popularity", torch.zeros(n_clusters))
+        self.register_buffer("log_popularity", torch.zeros(len(HALF_LIVES), n_clusters))
         self.from_text = nn.Linear(text_dimensions, dimensions)
         self.to_text = nn.Linear(text_dimensions, dimensions, bias=False)
         for layer in (self.from_text, self.to_text):
@@ -71,72 +78,124 @@ class EncoderNetwork(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(2 * dimensions, dimensions),
         )
-        for layer in (self.alone, self.together[-1]):
+        self.before = nn.Linear(dimensions, dimensions, bias=False)
+        for layer in (self.alone, self.together[-1], self.before):
             nn.init.zeros_(layer.weight)
+        for layer in (self.alone, self.together[-1]):
             nn.init.zeros_(layer.bias)
+        self.log_weight_of_age = nn.Parameter(torch.zeros(AGES))
         self.attraction = nn.Parameter(torch.zeros(n_clusters))
-        self.weight_of_popularity = nn.Parameter(torch.ones(()))
+        self.weight_of_popularity = nn.Parameter(torch.full((len(HALF_LIVES),), 1 / len(HALF_LIVES)))
         self.weight_of_likeness = nn.Parameter(torch.zeros(k))
 
-    def forward(self, contexts: torch.Tensor, log_popularity: torch.Tensor) -> torch.Tensor:
-        """contexts (n, K) int64, log_popularity (n_clusters,) or (n, n_clusters) -> (n, n_clusters)."""
+    def forward(self, contexts: torch.Tensor, pasts: Pasts, popularity: torch.Tensor) -> torch.Tensor:
+        """contexts (n, K) int64, pasts (n), popularity (n_clusters,) or (n, n_clusters) -> (n, n_clusters)."""
         interests = self.from_text(self.vectors) + self.own_from
         features = self.dropout(interests[contexts].flatten(1))
         answers = self.to_text(self.vectors) + self.own_to
         query = self.alone(features) + self.together(features)
+        query = query + self.before(self.dropout(self._sum_up(interests, pasts)))
         logits = query @ (answers.T / answers.shape[1] ** 0.5)
         for place, weight in enumerate(self.weight_of_likeness):
             logits = logits + weight * self.likeness[contexts[:, place]]
-        return logits + self.attraction + self.weight_of_popularity * log_popularity
+        return logits + self.attraction + popularity
 
-    def foresee(self, contexts: np.ndarray, log_popularity: torch.Tensor) -> np.ndarray:
-        """The same for arrays, without learning: contexts (n, K) int -> (n, n_clusters) float32."""
+    def weigh_popularity(self, log_popularity: torch.Tensor) -> torch.Tensor:
+        """(..., half-lives, n_clusters) -> (..., n_clusters)."""
+        return torch.einsum("h,...hn->...n", self.weight_of_popularity, log_popularity)
+
+    def foresee(self, contexts: np.ndarray, pasts: Pasts) -> np.ndarray:
+        """The same for arrays, with the latest popularity and without learning -> (n, n_clusters) float32."""
         with torch.inference_mode():
-            return self(torch.from_numpy(contexts.astype(np.int64)), log_popularity).numpy()
+            popularity = self.weigh_popularity(self.log_popularity)
+            return self(torch.from_numpy(contexts.astype(np.int64)), pasts, popularity).numpy()
+
+    def _sum_up(self, interests: torch.Tensor, pasts: Pasts) -> torch.Tensor:
+        """(n, dimensions): the interests of each past, weighted by age, as long as one alone would be on average."""
+        row, cluster, age = map(torch.from_numpy, pasts.flat())
+        weight = self.log_weight_of_age.exp()[age.clamp(max=AGES - 1)]
+        size = torch.zeros(len(pasts)).index_add(0, row, weight.square()).sqrt()
+        starts = torch.from_numpy(np.cumsum(pasts.ends - pasts.starts) - (pasts.ends - pasts.starts))
+        sums = functional.embedding_bag(cluster.long(), interests, starts, mode="sum", per_sample_weights=weight)
+        return sums / size[:, None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an answer is made of, for moves up to some time."""
+
+    network: EncoderNetwork
+    counts: CountsPolicy
+    ease: EasePolicy
+
+    def foresee(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> list[np.ndarray]:
+        """Scores of each part, (n, n_clusters) or (n_clusters,); `whole`: the pasts are histories, not contexts."""
+        ease = self.ease.by_history if whole else self.ease.by_context
+        popularity = list(self.network.log_popularity.numpy())
+        return [
+            self.network.foresee(contexts, pasts),
+            self.counts.foresee(contexts),
+            ease.foresee(pasts),
+            *popularity,
+        ]
 
 
 @dataclass(frozen=True)
 class EncoderPolicy:
-    """A trained network with the latest popularity in it, the counts beside it, and their share of the answer, 0-1."""
+    """The parts, and their weights in the answer: (parts,) for contexts, and for histories."""
 
-    network: EncoderNetwork
-    counts: CountsPolicy
-    share_of_counts: float
+    parts: Parts
+    weights_of_context: np.ndarray
+    weights_of_history: np.ndarray
     note: str = ""
     name: str = "encoder"
 
     @property
     def n_clusters(self) -> int:
-        return len(self.network.vectors)
+        return self.parts.counts.n_clusters
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
         contexts = np.asarray(contexts, np.int64)
-        logits = self.network.foresee(contexts, self.network.log_popularity)
-        if self.share_of_counts:
-            logits = _mix(logits, self.counts, contexts, self.share_of_counts)
-        return leave_out_context(logits, contexts)
+        return self._score(contexts, Pasts.of_contexts(contexts), whole=False)
+
+    def score_histories(self, histories: Histories) -> np.ndarray:
+        """See `HistoryPolicy`."""
+        starts, ends = histories.starts[:-1], histories.starts[1:]
+        contexts = latest_contexts(histories, ends, starts, k=self.parts.counts.k)
+        return self._score(contexts, Pasts.of_histories(histories), whole=True)
+
+    def _score(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> np.ndarray:
+        weights = self.weights_of_history if whole else self.weights_of_context
+        network, *others = self.parts.foresee(contexts, pasts, whole=whole)
+        answer = np.float32(weights[0]) * network
+        for weight, part in zip(weights[1:], others, strict=True):
+            answer += np.float32(weight) * part
+        is_new = ~self.parts.counts.knows(contexts)
+        answer[is_new] = network[is_new]
+        return leave_out(answer, pasts)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
-        network = {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
-        counts = {KEPT_WITH_COUNTS + name: value for name, value in self.counts.arrays().items()}
-        return network | counts | {SHARE_OF_COUNTS: np.array([self.share_of_counts])}
+        network = {name: value.numpy().copy() for name, value in self.parts.network.state_dict().items()}
+        parts = {"network": network, "counts": self.parts.counts.arrays(), "ease": self.parts.ease.arrays()}
+        named = {f"{part}/{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
+        return named | {"weights_of_context": self.weights_of_context, "weights_of_history": self.weights_of_history}
 
 
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
     """The policy whose `arrays()` these are."""
-    counts = {name.removeprefix(KEPT_WITH_COUNTS): arrays[name] for name in arrays if name.startswith(KEPT_WITH_COUNTS)}
-    state = {
-        name: torch.from_numpy(np.array(value))
-        for name, value in arrays.items()
-        if not name.startswith(KEPT_WITH_COUNTS) and name != SHARE_OF_COUNTS
-    }
+
+    def of(part: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
+
+    state = {name: torch.from_numpy(np.array(value)) for name, value in of("network/").items()}
     k, dimensions = len(state["weight_of_likeness"]), state["own_to"].shape[1]
     with torch.random.fork_rng(devices=[]):
         network = EncoderNetwork(state["vectors"], k, dimensions, dropout=0.0)
     network.load_state_dict(state)
-    return EncoderPolicy(network.eval(), load_counts(counts), float(arrays[SHARE_OF_COUNTS][0]))
+    parts = Parts(network.eval(), load_counts(of("counts/")), load_ease(of("ease/")))
+    return EncoderPolicy(parts, arrays["weights_of_context"], arrays["weights_of_history"])
 
 
 def train_encoder(
@@ -151,31 +210,27 @@ def train_encoder(
 
     Leaves torch's random state and its threads as they were.
     """
-    counts = train_counts(moves, config=config)
     earlier, later = part_by_time(moves, config.validation_share)
+    counts, ease = train_counts(moves, config=config), train_ease(moves, config=config)
+    progress(0.1)
     with _alone():
         learner = Learner(moves, _centre(vectors), config, seed)
-        learner.learn(earlier, lambda done: progress(0.5 * done))
-        share = _choose_share(learner, earlier, later, counts)
-        learner.learn(np.arange(len(moves)), lambda done: progress(0.5 + 0.5 * done))
-    return EncoderPolicy(learner.network, counts, share)
+        learner.learn(earlier, lambda done: progress(0.1 + 0.4 * done))
+        past = moves.take(earlier)
+        then = Parts(learner.network, count_moves(past, counts.smoothing), ease.as_of(past))
+        weights = _weigh(then, moves, thin_out(later, moves.n_clusters))
+        progress(0.55)
+        learner.learn(np.arange(len(moves)), lambda done: progress(0.55 + 0.45 * done))
+    return EncoderPolicy(Parts(learner.network, counts, ease), *weights)
 
 
-def _choose_share(learner: Learner, earlier: np.ndarray, later: np.ndarray, counts: CountsPolicy) -> float:
-    """The share of counts with which the later moves are most likely, foreseen from the earlier ones."""
-    moves = learner.moves
-    later = thin_out(later, moves.n_clusters)
-    contexts, novel, seen = moves.contexts[later], moves.novel[later], mark_seen(moves, later)
-    foreseen = learner.network.foresee(contexts, learner.network.log_popularity)
-    past = count_moves(moves.take(earlier), counts.smoothing)
-    likelihoods = [judge_choices(_mix(foreseen, past, contexts, share), novel, seen)[1] for share in SHARES_OF_COUNTS]
-    return SHARES_OF_COUNTS[int(np.argmax(likelihoods))]
-
-
-def _mix(logits: np.ndarray, counts: CountsPolicy, contexts: np.ndarray, share: float) -> np.ndarray:
-    """The weighted geometric mean of the two, up to a constant per row."""
-    shares = np.where(counts.knows(contexts), share, 0)[:, None].astype(np.float32)
-    return (1 - shares) * logits + shares * counts.foresee(contexts)
+def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
+    """The weights for contexts and for histories with which the later moves are most likely."""
+    contexts, novel = moves.contexts[later], moves.novel[later]
+    pasts = Pasts.before_moves(moves).take(later)
+    seen = pasts.mark(moves.n_clusters)
+    given = ((Pasts.of_contexts(contexts), False), (pasts, True))
+    return [weigh_parts(then.foresee(contexts, past, whole=whole), novel, seen) for past, whole in given]
 
 
 class Learner:
@@ -185,14 +240,16 @@ class Learner:
         torch.manual_seed(seed)
         self.random = np.random.default_rng(seed)
         self.moves, self.config = moves, config
+        self.pasts = Pasts.before_moves(moves)
         self.network = EncoderNetwork(texts, moves.contexts.shape[1], config.dimensions, config.dropout)
 
     def learn(self, rows: np.ndarray, progress: Progress) -> None:
         """Go through these rows a few times; the network then also knows what is popular after them."""
         config = self.config
         step_of = np.zeros(len(self.moves), np.int64)
-        step_of[rows], popularity = follow_popularity(self.moves.take(rows), config.half_life)
-        popularity = torch.from_numpy(popularity)
+        followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in HALF_LIVES]
+        step_of[rows] = followed[0][0]
+        popularity = torch.from_numpy(np.stack([popularity for _, popularity in followed], axis=1))
         rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]
         size = int(np.clip(len(rows) // FEWEST_STEPS, SMALLEST_BATCH, config.batch_size))
         steps = config.epochs * math.ceil(len(rows) / size)
@@ -204,19 +261,23 @@ class Learner:
             for start in range(0, len(order), size):
                 batch = order[start : start + size]
                 optimizer.zero_grad()
-                self._loss(batch, popularity[step_of[batch]]).backward()
+                self._loss(batch, self.network.weigh_popularity(popularity)[step_of[batch]]).backward()
                 optimizer.step()
                 schedule.step()
             progress((epoch + 1) / config.epochs)
         self.network.eval()
         self.network.log_popularity.copy_(popularity[-1])
 
-    def _loss(self, rows: np.ndarray, log_popularity: torch.Tensor) -> torch.Tensor:
+    def _loss(self, rows: np.ndarray, popularity: torch.Tensor) -> torch.Tensor:
         """How unlikely the network finds what was chosen in these moves, among what was open."""
         contexts = torch.from_numpy(self.moves.contexts[rows].astype(np.int64))
         novel = torch.from_numpy(self.moves.novel[rows].astype(np.int64))
-        seen = torch.from_numpy(mark_seen(self.moves, rows))
-        return functional.cross_entropy(self.network(contexts, log_popularity).masked_fill(seen, -torch.inf), novel)
+        pasts = self.pasts.take(rows)
+        hidden = self.random.random(len(rows)) < WITHOUT_HISTORY
+        shown = np.where(hidden, np.maximum(pasts.starts, pasts.ends - contexts.shape[1]), pasts.starts)
+        logits = self.network(contexts, replace(pasts, starts=shown), popularity)
+        seen = torch.from_numpy(pasts.mark(self.moves.n_clusters))
+        return functional.cross_entropy(logits.masked_fill(seen, -torch.inf), novel)
 
 
 @contextmanager
