@@ -41,6 +41,8 @@ from .ease import EasePolicy, load_ease, train_ease
 FEWEST_STEPS = 64
 """Steps in an epoch, at least; batches are smaller where moves are few."""
 SMALLEST_BATCH = 128
+MOST_STEPS = 600
+"""Of many moves, once they have all been gone through, no more steps than this: they need fewer epochs."""
 HALF_LIVES = (0.02, 0.05, 0.2, np.inf)
 """Shares of all moves after which a move counts half: what is popular now, lately, for some time, and ever."""
 WITHOUT_HISTORY = 0.5
@@ -89,25 +91,24 @@ class EncoderNetwork(nn.Module):
         self.weight_of_likeness = nn.Parameter(torch.zeros(k))
 
     def forward(self, contexts: torch.Tensor, pasts: Pasts, popularity: torch.Tensor) -> torch.Tensor:
-        """contexts (n, K) int64, pasts (n), popularity (n_clusters,) or (n, n_clusters) -> (n, n_clusters)."""
+        """contexts (n, K) int64, pasts (n), popularity (1 or n, n_clusters) -> (n, n_clusters)."""
         interests = self.from_text(self.vectors) + self.own_from
         features = self.dropout(interests[contexts].flatten(1))
         answers = self.to_text(self.vectors) + self.own_to
         query = self.alone(features) + self.together(features)
         query = query + self.before(self.dropout(self._sum_up(interests, pasts)))
-        logits = query @ (answers.T / answers.shape[1] ** 0.5)
-        for place, weight in enumerate(self.weight_of_likeness):
-            logits = logits + weight * self.likeness[contexts[:, place]]
-        return logits + self.attraction + popularity
+        weights = self.weight_of_likeness.expand(len(contexts), -1)
+        likeness = functional.embedding_bag(contexts, self.likeness, mode="sum", per_sample_weights=weights)
+        return torch.addmm(popularity + likeness, query, answers.T / answers.shape[1] ** 0.5)
 
     def weigh_popularity(self, log_popularity: torch.Tensor) -> torch.Tensor:
-        """(..., half-lives, n_clusters) -> (..., n_clusters)."""
-        return torch.einsum("h,...hn->...n", self.weight_of_popularity, log_popularity)
+        """(n, half-lives, n_clusters) -> (n, n_clusters), with what draws to an interest at all times."""
+        return torch.einsum("h,nhc->nc", self.weight_of_popularity, log_popularity) + self.attraction
 
     def foresee(self, contexts: np.ndarray, pasts: Pasts) -> np.ndarray:
         """The same for arrays, with the latest popularity and without learning -> (n, n_clusters) float32."""
         with torch.inference_mode():
-            popularity = self.weigh_popularity(self.log_popularity)
+            popularity = self.weigh_popularity(self.log_popularity[None])
             return self(torch.from_numpy(contexts.astype(np.int64)), pasts, popularity).numpy()
 
     def _sum_up(self, interests: torch.Tensor, pasts: Pasts) -> torch.Tensor:
@@ -252,11 +253,12 @@ class Learner:
         popularity = torch.from_numpy(np.stack([popularity for _, popularity in followed], axis=1))
         rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]
         size = int(np.clip(len(rows) // FEWEST_STEPS, SMALLEST_BATCH, config.batch_size))
-        steps = config.epochs * math.ceil(len(rows) / size)
+        epochs = min(config.epochs, math.ceil(MOST_STEPS * size / len(rows)))
+        steps = epochs * math.ceil(len(rows) / size)
         optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=config.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps)
         self.network.train()
-        for epoch in range(config.epochs):
+        for epoch in range(epochs):
             order = self.random.permutation(rows)
             for start in range(0, len(order), size):
                 batch = order[start : start + size]
@@ -264,7 +266,7 @@ class Learner:
                 self._loss(batch, self.network.weigh_popularity(popularity)[step_of[batch]]).backward()
                 optimizer.step()
                 schedule.step()
-            progress((epoch + 1) / config.epochs)
+            progress((epoch + 1) / epochs)
         self.network.eval()
         self.network.log_popularity.copy_(popularity[-1])
 
