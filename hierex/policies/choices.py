@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from ..errors import ConfigError
 from ..transitions import Histories, Moves
 
 TOP = 10
@@ -51,6 +52,13 @@ class Pasts:
 
     @classmethod
     def of_histories(cls, histories: Histories) -> Pasts:
+        """Raises ConfigError where somebody's history is empty."""
+        empty = np.flatnonzero(histories.starts[1:] == histories.starts[:-1])
+        if len(empty):
+            raise ConfigError(
+                f"{len(empty):,} of {histories.n_users:,} people have no interest yet, and what follows cannot be told "
+                "from nothing. Leave them out."
+            )
         return cls(histories.cluster, histories.starts[:-1], histories.starts[1:])
 
     @classmethod

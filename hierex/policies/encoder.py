@@ -29,116 +29,46 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from ..config import PolicyConfig, Progress, no_progress
+from ..errors import ConfigError
 from ..transitions import Histories, Moves, latest_contexts
 from .choices import Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
+from .encoder_network import HALF_LIVES, EncoderNetwork, centre
 
 FEWEST_STEPS = 64
 """Steps in an epoch, at least; batches are smaller where moves are few."""
 SMALLEST_BATCH = 128
 MOST_STEPS = 600
 """Of many moves, once they have all been gone through, no more steps than this: they need fewer epochs."""
-HALF_LIVES = (0.02, 0.05, 0.2, np.inf)
-"""Shares of all moves after which a move counts half: what is popular now, lately, for some time, and ever."""
 WITHOUT_HISTORY = 0.5
 """The share of moves that are learned from their context alone."""
-AGES = 32
-"""From this place back in the history on, all interests weigh the same."""
-
-
-class EncoderNetwork(nn.Module):
-    """Logits for every interest from a context of K and all that came before.
-
-    vectors: (n_clusters, d) float32 text vectors. The interests of the context, side by side, become a query: a sum of
-    what each of them says and what they say only together; the history adds what its weighted sum says. Every interest
-    has an answer; a logit is query times answer, plus how alike the texts are, plus popularity. At first nothing but
-    popularity counts.
-    """
-
-    def __init__(self, vectors: torch.Tensor, k: int, dimensions: int, dropout: float):
-        super().__init__()
-        n_clusters, text_dimensions = vectors.shape
-        self.register_buffer("vectors", vectors)
-        self.register_buffer("likeness", vectors @ vectors.T, persistent=False)
-        self.register_buffer("log_popularity", torch.zeros(len(HALF_LIVES), n_clusters))
-        self.from_text = nn.Linear(text_dimensions, dimensions)
-        self.to_text = nn.Linear(text_dimensions, dimensions, bias=False)
-        for layer in (self.from_text, self.to_text):
-            nn.init.normal_(layer.weight)
-        self.own_from = nn.Parameter(torch.zeros(n_clusters, dimensions))
-        self.own_to = nn.Parameter(torch.zeros(n_clusters, dimensions))
-        self.dropout = nn.Dropout(dropout)
-        self.alone = nn.Linear(k * dimensions, dimensions)
-        self.together = nn.Sequential(
-            nn.Linear(k * dimensions, 2 * dimensions),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(2 * dimensions, dimensions),
-        )
-        self.before = nn.Linear(dimensions, dimensions, bias=False)
-        for layer in (self.alone, self.together[-1], self.before):
-            nn.init.zeros_(layer.weight)
-        for layer in (self.alone, self.together[-1]):
-            nn.init.zeros_(layer.bias)
-        self.log_weight_of_age = nn.Parameter(torch.zeros(AGES))
-        self.attraction = nn.Parameter(torch.zeros(n_clusters))
-        self.weight_of_popularity = nn.Parameter(torch.full((len(HALF_LIVES),), 1 / len(HALF_LIVES)))
-        self.weight_of_likeness = nn.Parameter(torch.zeros(k))
-
-    def forward(self, contexts: torch.Tensor, pasts: Pasts, popularity: torch.Tensor) -> torch.Tensor:
-        """contexts (n, K) int64, pasts (n), popularity (1 or n, n_clusters) -> (n, n_clusters)."""
-        interests = self.from_text(self.vectors) + self.own_from
-        features = self.dropout(interests[contexts].flatten(1))
-        answers = self.to_text(self.vectors) + self.own_to
-        query = self.alone(features) + self.together(features)
-        query = query + self.before(self.dropout(self._sum_up(interests, pasts)))
-        weights = self.weight_of_likeness.expand(len(contexts), -1)
-        likeness = functional.embedding_bag(contexts, self.likeness, mode="sum", per_sample_weights=weights)
-        return torch.addmm(popularity + likeness, query, answers.T / answers.shape[1] ** 0.5)
-
-    def weigh_popularity(self, log_popularity: torch.Tensor) -> torch.Tensor:
-        """(n, half-lives, n_clusters) -> (n, n_clusters), with what draws to an interest at all times."""
-        return torch.einsum("h,nhc->nc", self.weight_of_popularity, log_popularity) + self.attraction
-
-    def foresee(self, contexts: np.ndarray, pasts: Pasts) -> np.ndarray:
-        """The same for arrays, with the latest popularity and without learning -> (n, n_clusters) float32."""
-        with torch.inference_mode():
-            popularity = self.weigh_popularity(self.log_popularity[None])
-            return self(torch.from_numpy(contexts.astype(np.int64)), pasts, popularity).numpy()
-
-    def _sum_up(self, interests: torch.Tensor, pasts: Pasts) -> torch.Tensor:
-        """(n, dimensions): the interests of each past, weighted by age, as long as one alone would be on average."""
-        row, cluster, age = map(torch.from_numpy, pasts.flat())
-        weight = self.log_weight_of_age.exp()[age.clamp(max=AGES - 1)]
-        size = torch.zeros(len(pasts)).index_add(0, row, weight.square()).sqrt()
-        starts = torch.from_numpy(np.cumsum(pasts.ends - pasts.starts) - (pasts.ends - pasts.starts))
-        sums = functional.embedding_bag(cluster.long(), interests, starts, mode="sum", per_sample_weights=weight)
-        return sums / size[:, None]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What an answer is made of, for moves up to some time."""
+    """What an answer is made of, for moves up to some time.
+
+    origin: (n_clusters,) int64, the interest that each one was while counting went on; itself unless interests were
+    split since.
+    """
 
     network: EncoderNetwork
     counts: CountsPolicy
     ease: EasePolicy
+    origin: np.ndarray
 
     def foresee(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> list[np.ndarray]:
         """Scores of each part, (n, n_clusters) or (n_clusters,); `whole`: the pasts are histories, not contexts."""
         ease = self.ease.by_history if whole else self.ease.by_context
-        popularity = list(self.network.log_popularity.numpy())
-        return [
-            self.network.foresee(contexts, pasts),
-            self.counts.foresee(contexts),
-            ease.foresee(pasts),
-            *popularity,
-        ]
+        past = replace(pasts, cluster=self.origin[pasts.cluster])
+        counted = [self.counts.foresee(self.origin[contexts]), ease.foresee(past)]
+        if len(self.origin) != self.counts.n_clusters:
+            counted = [part[:, self.origin] for part in counted]
+        return [self.network.foresee(contexts, pasts), *counted, *self.network.log_popularity.numpy()]
 
 
 @dataclass(frozen=True)
@@ -153,7 +83,23 @@ class EncoderPolicy:
 
     @property
     def n_clusters(self) -> int:
-        return self.parts.counts.n_clusters
+        return len(self.parts.origin)
+
+    def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderPolicy:
+        """The same policy for interests that were described anew or split since, without learning again.
+
+        vectors: (n, d) float32, the text vectors of the descriptions; origin: (n,) int, the interest of this policy
+        that each one is, or is a part of. Parts share evenly what is known of the whole; their words tell them apart.
+        Raises ConfigError where an origin is not an interest of this policy, or there is not one vector for each.
+        """
+        origin = np.asarray(origin, np.int64)
+        if len(origin) != len(vectors) or not len(origin) or not 0 <= origin.min() <= origin.max() < self.n_clusters:
+            raise ConfigError(
+                f"{len(vectors):,} descriptions were given for {len(origin):,} interests, each of which has to be one "
+                f"of the {self.n_clusters:,} that the policy knows, or a part of one. Train the policy again."
+            )
+        network = self.parts.network.with_interests(vectors, origin)
+        return replace(self, parts=replace(self.parts, network=network, origin=self.parts.origin[origin]))
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
@@ -162,9 +108,9 @@ class EncoderPolicy:
 
     def score_histories(self, histories: Histories) -> np.ndarray:
         """See `HistoryPolicy`."""
-        starts, ends = histories.starts[:-1], histories.starts[1:]
-        contexts = latest_contexts(histories, ends, starts, k=self.parts.counts.k)
-        return self._score(contexts, Pasts.of_histories(histories), whole=True)
+        pasts = Pasts.of_histories(histories)
+        contexts = latest_contexts(histories, pasts.ends, pasts.starts, k=self.parts.counts.k)
+        return self._score(contexts, pasts, whole=True)
 
     def _score(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> np.ndarray:
         weights = self.weights_of_history if whole else self.weights_of_context
@@ -172,8 +118,10 @@ class EncoderPolicy:
         answer = np.float32(weights[0]) * network
         for weight, part in zip(weights[1:], others, strict=True):
             answer += np.float32(weight) * part
-        is_new = ~self.parts.counts.knows(contexts)
+        origin = self.parts.origin
+        is_new = ~self.parts.counts.knows(origin[contexts])
         answer[is_new] = network[is_new]
+        answer -= np.log(np.bincount(origin)[origin]).astype(np.float32)
         return leave_out(answer, pasts)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -181,7 +129,8 @@ class EncoderPolicy:
         network = {name: value.numpy().copy() for name, value in self.parts.network.state_dict().items()}
         parts = {"network": network, "counts": self.parts.counts.arrays(), "ease": self.parts.ease.arrays()}
         named = {f"{part}/{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
-        return named | {"weights_of_context": self.weights_of_context, "weights_of_history": self.weights_of_history}
+        weights = {"weights_of_context": self.weights_of_context, "weights_of_history": self.weights_of_history}
+        return named | weights | {"origin": self.parts.origin}
 
 
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
@@ -191,11 +140,7 @@ def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
         return {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
 
     state = {name: torch.from_numpy(np.array(value)) for name, value in of("network/").items()}
-    k, dimensions = len(state["weight_of_likeness"]), state["own_to"].shape[1]
-    with torch.random.fork_rng(devices=[]):
-        network = EncoderNetwork(state["vectors"], k, dimensions, dropout=0.0)
-    network.load_state_dict(state)
-    parts = Parts(network.eval(), load_counts(of("counts/")), load_ease(of("ease/")))
+    parts = Parts(EncoderNetwork.of(state), load_counts(of("counts/")), load_ease(of("ease/")), arrays["origin"])
     return EncoderPolicy(parts, arrays["weights_of_context"], arrays["weights_of_history"])
 
 
@@ -215,14 +160,15 @@ def train_encoder(
     counts, ease = train_counts(moves, config=config), train_ease(moves, config=config)
     progress(0.1)
     with _alone():
-        learner = Learner(moves, _centre(vectors), config, seed)
+        learner = Learner(moves, vectors, config, seed)
         learner.learn(earlier, lambda done: progress(0.1 + 0.4 * done))
         past = moves.take(earlier)
-        then = Parts(learner.network, count_moves(past, counts.smoothing), ease.as_of(past))
+        itself = np.arange(moves.n_clusters)
+        then = Parts(learner.network, count_moves(past, counts.smoothing), ease.as_of(past), itself)
         weights = _weigh(then, moves, thin_out(later, moves.n_clusters))
         progress(0.55)
         learner.learn(np.arange(len(moves)), lambda done: progress(0.55 + 0.45 * done))
-    return EncoderPolicy(Parts(learner.network, counts, ease), *weights)
+    return EncoderPolicy(Parts(learner.network, counts, ease, itself), *weights)
 
 
 def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
@@ -237,12 +183,14 @@ def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
 class Learner:
     """A network that learns from the moves, some rows at a time."""
 
-    def __init__(self, moves: Moves, texts: torch.Tensor, config: PolicyConfig, seed: int):
+    def __init__(self, moves: Moves, vectors: np.ndarray, config: PolicyConfig, seed: int):
         torch.manual_seed(seed)
         self.random = np.random.default_rng(seed)
         self.moves, self.config = moves, config
         self.pasts = Pasts.before_moves(moves)
-        self.network = EncoderNetwork(texts, moves.contexts.shape[1], config.dimensions, config.dropout)
+        middle = torch.from_numpy(np.asarray(vectors, np.float32).mean(axis=0))
+        k, texts = moves.contexts.shape[1], centre(vectors, middle)
+        self.network = EncoderNetwork(texts, middle, k, config.dimensions, config.dropout)
 
     def learn(self, rows: np.ndarray, progress: Progress) -> None:
         """Go through these rows a few times; the network then also knows what is popular after them."""
@@ -295,11 +243,3 @@ def _alone() -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
-
-
-def _centre(vectors: np.ndarray) -> torch.Tensor:
-    """Text vectors without what they all share, of unit length; nothing where nothing is left."""
-    vectors = np.asarray(vectors, np.float32)
-    vectors = vectors - vectors.mean(axis=0)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return torch.from_numpy(vectors / np.where(lengths > 1e-6, lengths, 1))
