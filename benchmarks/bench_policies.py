@@ -44,7 +44,7 @@ from hierex.policies.choices import follow_popularity
 from hierex.policies.counts import count_moves
 from hierex.store import open_store
 from hierex.synthetic import make_world
-from hierex.taxonomy import cut_tree
+from hierex.taxonomy import Taxonomy, cut_tree
 from hierex.transition_table import tabulate
 from hierex.transitions import Histories, Moves, histories_of_items, latest_contexts, list_moves
 
@@ -67,15 +67,15 @@ CASES_AT_ONCE = 4_000
 class Interests:
     """Of a data set at one granularity.
 
-    labels: (n_items,) interest of each item; vectors: (n, d) of the descriptions; second: (n_items,) bool, whether an
-    item is in the second half of its interest; halves: (n, 2, d) vectors of the halves, zeros where there are none.
+    labels: (n_items,) interest of each item; vectors: (n, d) of the descriptions; halves: by interest to be split, the
+    vectors (2, d) of its halves; second: (n_items,) bool, whether an item is in the second of them.
     """
 
     log: Interactions
     labels: np.ndarray
     vectors: np.ndarray
     second: np.ndarray
-    halves: np.ndarray
+    halves: dict[int, np.ndarray]
 
     @property
     def n(self) -> int:
@@ -101,13 +101,30 @@ def read_interests(name: str, files: tuple[Path, Path], kept: Path) -> dict[int,
     vectors = read_texts(kept / f"{name}-items.npy", lambda: texts)
     tree = grow_tree(vectors, log.traffic(), config=TreeConfig(), seed=0)
 
+    cuts = {n: cut_tree(tree, n) for n in GRANULARITIES if n <= tree.finest}
+    in_two = {n: most_traffic(tree, taxonomy.cluster_ids) for n, taxonomy in cuts.items()}
+    shown = [ids for n, taxonomy in cuts.items() for ids in (taxonomy.cluster_ids, halves_of(tree, in_two[n]).ravel())]
+    shown = np.unique(np.concatenate(shown))
+
     def words() -> list[str]:
         titles, bodies, options = items["title"].tolist(), items["text"].tolist(), DescriptionConfig()
         described = describe_nodes(tree, titles, bodies, vectors, config=options, reader=EmbeddingConfig())
-        return [description.text() for description in described]
+        return [described[node].text() for node in shown]
 
-    nodes = read_texts(kept / f"{name}-nodes.npy", words)
-    return {n: cut(tree, n, nodes, log) for n in GRANULARITIES if n <= tree.finest}
+    nodes = np.zeros((len(tree.lo), vectors.shape[1]), np.float32)
+    nodes[shown] = read_texts(kept / f"{name}-descriptions.npy", words)
+    return {n: describe_cut(tree, taxonomy, in_two[n], nodes, log) for n, taxonomy in cuts.items()}
+
+
+def most_traffic(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
+    """Of the nodes that can be split, those with the most traffic."""
+    nodes = nodes[tree.dies[nodes] <= tree.finest]
+    return nodes[np.argsort(-tree.traffic[nodes], kind="stable")][:SPLIT_INTERESTS]
+
+
+def halves_of(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
+    """(len(nodes), 2) nodes."""
+    return np.array([tree.children(int(node)) for node in nodes], np.int64).reshape(-1, 2)
 
 
 def read_texts(file: Path, texts: Callable[[], list[str]]) -> np.ndarray:
@@ -116,16 +133,14 @@ def read_texts(file: Path, texts: Callable[[], list[str]]) -> np.ndarray:
     return np.load(file)
 
 
-def cut(tree: InterestTree, granularity: int, nodes: np.ndarray, log: Interactions) -> Interests:
-    """nodes: (n_nodes, d), the vectors of the descriptions of all nodes."""
-    taxonomy = cut_tree(tree, granularity)
-    second = np.zeros(tree.n_items, bool)
-    halves = np.zeros((granularity, 2, nodes.shape[1]), np.float32)
-    for place, node in enumerate(taxonomy.cluster_ids):
-        if tree.dies[node] <= tree.finest:
-            children = tree.children(int(node))
-            halves[place] = nodes[children]
-            second[tree.order[tree.lo[children[1]] : tree.hi[children[1]]]] = True
+def describe_cut(
+    tree: InterestTree, taxonomy: Taxonomy, in_two: np.ndarray, nodes: np.ndarray, log: Interactions
+) -> Interests:
+    """in_two: the nodes to split; nodes: (n_nodes, d), vectors of the descriptions."""
+    second, halves = np.zeros(tree.n_items, bool), {}
+    for node, children in zip(in_two, halves_of(tree, in_two), strict=True):
+        halves[taxonomy.index_of(int(node))] = nodes[children]
+        second[tree.order[tree.lo[children[1]] : tree.hi[children[1]]]] = True
     return Interests(log, taxonomy.cluster_of_item, nodes[taxonomy.cluster_ids], second, halves)
 
 
@@ -134,7 +149,7 @@ def plant_interests(shape: dict[str, int], seed: int) -> Interests:
     world = make_world(**shape, seed=seed)
     vectors, labels, n = world.vectors(seed=seed), world.interest_of_item, world.n_interests
     middles = np.array([vectors[labels == interest].mean(axis=0) for interest in range(n)])
-    return Interests(world.log(), labels, middles, np.zeros(len(labels), bool), np.zeros((n, 2, middles.shape[1])))
+    return Interests(world.log(), labels, middles, np.zeros(len(labels), bool), {})
 
 
 def find_cases(histories: Histories, split: int) -> Cases:
@@ -195,12 +210,9 @@ def measure(interests: Interests, seed: int) -> tuple[dict[str, dict[str, float]
 
 
 def measure_split(interests: Interests, moves: Moves, policies: dict) -> dict[str, float]:
-    traffic = np.bincount(interests.labels[interests.log.item_index], minlength=interests.n)
-    can_split = interests.halves.any(axis=(1, 2))
-    largest = [one for one in np.argsort(-traffic, kind="stable") if can_split[one]][:SPLIT_INTERESTS]
     found: dict[str, list[np.ndarray]] = {}
-    for one in largest:
-        for name, hits in split_in_two(interests, int(one), moves, policies).items():
+    for one in interests.halves:
+        for name, hits in split_in_two(interests, one, moves, policies).items():
             found.setdefault(name, []).append(hits)
     return {name: np.concatenate(hits).mean() for name, hits in found.items()}
 
@@ -211,8 +223,8 @@ def split_in_two(interests: Interests, one: int, moves: Moves, policies: dict) -
     histories = histories_of_items(interests.log, labels, n + 1)
     cases = find_cases(histories, interests.split)
     cases = cases.take(np.flatnonzero(np.isin(cases.sequence[cases.ends], [one, n])))
-    vectors = np.concatenate([interests.vectors, interests.halves[one, 1:]])
-    vectors[one] = interests.halves[one, 0]
+    vectors = np.concatenate([interests.vectors, interests.halves[one][1:]])
+    vectors[one] = interests.halves[one][0]
     origin = np.append(np.arange(n), one)
     encoder, counts = policies["encoder"].with_interests(vectors, origin), policies["counts"]
     known = moves.take((moves.novel != one) & (moves.contexts != one).all(axis=1))
