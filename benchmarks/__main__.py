@@ -23,7 +23,7 @@ def main() -> None:
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
     rows = ["--rows", options.rows]
-    measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "embedding": items}
+    measured = {"run": data, "tree": tree, "behaviour": data, "policies": data, "map": [], "embedding": items}
     for name, arguments in (measured | {"descriptions": data, "describe": data, "import": rows}).items():
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]

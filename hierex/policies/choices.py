@@ -154,11 +154,22 @@ def thin_out(rows: np.ndarray, n_clusters: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def judge_choices(log_probs: np.ndarray, novel: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
+def weigh_people(user: np.ndarray) -> np.ndarray:
+    """(n,) float32 weights of rows, 1 on average, under which every user counts the same however many rows they have.
+
+    Policies are asked for people, and most people make few moves: without this, the few who make many decide.
+    """
+    _, person, counts = np.unique(user, return_inverse=True, return_counts=True)
+    return (len(user) / len(counts) / counts[person]).astype(np.float32)
+
+
+def judge_choices(
+    log_probs: np.ndarray, novel: np.ndarray, seen: np.ndarray, weight: np.ndarray | float = 1.0
+) -> tuple[float, float]:
     """(recall in the ten best, mean log-likelihood) of what was chosen, among what was open.
 
-    log_probs: (n, n_clusters), any constant per row added; novel: (n,) what was chosen; seen: (n, n_clusters) bool.
-    Equal scores count as the average over their orders. n must be at least 1.
+    log_probs: (n, n_clusters), any constant per row added; novel: (n,) what was chosen; seen: (n, n_clusters) bool;
+    weight: of each row, 1 on average. Equal scores count as the average over their orders. n must be at least 1.
     """
     row = np.arange(len(novel))
     chosen = log_probs[row, novel]
@@ -168,7 +179,7 @@ def judge_choices(log_probs: np.ndarray, novel: np.ndarray, seen: np.ndarray) ->
     found = np.clip((TOP - better) / np.maximum(equal, 1), 0, 1)
     likelihood -= likelihood.max(axis=1, keepdims=True)
     total = np.log(np.exp(likelihood).sum(axis=1, dtype=np.float64))
-    return float(found.mean()), float((likelihood[row, novel] - total).mean())
+    return float((weight * found).mean()), float((weight * (likelihood[row, novel] - total)).mean())
 
 
 def leave_out(log_probs: np.ndarray, pasts: Pasts) -> np.ndarray:
@@ -190,15 +201,16 @@ def leave_out_context(log_probs: np.ndarray, contexts: np.ndarray) -> np.ndarray
     return leave_out(log_probs, Pasts.of_contexts(np.asarray(contexts)))
 
 
-def weigh_parts(parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def weigh_parts(parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(len(parts),) weights under whose sum of the parts the choices are most likely, among what was open.
 
-    parts: scores, each (n, n_clusters) or (n_clusters,); novel: (n,) what was chosen; seen: (n, n_clusters) bool. The
-    likelihood is concave in the weights (McFadden 1974), so Newton's steps, halved where too long, find its top.
+    parts: scores, each (n, n_clusters) or (n_clusters,); novel: (n,) what was chosen; seen: (n, n_clusters) bool;
+    weight: (n,) of each row, 1 on average. The likelihood is concave in the weights (McFadden 1974), so Newton's steps,
+    halved where too long, find its top.
     """
     row = np.arange(len(novel))
     parts = [np.where(seen, np.float32(0), part).astype(np.float32, copy=False) for part in parts]
-    chosen = np.array([part[row, novel].sum(dtype=np.float64) for part in parts])
+    chosen = np.array([np.dot(weight, part[row, novel].astype(np.float64)) for part in parts])
 
     def foresee(weights: np.ndarray) -> tuple[float, np.ndarray]:
         weighed = (np.float32(weight) * part for weight, part in zip(weights, parts, strict=True))
@@ -206,12 +218,12 @@ def weigh_parts(parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray
         logits -= logits.max(axis=1, keepdims=True)
         likely = np.exp(logits)
         total = likely.sum(axis=1, keepdims=True)
-        return float((logits[row, novel] - np.log(total[:, 0])).sum(dtype=np.float64)), likely / total
+        return float(np.dot(weight, logits[row, novel] - np.log(total[:, 0]))), likely / total
 
     weights = np.full(len(parts), 1 / len(parts))
     likelihood, likely = foresee(weights)
     for _ in range(NEWTON_STEPS):
-        step = _newton_step(parts, chosen, likely)
+        step = _newton_step(parts, chosen, likely, weight)
         length = 1.0
         while (found := foresee(weights + length * step))[0] < likelihood and length > SHORTEST_STEP:
             length /= 2
@@ -223,9 +235,9 @@ def weigh_parts(parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray
     return weights
 
 
-def _newton_step(parts: Sequence[np.ndarray], chosen: np.ndarray, likely: np.ndarray) -> np.ndarray:
-    weighed = [part * likely for part in parts]
-    means = np.array([part.sum(axis=1) for part in weighed], np.float64)
-    products = np.array([[np.vdot(one, other) for other in parts] for one in weighed], np.float64)
-    curvature = products - means @ means.T
-    return np.linalg.solve(curvature + RIDGE * np.eye(len(parts)), chosen - means.sum(axis=1))
+def _newton_step(parts: Sequence[np.ndarray], chosen: np.ndarray, likely: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    means = np.array([(part * likely).sum(axis=1) for part in parts], np.float64)
+    likely = likely * weight[:, None]
+    products = np.array([[np.vdot(part * likely, other) for other in parts] for part in parts], np.float64)
+    curvature = products - (means * weight) @ means.T
+    return np.linalg.solve(curvature + RIDGE * np.eye(len(parts)), chosen - means @ weight)

@@ -16,8 +16,8 @@ small ones would, and nobody has to search for when to stop.
 
 Counting is hard to beat where the same comes up again and again, so the answer is a weighted product of the network,
 the `counts` policy, the `ease` policy and the popularities. The weights, one set for contexts and one for histories,
-are those under which the later moves are most likely (`choices.weigh_parts`). For who comes from an interest that
-nobody has moved on from yet, counting knows nothing, and the network answers alone.
+are those under which the later moves are most likely, every person counting the same. For who comes from an interest
+that nobody has moved on from yet, counting knows nothing, and the network answers alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from torch.nn import functional
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError
 from ..transitions import Histories, Moves, latest_contexts
-from .choices import Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts
+from .choices import Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
 from .encoder_network import HALF_LIVES, EncoderNetwork, centre
@@ -173,11 +173,11 @@ def train_encoder(
 
 def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
     """The weights for contexts and for histories with which the later moves are most likely."""
-    contexts, novel = moves.contexts[later], moves.novel[later]
+    contexts, novel, weight = moves.contexts[later], moves.novel[later], weigh_people(moves.user[later])
     pasts = Pasts.before_moves(moves).take(later)
     seen = pasts.mark(moves.n_clusters)
     given = ((Pasts.of_contexts(contexts), False), (pasts, True))
-    return [weigh_parts(then.foresee(contexts, past, whole=whole), novel, seen) for past, whole in given]
+    return [weigh_parts(then.foresee(contexts, past, whole=whole), novel, seen, weight) for past, whole in given]
 
 
 class Learner:
