@@ -119,7 +119,7 @@ class TransitionConfig:
 class PolicyConfig:
     kind: str = "encoder"
     epochs: int = 5
-    """How often the earlier moves are gone through, and after that all of them."""
+    """How often the earlier moves are gone through, and after that all of them; less often where they are many."""
     batch_size: int = 1_024
     learning_rate: float = 1e-2
     weight_decay: float = 1e-2
@@ -127,8 +127,6 @@ class PolicyConfig:
     dimensions: int = 32
     validation_share: float = 0.1
     """The latest share of the moves, by which settings are chosen; then all of them are learned from."""
-    half_life: float = 0.2
-    """A move that this share of all moves lies behind counts half for how popular interests are."""
     most_moves: int = 300_000
     """As many of the latest moves are learned from at most, to bound the time."""
 

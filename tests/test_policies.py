@@ -95,6 +95,12 @@ def test_what_is_kept_gives_the_same_policy_again(policy):
         assert again.arrays().keys() == policy.arrays().keys()
 
 
+def test_a_policy_that_an_earlier_version_kept_is_refused(encoder):
+    kept = {name: value for name, value in encoder.arrays().items() if name != "origin"}
+    with pytest.raises(ConfigError, match="Build again"):
+        load_policy("encoder", kept)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_seed_same_policy_and_watching_changes_nothing(kind):
     config, moves, vectors, shares = replace(QUICK, kind=kind, epochs=2), random_moves(), text_vectors(), []

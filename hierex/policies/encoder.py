@@ -134,7 +134,9 @@ class EncoderPolicy:
 
 
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
-    """The policy whose `arrays()` these are."""
+    """The policy whose `arrays()` these are. Raises ConfigError for those that an earlier version of hierex kept."""
+    if "origin" not in arrays:
+        raise ConfigError("This policy was trained by an earlier version of hierex. Build again to train it anew.")
 
     def of(part: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
