@@ -163,13 +163,11 @@ def weigh_people(user: np.ndarray) -> np.ndarray:
     return (len(user) / len(counts) / counts[person]).astype(np.float32)
 
 
-def judge_choices(
-    log_probs: np.ndarray, novel: np.ndarray, seen: np.ndarray, weight: np.ndarray | float = 1.0
-) -> tuple[float, float]:
+def judge_choices(log_probs: np.ndarray, novel: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
     """(recall in the ten best, mean log-likelihood) of what was chosen, among what was open.
 
-    log_probs: (n, n_clusters), any constant per row added; novel: (n,) what was chosen; seen: (n, n_clusters) bool;
-    weight: of each row, 1 on average. Equal scores count as the average over their orders. n must be at least 1.
+    log_probs: (n, n_clusters), any constant per row added; novel: (n,) what was chosen; seen: (n, n_clusters) bool.
+    Equal scores count as the average over their orders. n must be at least 1.
     """
     row = np.arange(len(novel))
     chosen = log_probs[row, novel]
@@ -179,7 +177,7 @@ def judge_choices(
     found = np.clip((TOP - better) / np.maximum(equal, 1), 0, 1)
     likelihood -= likelihood.max(axis=1, keepdims=True)
     total = np.log(np.exp(likelihood).sum(axis=1, dtype=np.float64))
-    return float((weight * found).mean()), float((weight * (likelihood[row, novel] - total)).mean())
+    return float(found.mean()), float((likelihood[row, novel] - total).mean())
 
 
 def leave_out(log_probs: np.ndarray, pasts: Pasts) -> np.ndarray:
@@ -201,14 +199,17 @@ def leave_out_context(log_probs: np.ndarray, contexts: np.ndarray) -> np.ndarray
     return leave_out(log_probs, Pasts.of_contexts(np.asarray(contexts)))
 
 
-def weigh_parts(parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def weigh_parts(
+    parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray, weight: np.ndarray | None = None
+) -> np.ndarray:
     """(len(parts),) weights under whose sum of the parts the choices are most likely, among what was open.
 
     parts: scores, each (n, n_clusters) or (n_clusters,); novel: (n,) what was chosen; seen: (n, n_clusters) bool;
-    weight: (n,) of each row, 1 on average. The likelihood is concave in the weights (McFadden 1974), so Newton's steps,
+    weight: (n,) of each row, 1 on average and without it. The likelihood is concave in the weights (McFadden 1974), so Newton's steps,
     halved where too long, find its top.
     """
     row = np.arange(len(novel))
+    weight = np.ones(len(novel), np.float32) if weight is None else weight
     parts = [np.where(seen, np.float32(0), part).astype(np.float32, copy=False) for part in parts]
     chosen = np.array([np.dot(weight, part[row, novel].astype(np.float64)) for part in parts])
 
