@@ -205,8 +205,8 @@ def weigh_parts(
     """(len(parts),) weights under whose sum of the parts the choices are most likely, among what was open.
 
     parts: scores, each (n, n_clusters) or (n_clusters,); novel: (n,) what was chosen; seen: (n, n_clusters) bool;
-    weight: (n,) of each row, 1 on average and without it. The likelihood is concave in the weights (McFadden 1974), so Newton's steps,
-    halved where too long, find its top.
+    weight: (n,) of each row, 1 on average and without it. The likelihood is concave in the weights (McFadden 1974), so
+    Newton's steps, halved where too long, find its top.
     """
     row = np.arange(len(novel))
     weight = np.ones(len(novel), np.float32) if weight is None else weight

@@ -17,15 +17,7 @@ from scipy import sparse
 
 from ..config import PolicyConfig
 from ..transitions import Moves
-from .choices import (
-    follow_popularity,
-    judge_choices,
-    leave_out_context,
-    mark_seen,
-    part_by_time,
-    thin_out,
-    weigh_people,
-)
+from .choices import follow_popularity, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 
 FEWEST_TO_CHOOSE_BY = 50
 SWEEPS = 2
@@ -193,7 +185,7 @@ def _back_off(counts: np.ndarray, general: np.ndarray, strength: float) -> np.nd
 
 def _choose_smoothing(moves: Moves, earlier: np.ndarray, later: np.ndarray) -> Smoothing:
     """The smoothing under which counts of the earlier moves give the later ones the highest likelihood."""
-    seen, novel, weight = mark_seen(moves, later), moves.novel[later], weigh_people(moves.user[later])
+    seen, novel = mark_seen(moves, later), moves.novel[later]
     past = moves.take(earlier)
     counts = _look_up(count_moves(past, Smoothing()).tables, moves.contexts[later], moves.n_clusters)
     popularity = {half_life: follow_popularity(past, half_life)[1][-1] for half_life in CHOICES["half_life"]}
@@ -201,7 +193,7 @@ def _choose_smoothing(moves: Moves, earlier: np.ndarray, later: np.ndarray) -> S
     @cache
     def likelihood(smoothing: Smoothing) -> float:
         blended = _blend(counts, popularity[smoothing.half_life], smoothing)
-        return judge_choices(np.log(blended), novel, seen, weight)[1]
+        return judge_choices(np.log(blended), novel, seen)[1]
 
     best = Smoothing()
     for _ in range(SWEEPS):

@@ -16,16 +16,7 @@ from scipy import sparse
 
 from ..config import PolicyConfig
 from ..transitions import Histories, Moves
-from .choices import (
-    Pasts,
-    follow_popularity,
-    judge_choices,
-    leave_out,
-    part_by_time,
-    thin_out,
-    weigh_parts,
-    weigh_people,
-)
+from .choices import Pasts, follow_popularity, judge_choices, leave_out, part_by_time, thin_out, weigh_parts
 
 FEWEST_TO_CHOOSE_BY = 50
 HALF_LIVES = (0.02, 0.05, 0.1, 0.2, 0.5, np.inf)
@@ -124,7 +115,7 @@ def train_ease(moves: Moves, *, config: PolicyConfig) -> EasePolicy:
         return EasePolicy(fit_ease(moves, Tuning()), fit_ease(moves, Tuning()), k)
     later = thin_out(later, moves.n_clusters)
     pasts = Pasts.before_moves(moves).take(later)
-    choice = Choice(moves.take(earlier), moves.take(later), pasts.mark(moves.n_clusters))
+    choice = Choice(moves.take(earlier), moves.novel[later], pasts.mark(moves.n_clusters))
     return EasePolicy(*(fit_ease(moves, choice.tune(given)) for given in (pasts.latest(k), pasts)), k)
 
 
@@ -135,10 +126,10 @@ def fit_ease(moves: Moves, tuning: Tuning) -> Ease:
 
 
 class Choice:
-    """Later moves to tune by, made by people who had what is `seen`."""
+    """Later moves to tune by: `novel` was chosen, by people who had what is `seen`."""
 
-    def __init__(self, past: Moves, later: Moves, seen: np.ndarray):
-        self.past, self.novel, self.seen, self.weight = past, later.novel, seen, weigh_people(later.user)
+    def __init__(self, past: Moves, novel: np.ndarray, seen: np.ndarray):
+        self.past, self.novel, self.seen = past, novel, seen
         self.together = _count_together(past)
         self.half_life, self.log_popularity = self._choose_half_life()
 
@@ -154,12 +145,12 @@ class Choice:
 
     def _weigh(self, counted: sparse.csr_array, strength: float) -> tuple[float, Tuning]:
         sums = counted @ _liken(self.together, strength)
-        scale, popularity = weigh_parts([sums, self.log_popularity], self.novel, self.seen, self.weight)
+        scale, popularity = weigh_parts([sums, self.log_popularity], self.novel, self.seen)
         likelihood = self._judge(np.float32(scale) * sums + np.float32(popularity) * self.log_popularity)
         return likelihood, Tuning(strength, self.half_life, float(scale), float(popularity))
 
     def _judge(self, scores: np.ndarray) -> float:
-        return judge_choices(np.broadcast_to(scores, self.seen.shape), self.novel, self.seen, self.weight)[1]
+        return judge_choices(np.broadcast_to(scores, self.seen.shape), self.novel, self.seen)[1]
 
 
 def _count_together(moves: Moves) -> np.ndarray:
