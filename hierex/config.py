@@ -125,8 +125,11 @@ class PolicyConfig:
     weight_decay: float = 1e-2
     dropout: float = 0.6
     dimensions: int = 32
-    validation_share: float = 0.1
-    """The latest share of the moves, by which settings are chosen; then all of them are learned from."""
+    validation_share: float = 0.2
+    """The latest share of the moves, by which settings are chosen; then all of them are learned from.
+
+    As much as evaluation holds out, so that what is chosen holds for as long as predictions have to.
+    """
     most_moves: int = 300_000
     """As many of the latest moves are learned from at most, to bound the time."""
 
