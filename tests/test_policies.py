@@ -225,7 +225,7 @@ def ring_world(n=10):
 
 def test_a_split_shares_what_was_known_and_words_tell_the_halves_apart():
     encoder, vectors = ring_world()
-    like_it, unlike_it = vectors[1] + 0.3 * vectors[2], vectors[7]
+    like_it, unlike_it = vectors[1] + 0.3 * vectors[2], vectors[1] + 0.6 * vectors[7]
     origin = np.append(np.arange(10), 1)
     told = encoder.with_interests(np.concatenate([vectors, [unlike_it]]), origin)
     assert told.n_clusters == 11
@@ -267,14 +267,14 @@ def planted_moves(kind_of_rule: str) -> tuple[Moves, Moves]:
     by_latest = rng.permutation(n)
     by_pair = rng.integers(0, n, (n, n))
     lists = []
-    for _ in range(1_500):
+    for _ in range(2_500):
         history = rng.permutation(n)[:2].tolist()
         following = by_latest[history[1]] if kind_of_rule == "latest" else by_pair[tuple(history)]
         lists.append(history + [int(following)] * (following not in history))
     clocks = np.repeat(rng.integers(0, 10**6, len(lists)), [len(history) for history in lists])
     moves = moves_of(lists, n, clocks=clocks)
     moves = moves.take(moves.contexts[:, 0] != moves.contexts[:, 1])
-    is_held_out = moves.user >= 1_200
+    is_held_out = moves.user >= 2_000
     return moves.take(~is_held_out), moves.take(is_held_out)
 
 
