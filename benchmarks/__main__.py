@@ -23,7 +23,15 @@ def main() -> None:
     catalogues = sorted(options.data.glob("*/items.parquet")) if options.data else []
     items = ["--items", str(catalogues[0])] if catalogues else []
     rows = ["--rows", options.rows]
-    measured = {"run": data, "tree": tree, "behaviour": data, "map": [], "trie": [], "embedding": items}
+    measured = {"run": data, "tree": tree, "behaviour": data, "policies": data, "map": [], "trie": []}
+    measured |= {"embedding": items, "descriptions": data, "describe": data, "import": rows, "transitions": []}
+        "tree": tree,
+        "behaviour": data,
+        "policies": data,
+        "map": [],
+        "trie": [],
+        "embedding": items,
+    }
     measured |= {"descriptions": data, "describe": data, "import": rows, "transitions": []}
     for name, arguments in measured.items():
         print(f"\n## {name}\n", flush=True)

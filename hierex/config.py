@@ -151,16 +151,17 @@ class CausalConfig:
 class PolicyConfig:
     kind: str = "encoder"
     epochs: int = 5
-    """How often the earlier moves are gone through, and after that all of them."""
+    """How often the earlier moves are gone through, and after that all of them; less often where they are many."""
     batch_size: int = 1_024
     learning_rate: float = 1e-2
     weight_decay: float = 1e-2
     dropout: float = 0.6
     dimensions: int = 32
-    validation_share: float = 0.1
-    """The latest share of the moves, by which settings are chosen; then all of them are learned from."""
-    half_life: float = 0.2
-    """A move that this share of all moves lies behind counts half for how popular interests are."""
+    validation_share: float = 0.2
+    """The latest share of the moves, by which settings are chosen; then all of them are learned from.
+
+    As much as evaluation holds out, so that what is chosen holds for as long as predictions have to.
+    """
     most_moves: int = 300_000
     """As many of the latest moves are learned from at most, to bound the time."""
     causal: CausalConfig = field(default_factory=CausalConfig)
@@ -170,7 +171,7 @@ class PolicyConfig:
             raise ConfigError(f"There is no policy '{self.kind}'. Choose one of: {', '.join(POLICIES)}.")
 
 
-POLICIES = ("encoder", "counts", "causal", "openai")
+POLICIES = ("encoder", "ease", "counts", "causal", "openai")
 
 
 @dataclass(frozen=True)

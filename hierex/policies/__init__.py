@@ -11,9 +11,10 @@ import numpy as np
 from ..config import PolicyConfig, Progress, no_progress
 from ..descriptions import Description
 from ..errors import ConfigError
-from ..transitions import Moves
+from ..transitions import Histories, Moves
 from .answered import load_answered
 from .counts import load_counts, train_counts
+from .ease import load_ease, train_ease
 from .layers import OVER, base_arrays, load_layer
 
 FEWEST_MOVES = 100
@@ -43,6 +44,17 @@ class LanguagePolicy(Protocol):
         ...
 
 
+class HistoryPolicy(LanguagePolicy, Protocol):
+    """A policy that can read more than the context (`ease`, `encoder`).
+
+    `score_histories` takes everybody's whole history, of one interest at least, and returns (n_users, n_clusters)
+    float32 log-probabilities. All that is in a user's history gets -inf; every row sums to one after `exp`, unless the
+    user has every interest: then all of it is -inf.
+    """
+
+    def score_histories(self, histories: Histories) -> np.ndarray: ...
+
+
 def train_policy(
     moves: Moves,
     descriptions: Sequence[Description],
@@ -68,6 +80,8 @@ def train_policy(
         raise ConfigError("This policy is made of a model's answers, see `train_answered`.")
     if config.kind == "counts":
         return train_counts(moves, config=config)
+    if config.kind == "ease":
+        return train_ease(moves, config=config)
     if len(moves) < FEWEST_MOVES:
         note = (
             f"There are only {len(moves):,} moves to novel interests to learn from, and this method needs "
@@ -93,6 +107,8 @@ def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
             return found
     if name == "counts":
         return load_counts(arrays)
+    if name == "ease":
+        return load_ease(arrays)
     if name == "encoder":
         from .encoder import load_encoder
 

@@ -6,9 +6,14 @@ were still open at that moment, and not among all.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..transitions import Moves
+import numpy as np
+from scipy import sparse
+
+from ..errors import ConfigError
+from ..transitions import Histories, Moves
 
 TOP = 10
 """Recall is measured in the ten best."""
@@ -18,22 +23,94 @@ CELLS_JUDGED = 8_000_000
 """And no more scores than this, 32 MB."""
 PARTS = 40
 """Popularity is followed in this many steps of equally many moves."""
+NEWTON_STEPS = 25
+SHORTEST_STEP = 1e-3
+ENOUGH_GAIN = 1e-6
+"""Log-likelihood per move that is worth one more step."""
+RIDGE = 1.0
+"""Keeps a step finite where two parts say the same; small against what a hundred moves say."""
+
+
+@dataclass(frozen=True)
+class Pasts:
+    """What people had before a moment each: `cluster[starts[i]:ends[i]]`, distinct, in order of first visit.
+
+    cluster: (m,) int; starts, ends: (n,) int64.
+    """
+
+    cluster: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of_contexts(cls, contexts: np.ndarray) -> Pasts:
+        """contexts: (n, K); where one repeats its earliest interest, that is there once."""
+        n, k = contexts.shape
+        is_first = np.concatenate([contexts[:, 1:] != contexts[:, :-1], np.ones((n, 1), bool)], axis=1)
+        begin = np.arange(n, dtype=np.int64) * k
+        return cls(contexts.ravel(), begin + is_first.argmax(axis=1), begin + k)
+
+    @classmethod
+    def of_histories(cls, histories: Histories) -> Pasts:
+        """Raises ConfigError where somebody's history is empty."""
+        empty = np.flatnonzero(histories.starts[1:] == histories.starts[:-1])
+        if len(empty):
+            raise ConfigError(
+                f"{len(empty):,} of {histories.n_users:,} people have no interest yet, and what follows cannot be told "
+                "from nothing. Leave them out."
+            )
+        return cls(histories.cluster, histories.starts[:-1], histories.starts[1:])
+
+    @classmethod
+    def before_moves(cls, moves: Moves) -> Pasts:
+        """The whole history before each move, read from the same user's earlier moves: `moves` has to hold them all."""
+        if not len(moves):
+            return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
+        is_first = np.append(True, moves.user[1:] != moves.user[:-1])
+        begun = cls.of_contexts(moves.contexts[is_first])
+        before = begun.ends - begun.starts
+        number = np.cumsum(is_first) - 1
+        place = np.arange(len(moves)) + np.cumsum(before)[number]
+        cluster = np.empty(len(moves) + before.sum(), moves.novel.dtype)
+        cluster[place] = moves.novel
+        cluster[np.setdiff1d(np.arange(len(cluster)), place, assume_unique=True)] = begun.flat()[1]
+        return cls(cluster, (place[is_first] - before)[number], place)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, rows: np.ndarray) -> Pasts:
+        return Pasts(self.cluster, self.starts[rows], self.ends[rows])
+
+    def latest(self, k: int) -> Pasts:
+        """No more than the `k` latest of each."""
+        return Pasts(self.cluster, np.maximum(self.starts, self.ends - k), self.ends)
+
+    def flat(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One entry per past and interest, in order: row, cluster, and age (0: the latest, 1: the one before, ...)."""
+        lengths = self.ends - self.starts
+        row = np.repeat(np.arange(len(self)), lengths)
+        place = np.arange(lengths.sum()) + np.repeat(self.starts - (np.cumsum(lengths) - lengths), lengths)
+        return row, self.cluster[place], self.ends[row] - 1 - place
+
+    def mark(self, n_clusters: int) -> np.ndarray:
+        """(n, n_clusters) bool: what each of them holds."""
+        marked = np.zeros((len(self), n_clusters), bool)
+        row, cluster, _ = self.flat()
+        marked[row, cluster] = True
+        return marked
+
+    def count(self, n_clusters: int) -> sparse.csr_array:
+        """The same as ones, (n, n_clusters) float32."""
+        _, cluster, _ = self.flat()
+        starts = np.concatenate([[0], np.cumsum(self.ends - self.starts)])
+        ones = np.ones(len(cluster), np.float32)
+        return sparse.csr_array((ones, cluster, starts), shape=(len(self), n_clusters))
 
 
 def mark_seen(moves: Moves, rows: np.ndarray) -> np.ndarray:
-    """(len(rows), n_clusters) bool: the whole history before each of these moves, the context included.
-
-    It is read from the same user's earlier moves, so `moves` has to hold them (`list_moves` gives them all).
-    """
-    first = np.searchsorted(moves.user, moves.user[rows])
-    lengths = rows - first
-    row = np.repeat(np.arange(len(rows)), lengths)
-    earlier = np.arange(lengths.sum()) + np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
-    seen = np.zeros((len(rows), moves.n_clusters), bool)
-    seen[row, moves.novel[earlier]] = True
-    for contexts in (moves.contexts[rows], moves.contexts[first]):
-        seen[np.arange(len(rows))[:, None], contexts] = True
-    return seen
+    """(len(rows), n_clusters) bool: the whole history before each of these moves, the context included."""
+    return Pasts.before_moves(moves).take(rows).mark(moves.n_clusters)
 
 
 def part_by_time(moves: Moves, later_share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -77,6 +154,15 @@ def thin_out(rows: np.ndarray, n_clusters: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
+def weigh_people(user: np.ndarray) -> np.ndarray:
+    """(n,) float32 weights of rows, 1 on average, under which every user counts the same however many rows they have.
+
+    Policies are asked for people, and most people make few moves: without this, the few who make many decide.
+    """
+    _, person, counts = np.unique(user, return_inverse=True, return_counts=True)
+    return (len(user) / len(counts) / counts[person]).astype(np.float32)
+
+
 def judge_choices(log_probs: np.ndarray, novel: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
     """(recall in the ten best, mean log-likelihood) of what was chosen, among what was open.
 
@@ -94,14 +180,65 @@ def judge_choices(log_probs: np.ndarray, novel: np.ndarray, seen: np.ndarray) ->
     return float(found.mean()), float((likelihood[row, novel] - total).mean())
 
 
-def leave_out_context(log_probs: np.ndarray, contexts: np.ndarray) -> np.ndarray:
-    """(n, n_clusters) float32: -inf for each row's own context, every row summing to one after `exp`.
+def leave_out(log_probs: np.ndarray, pasts: Pasts) -> np.ndarray:
+    """(n, n_clusters) float32: -inf for what each row's person has, every row summing to one after `exp`.
 
-    Changes its input. Where nothing is left besides the context, the whole row is -inf.
+    Changes its input. Where nothing else is left, the whole row is -inf.
     """
-    log_probs[np.arange(len(contexts))[:, None], contexts] = -np.inf
+    row, cluster, _ = pasts.flat()
+    log_probs[row, cluster] = -np.inf
     best = log_probs.max(axis=1, keepdims=True, initial=-np.inf)
     log_probs -= np.where(np.isfinite(best), best, 0)
     total = np.exp(log_probs).sum(axis=1, keepdims=True)
     log_probs -= np.log(np.maximum(total, np.finfo(np.float32).tiny))
-    return np.minimum(log_probs, 0).astype(np.float32, copy=False)
+    return np.minimum(log_probs, 0, out=log_probs).astype(np.float32, copy=False)
+
+
+def leave_out_context(log_probs: np.ndarray, contexts: np.ndarray) -> np.ndarray:
+    """The same with each row's context as all that the person has."""
+    return leave_out(log_probs, Pasts.of_contexts(np.asarray(contexts)))
+
+
+def weigh_parts(
+    parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray, weight: np.ndarray | None = None
+) -> np.ndarray:
+    """(len(parts),) weights under whose sum of the parts the choices are most likely, among what was open.
+
+    parts: scores, each (n, n_clusters) or (n_clusters,); novel: (n,) what was chosen; seen: (n, n_clusters) bool;
+    weight: (n,) of each row, 1 on average and without it. The likelihood is concave in the weights (McFadden 1974), so
+    Newton's steps, halved where too long, find its top.
+    """
+    row = np.arange(len(novel))
+    weight = np.ones(len(novel), np.float32) if weight is None else weight
+    parts = [np.where(seen, np.float32(0), part).astype(np.float32, copy=False) for part in parts]
+    chosen = np.array([np.dot(weight, part[row, novel].astype(np.float64)) for part in parts])
+
+    def foresee(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        weighed = (np.float32(weight) * part for weight, part in zip(weights, parts, strict=True))
+        logits = np.where(seen, -np.inf, sum(weighed))
+        logits -= logits.max(axis=1, keepdims=True)
+        likely = np.exp(logits)
+        total = likely.sum(axis=1, keepdims=True)
+        return float(np.dot(weight, logits[row, novel] - np.log(total[:, 0]))), likely / total
+
+    weights = np.full(len(parts), 1 / len(parts))
+    likelihood, likely = foresee(weights)
+    for _ in range(NEWTON_STEPS):
+        step = _newton_step(parts, chosen, likely, weight)
+        length = 1.0
+        while (found := foresee(weights + length * step))[0] < likelihood and length > SHORTEST_STEP:
+            length /= 2
+        gain = found[0] - likelihood
+        if gain > 0:
+            weights, (likelihood, likely) = weights + length * step, found
+        if gain < ENOUGH_GAIN * len(novel):
+            break
+    return weights
+
+
+def _newton_step(parts: Sequence[np.ndarray], chosen: np.ndarray, likely: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    means = np.array([(part * likely).sum(axis=1) for part in parts], np.float64)
+    likely = likely * weight[:, None]
+    products = np.array([[np.vdot(part * likely, other) for other in parts] for part in parts], np.float64)
+    curvature = products - (means * weight) @ means.T
+    return np.linalg.solve(curvature + RIDGE * np.eye(len(parts)), chosen - means @ weight)

@@ -37,7 +37,7 @@ class Smoothing:
 
 
 CHOICES = {
-    "half_life": (0.1, 0.2, 0.5, np.inf),
+    "half_life": (0.05, 0.1, 0.2, 0.5, np.inf),
     "single": (100.0, 300.0, 1_000.0, 3_000.0),
     "latest_share": (0.3, 0.5, 0.7, 0.9),
     "unordered": (30.0, 100.0, 300.0, 1_000.0, 3_000.0),

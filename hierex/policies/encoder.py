@@ -1,21 +1,23 @@
 """The default policy: text vectors of the descriptions, and a small head that learns where people go from them.
 
-What a context says about an interest is added to how popular that interest is. The head sees each interest through
-its text, plus a part of its own that starts at nothing and grows only where moves ask for it: an interest that
-nobody has reached yet is judged by its words. Three things make it learn from few moves:
+The head sees each interest through its text, plus a part of its own that starts at nothing and grows only where moves
+ask for it: an interest that nobody has reached yet is judged by its words. It reads the context in order, and the
+whole history as one sum in which older interests weigh as it learns. Four things make it learn from few moves:
 
-- popularity is the one *at the time of the move* (`choices.follow_popularity`), so what is learned is what the
-  context adds to it, and not the fashion of the day; for predictions it is the latest one;
+- popularity is the one *at the time of the move* (`choices.follow_popularity`), over short times and long ones, so
+  what is learned is what the context adds to it, and not the fashion of the day; for predictions it is the latest one;
 - a move is learned as a choice among the interests that were still open to that person;
+- half of the moves are learned without the history before their context, so that one network answers both;
 - it learns from the earlier moves, is judged on the later ones, and then goes on with all of them, for the latest are
   the most like what comes.
 
 Both times the steps first grow and then die away (Smith & Topin 2018): a few epochs of large steps end where many of
 small ones would, and nobody has to search for when to stop.
 
-Where the same contexts come up again and again, counting them is hard to beat, so the answer is a weighted geometric
-mean with the `counts` policy. The weight is the one that gives the later moves the highest likelihood; it may be 0,
-and it is 0 for an interest that nobody has moved on from yet: counting knows nothing of it.
+Counting is hard to beat where the same comes up again and again, so the answer is a weighted product of the network,
+the `counts` policy, the `ease` policy and the popularities. The weights, one set for contexts and one for histories,
+are those under which the later moves are most likely, every person counting the same. For who comes from an interest
+that nobody has moved on from yet, counting knows nothing, and the network answers alone.
 """
 
 from __future__ import annotations
@@ -23,120 +25,125 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from ..config import PolicyConfig, Progress, no_progress
-from ..transitions import Moves
-from .choices import follow_popularity, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from ..errors import ConfigError
+from ..transitions import Histories, Moves, latest_contexts
+from .choices import Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
+from .ease import EasePolicy, load_ease, train_ease
+from .encoder_network import HALF_LIVES, EncoderNetwork, centre
 
 FEWEST_STEPS = 64
 """Steps in an epoch, at least; batches are smaller where moves are few."""
 SMALLEST_BATCH = 128
-SHARES_OF_COUNTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
-KEPT_WITH_COUNTS = "counts."
-SHARE_OF_COUNTS = "share_of_counts"
+MOST_STEPS = 600
+"""Of many moves, once they have all been gone through, no more steps than this: they need fewer epochs."""
+WITHOUT_HISTORY = 0.5
+"""The share of moves that are learned from their context alone."""
 
 
-class EncoderNetwork(nn.Module):
-    """Logits for every interest from a context of K.
+@dataclass(frozen=True)
+class Parts:
+    """What an answer is made of, for moves up to some time.
 
-    vectors: (n_clusters, d) float32 text vectors. The interests of the context, side by side, become a query: a sum
-    of what each of them says, and what they say only together. Every interest has an answer; a logit is query times
-    answer, plus how alike the texts are, plus popularity. At first nothing but popularity counts.
+    origin: (n_clusters,) int64, the interest that each one was while counting went on; itself unless interests were
+    split since.
     """
 
-    def __init__(self, vectors: torch.Tensor, k: int, dimensions: int, dropout: float):
-        super().__init__()
-        n_clusters, text_dimensions = vectors.shape
-        self.register_buffer("vectors", vectors)
-        self.register_buffer("likeness", vectors @ vectors.T, persistent=False)
-        self.register_buffer("log_popularity", torch.zeros(n_clusters))
-        self.from_text = nn.Linear(text_dimensions, dimensions)
-        self.to_text = nn.Linear(text_dimensions, dimensions, bias=False)
-        for layer in (self.from_text, self.to_text):
-            nn.init.normal_(layer.weight)
-        self.own_from = nn.Parameter(torch.zeros(n_clusters, dimensions))
-        self.own_to = nn.Parameter(torch.zeros(n_clusters, dimensions))
-        self.dropout = nn.Dropout(dropout)
-        self.alone = nn.Linear(k * dimensions, dimensions)
-        self.together = nn.Sequential(
-            nn.Linear(k * dimensions, 2 * dimensions),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(2 * dimensions, dimensions),
-        )
-        for layer in (self.alone, self.together[-1]):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        self.attraction = nn.Parameter(torch.zeros(n_clusters))
-        self.weight_of_popularity = nn.Parameter(torch.ones(()))
-        self.weight_of_likeness = nn.Parameter(torch.zeros(k))
+    network: EncoderNetwork
+    counts: CountsPolicy
+    ease: EasePolicy
+    origin: np.ndarray
 
-    def forward(self, contexts: torch.Tensor, log_popularity: torch.Tensor) -> torch.Tensor:
-        """contexts (n, K) int64, log_popularity (n_clusters,) or (n, n_clusters) -> (n, n_clusters)."""
-        interests = self.from_text(self.vectors) + self.own_from
-        features = self.dropout(interests[contexts].flatten(1))
-        answers = self.to_text(self.vectors) + self.own_to
-        query = self.alone(features) + self.together(features)
-        logits = query @ (answers.T / answers.shape[1] ** 0.5)
-        for place, weight in enumerate(self.weight_of_likeness):
-            logits = logits + weight * self.likeness[contexts[:, place]]
-        return logits + self.attraction + self.weight_of_popularity * log_popularity
-
-    def foresee(self, contexts: np.ndarray, log_popularity: torch.Tensor) -> np.ndarray:
-        """The same for arrays, without learning: contexts (n, K) int -> (n, n_clusters) float32."""
-        with torch.inference_mode():
-            return self(torch.from_numpy(contexts.astype(np.int64)), log_popularity).numpy()
+    def foresee(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> list[np.ndarray]:
+        """Scores of each part, (n, n_clusters) or (n_clusters,); `whole`: the pasts are histories, not contexts."""
+        ease = self.ease.by_history if whole else self.ease.by_context
+        past = replace(pasts, cluster=self.origin[pasts.cluster])
+        counted = [self.counts.foresee(self.origin[contexts]), ease.foresee(past)]
+        if len(self.origin) != self.counts.n_clusters:
+            counted = [part[:, self.origin] for part in counted]
+        return [self.network.foresee(contexts, pasts), *counted, *self.network.log_popularity.numpy()]
 
 
 @dataclass(frozen=True)
 class EncoderPolicy:
-    """A trained network with the latest popularity in it, the counts beside it, and their share of the answer, 0-1."""
+    """The parts, and their weights in the answer: (parts,) for contexts, and for histories."""
 
-    network: EncoderNetwork
-    counts: CountsPolicy
-    share_of_counts: float
+    parts: Parts
+    weights_of_context: np.ndarray
+    weights_of_history: np.ndarray
     note: str = ""
     name: str = "encoder"
 
     @property
     def n_clusters(self) -> int:
-        return len(self.network.vectors)
+        return len(self.parts.origin)
+
+    def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderPolicy:
+        """The same policy for interests that were described anew or split since, without learning again.
+
+        vectors: (n, d) float32, the text vectors of the descriptions; origin: (n,) int, the interest of this policy
+        that each one is, or is a part of. Parts share evenly what is known of the whole; their words tell them apart.
+        Raises ConfigError where an origin is not an interest of this policy, or there is not one vector for each.
+        """
+        origin = np.asarray(origin, np.int64)
+        if len(origin) != len(vectors) or not len(origin) or not 0 <= origin.min() <= origin.max() < self.n_clusters:
+            raise ConfigError(
+                f"{len(vectors):,} descriptions were given for {len(origin):,} interests, each of which has to be one "
+                f"of the {self.n_clusters:,} that the policy knows, or a part of one. Train the policy again."
+            )
+        network = self.parts.network.with_interests(vectors, origin)
+        return replace(self, parts=replace(self.parts, network=network, origin=self.parts.origin[origin]))
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
         contexts = np.asarray(contexts, np.int64)
-        logits = self.network.foresee(contexts, self.network.log_popularity)
-        if self.share_of_counts:
-            logits = _mix(logits, self.counts, contexts, self.share_of_counts)
-        return leave_out_context(logits, contexts)
+        return self._score(contexts, Pasts.of_contexts(contexts), whole=False)
+
+    def score_histories(self, histories: Histories) -> np.ndarray:
+        """See `HistoryPolicy`."""
+        pasts = Pasts.of_histories(histories)
+        contexts = latest_contexts(histories, pasts.ends, pasts.starts, k=self.parts.counts.k)
+        return self._score(contexts, pasts, whole=True)
+
+    def _score(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> np.ndarray:
+        weights = self.weights_of_history if whole else self.weights_of_context
+        network, *others = self.parts.foresee(contexts, pasts, whole=whole)
+        answer = np.float32(weights[0]) * network
+        for weight, part in zip(weights[1:], others, strict=True):
+            answer += np.float32(weight) * part
+        origin = self.parts.origin
+        is_new = ~self.parts.counts.knows(origin[contexts])
+        answer[is_new] = network[is_new]
+        answer -= np.log(np.bincount(origin)[origin]).astype(np.float32)
+        return leave_out(answer, pasts)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
-        network = {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
-        counts = {KEPT_WITH_COUNTS + name: value for name, value in self.counts.arrays().items()}
-        return network | counts | {SHARE_OF_COUNTS: np.array([self.share_of_counts])}
+        network = {name: value.numpy().copy() for name, value in self.parts.network.state_dict().items()}
+        parts = {"network": network, "counts": self.parts.counts.arrays(), "ease": self.parts.ease.arrays()}
+        named = {f"{part}/{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
+        weights = {"weights_of_context": self.weights_of_context, "weights_of_history": self.weights_of_history}
+        return named | weights | {"origin": self.parts.origin}
 
 
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
-    """The policy whose `arrays()` these are."""
-    counts = {name.removeprefix(KEPT_WITH_COUNTS): arrays[name] for name in arrays if name.startswith(KEPT_WITH_COUNTS)}
-    state = {
-        name: torch.from_numpy(np.array(value))
-        for name, value in arrays.items()
-        if not name.startswith(KEPT_WITH_COUNTS) and name != SHARE_OF_COUNTS
-    }
-    k, dimensions = len(state["weight_of_likeness"]), state["own_to"].shape[1]
-    with torch.random.fork_rng(devices=[]):
-        network = EncoderNetwork(state["vectors"], k, dimensions, dropout=0.0)
-    network.load_state_dict(state)
-    return EncoderPolicy(network.eval(), load_counts(counts), float(arrays[SHARE_OF_COUNTS][0]))
+    """The policy whose `arrays()` these are. Raises ConfigError for those that an earlier version of hierex kept."""
+    if "origin" not in arrays:
+        raise ConfigError("This policy was trained by an earlier version of hierex. Build again to train it anew.")
+
+    def of(part: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
+
+    state = {name: torch.from_numpy(np.array(value)) for name, value in of("network/").items()}
+    parts = Parts(EncoderNetwork.of(state), load_counts(of("counts/")), load_ease(of("ease/")), arrays["origin"])
+    return EncoderPolicy(parts, arrays["weights_of_context"], arrays["weights_of_history"])
 
 
 def train_encoder(
@@ -151,72 +158,78 @@ def train_encoder(
 
     Leaves torch's random state and its threads as they were.
     """
-    counts = train_counts(moves, config=config)
     earlier, later = part_by_time(moves, config.validation_share)
+    counts, ease = train_counts(moves, config=config), train_ease(moves, config=config)
+    progress(0.1)
     with _alone():
-        learner = Learner(moves, _centre(vectors), config, seed)
-        learner.learn(earlier, lambda done: progress(0.5 * done))
-        share = _choose_share(learner, earlier, later, counts)
-        learner.learn(np.arange(len(moves)), lambda done: progress(0.5 + 0.5 * done))
-    return EncoderPolicy(learner.network, counts, share)
+        learner = Learner(moves, vectors, config, seed)
+        learner.learn(earlier, lambda done: progress(0.1 + 0.4 * done))
+        past = moves.take(earlier)
+        itself = np.arange(moves.n_clusters)
+        then = Parts(learner.network, count_moves(past, counts.smoothing), ease.as_of(past), itself)
+        weights = _weigh(then, moves, thin_out(later, moves.n_clusters))
+        progress(0.55)
+        learner.learn(np.arange(len(moves)), lambda done: progress(0.55 + 0.45 * done))
+    return EncoderPolicy(Parts(learner.network, counts, ease, itself), *weights)
 
 
-def _choose_share(learner: Learner, earlier: np.ndarray, later: np.ndarray, counts: CountsPolicy) -> float:
-    """The share of counts with which the later moves are most likely, foreseen from the earlier ones."""
-    moves = learner.moves
-    later = thin_out(later, moves.n_clusters)
-    contexts, novel, seen = moves.contexts[later], moves.novel[later], mark_seen(moves, later)
-    foreseen = learner.network.foresee(contexts, learner.network.log_popularity)
-    past = count_moves(moves.take(earlier), counts.smoothing)
-    likelihoods = [judge_choices(_mix(foreseen, past, contexts, share), novel, seen)[1] for share in SHARES_OF_COUNTS]
-    return SHARES_OF_COUNTS[int(np.argmax(likelihoods))]
-
-
-def _mix(logits: np.ndarray, counts: CountsPolicy, contexts: np.ndarray, share: float) -> np.ndarray:
-    """The weighted geometric mean of the two, up to a constant per row."""
-    shares = np.where(counts.knows(contexts), share, 0)[:, None].astype(np.float32)
-    return (1 - shares) * logits + shares * counts.foresee(contexts)
+def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
+    """The weights for contexts and for histories with which the later moves are most likely."""
+    contexts, novel, weight = moves.contexts[later], moves.novel[later], weigh_people(moves.user[later])
+    pasts = Pasts.before_moves(moves).take(later)
+    seen = pasts.mark(moves.n_clusters)
+    given = ((Pasts.of_contexts(contexts), False), (pasts, True))
+    return [weigh_parts(then.foresee(contexts, past, whole=whole), novel, seen, weight) for past, whole in given]
 
 
 class Learner:
     """A network that learns from the moves, some rows at a time."""
 
-    def __init__(self, moves: Moves, texts: torch.Tensor, config: PolicyConfig, seed: int):
+    def __init__(self, moves: Moves, vectors: np.ndarray, config: PolicyConfig, seed: int):
         torch.manual_seed(seed)
         self.random = np.random.default_rng(seed)
         self.moves, self.config = moves, config
-        self.network = EncoderNetwork(texts, moves.contexts.shape[1], config.dimensions, config.dropout)
+        self.pasts = Pasts.before_moves(moves)
+        middle = torch.from_numpy(np.asarray(vectors, np.float32).mean(axis=0))
+        k, texts = moves.contexts.shape[1], centre(vectors, middle)
+        self.network = EncoderNetwork(texts, middle, k, config.dimensions, config.dropout)
 
     def learn(self, rows: np.ndarray, progress: Progress) -> None:
         """Go through these rows a few times; the network then also knows what is popular after them."""
         config = self.config
         step_of = np.zeros(len(self.moves), np.int64)
-        step_of[rows], popularity = follow_popularity(self.moves.take(rows), config.half_life)
-        popularity = torch.from_numpy(popularity)
+        followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in HALF_LIVES]
+        step_of[rows] = followed[0][0]
+        popularity = torch.from_numpy(np.stack([popularity for _, popularity in followed], axis=1))
         rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]
         size = int(np.clip(len(rows) // FEWEST_STEPS, SMALLEST_BATCH, config.batch_size))
-        steps = config.epochs * math.ceil(len(rows) / size)
+        epochs = min(config.epochs, math.ceil(MOST_STEPS * size / len(rows)))
+        steps = epochs * math.ceil(len(rows) / size)
         optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=config.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps)
         self.network.train()
-        for epoch in range(config.epochs):
+        for epoch in range(epochs):
             order = self.random.permutation(rows)
             for start in range(0, len(order), size):
                 batch = order[start : start + size]
                 optimizer.zero_grad()
-                self._loss(batch, popularity[step_of[batch]]).backward()
+                self._loss(batch, self.network.weigh_popularity(popularity)[step_of[batch]]).backward()
                 optimizer.step()
                 schedule.step()
-            progress((epoch + 1) / config.epochs)
+            progress((epoch + 1) / epochs)
         self.network.eval()
         self.network.log_popularity.copy_(popularity[-1])
 
-    def _loss(self, rows: np.ndarray, log_popularity: torch.Tensor) -> torch.Tensor:
+    def _loss(self, rows: np.ndarray, popularity: torch.Tensor) -> torch.Tensor:
         """How unlikely the network finds what was chosen in these moves, among what was open."""
         contexts = torch.from_numpy(self.moves.contexts[rows].astype(np.int64))
         novel = torch.from_numpy(self.moves.novel[rows].astype(np.int64))
-        seen = torch.from_numpy(mark_seen(self.moves, rows))
-        return functional.cross_entropy(self.network(contexts, log_popularity).masked_fill(seen, -torch.inf), novel)
+        pasts = self.pasts.take(rows)
+        hidden = self.random.random(len(rows)) < WITHOUT_HISTORY
+        shown = np.where(hidden, np.maximum(pasts.starts, pasts.ends - contexts.shape[1]), pasts.starts)
+        logits = self.network(contexts, replace(pasts, starts=shown), popularity)
+        seen = torch.from_numpy(pasts.mark(self.moves.n_clusters))
+        return functional.cross_entropy(logits.masked_fill(seen, -torch.inf), novel)
 
 
 @contextmanager
@@ -232,11 +245,3 @@ def _alone() -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
-
-
-def _centre(vectors: np.ndarray) -> torch.Tensor:
-    """Text vectors without what they all share, of unit length; nothing where nothing is left."""
-    vectors = np.asarray(vectors, np.float32)
-    vectors = vectors - vectors.mean(axis=0)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return torch.from_numpy(vectors / np.where(lengths > 1e-6, lengths, 1))

@@ -1,0 +1,313 @@
+"""How well the policies name the next novel interest, and how fast, each against the baselines of the same run.
+
+    python -m benchmarks.bench_policies [--data FOLDER] [--vectors FOLDER] [--planted] [--seed 0]
+
+FOLDER holds a folder per data set with `items.parquet` and `interactions.parquet`; without it the sample is used.
+`--vectors` keeps what the text model read for the next time; `--planted` adds made-up worlds of three shapes, whose
+interests are known. Policies learn from the moves before the latest fifth of the interactions. A case is the last move
+of everybody who moved since; nothing of a history is a candidate, and recall@10 is measured.
+
+- popularity, counts, ease: the baselines, each tuned on the later moves that it learns from;
+- K = 2 and full history: what is read of each person;
+- rare: the cases whose answer is among the half of the interests that fewest moved to; every move: all cases, and not
+  only everybody's last;
+- best baseline: the best of the three by the mean over data sets, at each granularity; of full histories it is ease;
+- split: in turn, each of the interests with the most traffic is split in two, as the tree does; the moves to one of the
+  halves, foreseen without learning again. Counts know nothing of the halves; beside it counts that share evenly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hierex import stored_logs
+from hierex.config import DescriptionConfig, EmbeddingConfig, PolicyConfig, TreeConfig
+from hierex.descriptions import describe_nodes
+from hierex.embeddings import embed_texts
+from hierex.evaluation import Cases, rank_answers
+from hierex.imports import import_logs
+from hierex.interest_tree import InterestTree, grow_tree
+from hierex.logs import Interactions, LogFile
+from hierex.metrics import recall_at
+from hierex.policies import train_policy
+from hierex.policies.choices import follow_popularity
+from hierex.policies.counts import count_moves
+from hierex.store import open_store
+from hierex.synthetic import make_world
+from hierex.taxonomy import Taxonomy, cut_tree
+from hierex.transition_table import tabulate
+from hierex.transitions import Histories, Moves, histories_of_items, latest_contexts, list_moves
+
+from .bench_run import data_sets, markdown
+
+GRANULARITIES = (100, 300, 761)
+HELD_OUT = 0.2
+SPLIT_INTERESTS = 20
+BASELINES = ("popularity", "counts", "ease")
+SHAPES = (
+    {"n_items": 900, "n_users": 1_500, "n_interactions": 15_000},
+    {"n_items": 3_000, "n_users": 8_000, "n_interactions": 160_000},
+    {"n_items": 2_000, "n_users": 500, "n_interactions": 100_000},
+)
+K = 2
+CASES_AT_ONCE = 4_000
+
+
+@dataclass(frozen=True)
+class Interests:
+    """Of a data set at one granularity.
+
+    labels: (n_items,) interest of each item; vectors: (n, d) of the descriptions; halves: by interest to be split, the
+    vectors (2, d) of its halves; second: (n_items,) bool, whether an item is in the second of them.
+    """
+
+    log: Interactions
+    labels: np.ndarray
+    vectors: np.ndarray
+    second: np.ndarray
+    halves: dict[int, np.ndarray]
+
+    @property
+    def n(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def split(self) -> int:
+        return self.log.split_clock(HELD_OUT)
+
+    def histories(self) -> Histories:
+        return histories_of_items(self.log, self.labels, self.n)
+
+    def training_moves(self) -> Moves:
+        return list_moves(histories_of_items(self.log, self.labels, self.n, before=self.split), k=K)
+
+
+def read_interests(name: str, files: tuple[Path, Path], kept: Path) -> dict[int, Interests]:
+    """By granularity."""
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "w.duckdb") as store:
+        import_logs(store, *(LogFile(file, file.name) for file in files))
+        items, log = stored_logs.read_items(store), stored_logs.read_interactions(store)
+    texts = (items["title"] + ". " + items["text"]).str.strip(". ").tolist()
+    vectors = read_texts(kept / f"{name}-items.npy", lambda: texts)
+    tree = grow_tree(vectors, log.traffic(), config=TreeConfig(), seed=0)
+
+    cuts = {n: cut_tree(tree, n) for n in GRANULARITIES if n <= tree.finest}
+    in_two = {n: most_traffic(tree, taxonomy.cluster_ids) for n, taxonomy in cuts.items()}
+    shown = [ids for n, taxonomy in cuts.items() for ids in (taxonomy.cluster_ids, halves_of(tree, in_two[n]).ravel())]
+    shown = np.unique(np.concatenate(shown))
+
+    def words() -> list[str]:
+        titles, bodies, options = items["title"].tolist(), items["text"].tolist(), DescriptionConfig()
+        described = describe_nodes(tree, titles, bodies, vectors, config=options, reader=EmbeddingConfig())
+        return [described[node].text() for node in shown]
+
+    nodes = np.zeros((len(tree.lo), vectors.shape[1]), np.float32)
+    nodes[shown] = read_texts(kept / f"{name}-descriptions.npy", words)
+    return {n: describe_cut(tree, taxonomy, in_two[n], nodes, log) for n, taxonomy in cuts.items()}
+
+
+def most_traffic(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
+    """Of the nodes that can be split, those with the most traffic."""
+    nodes = nodes[tree.dies[nodes] <= tree.finest]
+    return nodes[np.argsort(-tree.traffic[nodes], kind="stable")][:SPLIT_INTERESTS]
+
+
+def halves_of(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
+    """(len(nodes), 2) nodes."""
+    return np.array([tree.children(int(node)) for node in nodes], np.int64).reshape(-1, 2)
+
+
+def read_texts(file: Path, texts: Callable[[], list[str]]) -> np.ndarray:
+    if not file.exists():
+        np.save(file, embed_texts(texts(), config=EmbeddingConfig()))
+    return np.load(file)
+
+
+def describe_cut(
+    tree: InterestTree, taxonomy: Taxonomy, in_two: np.ndarray, nodes: np.ndarray, log: Interactions
+) -> Interests:
+    """in_two: the nodes to split; nodes: (n_nodes, d), vectors of the descriptions."""
+    second, halves = np.zeros(tree.n_items, bool), {}
+    for node, children in zip(in_two, halves_of(tree, in_two), strict=True):
+        halves[taxonomy.index_of(int(node))] = nodes[children]
+        second[tree.order[tree.lo[children[1]] : tree.hi[children[1]]]] = True
+    return Interests(log, taxonomy.cluster_of_item, nodes[taxonomy.cluster_ids], second, halves)
+
+
+def plant_interests(shape: dict[str, int], seed: int) -> Interests:
+    """The true interests of a made-up world, read as the middle of their items; none can be split."""
+    world = make_world(**shape, seed=seed)
+    vectors, labels, n = world.vectors(seed=seed), world.interest_of_item, world.n_interests
+    middles = np.array([vectors[labels == interest].mean(axis=0) for interest in range(n)])
+    return Interests(world.log(), labels, middles, np.zeros(len(labels), bool), {})
+
+
+def find_cases(histories: Histories, split: int) -> Cases:
+    """Every move since the split."""
+    starts = np.repeat(histories.starts[:-1], np.diff(histories.starts))
+    ends = np.flatnonzero((np.arange(len(starts)) > starts) & (histories.clock >= split))
+    user = np.searchsorted(histories.starts, ends, side="right") - 1
+    return Cases(histories.cluster, starts[ends], ends, user, histories.n_clusters)
+
+
+def pasts_of(histories: Histories, cases: Cases) -> Histories:
+    """What each case saw, as a history of its own."""
+    lengths = cases.ends - cases.starts
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    rows = np.arange(starts[-1]) + np.repeat(cases.starts - starts[:-1], lengths)
+    return Histories(histories.cluster[rows], histories.clock[rows], starts, histories.n_clusters)
+
+
+Scorer = Callable[[np.ndarray, Histories], np.ndarray]
+"""Scores for contexts (n, K) and the histories that they end."""
+
+
+def find_answers(score: Scorer, histories: Histories, cases: Cases) -> np.ndarray:
+    """(n,) recall@10 of each case."""
+    found = []
+    for start in range(0, len(cases), CASES_AT_ONCE):
+        part = cases.take(slice(start, start + CASES_AT_ONCE))
+        contexts = latest_contexts(histories, part.ends, part.starts, k=K)
+        found.append(recall_at(*rank_answers(score(contexts, pasts_of(histories, part)), part), k=10))
+    return np.concatenate(found)
+
+
+def measure(interests: Interests, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Recall by kind of case and scorer; and by scorer that of moves to the halves of split interests."""
+    moves, histories = interests.training_moves(), interests.histories()
+    kinds = ("counts", "ease", "encoder")
+    policies = {
+        kind: train_policy(moves, interests.vectors, config=PolicyConfig(kind=kind), seed=seed) for kind in kinds
+    }
+    popularity = follow_popularity(moves, policies["ease"].by_context.tuning.half_life)[1][-1]
+    scorers: dict[str, Scorer] = {"popularity": lambda contexts, _: np.tile(popularity, (len(contexts), 1))}
+    for kind, policy in policies.items():
+        scorers[kind] = lambda contexts, _, policy=policy: policy.score(contexts)
+    for kind in ("ease", "encoder"):
+        scorers[f"{kind}, full history"] = lambda _, pasts, kind=kind: policies[kind].score_histories(pasts)
+    cases = find_cases(histories, interests.split)
+    is_last = np.append(cases.user[1:] != cases.user[:-1], True)
+    reached = np.bincount(moves.novel, minlength=interests.n)
+    is_rare = np.argsort(np.argsort(reached, kind="stable"))[cases.sequence[cases.ends]] < interests.n // 2
+    every = np.ones(len(cases), bool)
+    chosen = {"": is_last, "rare": is_last & is_rare, "every move": every, "every move, rare": is_rare}
+    found = {name: find_answers(score, histories, cases) for name, score in scorers.items()}
+    recall = {
+        kind: {name: hit[rows].mean() if rows.any() else np.nan for name, hit in found.items()} | {"cases": rows.sum()}
+        for kind, rows in chosen.items()
+    }
+    return recall, measure_split(interests, moves, policies)
+
+
+def measure_split(interests: Interests, moves: Moves, policies: dict) -> dict[str, float]:
+    found: dict[str, list[np.ndarray]] = {}
+    for one in interests.halves:
+        for name, hits in split_in_two(interests, one, moves, policies).items():
+            found.setdefault(name, []).append(hits)
+    return {name: np.concatenate(hits).mean() for name, hits in found.items()}
+
+
+def split_in_two(interests: Interests, one: int, moves: Moves, policies: dict) -> dict[str, np.ndarray]:
+    n = interests.n
+    labels = np.where((interests.labels == one) & interests.second, n, interests.labels).astype(np.int32)
+    histories = histories_of_items(interests.log, labels, n + 1)
+    cases = find_cases(histories, interests.split)
+    cases = cases.take(np.flatnonzero(np.isin(cases.sequence[cases.ends], [one, n])))
+    vectors = np.concatenate([interests.vectors, interests.halves[one][1:]])
+    vectors[one] = interests.halves[one][0]
+    origin = np.append(np.arange(n), one)
+    encoder, counts = policies["encoder"].with_interests(vectors, origin), policies["counts"]
+    known = moves.take((moves.novel != one) & (moves.contexts != one).all(axis=1))
+    known = Moves(known.contexts, known.novel, known.user, known.clock, n + 1)
+    unaware, shares = count_moves(known, counts.smoothing), -np.log(np.bincount(origin)[origin])
+    scorers: dict[str, Scorer] = {
+        "counts": lambda contexts, _: unaware.score(contexts),
+        "counts, shared evenly": lambda contexts, _: counts.foresee(origin[contexts])[:, origin] + shares,
+        "encoder": lambda contexts, _: encoder.score(contexts),
+        "encoder, full history": lambda _, pasts: encoder.score_histories(pasts),
+    }
+    return {name: find_answers(score, histories, cases) for name, score in scorers.items() if len(cases)}
+
+
+def show_ratios(measured: dict[str, dict[int, dict[str, dict[str, float]]]]) -> None:
+    rows = {}
+    for n in GRANULARITIES:
+        at = [by_n[n] for by_n in measured.values() if n in by_n]
+        for kind in at[0] if at else ():
+            mean = pd.DataFrame([recall[kind] for recall in at]).mean()
+            best = mean[list(BASELINES)].idxmax()
+            cells = [recall[kind]["encoder"] / max(recall[kind][name] for name in BASELINES) for recall in at]
+            full = mean["encoder, full history"] / mean["ease, full history"]
+            rows[f"N = {n}{', ' if kind else ''}{kind}"] = {
+                "best baseline": f"{best} {mean[best]:.4f}",
+                "encoder": f"{mean['encoder']:.4f}",
+                "ratio": f"{mean['encoder'] / mean[best]:.3f}",
+                "least ratio in a data set, to its own best": f"{min(cells):.3f}",
+                "full history, to ease": f"{full:.3f}",
+            }
+    print(f"\nMeans over {len(measured)} data sets\n")
+    print(markdown(pd.DataFrame.from_dict(rows, orient="index")), flush=True)
+
+
+def measure_time(seed: int, n: int = 761, n_moves: int = 300_000, length: int = 11) -> None:
+    """Training on made-up moves, and all pairs of interests, at once and one call per context."""
+    rng = np.random.default_rng(seed)
+    n_users = n_moves // (length - 1)
+    taste = rng.gumbel(size=(n_users, n)) - np.log(np.arange(n) + 10)
+    cluster = np.argpartition(-taste, length, axis=1)[:, :length].astype(np.int32).ravel()
+    clock = np.sort(rng.integers(0, 10**7, (n_users, length)), axis=1).ravel()
+    moves = list_moves(Histories(cluster, clock, np.arange(n_users + 1) * length, n), k=K)
+    start, cpu = time.perf_counter(), time.process_time()
+    policy = train_policy(moves, rng.normal(size=(n, 384)), config=PolicyConfig(), seed=seed)
+    took, used = time.perf_counter() - start, time.process_time() - cpu
+    print(f"\nTraining on {len(moves):,} moves among {n}: {took:.0f} s ({used:.0f} s of processor time)")
+    start, cpu = time.perf_counter(), time.process_time()
+    tabulate(policy)
+    took, used = time.perf_counter() - start, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"All {n * n:,} contexts: {took:.0f} s ({used:.0f} s of processor time), peak memory so far {peak:,.0f} MiB")
+    start = time.perf_counter()
+    for context in rng.integers(0, n, (500, K)):
+        policy.score(context[None])
+    print(f"One call per context, from 500: {(time.perf_counter() - start) * n * n / 500:,.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="a folder of data sets")
+    parser.add_argument("--vectors", type=Path, help="a folder in which vectors of texts are kept")
+    parser.add_argument("--planted", action="store_true", help="made-up worlds too")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.", flush=True)
+    measured: dict[str, dict[int, dict[str, dict[str, float]]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, files in data_sets(options.data).items():
+            measured[name] = {}
+            for n, interests in read_interests(name, files, options.vectors or Path(folder)).items():
+                measured[name][n], split = measure(interests, options.seed)
+                print(f"\n{name}, N = {n}\n")
+                print(markdown(pd.DataFrame(measured[name][n]).T.map("{:.4g}".format)))
+                print(
+                    "\nAfter a split: " + ", ".join(f"{who} {recall:.4f}" for who, recall in split.items()), flush=True
+                )
+    show_ratios(measured)
+    for shape in SHAPES if options.planted else ():
+        interests = plant_interests(shape, options.seed)
+        print(f"\nPlanted, N = {interests.n}: {shape}\n")
+        print(markdown(pd.DataFrame(measure(interests, options.seed)[0]).T.map("{:.4g}".format)), flush=True)
+    measure_time(options.seed)
+
+
+if __name__ == "__main__":
+    main()
