@@ -25,14 +25,6 @@ def main() -> None:
     rows = ["--rows", options.rows]
     measured = {"run": data, "tree": tree, "behaviour": data, "policies": data, "map": [], "trie": []}
     measured |= {"embedding": items, "descriptions": data, "describe": data, "import": rows, "transitions": []}
-        "tree": tree,
-        "behaviour": data,
-        "policies": data,
-        "map": [],
-        "trie": [],
-        "embedding": items,
-    }
-    measured |= {"descriptions": data, "describe": data, "import": rows, "transitions": []}
     for name, arguments in measured.items():
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.bench_{name}", *arguments]
