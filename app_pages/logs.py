@@ -8,12 +8,9 @@ import streamlit as st
 from hierex import imports, stored_logs, view, wording
 from hierex.config import (
     LARGEST_SEED,
-    POLICIES,
     VECTORS_IN_FILE,
     BehaviourConfig,
-    CausalConfig,
     EmbeddingConfig,
-    PolicyConfig,
     RunConfig,
 )
 from hierex.embeddings import is_published_name
@@ -82,16 +79,7 @@ def show_build() -> None:
             help="You can look at any other number on the Granularity page without building again.",
         )
     with st.expander("More choices"):
-        kinds = [kind for kind in POLICIES if kind != "causal" or view.language_models()]
-        kind = st.radio(
-            "How the next interest is predicted",
-            kinds,
-            index=kinds.index(chosen.policy.kind) if chosen.policy.kind in kinds else 0,
-            format_func=wording.method_name,
-            key=f"policy-{store.path.stem}",
-            captions=[wording.METHOD_CAPTIONS[kind] for kind in kinds],
-        )
-        base = choose_language_model(chosen.policy.causal.base) if kind == "causal" else chosen.policy.causal.base
+        policy = view.choose_policy(chosen.policy, store.path.stem)
         model = choose_model(chosen.embedding.model)
         weight = choose_weight(chosen.behaviour.weight)
         seed = st.number_input(
@@ -112,7 +100,7 @@ def show_build() -> None:
         granularity=granularity,
         seed=int(seed),
         regrow=regrow,
-        policy=PolicyConfig(kind=kind, causal=CausalConfig(base=base)),
+        policy=policy,
         embedding=EmbeddingConfig(model=model or chosen.embedding.model),
         behaviour=BehaviourConfig(weight=weight),
     )
@@ -160,18 +148,6 @@ def choose_model(chosen: str) -> str | None:
         return model
     st.error(f"'{wording.plain_markdown(model[:80])}' is no name of a published model. It looks like 'owner/model'.")
     return None
-
-
-def choose_language_model(chosen: str) -> str:
-    """One of those in the server's folder."""
-    known = view.language_models()
-    return st.selectbox(
-        "Language model",
-        known,
-        index=known.index(chosen) if chosen in known else 0,
-        key=f"language_model-{store.path.stem}",
-        help="It is taught how people's interests move. With a large model this takes hours without a graphics card.",
-    )
 
 
 def choose_weight(chosen: float) -> float:

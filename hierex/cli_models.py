@@ -19,8 +19,8 @@ from .kept_tunings import KeptTuning
 from .llm.door import LanguageModel
 from .llm.endpoint import Endpoint
 from .llm.service import Service
-from .tuning import EPOCHS, TuningPlan, cancel_tuning, plan_tuning, tune_model
-from .wording import estimate_text, money
+from .tuning import EPOCHS, cancel_tuning, plan_tuning, tune_model
+from .wording import estimate_text, tuning_text
 from .workspace import Workspace
 
 ALL_ANSWERED = "answered all of these questions"
@@ -135,17 +135,6 @@ def report_answers(work: Workspace, plan: AnswerPlan, outcome: AnswerOutcome, op
 def estimate_of(plan: AnswerPlan, *, batch: bool):
     price = batch_price(plan.price) if batch else plan.price
     return replace(plan.estimate, dollars=None if price is None else price.of(plan.estimate.tokens))
-
-
-def tuning_text(plan: TuningPlan, endpoint: Endpoint) -> str:
-    """What fine-tuning would take."""
-    if not plan.to_pay:
-        return f"This was ordered already ({plan.kept.state}), so nothing more is paid."
-    cost = "its price is not known" if plan.dollars is None else f"about {money(plan.dollars)}"
-    return (
-        f"{plan.n_examples:,} examples for {endpoint.model}, gone through {plan.epochs} times, about {plan.tokens:,} "
-        f"tokens: {cost}."
-    )
 
 
 class TuningLine:

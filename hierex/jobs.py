@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DESCRIPTIONS, TUNING, ANSWERS = "descriptions", "fine-tuning", "answers"
+ASKED = (DESCRIPTIONS, TUNING, ANSWERS)
+"""Goals of a language model at an endpoint: the work waits, and goes on beside that of other workspaces."""
 FIRST_GUESS = {
     "embeddings": (6.0, 3e-3),
     "behaviour": (1.0, 1e-4),
@@ -56,10 +59,10 @@ class StageState:
 
 @dataclass
 class Job:
-    """Work in the background. goal: build, comparison, or descriptions by a language model.
+    """Work in the background. goal: build, comparison, or what a language model is asked for, one of `ASKED`.
 
     status: waiting, running, done, stopped (by a person or, with `error` saying so, by a cap), failed. reading: how far
-    a language model is; step: of the person who asked it.
+    a language model is; told, told_share: what an endpoint says of work there; step: of the person who asked.
     """
 
     path: Path
@@ -70,6 +73,8 @@ class Job:
     goal: str = "build"
     stage_began: float = field(default_factory=monotonic)
     reading: Reading | None = None
+    told: str = ""
+    told_share: float = 0.0
     step: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -81,6 +86,8 @@ class Job:
         """How much of the whole is done, 0-1, by expected seconds or by what was asked."""
         if self.reading:
             return self.reading.done / max(1, self.reading.total)
+        if self.goal in ASKED:
+            return self.told_share
         total = sum(stage.seconds for stage in self.stages.values()) or 1.0
         return min(1.0, sum(done_share(stage) * stage.seconds for stage in self.stages.values()) / total)
 
@@ -135,12 +142,12 @@ class Jobs:
         """Begins a run, or returns what is already going on in this workspace."""
         stages = [*STAGES[:2], "behaviour", *STAGES[2:]] if config.behaviour.weight else STAGES
         job = Job(store.path, config, expected_stages(store, stages))
-        return self._begin(job, partial(run_pipeline, store, config))
+        return self.begin(job, partial(run_pipeline, store, config))
 
     def start_comparison(self, work: Workspace) -> Job:
         """Begins to compare weights of behaviour, or returns what is already going on in this workspace."""
         job = Job(work.store.path, work.config, expected_stages(work.store, ON_DEMAND), goal="comparison")
-        return self._begin(job, partial(compare_weights_of, work.store, work))
+        return self.begin(job, partial(compare_weights_of, work.store, work))
 
     def start_descriptions(
         self, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, step: int | None = None
@@ -149,10 +156,11 @@ class Jobs:
 
         It mostly waits for answers, so it goes on beside the work of other workspaces.
         """
-        job = Job(work.store.path, work.config, {}, goal="descriptions", step=step)
-        return self._begin(job, partial(describe, job, work, plan, model, cap), beside=True)
+        job = Job(work.store.path, work.config, {}, goal=DESCRIPTIONS, step=step)
+        return self.begin(job, partial(describe, job, work, plan, model, cap), beside=True)
 
-    def _begin(self, job: Job, run: Callable, *, beside: bool = False) -> Job:
+    def begin(self, job: Job, run: Callable, *, beside: bool = False) -> Job:
+        """Begins it, or returns what is already going on in its workspace."""
         with self._registry:
             current = self._jobs.get(job.path)
             if current and current.active:
@@ -168,7 +176,7 @@ class Jobs:
         with self._registry:
             if job.status == "waiting":
                 job.status = "stopped"
-            elif job.status == "running" and job.goal != "descriptions":
+            elif job.status == "running" and job.goal not in ASKED:
                 self._worker.cancel()
 
     def warm_up(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import results
-from .config import LayerConfig, RunConfig
+from .config import LayerConfig, PolicyConfig, RunConfig
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError, NotReady
 from .gates import GateFailed, GateReport, judge_policy
@@ -118,10 +118,9 @@ def _decide(store: Store, run_id: int | None, author: str, note: str) -> None:
         )
 
 
-def other_policy(config: RunConfig, kind: str, *, k: int) -> RunConfig:
+def other_policy(config: RunConfig, policy: PolicyConfig, *, k: int) -> RunConfig:
     """The same run with another policy, which starts from `k` interests, and nothing laid over it."""
-    policy, transition = replace(config.policy, kind=kind), replace(config.transition, k=k)
-    return replace(config, policy=policy, transition=transition, layers=LayerConfig())
+    return replace(config, policy=policy, transition=replace(config.transition, k=k), layers=LayerConfig())
 
 
 def report_of(store: Store, run: RunRecord) -> GateReport:

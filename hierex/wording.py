@@ -16,6 +16,7 @@ from .granularity_effects import BUSIEST, FEWEST_ITEMS, FEWEST_PEOPLE, Suggested
 from .llm import Connection
 from .llm.endpoint import Endpoint
 from .logs import Interactions
+from .tuning import TuningPlan
 
 STAGE_NAMES = {
     "logs": "Reading the logs",
@@ -113,6 +114,8 @@ EFFECT_NAMES = {
 
 
 METHOD_CAPTIONS = {
+    "ease": "Counts which interests people have together, whatever their order.",
+    "openai": "What a language model answered ahead of time; has to be asked first, under “What comes next”.",
     "encoder": "Knows what the interests are about; works for rare ones too.",
     "counts": "Only counts who moved where.",
     "causal": "Reads the descriptions as sentences, as in the paper; slow.",
@@ -151,6 +154,17 @@ def estimate_text(estimate: Estimate, endpoint: Endpoint, *, did: str = "describ
     return (
         f"{estimate.calls:,} questions to {endpoint.model} {where}, about {estimate.tokens.read:,} tokens to read and "
         f"{estimate.tokens.written:,} to write: {cost}."
+    )
+
+
+def tuning_text(plan: TuningPlan, endpoint: Endpoint) -> str:
+    """What fine-tuning would take."""
+    if not plan.to_pay:
+        return f"This was ordered already ({plan.kept.state}), so nothing more is paid."
+    cost = "its price is not known" if plan.dollars is None else f"about {money(plan.dollars)}"
+    return (
+        f"{plan.n_examples:,} examples for {endpoint.model}, gone through {plan.epochs} times, about {plan.tokens:,} "
+        f"tokens: {cost}."
     )
 
 

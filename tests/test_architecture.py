@@ -58,6 +58,7 @@ LAYERS = [
     {"answering", "collected_answers"},
     {"pipeline", "describing", "serving", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"tuning", "answering_batches"},
+    {"asking_jobs"},
     {"wording", "view", "cli_parts", "cli_models", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}

@@ -152,7 +152,7 @@ def test_a_release_is_refused_where_the_interests_are_others(store, easy, tmp_pa
 def test_the_same_build_twice_is_one_candidate_and_another_policy_another(store):
     work = run_pipeline(store, CONFIG)
     run_pipeline(store, CONFIG)
-    run_pipeline(store, other_policy(work.config, "encoder", k=2))
+    run_pipeline(store, other_policy(work.config, PolicyConfig(), k=2))
     assert [candidate.policy for candidate in list_candidates(store)] == ["encoder", "counts"]
 
 
@@ -175,7 +175,7 @@ def test_predict_serves_the_release_unless_told_otherwise(store, easy, tmp_path,
 @pytest.mark.parametrize("k", [1, 3])
 def test_predictions_may_start_from_one_interest_or_three(store, easy, k):
     first = run_pipeline(store, CONFIG)
-    work = run_pipeline(store, other_policy(first.config, "counts", k=k))
+    work = run_pipeline(store, other_policy(first.config, CONFIG.policy, k=k))
     assert len(results.read_table_frame(store, work.keys["transition_table"])) == (10 * 9 if k == 1 else 0)
     again = serve_release(first, shown_run(store))
     served = serve_users(again, np.arange(20), top=3, items=2)

@@ -30,6 +30,7 @@ from .model_run import another_try, model_panel
 from .moving import move_button
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
 from .people_moves import fewest_people, people_moves
+from .policy_choice import choose_policy
 from .preset_menu import preset_menu
 from .provenance import provenance_card
 from .releasing import releasing, shown_predictions
@@ -44,6 +45,7 @@ __all__ = [
     "change_list",
     "choice_panel",
     "choose",
+    "choose_policy",
     "chosen_number",
     "chosen_taxonomy",
     "claimed",

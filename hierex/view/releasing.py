@@ -6,14 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from .. import releases, wording
-from ..config import POLICIES
 from ..errors import HierexError
 from ..gates import RECALL, TIMES_CHANCE, Gate
 from ..releases import Candidate, Release
 from ..runs import config_of
 from ..store import Store
 from ..workspace import Workspace
+from .asked_model import ask_panel
 from .opened import current_work, doing, jobs, released_work, start_run
+from .policy_choice import choose_policy
 
 RELEASED, LATEST_BUILD = "Released", "Latest build"
 LATEST = 30
@@ -179,14 +180,7 @@ def withdraw(store: Store, author: str, note: str) -> None:
 def train_anew(work: Workspace) -> None:
     st.subheader("Learn another way")
     stem = work.store.path.stem
-    kind = st.radio(
-        "How the next interest is predicted",
-        POLICIES,
-        index=POLICIES.index(work.config.policy.kind),
-        format_func=wording.method_name,
-        key=f"other_policy-{stem}",
-        horizontal=True,
-    )
+    policy = choose_policy(work.config.policy, f"other-{stem}")
     k = st.radio(
         "How many of a person's latest interests it starts from",
         (1, 2, 3),
@@ -195,13 +189,15 @@ def train_anew(work: Workspace) -> None:
         horizontal=True,
         help="With 1 or 2 every answer is there ahead of time; with 3 answers are computed when they are asked for.",
     )
+    if policy.kind == "openai":
+        ask_panel(work)
     job = jobs().of(work.store.path)
     st.button(
         "Learn and measure",
         icon=":material/model_training:",
         disabled=bool(job and job.active),
         on_click=start_run,
-        args=(releases.other_policy(work.config, kind, k=k),),
+        args=(releases.other_policy(work.config, policy, k=k),),
         help="Keeps interests, descriptions and the recommender as they are.",
     )
 

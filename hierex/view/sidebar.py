@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from .. import workspace_folder
-from ..jobs import Job
+from ..jobs import ANSWERS, ASKED, DESCRIPTIONS, TUNING, Job
 from ..runs import read_runs
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, meter_text, plain_markdown
@@ -15,6 +15,11 @@ from .opened import claimed, current_store, doing, jobs, plain_errors, say, serv
 
 SAMPLE_NAME = "Sample"
 POLL_SECONDS = 1.0
+ASKING = {
+    DESCRIPTIONS: "Asking the language model …",
+    TUNING: "Fine-tuning the language model …",
+    ANSWERS: "Asking what comes next …",
+}
 STATE_SIGNS = {"waiting": "", "running": "⏳", "made": "✓", "reused": "✓ kept"}
 
 
@@ -115,9 +120,9 @@ def draw_job(job: Job) -> None:
             running = next(
                 (STAGE_NAMES[name] for name, s in job.stages.items() if s.state == "running"), "Getting ready"
             )
-            if job.goal == "descriptions":
-                st.progress(job.share(), text="Asking the language model …")
-                st.caption(plain_markdown(meter_text(job.reading)) if job.reading else "Getting ready")
+            if job.goal in ASKED:
+                st.progress(job.share(), text=ASKING[job.goal])
+                st.caption(plain_markdown(asked_text(job)))
             else:
                 st.progress(job.share(), text=f"{running} …")
                 st.caption(f"About {duration(job.seconds_left())} left")
@@ -139,7 +144,16 @@ def draw_job(job: Job) -> None:
         st.rerun()
 
 
+def asked_text(job: Job) -> str:
+    """How far a language model is."""
+    if job.reading is None:
+        return job.told or "Getting ready"
+    return meter_text(job.reading, "answered" if job.goal == ANSWERS else "described")
+
+
 def job_done(job: Job) -> str:
+    if job.goal == ANSWERS and job.reading:
+        return f"The language model answered {job.reading.done:,} questions. Learn and measure with them now."
     if job.reading is None:
         return f"The {job.goal} is done."
     missing = job.reading.failed + job.reading.unanswered

@@ -1,0 +1,35 @@
+"""How the next interest is predicted: one choice for the pages that offer it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from .. import wording
+from ..config import POLICIES, PolicyConfig
+from .files import language_models
+
+
+def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
+    """name: of this choice among the session's."""
+    kinds = [kind for kind in POLICIES if kind != "causal" or language_models()]
+    kind = st.radio(
+        "How the next interest is predicted",
+        kinds,
+        index=kinds.index(chosen.kind) if chosen.kind in kinds else 0,
+        format_func=wording.method_name,
+        key=f"policy-{name}",
+        captions=[wording.METHOD_CAPTIONS[kind] for kind in kinds],
+    )
+    if kind != "causal":
+        return replace(chosen, kind=kind)
+    known = language_models()
+    base = st.selectbox(
+        "Language model",
+        known,
+        index=known.index(chosen.causal.base) if chosen.causal.base in known else 0,
+        key=f"language_model-{name}",
+        help="It is taught how people's interests move. With a large model this takes hours without a graphics card.",
+    )
+    return replace(chosen, kind=kind, causal=replace(chosen.causal, base=base))
