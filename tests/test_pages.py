@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from llm_server import KEY, MODEL, LlmServer
 from streamlit.testing.v1 import AppTest
+from test_answering import know_it_all
 from test_jobs import wait_for
 
 from hierex import view
@@ -20,10 +21,11 @@ from hierex.descriptions_file import write_descriptions_file
 from hierex.exports import safe_csv
 from hierex.feedback import read_batches
 from hierex.imports import import_logs
+from hierex.kept_tunings import read_tunings
 from hierex.logs import LogFile
 from hierex.model_answers import read_answers
 from hierex.pipeline import run_pipeline
-from hierex.releases import read_releases
+from hierex.releases import list_candidates, read_releases
 from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -910,3 +912,29 @@ def test_the_bound_goes_with_the_plan_and_prices_are_shown(workspaces, monkeypat
     smaller = next(box.value for box in app.number_input if "costs more" in box.label)
     assert 0 < smaller < bound
     assert "US dollars per million tokens" in words(app)
+
+
+def test_a_language_model_is_fine_tuned_and_asked_and_a_build_made_of_its_answers(workspaces, model, monkeypatch):
+    monkeypatch.setattr("hierex.llm.fine_tuning.POLL", 0.01)
+    build(workspaces, "Asked", n_items=240, n_users=120, n_interactions=2_400)
+    store = open_store(workspaces / "Asked.duckdb")
+    model.answer = know_it_all(Workspace(store, CONFIG, shown_run(store).keys))
+    app = on_part("Asked", "Releases")
+    app.radio(key="policy-other-Asked").set_value("openai").run()
+    assert "Nothing was answered about these interests yet" in words(app)
+    app.session_state["tuning_open"] = True
+    press(app.run(), "Fine-tune")
+    assert finished_job(workspaces, "Asked").status == "done"
+    app.run()
+    tuned = read_tunings(store)[0].tuned_model
+    app.session_state["answers_open"] = True
+    app.run()
+    assert app.selectbox(key="answers_model").value == tuned
+    press(app, "Ask ")
+    assert finished_job(workspaces, "Asked").status == "done"
+    app.run()
+    assert "**100.0%** of" in words(app)
+    press(app, "Learn and measure")
+    assert finished_job(workspaces, "Asked").status == "done"
+    assert list_candidates(store)[0].policy == "openai"
+    assert not list_candidates(store)[0].report.match_rate.by_construction
