@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("Granularity", "Descriptions", "Preview", "Evaluation", "Logs")
+PAGES = ("Logs", "Granularity", "Descriptions", "What comes next", "Preview", "Evaluation")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -226,6 +226,7 @@ def test_while_it_is_built_again_every_page_answers(page):
 
 def test_a_build_can_be_stopped(page):
     build_again(page, "8")
+    settled(page)  # no person presses a button that has just come up sooner
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped. What was finished is kept.")).to_be_visible(timeout=20_000)
     no_errors(page)
@@ -234,6 +235,7 @@ def test_a_build_can_be_stopped(page):
 def test_slider_moves_with_the_keyboard(page):
     go_to(page, "Granularity")
     number = page.get_by_role("spinbutton", name="Number of interests")
+    expect(number).not_to_have_value("")
     before = int(number.input_value())
     page.get_by_role("slider", name="Number of interests").focus()
     page.keyboard.press("ArrowRight")
