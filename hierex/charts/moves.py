@@ -150,7 +150,7 @@ def drift_lines(drift: pd.DataFrame) -> go.Figure:
     ]  # fmt: skip
     figure = new_figure(*traces, height=320)
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}, hovermode="x unified")
-    figure.update_yaxes(range=[0, 1], title_text="Likeness of the top followers")
+    figure.update_yaxes(rangemode="tozero", title_text="Likeness of the top followers")
     figure.update_xaxes(type="category")
     return figure
 

@@ -33,10 +33,11 @@ def novelty_dial(work: Workspace) -> None:
     row = curve.set_index("weight").loc[place]
     first = curve.iloc[0]
     found, far = st.columns(2)
-    lost = 100 * (row["recall"] - first["recall"])
-    found.metric("Right one among the first ten", f"{row['recall']:.1%}", f"{lost:+.1f} points")
+    lost, gained = 100 * (row["recall"] - first["recall"]), row["distance"] - first["distance"]
+    moved = place != WEIGHTS[0]
+    found.metric("Right one among the first ten", f"{row['recall']:.1%}", f"{lost:+.1f} points" if moved else None)
     far.metric(
-        "Distance from what people have", f"{row['distance']:.2f}", f"{row['distance'] - first['distance']:+.2f}",
+        "Distance from what people have", f"{row['distance']:.2f}", f"{gained:+.2f}" if moved else None,
         help="How early in the tree the ten part from the person's nearest interest: 0 the same, 1 at the first split.",
     )  # fmt: skip
     st.plotly_chart(
