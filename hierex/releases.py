@@ -55,9 +55,12 @@ def released_run(store: Store) -> RunRecord | None:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A finished run of the present logs as something that could be served. measured: its evaluation, policies only."""
+    """A finished run of the present logs as something that could be served. measured: its evaluation, policies only;
+    same: the ids of all runs that made the very same, its own too; kept: whether it is all still there."""
 
     run: RunRecord
+    same: frozenset[int]
+    kept: bool
     policy: str
     granularity: int
     report: GateReport
@@ -66,21 +69,27 @@ class Candidate:
 
 def list_candidates(store: Store) -> list[Candidate]:
     """The finished runs of the present logs that were measured, latest first; of equal ones the latest."""
-    candidates: dict[tuple, Candidate] = {}
+    alike: dict[tuple, list[RunRecord]] = {}
     for run in read_runs(store, status="done"):
         key = tuple(run.keys.get(stage) for stage in ("taxonomy", "policies", "transition_table", "evaluation"))
-        measured = results.read_evaluation(store, key[-1] or "").get("policies")
-        if key in candidates or measured is None:
+        alike.setdefault(key, []).append(run)
+    candidates = []
+    for (run, *earlier), (*_, report) in zip(alike.values(), alike, strict=True):
+        measured = results.read_evaluation(store, report or "").get("policies")
+        if measured is None:
             continue
-        policy = policy_name(store, run)
+        policy = policy_name(store, run, measured)
         granularity = int(run.keys["taxonomy"].partition(":")[0])
-        candidates[key] = Candidate(run, policy, granularity, judge_policy(measured, policy), measured)
-    return list(candidates.values())
+        same = frozenset(other.run_id for other in (run, *earlier))
+        report = judge_policy(measured, policy)
+        candidates.append(Candidate(run, same, is_kept(store, run), policy, granularity, report, measured))
+    return candidates
 
 
 def is_kept(store: Store, run: RunRecord) -> bool:
     """Whether all that the run's predictions are made of is still there: the oldest are forgotten."""
-    made = ("interest_tree", "first_visits", "policies", "transition_table", "recommenders")
+    made = ["interest_tree", "descriptions", "first_visits", "policies", "transition_table", "recommenders"]
+    made += ["behaviour"] if "behaviour" in run.keys else []
     return all(results.has_result(store, stage, run.keys.get(stage, "")) for stage in made)
 
 
@@ -128,11 +137,16 @@ def report_of(store: Store, run: RunRecord) -> GateReport:
     measured = results.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
     if measured is None:
         raise NotReady("These predictions were not measured on later time yet.")
-    return judge_policy(measured, policy_name(store, run))
+    return judge_policy(measured, policy_name(store, run, measured))
 
 
-def policy_name(store: Store, run: RunRecord) -> str:
-    """Of the policy that answers; another than was asked for where data were too few."""
+def policy_name(store: Store, run: RunRecord, measured: pd.DataFrame) -> str:
+    """Of the policy that answers: the first that was measured, also where the policy itself was forgotten since.
+
+    It is another than was asked for where data were too few, and has the names of what is laid over it.
+    """
+    if len(measured):
+        return measured["policy"].iloc[0]
     found = results.read_model_name(store, "policies", run.keys.get("policies", ""))
     return found or run.config["policy"]
 
@@ -140,14 +154,16 @@ def policy_name(store: Store, run: RunRecord) -> str:
 def why_not(report: GateReport) -> str:
     """The gates that were not passed, in words."""
     reasons = []
-    if not report.match_rate.passed:
+    if report.match_rate.value is not None and not report.match_rate.passed:
         reasons.append(
-            f"only {report.match_rate.value or 0:.0%} of the raw answers are known interests, and it takes "
+            f"only {report.match_rate.value:.0%} of the raw answers are known interests, and it takes "
             f"{report.match_rate.needed:.0%}."
         )
     if report.recall.value is None:
         reasons.append("nobody reached a new interest in later time, so nothing shows that they are right.")
-    elif not report.recall.passed:
+    elif report.match_rate.value is None:
+        reasons.append("an earlier version did not measure how many answers are known interests. Build again.")
+    if report.recall.value is not None and not report.recall.passed:
         reasons.append(
             f"the first answer is right {report.recall.value:.1f} times as often as chance on later time, and it takes "
             f"{report.recall.needed:g} times."
@@ -167,6 +183,7 @@ def serve_release(present: Workspace, run: RunRecord) -> Workspace:
     if run.keys["logs"] == present.keys["logs"]:
         return Workspace(present.store, config, dict(run.keys))
     own = {stage: run.keys[stage] for stage in ("taxonomy", "policies", "transition_table", "evaluation")}
+    own["learned_policy"] = run.keys.get("learned_policy", run.keys["policies"])
     served = Workspace(present.store, config, present.keys | own)
     other = "The interests have changed since: build again and release anew."
     if results.grown_key(present.store, run.keys["interest_tree"]) != present.tree_key:

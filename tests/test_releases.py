@@ -9,7 +9,7 @@ from test_pipeline import write_world
 
 from hierex import releases, results
 from hierex.cli import main
-from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
+from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.errors import HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
@@ -182,3 +182,34 @@ def test_predictions_may_start_from_one_interest_or_three(store, easy, k):
     assert len(served.predictions)
     assert served.predictions.context.shape[1] == k
     assert set(served.predictions.path) == {"table" if k == 1 else "computed"} or k == 1
+
+
+def test_a_release_is_still_known_when_the_same_was_built_again(store, easy):
+    run_pipeline(store, CONFIG)
+    released = shown_run(store).run_id
+    release_run(store, released, author="Ann")
+    run_pipeline(store, CONFIG)
+    (candidate,) = list_candidates(store)
+    assert shown_run(store).run_id > released
+    assert candidate.same == {released, shown_run(store).run_id}
+
+
+def test_what_was_forgotten_says_so_and_keeps_its_own_numbers(store, easy, monkeypatch):
+    monkeypatch.setattr(results, "KEPT", 1)
+    layered = replace(CONFIG, layers=LayerConfig(novelty=8.0))
+    run_pipeline(store, layered)
+    before = list_candidates(store)[0]
+    for granularity in (12, 14):
+        run_pipeline(store, replace(CONFIG, granularity=granularity))
+    after = next(candidate for candidate in list_candidates(store) if candidate.granularity == 10)
+    assert before.kept
+    assert not after.kept
+    assert after.policy == before.policy == "counts+novelty", "not those of the policy that it was laid over"
+    assert after.report == before.report
+
+
+def test_a_measure_that_was_never_taken_is_not_called_a_bad_one():
+    report = judge_policy(measured().query("metric != 'match_rate'"), "mine")
+    assert not report.passed
+    assert "did not measure" in releases.why_not(report)
+    assert "0%" not in releases.why_not(report)

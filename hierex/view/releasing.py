@@ -27,15 +27,20 @@ CANDIDATE_COLUMNS = {
     ),
     "× chance": st.column_config.NumberColumn(help="The same, as a multiple of naming any interest at random."),
     "In first ten": st.column_config.TextColumn(help="How often the right one was among the first ten answers."),
+    "Moves": st.column_config.NumberColumn(
+        help="How many moves it was measured on. Builds with other numbers were measured on other moves: with recent "
+        "moves blended in on the later half of the time, at another number of interests on other questions."
+    ),
 }
 
 
 def releasing(work: Workspace) -> None:
     store = work.store
-    candidates = releases.list_candidates(store)[:LATEST]
+    every = releases.list_candidates(store)
     decisions = releases.read_releases(store)
     served = releases.current_release(store)
-    say_served(candidates, served)
+    say_served(every, served)
+    candidates = [c for place, c in enumerate(every) if place < LATEST or is_served(c, served)]
     if not candidates:
         st.info("No finished build of these logs was measured yet. Press 'Build' on the Logs page.")
         return
@@ -47,7 +52,7 @@ def releasing(work: Workspace) -> None:
     train_anew(work)
     if decisions:
         with st.expander("All decisions so far"):
-            st.dataframe(decision_table(candidates, decisions), hide_index=True)
+            st.dataframe(decision_table(every, decisions), hide_index=True)
 
 
 def shown_predictions() -> Workspace:
@@ -82,7 +87,7 @@ def say_served(candidates: list[Candidate], served: Release | None) -> None:
             icon=":material/lock_open:",
         )
         return
-    found = next((c for c in candidates if c.run.run_id == served.run_id), None)
+    found = next((c for c in candidates if is_served(c, served)), None)
     what = candidate_name(found) if found else "Predictions of logs that were replaced since"
     text = f"Served now: **{wording.plain_markdown(what)}**, released {by_whom(served)}."
     st.success(text + (f" “{wording.plain_markdown(served.note)}”" if served.note else ""), icon=":material/verified:")
@@ -91,8 +96,9 @@ def say_served(candidates: list[Candidate], served: Release | None) -> None:
 def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
     rows = []
     for candidate in candidates:
-        run_id, report = candidate.run.run_id, candidate.report
-        state = "served now" if served and served.run_id == run_id else "was served" if run_id in was_served else ""
+        report = candidate.report
+        state = "served now" if is_served(candidate, served) else "was served" if candidate.same & was_served else ""
+        state += "" if candidate.kept else ", forgotten" if state else "forgotten to save room"
         rows.append(
             {
                 "": state or ("can be released" if report.passed else "not good enough"),
@@ -103,6 +109,7 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
                 "First right": measured_share(candidate, RECALL),
                 "× chance": None if report.recall.value is None else round(report.recall.value, 1),
                 "In first ten": measured_share(candidate, "recall@10"),
+                "Moves": report.n_cases,
                 "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
             }
         )
@@ -128,13 +135,15 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
         key=f"candidate-{store.path.stem}",
     )
     chosen = candidates[place]
-    is_served = served is not None and served.run_id == chosen.run.run_id
+    now = is_served(chosen, served)
     name, note = st.columns([1, 2])
     author = name.text_input("Your name", key="author", persist_state="session", placeholder="shown with your decision")
     said = note.text_input("Why (optional)", key="release_note", placeholder="What you looked at")
-    if not chosen.report.passed:
+    if not chosen.kept:
+        st.warning("This was forgotten to save room. Build it again, then release it.", icon=":material/block:")
+    elif not chosen.report.passed:
         st.warning(f"This cannot be released: {releases.why_not(chosen.report)}", icon=":material/block:")
-    elif is_served:
+    elif now:
         st.caption("This is what is served now.")
     elif not author.strip():
         st.caption("Look at some people on the Preview page first. Then type your name and release.")
@@ -144,7 +153,7 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
         key="release_button",
         type="primary",
         icon=":material/verified:",
-        disabled=is_served or not chosen.report.passed or not author.strip(),
+        disabled=now or not chosen.kept or not chosen.report.passed or not author.strip(),
         on_click=approve,
         args=(store, chosen.run.run_id, author, said),
     )
@@ -164,7 +173,12 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
 
 
 def was_before(store: Store, candidate: Candidate) -> bool:
-    return any(decision.run_id == candidate.run.run_id for decision in releases.read_releases(store))
+    return any(decision.run_id in candidate.same for decision in releases.read_releases(store))
+
+
+def is_served(candidate: Candidate, served: Release | None) -> bool:
+    """The same build made twice is the same."""
+    return served is not None and served.run_id in candidate.same
 
 
 def approve(store: Store, run_id: int, author: str, note: str) -> None:
@@ -215,7 +229,7 @@ def by_whom(decision: Release) -> str:
 
 
 def decision_table(candidates: list[Candidate], decisions: list[Release]) -> pd.DataFrame:
-    names = {candidate.run.run_id: candidate_name(candidate) for candidate in candidates}
+    names = {run_id: candidate_name(candidate) for candidate in candidates for run_id in candidate.same}
     return pd.DataFrame(
         {
             "When (UTC)": [f"{decision.released_at:%Y-%m-%d %H:%M}" for decision in decisions],
