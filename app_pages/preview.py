@@ -58,7 +58,7 @@ if wanted:
     person = work.user_ids.index(wanted)
 
 history = histories.of(person)
-place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.granularity}-{k}-{person}"
+place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}-{k}-{person}"
 st.subheader(f"What {wording.plain_markdown(work.user_ids[person])} was interested in")
 visits = visits_frame(work, person, names, colors)
 

@@ -143,6 +143,6 @@ def neutralise(cell: object) -> object:
     return cell
 
 
-def as_typed(cell: str) -> str:
+def as_typed(cell: object) -> object:
     """What was in the cell before `neutralise`."""
-    return cell[1:] if cell.startswith("'") and neutralise(cell) != cell else cell
+    return cell[1:] if isinstance(cell, str) and cell.startswith("'") and neutralise(cell) != cell else cell

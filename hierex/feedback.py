@@ -22,11 +22,20 @@ from .store import Store, now
 from .taxonomy import MERGED_FROM, Taxonomy
 
 THUMB, FILE = "thumb", "file"
-COLUMNS = ("before_1", "before_2", "new", "shown", "liked")
-"""Of a file: the two interests that were started from, earlier first; the new one; how many people it was shown to,
-and how many of them liked it."""
 MOST_ROWS = 1_000_000
+MOST_SHOWN = 1e9
+"""People in one line."""
 SHOWN_FAULTS = 3
+
+
+def outcome_columns(k: int) -> list[str]:
+    """Of a file: the `k` interests that were started from, earliest first; the new one; how many people it was shown
+    to, and how many of them liked it."""
+    return [*before_columns(k), "new", "shown", "liked"]
+
+
+def before_columns(k: int) -> list[str]:
+    return [f"before_{place + 1}" for place in range(k)]
 
 
 @dataclass(frozen=True)
@@ -108,11 +117,11 @@ def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author
     with store.transaction() as writer:
         batch = writer.execute("SELECT nextval('feedback_batches')")[0]
         n = len(outcomes)
-        pairs = outcomes[["before_1", "before_2"]].to_numpy(np.int32)
+        contexts = outcomes.filter(like="before_").to_numpy(np.int32)
         writer.register(
             "new_feedback",
             {
-                "context": pa.FixedSizeListArray.from_arrays(pa.array(pairs.ravel()), 2),
+                "context": pa.FixedSizeListArray.from_arrays(pa.array(contexts.ravel()), contexts.shape[1]),
                 "novel": outcomes["new"].to_numpy(np.int32),
                 "shown": outcomes["shown"].to_numpy(float),
                 "liked": outcomes["liked"].to_numpy(float),
@@ -126,34 +135,44 @@ def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author
         )
 
 
-def check_outcomes(frame: pd.DataFrame, known: dict[str, int]) -> pd.DataFrame:
-    """The outcomes of a file, with ids in place of names. known: id by name and by the id as text.
+def check_outcomes(frame: pd.DataFrame, known: dict[str, int], *, k: int = 2) -> pd.DataFrame:
+    """The outcomes of a file, with ids in place of names. known: id by name and by the id as text; k: how many
+    interests predictions start from.
 
     Raises HierexError that names what is missing, and the first lines that cannot be used: nothing is taken then.
     """
-    frame = frame.rename(columns=lambda name: str(name).strip().lower())
-    missing = [name for name in COLUMNS if name not in frame.columns]
+    frame = frame.rename(columns=lambda name: str(name).strip().lower()).reset_index(drop=True)
+    columns = outcome_columns(k)
+    missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise HierexError(
-            f"The file has no column {', '.join(map(repr, missing))}. It needs {', '.join(COLUMNS)}; the "
+            f"The file has no column {', '.join(map(repr, missing))}. It needs {', '.join(columns)}; the "
             "form that can be downloaded here has them."
+        )
+    twice = [name for name in columns if (frame.columns == name).sum() > 1]
+    if twice:
+        raise HierexError(f"The file has the column {', '.join(map(repr, twice))} more than once. Leave one of them.")
+    before_more = f"before_{k + 1}"
+    if before_more in frame.columns:
+        raise HierexError(
+            f"The file has a column '{before_more}', and these predictions start from {k}. Download the form again."
         )
     if len(frame) > MOST_ROWS:
         raise HierexError(f"The file has {len(frame):,} lines. At most {MOST_ROWS:,} can be taken.")
     counts = frame[["shown", "liked"]].apply(pd.to_numeric, errors="coerce")
     filled = counts["shown"].notna() | frame["shown"].astype("string").str.strip().fillna("").ne("")
     frame, counts = frame[filled], counts[filled]
-    ids = pd.DataFrame({name: frame[name].astype("string").str.strip().map(known) for name in COLUMNS[:3]})
+    ids = pd.DataFrame({name: frame[name].astype("string").str.strip().map(known) for name in columns[: k + 1]})
     faults = {
         "names an interest that is not known here": ids.isna().any(axis=1),
-        "leads to an interest that it starts from": ids["new"].eq(ids["before_1"]) | ids["new"].eq(ids["before_2"]),
-        "needs numbers: shown above 0, and liked from 0 to shown": ~(
-            counts["shown"].gt(0) & counts["liked"].between(0, counts["shown"])
+        "leads to an interest that it starts from": ids[before_columns(k)].eq(ids["new"], axis=0).any(axis=1),
+        f"needs numbers: shown above 0 and at most {MOST_SHOWN:,.0f}, and liked from 0 to shown": ~(
+            counts["shown"].gt(0) & counts["shown"].le(MOST_SHOWN) & counts["liked"].between(0, counts["shown"])
         ),
     }
     for what, rows in faults.items():
         if rows.any():
-            lines = ", ".join(f"{line + 2:,}" for line in np.flatnonzero(rows)[:SHOWN_FAULTS])
+            lines = ", ".join(f"{line + 2:,}" for line in rows.index[rows][:SHOWN_FAULTS])
             raise HierexError(f"{int(rows.sum()):,} lines cannot be used. Line {lines} {what}.")
     if not len(frame):
         raise HierexError("No line of the file says how many people an interest was shown to.")
@@ -187,11 +206,12 @@ def place_outcomes(
 def _clusters_of(ids: np.ndarray, tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
     """The index of the cluster that is, or holds, each id; -1 where none does."""
     known = {int(cluster_id): place for place, cluster_id in enumerate(taxonomy.cluster_ids)}
-    found = np.full(len(ids), -1)
-    for row, cluster_id in enumerate(ids.tolist()):
+    different, places = np.unique(ids, return_inverse=True)
+    found = np.full(len(different), -1)
+    for row, cluster_id in enumerate(different.tolist()):
         if cluster_id in known:
             found[row] = known[cluster_id]
         elif 0 <= cluster_id < min(MERGED_FROM, len(tree.lo)):
             inside = np.unique(taxonomy.cluster_of_item[tree.order[tree.lo[cluster_id] : tree.hi[cluster_id]]])
             found[row] = inside[0] if len(inside) == 1 else -1
-    return found
+    return found[places]

@@ -1,5 +1,6 @@
 """Thumbs and outcomes: what is taken, what is refused with the reason, what is counted, and taking back."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -19,9 +20,13 @@ from hierex.feedback import (
     set_batch_undone,
 )
 from hierex.imports import import_logs
+from hierex.layering import placed_outcomes
 from hierex.pipeline import run_pipeline
+from hierex.releases import other_policy
 from hierex.runs import config_of, shown_run
 from hierex.store import open_store
+from hierex.view.liked import known_interests, outcome_form, read_form
+from hierex.workspace import Workspace
 
 CONFIG = RunConfig(
     granularity=10, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
@@ -168,3 +173,76 @@ def test_the_dial_is_measured(work):
 def test_layers_that_cannot_be_are_refused(layers):
     with pytest.raises(ConfigError, match="Give 0 or more"):
         LayerConfig(**layers)
+
+
+def test_lines_are_named_as_they_stand_in_the_file():
+    frame = lines(("1", "2", "3", "", ""), ("1", "2", "3", 5, 1), ("1", "2", "cake", 10, 4))
+    with pytest.raises(HierexError, match="Line 4 names an interest"):
+        check_outcomes(frame, KNOWN)
+
+
+@pytest.mark.parametrize("shown", ["inf", "1e300"])
+def test_more_people_than_there_can_be_are_refused(shown):
+    with pytest.raises(HierexError, match="needs numbers"):
+        check_outcomes(lines(("1", "2", "3", shown, "1")), KNOWN)
+
+
+def test_a_column_that_is_there_twice_is_named():
+    frame = lines(("1", "2", "3", 5, 1)).assign(Shown=3)
+    with pytest.raises(HierexError, match="'shown' more than once"):
+        check_outcomes(frame, KNOWN)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_form_is_taken_in_and_counts_whatever_number_of_interests_predictions_start_from(work, k):
+    other = run_pipeline(work.store, other_policy(CONFIG, CONFIG.policy, k=k))
+    form = outcome_form(other).assign(shown="10", liked="4")
+    assert len(form)
+    taken = check_outcomes(form, known_interests(other), k=k)
+    save_outcomes(other.store, other.tree_key, taken, author="Ann")
+    outcomes, elsewhere = placed_outcomes(other)
+    assert (outcomes.n.sum(), elsewhere) == (10 * len(form), 0)
+    assert outcomes.contexts.shape[1] == k
+
+
+def test_a_form_for_other_predictions_is_refused():
+    with pytest.raises(HierexError, match="no column 'before_3'"):
+        check_outcomes(lines(("1", "2", "3", 5, 1)), KNOWN, k=3)
+    with pytest.raises(HierexError, match="start from 1"):
+        check_outcomes(lines(("1", "2", "3", 5, 1)), KNOWN, k=1)
+
+
+def test_the_form_holds_nothing_hidden_and_no_starting_points_of_few_people(work):
+    hidden = work.taxonomy.hidden.copy()
+    moves = work.moves
+    common = np.unique(moves.novel, return_counts=True)
+    hidden[common[0][common[1].argmax()]] = True
+    busy = Workspace(work.store, work.config, work.keys)
+    left_out = hidden[work.taxonomy.cluster_of_item]
+    busy.built = replace(work.built, taxonomy=replace(work.taxonomy, hidden_items=left_out))
+    form = outcome_form(busy)
+    ids = work.taxonomy.cluster_ids[hidden]
+    assert len(form)
+    assert not form[["before_1", "before_2", "new"]].isin(ids).any(axis=None)
+    contexts, people = np.unique(work.taxonomy.cluster_ids[moves.contexts], axis=0, return_counts=True)
+    few = set(map(tuple, contexts[people < 3].tolist()))
+    assert few
+    assert not few & set(zip(form["before_1"], form["before_2"], strict=True))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "before_1,before_2,new,shown,liked\n1,2,3,10,4\n",
+        "before_1;before_2;new;shown;liked\n1;2;3;10;4\n",
+        "\ufeffbefore_1,before_2,new,shown,liked\n\n1,2,3,10,4\n1,2,3\n",
+    ],
+)
+def test_forms_are_read_as_spreadsheets_write_them(text):
+    taken = check_outcomes(read_form(io.BytesIO(text.encode())), KNOWN)
+    assert taken.to_numpy().tolist() == [[1, 2, 3, 10, 4]]
+
+
+def test_letters_of_another_encoding_do_not_stop_a_form():
+    text = "before_1,before_2,new,shown,liked,new (to read)\n1,2,3,10,4,Käse\n"
+    assert len(check_outcomes(read_form(io.BytesIO(text.encode("cp1252"))), KNOWN)) == 1

@@ -26,7 +26,7 @@ from hierex.logs import LogFile
 from hierex.model_answers import read_answers
 from hierex.pipeline import run_pipeline
 from hierex.releases import list_candidates, read_releases
-from hierex.runs import shown_run
+from hierex.runs import config_of, shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.view.liked import outcome_form

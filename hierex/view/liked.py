@@ -16,7 +16,7 @@ from ..feedback import Batch
 from ..layering import placed_outcomes
 from ..policies.aligned import AlignedPolicy
 from ..workspace import Workspace
-from .opened import doing, jobs, start_run
+from .opened import doing, jobs, server, start_run
 
 FORM_CONTEXTS, FORM_NEW = 200, 3
 SOURCES = {feedback.THUMB: "thumbs on the Preview page", feedback.FILE: "a file"}
@@ -120,14 +120,31 @@ def save_file(work: Workspace, file) -> None:
 
     def save() -> None:
         try:
-            frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", on_bad_lines="error")
-        except (ValueError, UnicodeDecodeError) as error:
+            frame = read_form(file)
+        except ValueError as error:
             raise HierexError(f"'{file.name[:60]}' cannot be read as CSV: {str(error)[:200]}.") from error
-        outcomes = feedback.check_outcomes(frame.map(exports.as_typed), known_interests(work))
+        k = work.config.transition.k
+        outcomes = feedback.check_outcomes(frame.map(exports.as_typed), known_interests(work), k=k)
         feedback.save_outcomes(work.store, work.tree_key, outcomes, author=st.session_state.get("author", ""))
         st.session_state["outcomes_version"] += 1
 
     doing(save, "Taken in. It can be taken back below.")
+
+
+def read_form(file) -> pd.DataFrame:
+    """All as text. With commas or, as spreadsheets of many countries write it, semicolons. Letters that are not UTF-8
+    are lost, which matters to names that are typed and to nothing else. Raises ValueError for what is no CSV."""
+    first = file.readline()
+    file.seek(0)
+    return pd.read_csv(
+        file,
+        sep=";" if first.count(b";") > first.count(b",") else ",",
+        dtype=str,
+        keep_default_na=False,
+        skip_blank_lines=False,
+        encoding="utf-8-sig",
+        encoding_errors="replace",
+    )
 
 
 def known_interests(work: Workspace) -> dict[str, int]:
@@ -140,22 +157,27 @@ def known_interests(work: Workspace) -> dict[str, int]:
 
 
 def outcome_form(work: Workspace) -> pd.DataFrame:
-    """The columns that a file needs, and names to read it by: the best answers for the most frequent contexts."""
-    moves, ids = work.moves, work.taxonomy.cluster_ids
+    """The columns that a file needs, and names to read it by: the best answers for the most frequent contexts.
+
+    Nothing of hidden interests, and no contexts of fewer people than the server shows."""
+    moves, taxonomy = work.moves, work.taxonomy
+    ids, k = taxonomy.cluster_ids, work.config.transition.k
     contexts, people = np.unique(moves.contexts, axis=0, return_counts=True)
-    contexts = contexts[np.argsort(-people, kind="stable")[:FORM_CONTEXTS]]
-    best = np.argsort(-work.policy.score(contexts), axis=1, kind="stable")[:, :FORM_NEW]
-    before = np.repeat(contexts, best.shape[1], axis=0)
+    enough = (people >= server().fewest_people) & ~taxonomy.hidden[contexts].any(axis=1)
+    contexts = contexts[enough][np.argsort(-people[enough], kind="stable")[:FORM_CONTEXTS]]
+    answers = np.where(taxonomy.hidden, -np.inf, work.policy.score(contexts))
+    best = np.argsort(-answers, axis=1, kind="stable")[:, :FORM_NEW]
+    row, place = np.nonzero(np.isfinite(np.take_along_axis(answers, best, axis=1)))
+    before, new = contexts[row], best[row, place]
     names = np.array([description.name for description in work.cluster_descriptions()], dtype=object)
     return pd.DataFrame(
         {
-            "before_1": ids[before[:, -2]] if before.shape[1] > 1 else ids[before[:, -1]],
-            "before_2": ids[before[:, -1]],
-            "new": ids[best.ravel()],
+            **dict(zip(feedback.before_columns(k), ids[before].T, strict=True)),
+            "new": ids[new],
             "shown": "",
             "liked": "",
             "before (to read)": [" → ".join(dict.fromkeys(names[row])) for row in before],
-            "new (to read)": names[best.ravel()],
+            "new (to read)": names[new],
         }
     )
 
@@ -166,7 +188,7 @@ def thumb(work: Workspace, user_id: str, context: Sequence[int], novel: int) -> 
     author = st.session_state.get("author", "")
     about = work.tree_key, [int(ids[cluster]) for cluster in context]
     said = feedback.read_thumbs(work.store, *about, author, user_id).get(int(ids[novel]))
-    key = f"thumb-{work.store.path.stem}-{about}-{ids[novel]}-{user_id}"
+    key = f"thumb-{work.store.path.stem}-{about}-{ids[novel]}-{user_id}-{author}"
     thumbs, why = st.columns([1, 5], vertical_alignment="center")
 
     def keep() -> None:
