@@ -39,9 +39,10 @@ from hierex.imports import import_logs
 from hierex.interest_tree import InterestTree, grow_tree
 from hierex.logs import Interactions, LogFile
 from hierex.metrics import recall_at
-from hierex.policies import train_policy
 from hierex.policies.choices import follow_popularity
-from hierex.policies.counts import count_moves
+from hierex.policies.counts import count_moves, train_counts
+from hierex.policies.ease import train_ease
+from hierex.policies.encoder import train_encoder
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.taxonomy import Taxonomy, cut_tree
@@ -185,9 +186,11 @@ def find_answers(score: Scorer, histories: Histories, cases: Cases) -> np.ndarra
 def measure(interests: Interests, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Recall by kind of case and scorer; and by scorer that of moves to the halves of split interests."""
     moves, histories = interests.training_moves(), interests.histories()
-    kinds = ("counts", "ease", "encoder")
+    config = PolicyConfig()
     policies = {
-        kind: train_policy(moves, interests.vectors, config=PolicyConfig(kind=kind), seed=seed) for kind in kinds
+        "counts": train_counts(moves, config=config),
+        "ease": train_ease(moves, config=config),
+        "encoder": train_encoder(moves, interests.vectors, config=config, seed=seed),
     }
     popularity = follow_popularity(moves, policies["ease"].by_context.tuning.half_life)[1][-1]
     scorers: dict[str, Scorer] = {"popularity": lambda contexts, _: np.tile(popularity, (len(contexts), 1))}
@@ -268,7 +271,7 @@ def measure_time(seed: int, n: int = 761, n_moves: int = 300_000, length: int = 
     clock = np.sort(rng.integers(0, 10**7, (n_users, length)), axis=1).ravel()
     moves = list_moves(Histories(cluster, clock, np.arange(n_users + 1) * length, n), k=K)
     start, cpu = time.perf_counter(), time.process_time()
-    policy = train_policy(moves, rng.normal(size=(n, 384)), config=PolicyConfig(), seed=seed)
+    policy = train_encoder(moves, rng.normal(size=(n, 384)), config=PolicyConfig(), seed=seed)
     took, used = time.perf_counter() - start, time.process_time() - cpu
     print(f"\nTraining on {len(moves):,} moves among {n}: {took:.0f} s ({used:.0f} s of processor time)")
     start, cpu = time.perf_counter(), time.process_time()
