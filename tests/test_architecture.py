@@ -58,7 +58,7 @@ LAYERS = [
     {"answering", "collected_answers"},
     {"serving"},
     {"persons"},
-    {"examples", "what_if"},
+    {"examples", "what_if", "preview_report"},
     {"pipeline", "describing", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"tuning", "answering_batches"},
     {"asking_jobs"},
