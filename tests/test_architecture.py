@@ -10,7 +10,7 @@ PACKAGE = ROOT / "hierex"
 
 LAYERS = [
     {"columns", "errors", "config", "threads"},
-    {"store", "metrics", "llm"},
+    {"store", "metrics", "likeness", "llm"},
     {"logs"},
     {"embeddings"},
     {"behaviour"},
