@@ -26,7 +26,7 @@ LAYERS = [
     {"policies"},
     {"transition_table"},
     {"recommenders"},
-    {"grounding"},
+    {"grounding", "exploration", "mixing"},
     {"novelty_curve"},
     {"evaluation"},
     {"gates"},
