@@ -1,0 +1,84 @@
+"""Who names the new interests: a language policy, or chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..policies import LanguagePolicy
+from ..recommenders import Recommender
+from ..transitions import Moves, histories_of_items, latest_contexts, list_moves
+from .draws import draw, gumbel
+from .past import Catalogue, Past, Viewers
+
+Train = Callable[[Moves, int], LanguagePolicy]
+"""A policy from moves and a seed; one that ignores both was trained elsewhere and stays as it is."""
+
+
+@dataclass
+class PolicyExplorer:
+    """Draws interests from a policy's answer, the likely ones more often; it learns anew from every past.
+
+    The best answer alone would be shown again and again to whoever does not take it up. What is in a history is left
+    out, and so is what is hidden. Who has no history is told nothing.
+    """
+
+    catalogue: Catalogue
+    train: Train
+    draws: int
+    policy: LanguagePolicy | None = field(default=None, init=False)
+
+    def learn(self, past: Past, recommender: Recommender, seed: int) -> None:
+        taxonomy = self.catalogue.taxonomy
+        histories = histories_of_items(past.consumed(), taxonomy.cluster_of_item, taxonomy.n_clusters)
+        self.policy = self.train(list_moves(histories, k=self.catalogue.k), seed)
+
+    def choose(self, viewers: Viewers, n: int) -> np.ndarray:
+        log_probs = np.full(viewers.has.shape, -np.inf, np.float32)
+        known = np.flatnonzero([len(history) > 0 for history in viewers.histories])
+        if len(known):
+            log_probs[known] = self._foresee(viewers, known)
+        log_probs[viewers.has | self.catalogue.taxonomy.hidden] = -np.inf
+        return draw_interests(log_probs, viewers, n, self.draws)
+
+    def _foresee(self, viewers: Viewers, rows: np.ndarray) -> np.ndarray:
+        some = Viewers(
+            viewers.users[rows],
+            [viewers.histories[row] for row in rows],
+            viewers.shown[rows],
+            viewers.has[rows],
+            viewers.visit,
+        )
+        histories = some.interests(self.catalogue.taxonomy.cluster_of_item)
+        if hasattr(self.policy, "score_histories"):
+            return self.policy.score_histories(histories)
+        starts, ends = histories.starts[:-1], histories.starts[1:]
+        return self.policy.score(latest_contexts(histories, ends, starts, k=self.catalogue.k))
+
+
+@dataclass
+class RandomExplorer:
+    """Any new interest, each as likely: what exploring costs and brings that knows nothing."""
+
+    catalogue: Catalogue
+    draws: int
+
+    def learn(self, past: Past, recommender: Recommender, seed: int) -> None:
+        pass
+
+    def choose(self, viewers: Viewers, n: int) -> np.ndarray:
+        left_out = viewers.has | self.catalogue.taxonomy.hidden
+        return draw_interests(np.where(left_out, -np.inf, 0.0), viewers, n, self.draws)
+
+
+def draw_interests(log_probs: np.ndarray, viewers: Viewers, n: int, seed: int) -> np.ndarray:
+    """(m, n) int64: n different interests for each viewer, drawn by their probability, -1 where none are left.
+
+    The random numbers hang on person, visit and interest, so that two explorers that think alike show alike.
+    """
+    chance = draw(seed, "explores", viewers.visit, viewers.users[:, None], np.arange(log_probs.shape[1]))
+    keys = log_probs + gumbel(chance)
+    chosen = np.argsort(-keys, axis=1, kind="stable")[:, :n]
+    return np.where(np.take_along_axis(keys, chosen, axis=1) > -np.inf, chosen, -1)
