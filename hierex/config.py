@@ -276,7 +276,7 @@ class ExperimentConfig:
     """How often people are drawn again for the 95 % intervals."""
     seed: int = 0
     recommender: RecommenderConfig = field(
-        default_factory=lambda: RecommenderConfig(dimensions=32, layers=1, heads=1, epochs=3)
+        default_factory=lambda: RecommenderConfig(dimensions=32, layers=1, heads=1)
     )
     """Of every arm that has one: small, since each learns anew every week."""
 
