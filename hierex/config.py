@@ -225,6 +225,10 @@ class RecommenderConfig:
     validation_share: float = 0.2
     validation_users: int = 1_000
     """The last item of this share of people, and of at most so many, decides when training stops."""
+    item_item_strengths: tuple[float, ...] = (100.0, 300.0, 1_000.0)
+    """Of the item-item recommender (`likeness.liken`); the held-out items decide which."""
+    item_item_items: int = 20_000
+    """How many items, the most consumed ones, take part in it: it makes tables of their square."""
 
 
 @dataclass(frozen=True)

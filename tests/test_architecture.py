@@ -10,7 +10,7 @@ PACKAGE = ROOT / "hierex"
 
 LAYERS = [
     {"columns", "errors", "config", "threads"},
-    {"store", "metrics", "llm"},
+    {"store", "metrics", "likeness", "llm"},
     {"logs"},
     {"embeddings"},
     {"behaviour"},
@@ -26,7 +26,7 @@ LAYERS = [
     {"policies"},
     {"transition_table"},
     {"recommenders"},
-    {"grounding"},
+    {"grounding", "exploration", "mixing"},
     {"novelty_curve"},
     {"evaluation"},
     {"gates"},
