@@ -24,6 +24,10 @@ class Explorer(Protocol):
         """(m, n) int64: different interests for each viewer, best first, -1 where it has none to name."""
         ...
 
+    def observe(self, users: np.ndarray, interests: np.ndarray, positive: np.ndarray) -> None:
+        """What came of a visit, (n,) each: for those that learn at once, and not only once a week."""
+        ...
+
 
 @dataclass
 class Arm:
@@ -60,6 +64,11 @@ class Arm:
         usual = best_columns(scores, slots)
         usual[np.take_along_axis(scores, usual, axis=1) == -np.inf] = -1
         return interleave(usual, novel, slots)
+
+    def observe(self, users: np.ndarray, items: np.ndarray, positive: np.ndarray) -> None:
+        """What came of a visit, (n,) each."""
+        if self.explorer:
+            self.explorer.observe(users, self.catalogue.taxonomy.cluster_of_item[items], positive)
 
     def score(self, viewers: Viewers) -> np.ndarray:
         """(m, n_items) float32, -inf for what may not be shown."""

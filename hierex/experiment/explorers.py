@@ -1,4 +1,4 @@
-"""Who names the new interests: a language policy, or chance."""
+"""Who names the new interests: a language policy, a bandit, or chance."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..exploration import HierarchicalBandit, NeuralLinearBandit, read_interests
 from ..policies import LanguagePolicy
 from ..recommenders import Recommender
 from ..transitions import Moves, histories_of_items, latest_contexts, list_moves
@@ -40,8 +41,11 @@ class PolicyExplorer:
         known = np.flatnonzero([len(history) > 0 for history in viewers.histories])
         if len(known):
             log_probs[known] = self._foresee(viewers, known)
-        log_probs[viewers.has | self.catalogue.taxonomy.hidden] = -np.inf
+        log_probs[~new_interests(viewers, self.catalogue)] = -np.inf
         return draw_interests(log_probs, viewers, n, self.draws)
+
+    def observe(self, users: np.ndarray, interests: np.ndarray, positive: np.ndarray) -> None:
+        pass
 
     def _foresee(self, viewers: Viewers, rows: np.ndarray) -> np.ndarray:
         some = Viewers(
@@ -69,8 +73,77 @@ class RandomExplorer:
         pass
 
     def choose(self, viewers: Viewers, n: int) -> np.ndarray:
-        left_out = viewers.has | self.catalogue.taxonomy.hidden
-        return draw_interests(np.where(left_out, -np.inf, 0.0), viewers, n, self.draws)
+        log_probs = np.where(new_interests(viewers, self.catalogue), 0.0, -np.inf)
+        return draw_interests(log_probs, viewers, n, self.draws)
+
+    def observe(self, users: np.ndarray, interests: np.ndarray, positive: np.ndarray) -> None:
+        pass
+
+
+@dataclass
+class HierarchicalExplorer:
+    """The hierarchical contextual bandit, with its source's settings; it learns from every visit at once."""
+
+    catalogue: Catalogue
+    draws: int
+    bandit: HierarchicalBandit | None = field(default=None, init=False)
+
+    def learn(self, past: Past, recommender: Recommender, seed: int) -> None:
+        """Reads the shared past once; what the arm shows afterwards it has observed already."""
+        if self.bandit is None:
+            self.bandit = HierarchicalBandit(self.catalogue.levels, past.n_users)
+            self.bandit.observe(*rewards_of(past, self.catalogue))
+
+    def choose(self, viewers: Viewers, n: int) -> np.ndarray:
+        rng = np.random.default_rng([self.draws, viewers.visit])
+        return self.bandit.choose(viewers.users, new_interests(viewers, self.catalogue), rng, top=n)
+
+    def observe(self, users: np.ndarray, interests: np.ndarray, positive: np.ndarray) -> None:
+        self.bandit.observe(users, interests, positive.astype(float))
+
+
+@dataclass
+class NeuralExplorer:
+    """The neural linear bandit on the last layer of the arm's recommender, with its source's settings.
+
+    Made anew with every recommender, on all of the past, and it learns from every visit at once. Where the recommender
+    has learned no vectors, for want of a log, it names nothing.
+    """
+
+    catalogue: Catalogue
+    draws: int
+    bandit: NeuralLinearBandit | None = field(default=None, init=False)
+    recommender: Recommender | None = field(default=None, init=False)
+
+    def learn(self, past: Past, recommender: Recommender, seed: int) -> None:
+        if recommender.name != "sequence":
+            return
+        consumed = past.consumed()
+        vectors = recommender.encode([consumed.items_of(user) for user in range(past.n_users)])
+        interests = read_interests(recommender, self.catalogue.taxonomy, consumed.traffic())
+        self.recommender, self.bandit = recommender, NeuralLinearBandit(vectors, interests)
+        self.bandit.observe(*rewards_of(past, self.catalogue))
+
+    def choose(self, viewers: Viewers, n: int) -> np.ndarray:
+        if self.bandit is None:
+            return np.full((len(viewers.users), n), -1)
+        self.bandit.move_users(viewers.users, self.recommender.encode(viewers.histories))
+        rng = np.random.default_rng([self.draws, viewers.visit])
+        return self.bandit.choose(viewers.users, new_interests(viewers, self.catalogue), rng, top=n)
+
+    def observe(self, users: np.ndarray, interests: np.ndarray, positive: np.ndarray) -> None:
+        if self.bandit is not None:
+            self.bandit.observe(users, interests, positive.astype(float))
+
+
+def new_interests(viewers: Viewers, catalogue: Catalogue) -> np.ndarray:
+    """(m, n_clusters) bool: what may be named to each viewer."""
+    return ~(viewers.has | catalogue.taxonomy.hidden)
+
+
+def rewards_of(past: Past, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """user, interest and reward (1: consumed, 0: not) of all that was shown, (n,) each."""
+    return past.user.astype(np.int64), catalogue.taxonomy.cluster_of_item[past.item], past.positive.astype(float)
 
 
 def draw_interests(log_probs: np.ndarray, viewers: Viewers, n: int, seed: int) -> np.ndarray:

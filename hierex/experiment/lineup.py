@@ -14,7 +14,7 @@ from ..policies import LanguagePolicy, train_policy
 from ..transitions import Moves
 from .arms import Arm
 from .conclusion import OURS
-from .explorers import PolicyExplorer, RandomExplorer, Train
+from .explorers import HierarchicalExplorer, NeuralExplorer, PolicyExplorer, RandomExplorer, Train
 from .measures import measure_trial
 from .past import Catalogue, Past
 from .people import People
@@ -64,6 +64,8 @@ def line_up(catalogue: Catalogue, policies: dict[str, Train], config: Experiment
         Arm("boosted", catalogue, config, boost=BOOST),
         Arm("popularity", catalogue, config, base="popularity"),
         Arm("random", catalogue, config, explorer=RandomExplorer(catalogue, config.seed)),
+        Arm("hierarchical", catalogue, config, explorer=HierarchicalExplorer(catalogue, config.seed)),
+        Arm("neural", catalogue, config, explorer=NeuralExplorer(catalogue, config.seed)),
         *(
             Arm(f"{OURS}{name}", catalogue, config, explorer=PolicyExplorer(catalogue, train, config.seed))
             for name, train in policies.items()

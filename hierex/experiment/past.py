@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..exploration import InterestLevels
 from ..logs import Interactions
 from ..taxonomy import Taxonomy
 from ..transitions import Histories, histories_of_items
@@ -19,13 +20,13 @@ DAY = 86_400_000_000
 class Catalogue:
     """What everybody knows of the items.
 
-    item_vectors: (n_items, d) float32; description_vectors: (n_clusters, e) float32, of what describes the interests.
+    item_vectors: (n_items, d) float32; levels: the tree above the interests, which the hierarchical bandit walks down;
     k: how many interests a prediction starts from.
     """
 
     taxonomy: Taxonomy
     item_vectors: np.ndarray
-    description_vectors: np.ndarray
+    levels: InterestLevels
     k: int = 2
 
     @property

@@ -97,10 +97,11 @@ class Room:
         histories = [np.array(self.histories[user], np.int32) for user in users]
         viewers = Viewers(users, histories, self.shown[users], self.has[users], visit)
         items = arm.choose(viewers)
-        had = viewers.has
         for column in items.T:
             row = np.flatnonzero(column >= 0)
-            self._show(users[row], column[row], had[row], visit)
+            self._show(users[row], column[row], viewers.has[row], visit)
+        seen = self.visits[-items.shape[1] :]
+        arm.observe(*(np.concatenate([getattr(part, of) for part in seen]) for of in ("user", "item", "positive")))
 
     def _show(self, users: np.ndarray, items: np.ndarray, had: np.ndarray, visit: int) -> None:
         """One item to each of these people. had: (m, n_clusters), their interests before this visit."""
