@@ -279,9 +279,7 @@ class ExperimentConfig:
     resamples: int = 1_000
     """How often people are drawn again for the 95 % intervals."""
     seed: int = 0
-    recommender: RecommenderConfig = field(
-        default_factory=lambda: RecommenderConfig(dimensions=32, layers=1, heads=1)
-    )
+    recommender: RecommenderConfig = field(default_factory=lambda: RecommenderConfig(dimensions=32, layers=1, heads=1))
     """Of every arm that has one: small, since each learns anew every week."""
 
     def __post_init__(self):

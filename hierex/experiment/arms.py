@@ -1,4 +1,4 @@
-"""What is compared: ways to fill a person's slots. An arm sees the catalogue and the past, and nothing of the people."""
+"""What is compared: ways to fill a person's slots. An arm sees the catalogue and the past, nothing of the people."""
 
 from __future__ import annotations
 

@@ -72,9 +72,7 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
     for arm in ours:
         table = compare_with_best(results, arm)
         said = {
-            verdict: [
-                lift_text(row, arm_name) for row in table[table["verdict"] == verdict].to_dict("records")
-            ]
+            verdict: [lift_text(row, arm_name) for row in table[table["verdict"] == verdict].to_dict("records")]
             for verdict in ("ahead", "behind", "level")
         }
         parts = [f"is {verdict} on {join(said[verdict])}" for verdict in ("ahead", "behind") if said[verdict]]

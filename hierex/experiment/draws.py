@@ -24,5 +24,5 @@ def draw(seed: int, purpose: str, *keys: np.ndarray | int) -> np.ndarray:
 
 
 def gumbel(uniform: np.ndarray) -> np.ndarray:
-    """Added to log-probabilities, their largest is a draw from them, and their k largest k draws without replacement."""
+    """Added to log-probabilities, the largest is a draw from them, and the k largest are k without replacement."""
     return -np.log(-np.log(uniform))

@@ -52,9 +52,7 @@ class Past:
     def of_log(cls, log: Interactions) -> Past:
         order = np.argsort(log.clock, kind="stable")
         positive = np.ones(len(order), bool)
-        return cls(
-            log.user_index[order], log.item_index[order], log.clock[order], positive, log.n_users, log.n_items
-        )
+        return cls(log.user_index[order], log.item_index[order], log.clock[order], positive, log.n_users, log.n_items)
 
     def then(self, user: np.ndarray, item: np.ndarray, clock: int, positive: np.ndarray) -> Past:
         """With what was shown afterwards."""
