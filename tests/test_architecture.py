@@ -30,6 +30,7 @@ LAYERS = [
     {"novelty_curve"},
     {"evaluation"},
     {"gates"},
+    {"experiment"},
     {"weights"},
     {"synthetic"},
     {
