@@ -34,7 +34,7 @@ from torch.nn import functional
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError
 from ..transitions import Histories, Moves, latest_contexts
-from .choices import Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
+from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
 from .encoder_network import HALF_LIVES, EncoderNetwork, centre
@@ -84,6 +84,11 @@ class EncoderPolicy:
     @property
     def n_clusters(self) -> int:
         return len(self.parts.origin)
+
+    @property
+    def counted(self) -> tuple[CountsPolicy, EasePolicy]:
+        """What it counts with, each a policy of its own over the interests that were learned from."""
+        return self.parts.counts, self.parts.ease
 
     def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderPolicy:
         """The same policy for interests that were described anew or split since, without learning again.
@@ -179,7 +184,7 @@ def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
     pasts = Pasts.before_moves(moves).take(later)
     seen = pasts.mark(moves.n_clusters)
     given = ((Pasts.of_contexts(contexts), False), (pasts, True))
-    return [weigh_parts(then.foresee(contexts, past, whole=whole), novel, seen, weight) for past, whole in given]
+    return [weigh_parts(then.foresee(contexts, past, whole=whole), novel, seen, weight, BELIEF) for past, whole in given]
 
 
 class Learner:
