@@ -104,9 +104,9 @@ def evaluate_policies(
     `ndcg@10`, `match_rate`), value, low and high (95 % interval, resampling people; missing with one person),
     n_cases, n_users, note. A policy that reads whole histories too (`HistoryPolicy`) has a second set of rows for what
     it answers from all before the move, named `POLICY@history`. Beside the policies given stand `popularity` (interests
-    by the number of people who moved to them before the split) and `chance`. A policy with `matches` (`MatchReport`) has the match rate that was measured
-    on raw answers, any other one names known interests by construction. No rows where there is no case. Raises
-    ConfigError for k < 1.
+    by the number of people who moved to them before the split) and `chance`. A policy with `matches` (`MatchReport`)
+    has the match rate that was measured on raw answers, any other one names known interests by construction. No rows
+    where there is no case. Raises ConfigError for k < 1.
     """
     if k < 1:
         raise ConfigError(f"A prediction cannot start from {k} interests. Choose 1 or more.")
