@@ -127,6 +127,16 @@ def test_without_any_workspace_pages_say_what_to_do(tmp_path, page, monkeypatch)
         view.server.clear()
 
 
+def test_evaluation_shows_baselines_and_what_is_answered_from_whole_histories(workspaces):
+    shown = open_app("evaluation", "Busy").dataframe[0].value["Method"]
+    methods = [
+        "Counted from the log",
+        "Interests that go together",
+        "Interests that go together, from the whole history",
+    ]
+    assert list(shown.unique()) == [*methods, "Most popular first", "Pure chance"]
+
+
 def test_an_empty_workspace_points_to_the_logs_page(workspaces):
     assert "Import" in words(open_app("granularity", "Empty"))
 
