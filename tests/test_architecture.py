@@ -27,7 +27,7 @@ LAYERS = [
     {"transition_table"},
     {"recommenders"},
     {"grounding", "exploration", "mixing"},
-    {"novelty_curve"},
+    {"novelty_curve", "list_quality"},
     {"evaluation"},
     {"gates"},
     {"experiment"},
