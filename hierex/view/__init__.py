@@ -25,6 +25,7 @@ from .interests import (
 )
 from .learned import learned_examples
 from .liked import liked, thumb
+from .list_measures import list_measures
 from .live_map import live_map
 from .model_run import another_try, model_panel
 from .moving import move_button
@@ -76,6 +77,7 @@ __all__ = [
     "language_models",
     "learned_examples",
     "liked",
+    "list_measures",
     "live_map",
     "marks_of",
     "model_panel",
