@@ -101,7 +101,9 @@ note = view.note_of(work, "policies")
 if note:
     st.warning(note)
 if not len(predictions.novel):
-    if work.taxonomy.hidden.any():
+    if any(not work.taxonomy.hidden[c] for c in others):
+        st.info("The prediction starts from all that is new to this person, so there is nothing else to suggest.")
+    elif work.taxonomy.hidden.any():
         st.info("Every interest that this person does not have is hidden, so there is nothing new to suggest.")
     else:
         st.info("This person has every interest already, so there is nothing new to suggest.")

@@ -813,6 +813,20 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert "nobody has released" in words(open_app("preview", "Busy"))
 
 
+def test_a_prediction_from_the_only_interest_that_is_new_says_so(workspaces):
+    app = open_app("preview", "Tiny")
+    for person in app.selectbox(key="person").options:
+        app.selectbox(key="person").select(person).run()
+        latest = next(box for box in app.selectbox if (box.key or "").startswith("start-1-"))
+        foreign = [option for option in latest.options if option.endswith("(not theirs)")]
+        if len(foreign) == 1:
+            break
+    assert len(foreign) == 1, "somebody has all interests but one"
+    latest.select(foreign[0]).run()
+    assert not app.exception
+    assert "starts from all that is new to this person" in words(app)
+
+
 def test_who_decides_on_what_has_changed_since_is_told_who_did(workspaces, monkeypatch):
     monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
     anns, bens = on_part("Busy", "Releases"), on_part("Busy", "Releases")
