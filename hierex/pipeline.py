@@ -385,7 +385,7 @@ class Run:
             self.keys["recommenders"],
             hidden,
             asdict(self.config.evaluation),
-            ["dial", "ease", "histories"],
+            ["dial", "ease", "histories", "lists"],
         ]
         self._make(
             "evaluation",
