@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,7 @@ from .agreement import ALIKE, FIRST, SECOND
 from .examples import place_examples, read_examples
 from .feedback import Lesson
 from .judgements import Subject
-from .persons import Person, person_of
-from .serving import Served
+from .persons import Person, person_of, serve_person
 from .taxonomy import Taxonomy
 from .workspace import Workspace
 
@@ -49,47 +47,43 @@ def people_to_judge(work: Workspace, comparison_id: int) -> list[Judged]:
 
 @dataclass(frozen=True)
 class Side:
-    """What one build shows one person. context, novel: ids of interests in the tree; novel and items (indices) best
-    first; held: (n_items,) bool, the items of the novel ones."""
+    """What one build shows one person. context, novel: ids of interests in the tree; items: of each novel one, indices.
+    Best first."""
 
     context: tuple[int, ...]
     novel: tuple[int, ...]
     items: tuple[tuple[int, ...], ...]
-    held: np.ndarray
-    taxonomy: Taxonomy
 
-    @property
-    def shown(self) -> tuple:
-        """The same for sides that a reviewer cannot tell apart."""
-        return self.novel, self.items
+    def shows_as(self, other: Side) -> bool:
+        """Whether a reviewer would see the same."""
+        return (self.novel, self.items) == (other.novel, other.items)
 
 
-def show_side(work: Workspace, served: Served) -> Side:
-    """served: for one person."""
-    predictions, taxonomy = served.predictions, work.taxonomy
-    ids = taxonomy.cluster_ids
+def show_side(work: Workspace, person: Person) -> Side:
+    served = serve_person(work, person, top=TOP, items=ITEMS)
+    predictions, ids = served.predictions, work.taxonomy.cluster_ids
     context = ids[predictions.context[0]].tolist() if len(predictions) else []
-    return Side(
-        tuple(context),
-        tuple(ids[predictions.novel].tolist()),
-        tuple(tuple(items.tolist()) for items in served.grounded.items),
-        np.isin(taxonomy.cluster_of_item, predictions.novel),
-        taxonomy,
-    )
+    items = tuple(tuple(items.tolist()) for items in served.grounded.items)
+    return Side(tuple(context), tuple(ids[predictions.novel].tolist()), items)
 
 
-def lessons_of(first: Side, second: Side, winner: str) -> list[Lesson]:
+def lessons_of(sides: tuple[Side, Side], taxonomies: tuple[Taxonomy, Taxonomy], winner: str) -> list[Lesson]:
     """What a judgement says of novel interests that only one side shows: of those that share no item with any on the
     other side. They are liked where their side won; alike says nothing of them."""
     if winner == ALIKE:
         return []
+    shown = [_places(taxonomy, side) for taxonomy, side in zip(taxonomies, sides, strict=True)]
+    held = [np.isin(taxonomy.cluster_of_item, places) for taxonomy, places in zip(taxonomies, shown, strict=True)]
     lessons = []
-    for side, other, won in ((first, second, winner == FIRST), (second, first, winner == SECOND)):
-        lessons += [Lesson(side.context, novel, won) for novel in _only_here(side, other)]
+    for own, other, own_name in ((0, 1, FIRST), (1, 0, SECOND)):
+        taxonomy = taxonomies[own]
+        alone = [place for place in shown[own] if not held[other][taxonomy.items_of(place)].any()]
+        ids = taxonomy.cluster_ids[alone].tolist()
+        lessons += [Lesson(sides[own].context, novel, winner == own_name) for novel in ids]
     return lessons
 
 
-def _only_here(side: Side, other: Side) -> Sequence[int]:
-    places = np.flatnonzero(np.isin(side.taxonomy.cluster_ids, side.novel))
-    shared = {int(side.taxonomy.cluster_ids[c]) for c in places if other.held[side.taxonomy.items_of(c)].any()}
-    return [novel for novel in side.novel if novel not in shared]
+def _places(taxonomy: Taxonomy, side: Side) -> list[int]:
+    """The indices of what it shows."""
+    place_of = {cluster_id: place for place, cluster_id in enumerate(taxonomy.cluster_ids.tolist())}
+    return [place_of[novel] for novel in side.novel]

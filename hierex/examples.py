@@ -43,7 +43,9 @@ def read_examples(store: Store) -> list[Example]:
     return [Example(**row | {"item_ids": tuple(row["item_ids"] or ())}) for row in rows]
 
 
-def save_example(store: Store, name: str, user_id: str | None, item_ids: Sequence[str] = (), *, author: str = "") -> int:
+def save_example(
+    store: Store, name: str, user_id: str | None, item_ids: Sequence[str] = (), *, author: str = ""
+) -> int:
     """Returns its id. Raises HierexError for a name that is empty, too long or taken, and beyond `MOST_EXAMPLES`."""
     name = tidy(name)
     if not 1 <= len(name) <= LONGEST_NAME:
