@@ -12,6 +12,7 @@ import streamlit as st
 from .. import judgements, releases
 from ..agreement import ALIKE, FIRST, NEITHER, SECOND
 from ..blind_sides import Judged, Side, lessons_of, people_to_judge, show_side
+from ..description_edits import tidy
 from ..judgements import Comparison, Judgement
 from ..persons import Person
 from ..wording import plain_markdown
@@ -28,9 +29,11 @@ def blind_comparison(work: Workspace) -> None:
         "Two builds, for the same person, side by side without their names. Say which one you would rather show; "
         "several reviewers judge the same people, each sees left and right in an order of their own."
     )
-    author = st.text_input(
-        "Your name", key="author", persist_state="session", placeholder="kept with what you say", width=340
-    ).strip()
+    author = tidy(
+        st.text_input(
+            "Your name", key="author", persist_state="session", placeholder="kept with what you say", width=340
+        )
+    )
     comparisons = judgements.read_comparisons(work.store)
     setting_up = f"setting_up-{work.store.path.stem}"
     if not comparisons or st.session_state.get(setting_up):

@@ -91,8 +91,8 @@ def agreement_text(agreement: Agreement) -> str:
     alpha = "cannot be said" if np.isnan(agreement.alpha) else f"{agreement.alpha:.2f}"
     return (
         f"{agreement.n_people:,} people were judged by several reviewers, who said the same in {agreement.share:.0%} "
-        f"of {agreement.n_pairs:,} pairs. Agreement beyond chance (Krippendorff's alpha): {alpha}; 1 is full agreement, 0 "
-        "what chance brings, and 0.67 is often asked for."
+        f"of {agreement.n_pairs:,} pairs. Agreement beyond chance (Krippendorff's alpha): {alpha}; 1 is full "
+        "agreement, 0 what chance brings, and 0.67 is often asked for."
     )
 
 
