@@ -379,12 +379,12 @@ def test_two_reviewers_judge_the_same_people_blind_and_the_results_name_the_side
     assert f"{COARSE} interests" in text
     assert f"{FINE} interests" in text
     assert "Too few to say" in text
-    assert "2 people were judged by several reviewers" in text
+    assert "2 people judged by several reviewers" in text
     assert "5 judgements of 3 people by 2 reviewers" in text
     assert "not blind" in text
     press(app, "say-both alike")
     assert not read_judgements(work.store, comparison.comparison_id)[-1].blind
-    assert "1 of 6 judgements are left out" in on_screen(app)
+    assert "1 of 6 judgements left out" in on_screen(app)
     assert "Show results" in on_screen(open_screen(work, "Ann")), "another reviewer has not seen them"
 
 
@@ -457,7 +457,7 @@ def test_a_build_that_was_forgotten_is_said_to_be_and_results_stay(work, monkeyp
     app = open_screen(work, "Ann")
     assert "forgotten to save room" in on_screen(app)
     press(app, "show_results")
-    assert "1 judgements of 1 people" in on_screen(app)
+    assert "1 judgement of 1 person by 1 reviewer" in on_screen(app)
 
 
 def test_when_everybody_is_judged_it_says_so_and_one_can_go_back(work, monkeypatch):

@@ -42,7 +42,7 @@ def blind_results(work: Workspace, comparison: Comparison, author: str) -> None:
     st.markdown(f"Compared: **{plain_markdown(first)}** and **{plain_markdown(second)}**.")
     st.caption(
         "You have seen which side is which: what you judge from now on is kept, but it is not blind and does not count "
-        f"here. {len(every) - len(blind):,} of {len(every):,} judgements are left out for that reason."
+        f"here. {len(every) - len(blind):,} of {counted(len(every), 'judgement')} left out for that reason."
     )
     if blind:
         tell(blind, first, second)
@@ -75,7 +75,8 @@ def preference_text(preference: Preference, first: str, second: str) -> str:
     better = first
     if share < 0.5:
         better, share, low, high = second, 1 - share, 1 - high, 1 - low
-    of = f"{preference.n:,} judgements of {preference.n_people:,} people by {preference.n_reviewers:,} reviewers"
+    people, reviewers = counted(preference.n_people, "person", "people"), counted(preference.n_reviewers, "reviewer")
+    of = f"{counted(preference.n, 'judgement')} of {people} by {reviewers}"
     neither = preference.counts[ALIKE], preference.counts[NEITHER]
     ties = f"{sum(neither):,} for neither side count half ({neither[0]:,} alike, {neither[1]:,} no good)"
     numbers = f"It won {share:.0%} of {of} (95 % sure between {low:.0%} and {high:.0%}); {ties}."
@@ -85,14 +86,18 @@ def preference_text(preference: Preference, first: str, second: str) -> str:
     return f"**“{better}” is preferred.** {numbers}"
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def agreement_text(agreement: Agreement) -> str:
     if not agreement.n_pairs:
         return "Nobody was judged by two reviewers yet, so it cannot be said how far reviewers agree."
     alpha = "cannot be said" if np.isnan(agreement.alpha) else f"{agreement.alpha:.2f}"
+    people, pairs = counted(agreement.n_people, "person", "people"), counted(agreement.n_pairs, "pair")
     return (
-        f"{agreement.n_people:,} people were judged by several reviewers, who said the same in {agreement.share:.0%} "
-        f"of {agreement.n_pairs:,} pairs. Agreement beyond chance (Krippendorff's alpha): {alpha}; 1 is full "
-        "agreement, 0 what chance brings, and 0.67 is often asked for."
+        f"{people} judged by several reviewers, who said the same in {agreement.share:.0%} of {pairs}. "
+        f"Agreement beyond chance (Krippendorff's alpha): {alpha}; 1 is full agreement, 0 what chance brings, and 0.67 is often asked for."
     )
 
 
