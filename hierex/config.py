@@ -225,6 +225,10 @@ class RecommenderConfig:
     validation_share: float = 0.2
     validation_users: int = 1_000
     """The last item of this share of people, and of at most so many, decides when training stops."""
+    item_item_strengths: tuple[float, ...] = (100.0, 300.0, 1_000.0)
+    """Of the item-item recommender (`likeness.liken`); the held-out items decide which."""
+    item_item_items: int = 20_000
+    """How many items, the most consumed ones, take part in it: it makes tables of their square."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,60 @@ class EvaluationConfig:
     """How often people are drawn again for the 95 % intervals."""
     people_for_items: int = 2_000
     """How many people are asked for their next item at most; each needs a score for every item."""
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """What a simulated trial assumes of people, and how it is held. Where the numbers come from: decision 0018."""
+
+    n_people: int = 600
+    """People simulated, drawn from the log; the same in every arm."""
+    weeks: int = 4
+    """How long it lasts. Before each week an arm learns anew from what it showed."""
+    sessions: float = 6.0
+    """Visits of a person in a week, on average; who was more active in the log comes more often."""
+    slots: int = 10
+    """Items shown at a visit."""
+    novel_share: float = 0.2
+    """Share of the slots that is given to interests new to the person, in the arms that explore."""
+    undiscovered: int = 10
+    """Interests that a person would like but has not met yet, in a planted world; of a log they are what it says."""
+    later_share: float = 0.3
+    """The latest share of everybody's log: interests that begin there are what is not discovered yet."""
+    readiness: float = 0.7
+    """How readily people try what is new to them: their liking of a new interest, as a share of what it will be."""
+    satiation: float = 0.15
+    """How much one item takes off the appeal of its interest, for a while."""
+    recovery_days: float = 2.0
+    """After so many days about two thirds of that have come back."""
+    noise: float = 0.03
+    """How often an item outside a person's interests is consumed all the same."""
+    resamples: int = 1_000
+    """How often people are drawn again for the 95 % intervals."""
+    seed: int = 0
+    recommender: RecommenderConfig = field(default_factory=lambda: RecommenderConfig(dimensions=32, layers=1, heads=1))
+    """Of every arm that has one: small, since each learns anew every week."""
+
+    def __post_init__(self):
+        if min(self.n_people, self.weeks, self.slots, self.resamples) < 1 or self.undiscovered < 0:
+            raise ConfigError("A trial needs at least one person, one week, one slot and one resample.")
+        if not 0 < self.sessions <= MOST_SESSIONS:
+            raise ConfigError(f"{self.sessions:g} visits a week cannot be simulated. Give at most {MOST_SESSIONS}.")
+        shares = (self.novel_share, self.readiness, self.satiation, self.noise, self.later_share)
+        if not all(0 <= share <= 1 for share in shares):
+            raise ConfigError("Shares of a trial go from 0 to 1.")
+        if not 0 < self.recovery_days < math.inf:
+            raise ConfigError(f"Appetite cannot come back in {self.recovery_days:g} days. Give a number above 0.")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ConfigError(f"The seed {self.seed} cannot be used. Choose one from 0 to {LARGEST_SEED:,}.")
+
+    @property
+    def novel_slots(self) -> int:
+        return round(self.novel_share * self.slots)
+
+
+MOST_SESSIONS = 14
+"""Visits in a week, two a day."""
 
 
 @dataclass(frozen=True)

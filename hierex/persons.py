@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from .grounding import ground
 from .serving import Served
@@ -57,6 +58,23 @@ def make_up(work: Workspace, clusters: Sequence[int], name: str) -> Person:
     chosen = [items[np.argsort(-rank[items], kind="stable")] for items in map(taxonomy.items_of, clusters)]
     items = [best[:ITEMS_PER_INTEREST][::-1] for best in chosen]
     return Person(name, np.concatenate([np.empty(0, np.int32), *items]).astype(np.int32))
+
+
+def visits_frame(work: Workspace, person: Person, names: Sequence[str], colors: Sequence[str]) -> pd.DataFrame:
+    """A person's interactions in order: when (dates, or numbers where there are none), name, color, title."""
+    clusters = work.taxonomy.cluster_of_item[person.items]
+    when = np.arange(1, len(person.items) + 1)
+    if person.user is not None and work.interactions.has_dates:
+        rows = slice(work.interactions.starts[person.user], work.interactions.starts[person.user + 1])
+        when = pd.to_datetime(work.interactions.clock[rows], unit="us")
+    return pd.DataFrame(
+        {
+            "when": when,
+            "name": [names[cluster] for cluster in clusters],
+            "color": [colors[cluster] for cluster in clusters],
+            "title": work.items["title"].to_numpy()[person.items],
+        }
+    )
 
 
 def serve_person(

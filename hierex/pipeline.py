@@ -385,7 +385,7 @@ class Run:
             self.keys["recommenders"],
             hidden,
             asdict(self.config.evaluation),
-            "dial",
+            ["dial", "ease", "histories"],
         ]
         self._make(
             "evaluation",

@@ -96,16 +96,16 @@ def test_few_unanimous_people_do_not_decide_it_and_many_do():
 
     few, many = unanimous(2), unanimous(20)
     assert few.winner is None
-    assert "Too few to say" in preference_text(few, "A", "B")
+    assert "Too few to say" in preference_text(few)
     assert many.winner == SECOND
-    assert preference_text(many, "A", "B").startswith("**“B” is preferred.** It won 100%")
+    assert preference_text(many).startswith("**B is preferred.** It won 100%")
     assert unanimous(20, FIRST).winner == FIRST
 
 
 def test_judgements_for_neither_side_count_half_and_are_named():
     found = measure_preference(list("abcd"), ["Ann"] * 4, [FIRST, ALIKE, NEITHER, FIRST])
     assert found.share == 0.75
-    assert "2 for neither side count half (1 alike, 1 no good)" in preference_text(found, "A", "B")
+    assert "2 for neither side count half (1 alike, 1 no good)" in preference_text(found)
 
 
 def test_without_judgements_nothing_is_preferred():

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "hierex"
 
 LAYERS = [
     {"columns", "errors", "config", "threads"},
-    {"store", "metrics", "llm"},
+    {"store", "metrics", "likeness", "llm"},
     {"logs"},
     {"embeddings"},
     {"behaviour"},
@@ -26,10 +26,11 @@ LAYERS = [
     {"policies"},
     {"transition_table"},
     {"recommenders"},
-    {"grounding"},
+    {"grounding", "exploration", "mixing"},
     {"novelty_curve"},
     {"evaluation"},
     {"gates"},
+    {"experiment"},
     {"weights"},
     {"synthetic"},
     {
@@ -59,7 +60,7 @@ LAYERS = [
     {"answering", "collected_answers"},
     {"serving"},
     {"persons"},
-    {"examples", "what_if"},
+    {"examples", "what_if", "preview_report"},
     {"blind_sides", "judged"},
     {"pipeline", "describing", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"tuning", "answering_batches"},

@@ -11,18 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+from scipy import sparse
 
 from hierex.config import RecommenderConfig
 from hierex.errors import HierexError
+from hierex.likeness import count_together, liken
 from hierex.logs import Interactions
 from hierex.recommenders import (
     PopularityRecommender,
     RandomRecommender,
     load_recommender,
+    train_item_item,
     train_sequence,
 )
+from hierex.recommenders.held_out import hold_out
+from hierex.recommenders.sequence import Transformer
 from hierex.recommenders.softmax_loss import SoftmaxLoss
-from hierex.recommenders.training import hold_out
 from hierex.recommenders.windows import cut_windows, draw_batches, read_windows
 
 N_ITEMS = 40
@@ -63,6 +67,8 @@ MAKERS = {
     "sequence": trained,
     "popularity": lambda: PopularityRecommender(cyclic_log().traffic()),
     "random": lambda: RandomRecommender(4, N_ITEMS),
+    "ease": lambda: train_item_item(cyclic_log(), config=SMALL),
+    "ease of few items": lambda: train_item_item(cyclic_log(), config=replace(SMALL, item_item_items=15)),
 }
 
 
@@ -120,7 +126,7 @@ def test_kept_and_loaded_it_is_the_same(recommender):
 
 
 def test_an_unknown_recommender_is_refused():
-    with pytest.raises(HierexError, match=r"'oracle'.*sequence, popularity, random"):
+    with pytest.raises(HierexError, match=r"'oracle'.*sequence, popularity, random, ease"):
         load_recommender("oracle", {})
 
 
@@ -244,6 +250,15 @@ def test_tiny_logs_train(histories):
     assert np.isfinite(model.score(HISTORIES, np.arange(N_ITEMS))).all()
 
 
+def test_the_state_at_the_end_is_that_of_the_whole_sequence():
+    torch.manual_seed(0)
+    transformer = Transformer(16, 3, 2, 9).eval()
+    vectors, ends = torch.randn(5, 9, 16), torch.tensor([0, 8, 3, 3, 7])
+    with torch.inference_mode():
+        expected = transformer(vectors)[torch.arange(5), ends]
+        torch.testing.assert_close(transformer.at_end(vectors, ends), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_held_out_items_are_not_trained_on():
     log = cyclic_log(50)
     held = hold_out(log, replace(SMALL, validation_share=0.5), np.random.default_rng(0))
@@ -254,6 +269,52 @@ def test_held_out_items_are_not_trained_on():
     assert np.bincount(log.item_index[trained_rows], minlength=N_ITEMS).tolist() == held.traffic.tolist()
     for user, history in zip(shortened, held.histories, strict=True):
         assert history.tolist() == log.items_of(user)[:-1].tolist()
+
+
+# The item-item recommender
+
+
+def test_likeness_is_the_least_squares_answer_with_nothing_on_the_diagonal():
+    """Column by column: ridge regression of having an item on having the others."""
+    has = (np.random.default_rng(0).random((60, 7)) < 0.4).astype(float)
+    likeness = liken(count_together(sparse.csr_array(has)), 5.0)
+    for item in range(7):
+        others = np.delete(np.arange(7), item)
+        x = has[:, others]
+        expected = np.linalg.solve(x.T @ x + 5 * np.eye(6), x.T @ has[:, item])
+        np.testing.assert_allclose(likeness[others, item], expected, rtol=1e-4, atol=1e-6)
+    assert (np.diag(likeness) == 0).all()
+
+
+def test_what_people_have_together_speaks_for_each_other():
+    rng = np.random.default_rng(3)
+    log = log_of([20 * (user % 2) + rng.choice(20, 8, replace=False) for user in range(1_000)])
+    scores = train_item_item(log, config=SMALL).score([np.array([3, 4]), np.array([25, 26])], np.arange(N_ITEMS))
+    assert scores[0, 5:20].min() > scores[0, 20:].max()
+    assert scores[1, 27:].min() > scores[1, :20].max()
+
+
+def test_items_that_take_no_part_are_ordered_by_popularity_and_so_is_who_has_nothing_else():
+    log = log_of([[0, 1, 2], [0, 1, 3], [0, 1], [4], [2]], n_items=6)
+    model = train_item_item(log, config=replace(SMALL, item_item_items=2))
+    assert model.partners.tolist() == [0, 1]
+    histories = [np.array([0]), np.array([2, 4]), np.empty(0, np.int32)]
+    assert model.paths(histories).tolist() == ["recommender", "popularity", "popularity"]
+    scores = model.score(histories, np.arange(6))
+    assert np.argsort(-scores, axis=1, kind="stable").tolist() == [[1, 0, 2, 3, 4, 5], *[[0, 1, 2, 3, 4, 5]] * 2]
+
+
+def test_the_strength_is_the_one_that_ranks_held_out_items_best(monkeypatch):
+    qualities = iter([0.2, 0.9, 0.4])
+    monkeypatch.setattr("hierex.recommenders.item_item.rank_quality", lambda *_: next(qualities))
+    chosen = train_item_item(cyclic_log(60), config=SMALL).likeness
+    middle = replace(SMALL, item_item_strengths=SMALL.item_item_strengths[1:2])
+    assert (chosen == train_item_item(cyclic_log(60), config=middle).likeness).all()
+
+
+@pytest.mark.parametrize("histories", [[[1], [2], []], []], ids=["one item each", "no users"])
+def test_with_nothing_together_item_item_is_popularity(histories):
+    assert train_item_item(log_of(histories), config=SMALL).name == "popularity"
 
 
 # The parts

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from ..config import PolicyConfig
+from ..likeness import count_together, liken
 from ..transitions import Histories, Moves
 from .choices import Pasts, follow_popularity, judge_choices, leave_out, part_by_time, thin_out, weigh_parts
 
@@ -122,7 +123,7 @@ def train_ease(moves: Moves, *, config: PolicyConfig) -> EasePolicy:
 def fit_ease(moves: Moves, tuning: Tuning) -> Ease:
     """The model of everybody's interests by the end of these moves."""
     popularity = follow_popularity(moves, tuning.half_life)[1][-1]
-    return Ease(_liken(_count_together(moves), tuning.strength), popularity, tuning)
+    return Ease(liken(_count_together(moves), tuning.strength), popularity, tuning)
 
 
 class Choice:
@@ -144,7 +145,7 @@ class Choice:
         return best, followed[best]
 
     def _weigh(self, counted: sparse.csr_array, strength: float) -> tuple[float, Tuning]:
-        sums = counted @ _liken(self.together, strength)
+        sums = counted @ liken(self.together, strength)
         scale, popularity = weigh_parts([sums, self.log_popularity], self.novel, self.seen)
         likelihood = self._judge(np.float32(scale) * sums + np.float32(popularity) * self.log_popularity)
         return likelihood, Tuning(strength, self.half_life, float(scale), float(popularity))
@@ -158,13 +159,4 @@ def _count_together(moves: Moves) -> np.ndarray:
     is_last = np.append(moves.user[1:] != moves.user[:-1], True)[: len(moves)]
     pasts = Pasts.before_moves(moves).take(is_last)
     ends = pasts.ends + 1
-    has = replace(pasts, ends=ends).count(moves.n_clusters)
-    return (has.T @ has).toarray().astype(np.float64)
-
-
-def _liken(together: np.ndarray, strength: float) -> np.ndarray:
-    """(n_clusters, n_clusters) float32, nothing on the diagonal (Steck 2019, equation 8)."""
-    inverse = np.linalg.inv(together + strength * np.eye(len(together)))
-    likeness = -inverse / np.diag(inverse)
-    np.fill_diagonal(likeness, 0)
-    return likeness.astype(np.float32)
+    return count_together(replace(pasts, ends=ends).count(moves.n_clusters))

@@ -8,16 +8,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import HierexError
+from .item_item import ItemItemRecommender, train_item_item
 from .sequence import SequenceRecommender
 from .simple import PopularityRecommender, RandomRecommender
 from .training import train_sequence
 
 __all__ = [
+    "ItemItemRecommender",
     "PopularityRecommender",
     "RandomRecommender",
     "Recommender",
     "SequenceRecommender",
     "load_recommender",
+    "train_item_item",
     "train_sequence",
 ]
 
@@ -33,7 +36,7 @@ class Recommender(Protocol):
     name: str
 
     def encode(self, histories: Sequence[np.ndarray]) -> Any:
-        """What the recommender makes of each user: something with a row per user that numpy can index."""
+        """What the recommender makes of each user: something with a row per user, indexed as numpy does."""
         ...
 
     def score_encoded(self, users: Any, items: np.ndarray) -> np.ndarray:
@@ -53,7 +56,8 @@ class Recommender(Protocol):
         ...
 
 
-KINDS = {kind.name: kind for kind in (SequenceRecommender, PopularityRecommender, RandomRecommender)}
+MADE = (SequenceRecommender, PopularityRecommender, RandomRecommender, ItemItemRecommender)
+KINDS = {kind.name: kind for kind in MADE}
 
 
 def load_recommender(name: str, arrays: dict[str, np.ndarray]) -> Recommender:

@@ -17,6 +17,7 @@ from ..workspace import Workspace
 from .opened import doing
 from .releasing import candidate_name
 
+SAID = {FIRST: "A", SECOND: "B", ALIKE: "Both alike", NEITHER: "Neither is any good"}
 UNKNOWN = "a build that is not measured any more"
 
 
@@ -39,51 +40,50 @@ def blind_results(work: Workspace, comparison: Comparison, author: str) -> None:
     first, second = (names.get(run, UNKNOWN) for run in (comparison.first_run, comparison.second_run))
     every = judgements.read_judgements(work.store, comparison.comparison_id)
     blind = [judgement for judgement in every if judgement.blind]
-    st.markdown(f"Compared: **{plain_markdown(first)}** and **{plain_markdown(second)}**.")
+    st.markdown(f"**A**: {plain_markdown(first)}  \n**B**: {plain_markdown(second)}")
     st.caption(
         "You have seen which side is which: what you judge from now on is kept, but it is not blind and does not count "
         f"here. {len(every) - len(blind):,} of {counted(len(every), 'judgement')} left out for that reason."
     )
     if blind:
-        tell(blind, first, second)
+        tell(blind)
     else:
         st.info("Nobody has judged it blind yet.")
     judged_csv(work)
 
 
-def tell(blind: list[Judgement], first: str, second: str) -> None:
+def tell(blind: list[Judgement]) -> None:
     people, winners = [one.subject.key for one in blind], [one.winner for one in blind]
     preference = measure_preference(people, [one.author for one in blind], winners)
-    st.markdown(preference_text(preference, plain_markdown(first), plain_markdown(second)))
+    st.markdown(preference_text(preference))
     st.markdown(agreement_text(measure_agreement(people, winners)))
     left = sum(one.left_is_first == (one.winner == FIRST) for one in blind if one.winner in (FIRST, SECOND))
     decided = preference.counts[FIRST] + preference.counts[SECOND]
     if decided:
         st.caption(f"Of {decided:,} who chose a side, {left:,} took the one on the left: half is to be expected.")
-    st.dataframe(by_reviewer(blind, first, second), hide_index=True)
+    st.dataframe(by_reviewer(blind), hide_index=True)
     reasons = [one for one in blind if one.reason]
     if reasons:
-        said = {FIRST: first, SECOND: second, ALIKE: "both alike", NEITHER: "neither is any good"}
         with st.expander("Reasons"):
-            table = {"Said": [said[one.winner] for one in reasons], "Why": [one.reason for one in reasons]}
+            table = {"Said": [SAID[one.winner] for one in reasons], "Why": [one.reason for one in reasons]}
             st.dataframe(pd.DataFrame(table | {"Who": [one.author for one in reasons]}), hide_index=True)
 
 
-def preference_text(preference: Preference, first: str, second: str) -> str:
-    """In plain words, of the side that was preferred more often. first, second: as they are called, as Markdown."""
+def preference_text(preference: Preference) -> str:
+    """In plain words, of the side that was preferred more often."""
     share, low, high = preference.share, preference.low, preference.high
-    better = first
+    better = SAID[FIRST]
     if share < 0.5:
-        better, share, low, high = second, 1 - share, 1 - high, 1 - low
+        better, share, low, high = SAID[SECOND], 1 - share, 1 - high, 1 - low
     people, reviewers = counted(preference.n_people, "person", "people"), counted(preference.n_reviewers, "reviewer")
     of = f"{counted(preference.n, 'judgement')} of {people} by {reviewers}"
     neither = preference.counts[ALIKE], preference.counts[NEITHER]
     ties = f"{sum(neither):,} for neither side count half ({neither[0]:,} alike, {neither[1]:,} no good)"
     numbers = f"It won {share:.0%} of {of} (95 % sure between {low:.0%} and {high:.0%}); {ties}."
     if preference.winner is None:
-        ahead = "The two are level" if share == 0.5 else f"“{better}” is ahead"
+        ahead = "The two are level" if share == 0.5 else f"{better} is ahead"
         return f"**Too few to say which one is preferred.** {ahead}. {numbers}"
-    return f"**“{better}” is preferred.** {numbers}"
+    return f"**{better} is preferred.** {numbers}"
 
 
 def counted(n: int, one: str, many: str = "") -> str:
@@ -97,15 +97,15 @@ def agreement_text(agreement: Agreement) -> str:
     people, pairs = counted(agreement.n_people, "person", "people"), counted(agreement.n_pairs, "pair")
     return (
         f"{people} judged by several reviewers, who said the same in {agreement.share:.0%} of {pairs}. "
-        f"Agreement beyond chance (Krippendorff's alpha): {alpha}; 1 is full agreement, 0 what chance brings, and 0.67 is often asked for."
+        f"Agreement beyond chance (Krippendorff's alpha): {alpha}; 1 is full agreement, 0 what chance brings, and 0.67 "
+        "is often asked for."
     )
 
 
-def by_reviewer(blind: list[Judgement], first: str, second: str) -> pd.DataFrame:
+def by_reviewer(blind: list[Judgement]) -> pd.DataFrame:
     counts = Counter((one.author, one.winner) for one in blind)
-    columns = {first: FIRST, second: SECOND, "Both alike": ALIKE, "Neither any good": NEITHER}
     reviewers = sorted({one.author for one in blind})
-    table = {name: [counts[reviewer, winner] for reviewer in reviewers] for name, winner in columns.items()}
+    table = {name: [counts[reviewer, winner] for reviewer in reviewers] for winner, name in SAID.items()}
     return pd.DataFrame({"Reviewer": reviewers} | table)
 
 

@@ -1,0 +1,100 @@
+"""What a trial says, in words: who is ahead on what, against the best of the other ways to explore, and how sure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+OURS = "hierex-"
+"""Arms whose new interests a language policy names begin with this."""
+EXPLORING = ("boosted", "hierarchical", "neural")
+"""The exploration baselines that hierex is held against."""
+HEADLINES = ("uci", "pairs", "positive_rate", "positive_rate_novel", "enjoyment", "discovered")
+METRIC_NAMES = {
+    "novel_share": "Items from interests new to the person",
+    "positive_rate": "Items consumed",
+    "positive_rate_novel": "Items consumed, of new interests",
+    "pairs": "Interests consumed per person",
+    "enjoyment": "Enjoyment per person",
+    "discovered": "Interests discovered per person",
+}
+SHARES = ("novel_share", "positive_rate", "positive_rate_novel")
+
+
+def metric_name(metric: str) -> str:
+    if metric.startswith("uci@"):
+        return f"People with {metric.removeprefix('uci@')} interests or more in the last week"
+    return METRIC_NAMES[metric]
+
+
+def is_share(metric: str) -> bool:
+    return metric in SHARES or metric.startswith("uci@")
+
+
+def telling_uci(arms: pd.DataFrame, *, among: list[str]) -> str:
+    """The UCI@N at which the arms' shares of people are nearest to one half, on average: where they can differ most."""
+    uci = arms[arms["metric"].str.startswith("uci@") & arms["arm"].isin(among)]
+    middle = (uci.groupby("metric", sort=False)["value"].mean() - 0.5).abs()
+    return str(middle.idxmin())
+
+
+def best_of(arms: pd.DataFrame, among: list[str], metric: str) -> str | None:
+    """The arm with the highest value; None where none has one."""
+    found = arms[arms["arm"].isin(among) & (arms["metric"] == metric)].dropna(subset="value")
+    return None if found.empty else str(found.loc[found["value"].idxmax(), "arm"])
+
+
+def compare_with_best(results: dict[str, pd.DataFrame], arm: str) -> pd.DataFrame:
+    """One row per headline metric: the lift of `arm` over the exploration baseline that is best at that metric.
+
+    Columns: metric, control, difference, low, high, relative, verdict: ahead, behind, or level where the interval of
+    the difference holds 0 or is missing. Picking the best baseline anew for each metric can only speak against `arm`.
+    """
+    arms, lifts = results["arms"], results["lifts"]
+    baselines = [name for name in EXPLORING if name in set(arms["arm"])]
+    rows = []
+    for headline in HEADLINES:
+        metric = telling_uci(arms, among=[arm, *baselines]) if headline == "uci" else headline
+        control = best_of(arms, baselines, metric)
+        found = lifts[(lifts["arm"] == arm) & (lifts["control"] == control) & (lifts["metric"] == metric)]
+        rows += found.to_dict("records")
+    table = pd.DataFrame(rows, columns=["metric", "control", "difference", "low", "high", "relative"])
+    return table.assign(verdict=np.select([table["low"] > 0, table["high"] < 0], ["ahead", "behind"], "level"))
+
+
+def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list[str]:
+    """A sentence for each hierex arm, and one on how sure that is. arm_name: what arms are called on screen."""
+    names = set(results["arms"]["arm"])
+    ours = [arm for arm in results["arms"]["arm"].unique() if arm.startswith(OURS)]
+    if not ours or not names & set(EXPLORING):
+        return ["This trial had no arm of hierex beside another way to explore, so there is nothing to compare."]
+    sentences = []
+    for arm in ours:
+        table = compare_with_best(results, arm)
+        said = {
+            verdict: [lift_text(row, arm_name) for row in table[table["verdict"] == verdict].to_dict("records")]
+            for verdict in ("ahead", "behind", "level")
+        }
+        parts = [f"is {verdict} on {join(said[verdict])}" for verdict in ("ahead", "behind") if said[verdict]]
+        if said["level"]:
+            parts.append(f"cannot be told apart on {join(said['level'])}")
+        sentences.append(f"{arm_name.get(arm, arm)}, against the best other way to explore, {'; '.join(parts)}.")
+    n_people = int(results["arms"]["n_people"].iloc[0])
+    return [
+        *sentences,
+        f"Brackets are 95 % intervals over the {n_people:,} simulated people. About one in twenty differences would be "
+        "called ahead or behind by chance alone, and another seed trains every arm a little differently.",
+    ]
+
+
+def lift_text(row: dict, arm_name: dict[str, str]) -> str:
+    name = metric_name(row["metric"])
+    name = name[0].lower() + name[1:]
+    factor, unit = (100, " points") if is_share(row["metric"]) else (1, "")
+    low, high = (f"{factor * row[end]:+.2f}" for end in ("low", "high"))
+    control = arm_name.get(row["control"], row["control"])
+    return f"{name} ({factor * row['difference']:+.2f}{unit} [{low}, {high}] against “{control}”)"
+
+
+def join(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

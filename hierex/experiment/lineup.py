@@ -1,0 +1,88 @@
+"""The arms of a trial, and the whole of it in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..config import ExperimentConfig, PolicyConfig, Progress, no_progress
+from ..descriptions import Description
+from ..policies import LanguagePolicy, train_policy
+from ..transitions import Moves
+from .arms import Arm
+from .conclusion import OURS
+from .explorers import HierarchicalExplorer, NeuralExplorer, PolicyExplorer, RandomExplorer, Train
+from .measures import measure_trial
+from .past import Catalogue, Past
+from .people import People
+from .trial import run_trial
+
+BOOST = 1.0
+"""Standard deviations of a person's scores by which the boosted arm lifts what is of a new interest."""
+ARM_NAMES = {
+    "sequence": "Recommender alone",
+    "popularity": "Most popular first",
+    "boosted": "Recommender, new interests boosted",
+    "hierarchical": "Hierarchical bandit",
+    "neural": "Neural linear bandit",
+    "random": "Any new interest",
+    "hierex-counts": "hierex, counted from the log",
+    "hierex-ease": "hierex, interests that go together",
+    "hierex-encoder": "hierex, learned from the descriptions",
+}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Trains a policy of one kind on every past anew."""
+
+    kind: str
+    descriptions: Sequence[Description]
+    vectors: np.ndarray
+
+    def __call__(self, moves: Moves, seed: int) -> LanguagePolicy:
+        return train_policy(moves, self.descriptions, self.vectors, config=PolicyConfig(kind=self.kind), seed=seed)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A policy that stays as it is, such as a language model's answers."""
+
+    policy: LanguagePolicy
+
+    def __call__(self, moves: Moves, seed: int) -> LanguagePolicy:
+        return self.policy
+
+
+def line_up(catalogue: Catalogue, policies: dict[str, Train], config: ExperimentConfig) -> list[Arm]:
+    """The baselines, and an arm `hierex-NAME` for every policy."""
+    return [
+        Arm("sequence", catalogue, config),
+        Arm("boosted", catalogue, config, boost=BOOST),
+        Arm("popularity", catalogue, config, base="popularity"),
+        Arm("random", catalogue, config, explorer=RandomExplorer(catalogue, config.seed)),
+        Arm("hierarchical", catalogue, config, explorer=HierarchicalExplorer(catalogue, config.seed)),
+        Arm("neural", catalogue, config, explorer=NeuralExplorer(catalogue, config.seed)),
+        *(
+            Arm(f"{OURS}{name}", catalogue, config, explorer=PolicyExplorer(catalogue, train, config.seed))
+            for name, train in policies.items()
+        ),
+    ]
+
+
+def simulate(
+    people: People,
+    past: Past,
+    catalogue: Catalogue,
+    policies: dict[str, Train],
+    *,
+    config: ExperimentConfig,
+    progress: Progress = no_progress,
+) -> dict[str, pd.DataFrame]:
+    """The tables of `measure_trial` for all arms of `line_up`."""
+    arms = line_up(catalogue, policies, config)
+    outcomes = run_trial(people, past, arms, config=config, progress=progress)
+    return measure_trial(outcomes, people.n_people, catalogue.taxonomy.n_clusters, config=config)
