@@ -130,5 +130,6 @@ def judged_csv(work: Workspace) -> None:
         "text/csv",
         key="judged_csv",
         icon=":material/download:",
-        help="Thumbs on predictions and items, and blind comparisons with the names of their sides.",
+        help="Thumbs on predictions and items, and blind comparisons with the names of their sides: "
+        "whoever opens it is not blind any more.",
     )
