@@ -5,7 +5,7 @@
 Every seed is another planted world with other people; with `--data` (a folder per data set with `items.parquet` and
 `interactions.parquet`) people are fitted to these logs too, other people and other training for every seed.
 
-- every arm: the mean over seeds of each measure;
+- every arm: the mean over seeds of each measure, shares in percent;
 - hierex against each exploration baseline: the mean difference over seeds, on the same people, with a 95 % interval
   from how it varies between seeds (Student's t), which holds the chance in training too; in brackets in how many of the
   seeds the interval over people alone was above and below 0.
@@ -49,7 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     config = replace(ExperimentConfig(), n_people=options.people, weeks=options.weeks, noise=options.noise)
     report("planted", planted_setting, config, options.seeds)
-    for name, items, interactions in data_sets(options.data) if options.data else ():
+    for name, (items, interactions) in (data_sets(options.data) if options.data else {}).items():
         with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "bench.duckdb", create=True) as store:
             import_logs(store, LogFile(items, items.name), LogFile(interactions, interactions.name))
             work = run_pipeline(store, RunConfig(), until="transitions")
