@@ -80,8 +80,14 @@ def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFr
     kept = work.store.frame("SELECT key FROM results WHERE stage = ? ORDER BY made_at DESC", [STAGE])
     for key in kept["key"]:
         tables = results.read_evaluation(work.store, key)
-        said = json.loads(tables.pop("config")["config"][0])
-        config = ExperimentConfig(**said | {"recommender": RecommenderConfig(**said["recommender"])})
+        config = read_config(tables.pop("config")["config"][0])
         if result_key(STAGE, *trial_depends(work, config)) == key:
             return config, tables
     return None
+
+
+def read_config(text: str) -> ExperimentConfig:
+    """The inverse of `json.dumps(asdict(config))`, which knows no tuples."""
+    said = json.loads(text)
+    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in said["recommender"].items()}
+    return ExperimentConfig(**said | {"recommender": RecommenderConfig(**chosen)})

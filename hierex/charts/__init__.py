@@ -8,6 +8,7 @@ from .measures import evaluation_bars
 from .moves import around_interest, dial_curve, drift_lines, move_heat_map
 from .people import history_timeline, prediction_bars
 from .style import empty_figure
+from .trial import trade_off, uci_curves
 
 __all__ = [
     "around_interest",
@@ -23,4 +24,6 @@ __all__ = [
     "items_inside",
     "move_heat_map",
     "prediction_bars",
+    "trade_off",
+    "uci_curves",
 ]
