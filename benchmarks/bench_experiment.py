@@ -1,6 +1,6 @@
 """The simulated trial: hierex against the other ways to explore, over several seeds.
 
-    python -m benchmarks.bench_experiment [--data FOLDER] [--seeds 3] [--people 600] [--weeks 4] [--noise 0.03]
+    python -m benchmarks.bench_experiment [--data FOLDER] [--seeds 0 1 2] [--people 600] [--weeks 4] [--noise 0.03]
 
 Every seed is another planted world with other people; with `--data` (a folder per data set with `items.parquet` and
 `interactions.parquet`) people are fitted to these logs too, other people and other training for every seed.
@@ -14,6 +14,7 @@ Every seed is another planted world with other people; with `--data` (a folder p
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,7 +43,7 @@ METRICS = (*SHOWN, "uci@5", "uci@10", "uci@20")
 def main() -> None:
     parser = argparse.ArgumentParser("bench_experiment")
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--people", type=int, default=ExperimentConfig.n_people)
     parser.add_argument("--weeks", type=int, default=ExperimentConfig.weeks)
     parser.add_argument("--noise", type=float, default=ExperimentConfig.noise)
@@ -56,17 +57,18 @@ def main() -> None:
             report(name, lambda config, work=work: fitted_setting(work, config), config, options.seeds)
 
 
-def report(name: str, setting: Callable[[ExperimentConfig], tuple], config: ExperimentConfig, seeds: int) -> None:
+def report(name: str, setting: Callable[[ExperimentConfig], tuple], config: ExperimentConfig, seeds: list[int]) -> None:
     arms, lifts, seconds = [], [], []
-    for seed in range(seeds):
+    for seed in seeds:
         started, seeded = time.perf_counter(), replace(config, seed=seed)
         tables = simulate(*setting(seeded), config=seeded)
         seconds.append(time.perf_counter() - started)
         arms.append(tables["arms"].assign(seed=seed))
         lifts.append(tables["lifts"].assign(seed=seed))
+        print(f"{name}, seed {seed}: {seconds[-1]:.0f} s", file=sys.stderr, flush=True)
     arms, lifts = pd.concat(arms), pd.concat(lifts)
     n_people = ", ".join(str(n) for n in arms["n_people"].unique())
-    print(f"\n### {name}: {n_people} people, {seeds} seeds, {np.mean(seconds):.0f} s each\n", flush=True)
+    print(f"\n### {name}: {n_people} people, {len(seeds)} seeds, {np.mean(seconds):.0f} s each\n", flush=True)
     print(markdown(arm_rows(arms)), "\n", flush=True)
     print(markdown(lift_rows(lifts)), flush=True)
 
