@@ -15,7 +15,10 @@ selected = view.bulk_bar(shown, rows)
 view.undo_bar(shown)
 if policy_is_stale(work):
     note, button = st.columns([3, 1], vertical_alignment="center")
-    note.info("Descriptions changed since the predictions were built. They count once the predictions are built again.")
+    note.info(
+        "The predictions were built from other descriptions, or by an earlier version of hierex. "
+        "What has changed counts once they are built again."
+    )
     button.button("Build again", on_click=view.start_run, args=(work.config,), type="primary", width="stretch")
 view.model_panel(shown, selected)
 view.bulk_changes(shown, rows, selected)

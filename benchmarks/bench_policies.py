@@ -161,14 +161,6 @@ def find_cases(histories: Histories, split: int) -> Cases:
     return Cases(histories.cluster, starts[ends], ends, user, histories.n_clusters)
 
 
-def pasts_of(histories: Histories, cases: Cases) -> Histories:
-    """What each case saw, as a history of its own."""
-    lengths = cases.ends - cases.starts
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    rows = np.arange(starts[-1]) + np.repeat(cases.starts - starts[:-1], lengths)
-    return Histories(histories.cluster[rows], histories.clock[rows], starts, histories.n_clusters)
-
-
 Scorer = Callable[[np.ndarray, Histories], np.ndarray]
 """Scores for contexts (n, K) and the histories that they end."""
 
@@ -179,7 +171,7 @@ def find_answers(score: Scorer, histories: Histories, cases: Cases) -> np.ndarra
     for start in range(0, len(cases), CASES_AT_ONCE):
         part = cases.take(slice(start, start + CASES_AT_ONCE))
         contexts = latest_contexts(histories, part.ends, part.starts, k=K)
-        found.append(recall_at(*rank_answers(score(contexts, pasts_of(histories, part)), part), k=10))
+        found.append(recall_at(*rank_answers(score(contexts, part.histories()), part), k=10))
     return np.concatenate(found)
 
 

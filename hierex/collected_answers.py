@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,3 +74,14 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
         f"{1 / policy.strength:.2g} times as much as the counts."
     )
     return replace(policy, note=note)
+
+
+def raw_answers(work: Workspace, context: Sequence[int]) -> list[tuple[str, str]]:
+    """What the model that answered last said about this context, word for word, and the name of the interest that it
+    was taken as; empty where it named none. Raises NotReady where no model has answered about these interests."""
+    answered = collect_answers(work)
+    names = [description.name for description in work.cluster_descriptions()]
+    rows = np.flatnonzero((answered.contexts == np.asarray(context)).all(axis=1))
+    taken = [answered.known.interest(answered.answers[row]) for row in rows]
+    said = [answered.answers[row] for row in rows]
+    return [(answer, "" if place is None else names[place]) for answer, place in zip(said, taken, strict=True)]

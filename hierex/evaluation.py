@@ -14,67 +14,114 @@ import numpy as np
 import pandas as pd
 
 from . import columns
-from .config import EvaluationConfig, Progress, RunConfig, no_progress
+from .config import EvaluationConfig, PolicyConfig, Progress, RunConfig, no_progress
 from .errors import ConfigError
+from .list_quality import find_cases, list_arms, measure_lists
 from .logs import Interactions
 from .metrics import ndcg_at, recall_at, resample_means
 from .novelty_curve import measure_dial
-from .policies import LanguagePolicy
+from .policies import HistoryPolicy, LanguagePolicy
 from .policies.counts import train_counts
+from .policies.ease import train_ease
 from .recommenders import Recommender
+from .taxonomy import Taxonomy
+from .transition_table import TransitionTable
 from .transitions import Histories, Moves, latest_contexts
 
 POPULARITY = "popularity"
 CHANCE = "chance"
 MATCH_RATE = "match_rate"
+FROM_HISTORY = "@history"
+"""Ends the name of what a policy answers from all that a person had, and not from the latest K interests alone."""
 BY_CONSTRUCTION = "by construction"
 CELLS_AT_ONCE = 4_000_000
 """Scores held at once: 32 MB as doubles, and a few times that inside a policy."""
 DEFAULTS = EvaluationConfig()
 
 
-def evaluate_run(
-    policy: LanguagePolicy,
-    learned: LanguagePolicy,
-    moves: Moves,
-    recommender: Recommender,
-    histories: Histories,
-    interactions: Interactions,
-    hidden: np.ndarray,
-    distances: np.ndarray,
-    split: int,
-    *,
-    config: RunConfig,
-    progress: Progress,
-) -> dict[str, pd.DataFrame]:
-    """The tables of the Evaluation page: policies, items, and what the dial to what is far does (`measure_dial`).
+@dataclass(frozen=True)
+class Built:
+    """What a run made, to be measured from the clock `split` on.
 
-    learned: what `policy` is laid over, or the same. moves: what was learned from.
+    learned: what `policy` is laid over, or the same; moves: what it was learned from; histories, interactions: the full
+    ones; distances: of interests (`tree_distance`); vectors: (n_items, d) unit length.
     """
-    policies = {policy.name: policy, learned.name: learned}
-    if "counts" not in policies:
-        policies["counts"] = train_counts(moves, config=config.policy)
-    k, options = config.transition.k, config.evaluation
+
+    policy: LanguagePolicy
+    learned: LanguagePolicy
+    table: TransitionTable
+    moves: Moves
+    recommender: Recommender
+    histories: Histories
+    interactions: Interactions
+    taxonomy: Taxonomy
+    distances: np.ndarray
+    vectors: np.ndarray
+    split: int
+
+
+def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_progress) -> dict[str, pd.DataFrame]:
+    """The tables of the Evaluation page: policies, items, lists of items (`measure_lists`), and what the dial to what
+    is far does (`measure_dial`)."""
+    policies = {built.policy.name: built.policy, built.learned.name: built.learned}
+    policies |= _counted_baselines(built.learned, built.moves, config.policy)
+    k, options, split, hidden = config.transition.k, config.evaluation, built.split, built.taxonomy.hidden
     by_policy = evaluate_policies(
         policies,
-        histories,
+        built.histories,
         split=split,
         k=k,
         hidden=hidden,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.5 * share),
+        progress=lambda share: progress(0.4 * share),
     )
-    dial = measure_dial(learned, distances, histories, split=split, k=k, hidden=hidden, seed=config.seed)
+    dial = measure_dial(
+        built.learned, built.distances, built.histories, split=split, k=k, hidden=hidden, seed=config.seed
+    )
     by_recommender = evaluate_items(
-        {recommender.name: recommender},
-        interactions,
+        {built.recommender.name: built.recommender},
+        built.interactions,
         split=split,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.6 + 0.4 * share),
+        progress=lambda share: progress(0.5 + 0.3 * share),
     )
-    return {"policies": by_policy, "items": by_recommender, "dial": dial}
+    lists = evaluate_lists(built, config=config, progress=lambda share: progress(0.8 + 0.2 * share))
+    return {"policies": by_policy, "items": by_recommender, "lists": lists, "dial": dial}
+
+
+def evaluate_lists(built: Built, *, config: RunConfig, progress: Progress = no_progress) -> pd.DataFrame:
+    """What `measure_lists` finds of the lists that people would be shown."""
+    options, before = config.evaluation, built.interactions.before(built.split)
+    arms = list_arms(
+        built.policy,
+        built.table,
+        built.recommender,
+        before,
+        built.histories.before(built.split),
+        built.taxonomy,
+        seed=config.seed,
+    )
+    cases = find_cases(built.interactions, built.split, options.people_for_lists, config.seed)
+    return measure_lists(
+        arms,
+        cases,
+        built.taxonomy,
+        built.distances,
+        built.vectors,
+        before.traffic(),
+        config=options,
+        seed=config.seed,
+        progress=progress,
+    )
+
+
+def _counted_baselines(learned: LanguagePolicy, moves: Moves, config: PolicyConfig) -> dict[str, LanguagePolicy]:
+    """`counts` and `ease`, taken from what was learned where they are a part of it."""
+    parts = {learned.name: learned} | {part.name: part for part in getattr(learned, "counted", ())}
+    trainers = {"counts": train_counts, "ease": train_ease}
+    return {name: parts.get(name) or train(moves, config=config) for name, train in trainers.items()}
 
 
 def evaluate_policies(
@@ -94,10 +141,11 @@ def evaluate_policies(
     before the move is a candidate. hidden: (n_clusters,) bool, what is never predicted: such interests come after all
     others, and moves to them are no cases. Returns one row per policy and metric: policy, metric (`recall@1`, ...,
     `ndcg@10`, `match_rate`), value, low and high (95 % interval, resampling people; missing with one person),
-    n_cases, n_users, note. Beside the policies given stand `popularity` (interests by the number of people who moved
-    to them before the split) and `chance`. A policy with `matches` (`MatchReport`) has the match rate that was measured
-    on raw answers, any other one names known interests by construction. No rows where there is no case. Raises
-    ConfigError for k < 1.
+    n_cases, n_users, note. A policy that reads whole histories too (`HistoryPolicy`) has a second set of rows for what
+    it answers from all before the move, named `POLICY@history`. Beside the policies given stand `popularity` (interests
+    by the number of people who moved to them before the split) and `chance`. A policy with `matches` (`MatchReport`)
+    has the match rate that was measured on raw answers, any other one names known interests by construction. No rows
+    where there is no case. Raises ConfigError for k < 1.
     """
     if k < 1:
         raise ConfigError(f"A prediction cannot start from {k} interests. Choose 1 or more.")
@@ -113,10 +161,15 @@ def evaluate_policies(
     def ask(policy: LanguagePolicy) -> Scorer:
         return lambda part: policy.score(latest_contexts(histories, part.ends, part.starts, k=k))
 
+    def ask_whole(policy: HistoryPolicy) -> Scorer:
+        return lambda part: policy.score_histories(part.histories())
+
     def without_hidden(score: Scorer) -> Scorer:
         return lambda part: np.where(hidden, -np.inf, score(part))
 
     scorers = {name: ask(policy) for name, policy in policies.items()}
+    reading = {name: policy for name, policy in policies.items() if hasattr(policy, "score_histories")}
+    scorers |= {name + FROM_HISTORY: ask_whole(policy) for name, policy in reading.items()}
     scorers = {name: without_hidden(score) for name, score in _with_baselines(scorers, people).items()}
     table = _measure(scorers, cases, columns.POLICY, config, seed, progress)
     matches = table.drop_duplicates(columns.POLICY)
@@ -180,6 +233,12 @@ class Cases:
 
     def take(self, rows: np.ndarray | slice) -> Cases:
         return Cases(self.sequence, self.starts[rows], self.ends[rows], self.user[rows], self.n_choices)
+
+    def histories(self) -> Histories:
+        """What each case saw, as the history of a person of its own."""
+        starts = np.concatenate([[0], np.cumsum(self.ends - self.starts)])
+        rows = np.arange(starts[-1]) + np.repeat(self.starts - starts[:-1], self.ends - self.starts)
+        return Histories(self.sequence[rows], np.zeros(len(rows), np.int64), starts, self.n_choices)
 
     def seen(self) -> list[np.ndarray]:
         return [self.sequence[start:end] for start, end in zip(self.starts, self.ends, strict=True)]

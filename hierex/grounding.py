@@ -103,8 +103,9 @@ def _rank(
                 table[:, hidden[candidates]] = -np.inf
             columns = best_columns(table, top)
             found = np.take_along_axis(table, columns, axis=1)
-            for row, n_left, best, score in zip(part, (found > -np.inf).sum(axis=1), columns, found, strict=True):
-                items[row], scores[row] = candidates[best[:n_left]], score[:n_left]
+            n_left = (found > -np.inf).sum(axis=1)
+            for row, n, best, score in zip(part.tolist(), n_left.tolist(), candidates[columns], found, strict=True):
+                items[row], scores[row] = best[:n], score[:n]
     path = recommender.paths(histories)[user].astype(object)
     path[[len(row) == 0 for row in items]] = "empty"
     return GroundedItems(items, scores, path.astype(str))

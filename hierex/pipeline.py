@@ -21,7 +21,7 @@ from .config import Progress, RunConfig, no_progress
 from .descriptions import Description, describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
-from .evaluation import evaluate_run
+from .evaluation import Built, evaluate_run
 from .gates import refuse_unknown_answers
 from .grounding import ground
 from .interest_tree import InterestTree, grow_tree
@@ -385,12 +385,12 @@ class Run:
             self.keys["recommenders"],
             hidden,
             asdict(self.config.evaluation),
-            "dial",
+            ["dial", "ease", "histories"],
         ]
         self._make(
             "evaluation",
             depends,
-            lambda progress: self.compute(evaluate_run, *self.evaluated(), config=self.config, progress=progress),
+            lambda progress: self.compute(evaluate_run, self.built(), config=self.config, progress=progress),
             results.write_evaluation,
         )
 
@@ -413,10 +413,21 @@ class Run:
             lambda writer, key, table: results.write_evaluation(writer, key, {"weights": table}),
         )
 
-    def evaluated(self) -> tuple:
+    def built(self) -> Built:
         work = self.work
-        made = work.policy, work.learned_policy, work.training_moves, work.recommender, work.histories
-        return *made, work.interactions, work.taxonomy.hidden, work.distances, work.judged_from
+        return Built(
+            work.policy,
+            work.learned_policy,
+            work.table,
+            work.training_moves,
+            work.recommender,
+            work.histories,
+            work.interactions,
+            work.taxonomy,
+            work.distances,
+            work.vectors,
+            work.judged_from,
+        )
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)

@@ -17,6 +17,8 @@ from .workspace import Workspace
 
 VERSION = 6
 """Raise it when a stage gives another result for the same input."""
+ENCODER_VERSION = 2
+"""Raise it when the encoder learns otherwise from the same: its policies alone are then trained anew."""
 
 
 def result_key(stage: str, *depends_on) -> str:
@@ -68,11 +70,12 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
         del how["causal"]
     base = [content_of(config.policy.causal.base)] if config.policy.kind == "causal" else []
     answers = [answers_state(work.store)] if config.policy.kind == "openai" else []
-    return [work.keys["transitions"], words, how, config.seed, *reader, *base, *answers]
+    version = [ENCODER_VERSION] if config.policy.kind == "encoder" else []
+    return [work.keys["transitions"], words, how, config.seed, *reader, *base, *answers, *version]
 
 
 def policy_is_stale(work: Workspace) -> bool:
-    """Whether descriptions were changed since the policy learned from them."""
+    """Whether the policy would be learned anew: descriptions were changed since, or how it learns."""
     return "policies" in work.keys and work.keys.get("learned_policy", work.keys["policies"]) != result_key(
         "policies", *policy_depends(work, work.words())
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,21 +56,6 @@ def served_frame(work: Workspace, served: Served) -> pd.DataFrame:
             "score": predictions.score,
             "policy": work.policy.name,
             "items": items,
-        }
-    )
-
-
-def visits_frame(work: Workspace, user: int, names: Sequence[str], colors: Sequence[str]) -> pd.DataFrame:
-    """A user's interactions in order: when (dates, or numbers where the log has none), name, color, title."""
-    rows = slice(work.interactions.starts[user], work.interactions.starts[user + 1])
-    items, clock = work.interactions.item_index[rows], work.interactions.clock[rows]
-    clusters = work.taxonomy.cluster_of_item[items]
-    return pd.DataFrame(
-        {
-            "when": pd.to_datetime(clock, unit="us") if work.interactions.has_dates else np.arange(1, len(items) + 1),
-            "name": [names[c] for c in clusters],
-            "color": [colors[c] for c in clusters],
-            "title": work.items["title"].to_numpy()[items],
         }
     )
 

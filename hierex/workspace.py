@@ -121,11 +121,16 @@ class Workspace:
         return self.config.granularity or default_granularity(self.grown_tree, len(self.interactions.item_index))
 
     @cached_property
-    def built(self) -> Curated:
-        """As it was when the run began: at its granularity, with the changes that people had made by then."""
+    def built_edits(self) -> list[CurationEdit]:
+        """The changes that people had made when the run began."""
         made = {int(edit_id) for edit_id in self.key("taxonomy").partition(":")[2].split(",") if edit_id}
         records = [record for record in curation_edits.read_records(self.store) if record.edit_id in made]
-        return self.shape(self.granularity, self.place_curation(records)[0])
+        return self.place_curation(records)[0]
+
+    @cached_property
+    def built(self) -> Curated:
+        """As it was when the run began: at its granularity, with the changes that people had made by then."""
+        return self.shape(self.granularity, self.built_edits)
 
     @property
     def tree(self) -> InterestTree:

@@ -76,8 +76,9 @@ def know_it_all(work):
     anything = Counter(moves.novel.tolist())
 
     def answer(request):
-        likely = following[request["messages"][0]["content"].split("\n\nAnswer with one JSON")[0]] or anything
-        said = TARGET_PREFIX + shown[likely.most_common(1)[0][0]]
+        prompt = request["messages"][0]["content"].split("\n\nAnswer with one JSON")[0]
+        likely = [novel for novel, _ in (following[prompt] or anything).most_common() if shown[novel] not in prompt]
+        said = TARGET_PREFIX + shown[likely[0]]
         return (
             json.dumps({"answer": said})
             if "JSON" in request["messages"][0]["content"] or "response_format" in request

@@ -20,6 +20,7 @@ from hierex.charts import (
     interest_colors,
     prediction_bars,
 )
+from hierex.charts.measures import method_name
 from hierex.charts.style import percent, plain
 from hierex.interest_tree import InterestTree
 
@@ -108,6 +109,13 @@ def every_figure(names: list[str]) -> dict[str, go.Figure]:
         "predictions": prediction_bars(ranked, colors),
         "evaluation": evaluation_bars(measured.drop_duplicates(["policy", "metric"])),
     }
+
+
+def test_methods_have_plain_names_with_what_is_laid_over_and_given_to_them():
+    assert method_name("ease") == "Interests that go together"
+    assert method_name("ease@history") == "Interests that go together, from the whole history"
+    layered = "Learned from the descriptions, with recent moves, leaning to novel"
+    assert method_name("encoder+refreshed+novelty") == layered
 
 
 # ---------------------------------------------------------------- hostile text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from hierex import evaluation, metrics
+from hierex import evaluation, list_quality, metrics, mixing
 from hierex.config import EvaluationConfig
 from hierex.errors import ConfigError
 from hierex.evaluation import Cases, evaluate_items, evaluate_policies, rank_answers
@@ -77,7 +77,8 @@ def value(table: pd.DataFrame, policy: str, metric: str, column: str = "value") 
 def test_examples_in_docstrings_run():
     assert doctest.testmod(metrics).attempted >= 3
     assert doctest.testmod(metrics).failed == 0
-    assert doctest.testmod(evaluation).failed == 0
+    for module in (evaluation, list_quality, mixing):
+        assert doctest.testmod(module).failed == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -167,6 +168,37 @@ def test_contexts_are_the_latest_interests_before_the_move():
     people = [[(4, 0), (3, 120), (8, 130)], [(7, 0), (6, 1), (5, 2), (2, SPLIT)], [(1, 0), (0, SPLIT - 1)], [(2, 200)]]
     evaluate_policies({"p": Scripted(answer)}, histories_of(people, 9), split=SPLIT, k=2, config=QUICK)
     assert np.concatenate(seen).tolist() == [[4, 4], [4, 3], [6, 5]]
+
+
+@dataclass
+class Remembering(Scripted):
+    """Answers from whole histories too; `seen` keeps what it was given."""
+
+    seen: list = field(default_factory=list)
+
+    def score_histories(self, histories: Histories) -> np.ndarray:
+        self.seen += [histories.of(user).tolist() for user in range(histories.n_users)]
+        return np.array([np.arange(9) == histories.of(user)[0] + 1 for user in range(histories.n_users)], np.float32)
+
+
+def test_policies_that_read_histories_are_measured_from_all_before_the_move_too(monkeypatch):
+    """People go to the one after their first interest, which is out of the sight of the latest one alone."""
+    people = [[(4, 0), (8, 120), (5, 130)], [(2, 0), (7, 1), (0, 2), (3, SPLIT)], [(1, 0), (0, SPLIT - 1)], [(2, 200)]]
+    policy = Remembering(lambda contexts: np.arange(9) == contexts[:, -1:] + 1)
+    monkeypatch.setattr(evaluation, "CELLS_AT_ONCE", 18)
+    table = evaluate_policies({"p": policy}, histories_of(people, 9), split=SPLIT, k=1, config=QUICK)
+    assert policy.seen == [[4], [4, 8], [2, 7, 0]]
+    assert value(table, "p@history", "recall@1") == pytest.approx(2 / 3)
+    assert value(table, "p", "recall@1") < 0.2
+    assert table[table["metric"] == "match_rate"]["policy"].tolist() == ["p"]
+
+
+def test_what_is_hidden_is_no_answer_from_a_history_either():
+    hidden = np.arange(9) == 5
+    people = [[(4, 0), (8, 120)]]
+    policy = Remembering(lambda contexts: np.zeros((len(contexts), 9)))
+    table = evaluate_policies({"p": policy}, histories_of(people, 9), split=SPLIT, k=1, hidden=hidden, config=QUICK)
+    assert value(table, "p@history", "recall@1") == pytest.approx(1 / 7), "the seven others are equally good"
 
 
 @pytest.mark.parametrize("people", [[], [[(0, 500)]], [[(0, 1), (1, 2)], []]])

@@ -18,6 +18,7 @@ from hierex.description_edits import read_edits
 from hierex.description_reviews import read_reviews
 from hierex.description_steps import set_step_undone
 from hierex.descriptions_file import write_descriptions_file
+from hierex.examples import read_examples
 from hierex.exports import safe_csv
 from hierex.feedback import read_batches
 from hierex.imports import import_logs
@@ -124,6 +125,16 @@ def test_without_any_workspace_pages_say_what_to_do(tmp_path, page, monkeypatch)
         assert "Create one" in words(open_app(page))
     finally:
         view.server.clear()
+
+
+def test_evaluation_shows_baselines_and_what_is_answered_from_whole_histories(workspaces):
+    shown = open_app("evaluation", "Busy").dataframe[0].value["Method"]
+    methods = [
+        "Counted from the log",
+        "Interests that go together",
+        "Interests that go together, from the whole history",
+    ]
+    assert list(shown.unique()) == [*methods, "Most popular first", "Pure chance"]
 
 
 def test_an_empty_workspace_points_to_the_logs_page(workspaces):
@@ -281,10 +292,90 @@ def test_a_picked_user_gets_predictions_that_are_new_to_them(workspaces):
 
 
 def test_an_unknown_person_is_said_to_be_unknown(workspaces):
-    app = open_app("preview", "Busy")
+    app = choose_whom("Busy", "By id")
     app.text_input(key="person_id").set_value("<b>nobody</b>").run()
     assert not app.exception
     assert "There is no person" in words(app)
+
+
+def choose_whom(workspace: str, how: str) -> AppTest:
+    app = open_app("preview", workspace)
+    app.session_state[f"whom-{workspace}"] = how
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def multiselect(app: AppTest, start: str):
+    return next(box for box in app.multiselect if str(box.key).startswith(start))
+
+
+def test_people_are_drawn_by_interest_and_length_of_history(workspaces):
+    app = open_app("preview", "Busy")
+    everybody = app.selectbox(key="person").label
+    who_have = next(box for box in app.selectbox if str(box.key).startswith("who_have"))
+    who_have.select_index(3).run()
+    assert not app.exception, app.exception
+    assert app.selectbox(key="person").label != everybody
+    assert all(option.split(": ")[0].startswith("u") for option in app.selectbox(key="person").options)
+
+
+def test_somebody_made_up_gets_predictions_and_is_kept_as_an_example(workspaces):
+    app = choose_whom("Busy", "Made up")
+    assert "Choose the interests of somebody who might be" in words(app)
+    multiselect(app, "made_up").set_value([2, 4]).run()
+    assert not app.exception, app.exception
+    assert any("Which new interest comes next" in str(part.value) for part in app.subheader)
+    app.text_input(key="example_name").set_value("<b>Gardener</b>")
+    press(app, "Keep")
+    assert [example.name for example in read_examples(open_store(workspaces / "Busy.duckdb"))] == ["<b>Gardener</b>"]
+    app = choose_whom("Busy", "An example")
+    assert any("somebody" in str(part.value) or "Gardener" in str(part.value) for part in app.subheader)
+    press(app, "Delete")
+    assert "No example is kept yet" in words(app)
+    app.button(key="example_back").click().run()
+    assert not app.exception, app.exception
+    assert "No example is kept yet" not in words(app)
+
+
+def test_other_ways_to_predict_stand_beside(workspaces):
+    app = open_app("preview", "Busy")
+    app.checkbox(key="other_ways").check().run()
+    assert not app.exception, app.exception
+    assert any("Interests that go together" in frame.value.columns for frame in app.dataframe)
+
+
+def on_preview_part(workspace: str, part: str) -> AppTest:
+    app = open_app("preview", workspace)
+    app.session_state["preview_part"] = part
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+@pytest.mark.parametrize("workspace", ["Two", "Tiny", "Busy"])
+def test_every_supposition_is_worked_out(workspaces, workspace):
+    app = on_preview_part(workspace, "What if")
+    for option in app.selectbox(key="what_if").options:
+        app.selectbox(key="what_if").select(option).run()
+        assert not app.exception, (option, app.exception)
+        assert not app.error
+
+
+def test_another_number_is_compared_for_the_people_looked_at(workspaces):
+    app = on_preview_part("Busy", "What if")
+    app.selectbox(key="what_if").select("there were more or fewer interests").run()
+    number = next(box for box in app.number_input if str(box.key).startswith("other_number"))
+    number.set_value(9).run()
+    assert not app.exception, app.exception
+    assert "would be the same interests as now" in words(app)
+    assert any("As it would be" in frame.value.columns for frame in app.dataframe)
+
+
+def test_the_report_lists_the_people(workspaces):
+    app = on_preview_part("Busy", "Report")
+    assert not app.error
+    assert len([line for line in app.markdown if line.value.startswith("**")]) >= 1
 
 
 def test_a_workspace_is_created_renamed_deleted_and_brought_back(workspaces):

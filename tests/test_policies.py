@@ -17,6 +17,7 @@ from hierex.errors import ConfigError
 from hierex.policies import FEWEST_MOVES, load_policy
 from hierex.policies.choices import (
     PARTS,
+    Belief,
     follow_popularity,
     judge_choices,
     leave_out_context,
@@ -27,6 +28,7 @@ from hierex.policies.choices import (
 )
 from hierex.policies.counts import train_counts
 from hierex.policies.ease import Tuning, fit_ease
+from hierex.policies.encoder import EXPECTED
 from hierex.transitions import Histories, Moves, list_moves
 
 KINDS = ("counts", "ease", "encoder")
@@ -220,6 +222,42 @@ def test_weights_of_parts_are_where_the_likelihood_is_highest():
 
     for change in 0.05 * np.concatenate([np.eye(3), -np.eye(3)]):
         assert likelihood(weights + change) < likelihood(weights)
+
+
+def test_a_belief_about_weights_has_to_be_outweighed_by_choices():
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(500, 8)), rng.normal(size=8)]
+    seen = np.zeros((500, 8), bool)
+    novel = (1.5 * parts[0] + parts[1] + rng.gumbel(size=seen.shape)).argmax(axis=1)
+    expected = np.array([0.5, 0.0])
+
+    def held(doubt):
+        return weigh_parts(parts, novel, seen, belief=Belief(expected, doubt))
+
+    def worth(weights, doubt):
+        likelihood = judge_choices(weights[0] * parts[0] + weights[1] * parts[1], novel, seen)[1]
+        return len(novel) * likelihood - doubt * np.square(weights - expected).sum()
+
+    np.testing.assert_allclose(held(0.0), weigh_parts(parts, novel, seen), atol=1e-3)
+    np.testing.assert_allclose(held(1e9), expected, atol=1e-3)
+    away = [np.linalg.norm(held(doubt) - expected) for doubt in (0.0, 30.0, 300.0, 3_000.0)]
+    assert away == sorted(away, reverse=True)
+    for change in 0.05 * np.concatenate([np.eye(2), -np.eye(2)]):
+        assert worth(held(100.0) + change, 100.0) < worth(held(100.0), 100.0)
+
+
+def test_few_moves_leave_the_encoders_parts_nearly_an_even_share():
+    assert EXPECTED.tolist() == [1 / 3, 1 / 3, 1 / 3, 0, 0, 0, 0]
+    policy = train_policy(random_moves(60, 60), text_vectors(60), config=PolicyConfig(), seed=0)
+    for weights in (policy.weights_of_context, policy.weights_of_history):
+        np.testing.assert_allclose(weights, EXPECTED, atol=0.2)
+
+
+def test_many_moves_outweigh_the_even_share_of_the_encoders_parts():
+    policy = train_policy(planted_moves("pair")[0], text_vectors(20), config=PolicyConfig(), seed=0)
+    network, counts, *_ = policy.weights_of_context
+    assert counts > network
+    assert counts > 0.7
 
 
 def ring_world(n=10):

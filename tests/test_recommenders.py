@@ -25,6 +25,7 @@ from hierex.recommenders import (
     train_sequence,
 )
 from hierex.recommenders.held_out import hold_out
+from hierex.recommenders.sequence import Transformer
 from hierex.recommenders.softmax_loss import SoftmaxLoss
 from hierex.recommenders.windows import cut_windows, draw_batches, read_windows
 
@@ -247,6 +248,15 @@ def test_with_nothing_to_learn_from_it_is_popularity(histories):
 def test_tiny_logs_train(histories):
     model = train_sequence(log_of(histories), config=replace(SMALL, epochs=2), seed=0)
     assert np.isfinite(model.score(HISTORIES, np.arange(N_ITEMS))).all()
+
+
+def test_the_state_at_the_end_is_that_of_the_whole_sequence():
+    torch.manual_seed(0)
+    transformer = Transformer(16, 3, 2, 9).eval()
+    vectors, ends = torch.randn(5, 9, 16), torch.tensor([0, 8, 3, 3, 7])
+    with torch.inference_mode():
+        expected = transformer(vectors)[torch.arange(5), ends]
+        torch.testing.assert_close(transformer.at_end(vectors, ends), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_held_out_items_are_not_trained_on():

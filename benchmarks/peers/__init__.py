@@ -1,4 +1,4 @@
-"""EVoC and BERTopic in an environment of their own, `benchmarks/peers/.venv`, which is made on first use."""
+"""Peers in environments of their own, which are made on first use: EVoC and BERTopic share one, RecTools has one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,40 @@ HERE = Path(__file__).parent
 NAMES = ("EVoC", "BERTopic")
 
 
-def peers_python() -> Path:
-    """The python of the peers' environment; it is made anew (minutes, with a network) where its list has changed."""
-    folder, wanted = HERE / ".venv", (HERE / "requirements.txt").read_text()
+def peers_python(peers: str = "") -> Path:
+    """The python of an environment of peers; it is made anew (minutes, with a network) where its list has changed.
+
+    peers: "" for those that cluster, "-rectools" for RecTools, which needs older numpy and pandas.
+    """
+    folder, wanted = HERE / f".venv{peers}", HERE / f"requirements{peers}.txt"
     python, made = folder / "bin" / "python", folder / "made_from.txt"
-    if not made.exists() or made.read_text() != wanted:
+    if not made.exists() or made.read_text() != wanted.read_text():
         print(f"Setting up the peers' environment in {folder} ...", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*pip, "-r", HERE / "requirements.txt"], check=True)
-        made.write_text(wanted)
+        subprocess.run([*pip, "-r", wanted], check=True)
+        made.write_text(wanted.read_text())
     return python
+
+
+def recommend_with_sasrec(
+    users: np.ndarray, items: np.ndarray, wanted: np.ndarray, epochs: Sequence[int], *options: str
+) -> dict[int, tuple[float, np.ndarray]]:
+    """By number of epochs: seconds of training, and (m, 10) the best items of the `wanted` users, -1 for none.
+
+    users, items: (n,), the log in the order in which things happened. options: of the size, see `sasrec.py`.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.savez(folder / "log.npz", users=users, items=items, wanted=wanted)
+        command = [peers_python("-rectools"), HERE / "sasrec.py", folder, *options, "--epochs", *map(str, epochs)]
+        answer = subprocess.run(command, capture_output=True, text=True)
+        if answer.returncode:
+            raise SystemExit(f"RecTools failed:\n{answer.stderr}")
+        seconds = json.loads(answer.stdout.splitlines()[-1])
+        nobody = np.empty((0, 10), np.int64)
+        kept = {n: np.load(folder / f"best-{n}.npy") if len(wanted) else nobody for n in epochs}
+        return {n: (seconds[str(n)], kept[n]) for n in epochs}
 
 
 def cluster_with_peers(

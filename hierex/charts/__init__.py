@@ -6,6 +6,7 @@ from .granularity import granularity_panel
 from .live_map import encode_map, items_inside
 from .measures import evaluation_bars
 from .moves import around_interest, dial_curve, drift_lines, move_heat_map
+from .paths import history_path
 from .people import history_timeline, prediction_bars
 from .style import empty_figure
 from .trial import trade_off, uci_curves
@@ -18,6 +19,7 @@ __all__ = [
     "encode_map",
     "evaluation_bars",
     "granularity_panel",
+    "history_path",
     "history_timeline",
     "interest_colors",
     "interest_flow",

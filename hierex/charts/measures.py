@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from .. import columns
+from ..evaluation import FROM_HISTORY
 from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, name_rows, percent, plain, settle
 
 BASELINES = ("popularity", "chance", "random")
@@ -28,9 +29,10 @@ HATCH = {"fillmode": "replace", "fgcolor": "#ffffff", "fgopacity": 0.55}
 
 
 def method_name(name: str) -> str:
-    """Of a policy or recommender, and of what is laid over it: `encoder+refreshed`."""
-    below, *layers = name.split("+")
-    return ", ".join([METHOD_NAMES.get(below, below), *(LAYER_NAMES.get(layer, layer) for layer in layers)])
+    """Of a policy or recommender, and of what is laid over it (`encoder+refreshed`) or given to it (`ease@history`)."""
+    below, *layers = name.removesuffix(FROM_HISTORY).split("+")
+    words = [METHOD_NAMES.get(below, below), *(LAYER_NAMES.get(layer, layer) for layer in layers)]
+    return ", ".join(words + ["from the whole history"] * name.endswith(FROM_HISTORY))
 
 
 def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Figure:

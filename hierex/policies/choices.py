@@ -199,17 +199,34 @@ def leave_out_context(log_probs: np.ndarray, contexts: np.ndarray) -> np.ndarray
     return leave_out(log_probs, Pasts.of_contexts(np.asarray(contexts)))
 
 
+@dataclass(frozen=True)
+class Belief:
+    """What weights are before a choice was seen: normal around `expected` (parts,).
+
+    doubt: what it costs, in log-likelihood and so in moves, when the weights lie 1 away from that.
+    """
+
+    expected: np.ndarray
+    doubt: float
+
+
 def weigh_parts(
-    parts: Sequence[np.ndarray], novel: np.ndarray, seen: np.ndarray, weight: np.ndarray | None = None
+    parts: Sequence[np.ndarray],
+    novel: np.ndarray,
+    seen: np.ndarray,
+    weight: np.ndarray | None = None,
+    belief: Belief | None = None,
 ) -> np.ndarray:
     """(len(parts),) weights under whose sum of the parts the choices are most likely, among what was open.
 
     parts: scores, each (n, n_clusters) or (n_clusters,); novel: (n,) what was chosen; seen: (n, n_clusters) bool;
-    weight: (n,) of each row, 1 on average and without it. The likelihood is concave in the weights (McFadden 1974), so
-    Newton's steps, halved where too long, find its top.
+    weight: (n,) of each row, 1 on average and without it; belief: what the choices have to outweigh, nothing without
+    it. The likelihood is concave in the weights (McFadden 1974), and stays so with a belief: Newton's steps, halved
+    where too long, find its top.
     """
     row = np.arange(len(novel))
     weight = np.ones(len(novel), np.float32) if weight is None else weight
+    belief = Belief(np.full(len(parts), 1 / len(parts)), 0.0) if belief is None else belief
     parts = [np.where(seen, np.float32(0), part).astype(np.float32, copy=False) for part in parts]
     chosen = np.array([np.dot(weight, part[row, novel].astype(np.float64)) for part in parts])
 
@@ -219,12 +236,14 @@ def weigh_parts(
         logits -= logits.max(axis=1, keepdims=True)
         likely = np.exp(logits)
         total = likely.sum(axis=1, keepdims=True)
-        return float(np.dot(weight, logits[row, novel] - np.log(total[:, 0]))), likely / total
+        held_back = belief.doubt * np.square(weights - belief.expected).sum()
+        return float(np.dot(weight, logits[row, novel] - np.log(total[:, 0])) - held_back), likely / total
 
-    weights = np.full(len(parts), 1 / len(parts))
+    weights = belief.expected
     likelihood, likely = foresee(weights)
     for _ in range(NEWTON_STEPS):
-        step = _newton_step(parts, chosen, likely, weight)
+        pull = 2 * belief.doubt * (belief.expected - weights)
+        step = _newton_step(parts, chosen + pull, likely, weight, RIDGE + 2 * belief.doubt)
         length = 1.0
         while (found := foresee(weights + length * step))[0] < likelihood and length > SHORTEST_STEP:
             length /= 2
@@ -236,9 +255,11 @@ def weigh_parts(
     return weights
 
 
-def _newton_step(parts: Sequence[np.ndarray], chosen: np.ndarray, likely: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _newton_step(
+    parts: Sequence[np.ndarray], chosen: np.ndarray, likely: np.ndarray, weight: np.ndarray, ridge: float
+) -> np.ndarray:
     means = np.array([(part * likely).sum(axis=1) for part in parts], np.float64)
     likely = likely * weight[:, None]
     products = np.array([[np.vdot(part * likely, other) for other in parts] for part in parts], np.float64)
     curvature = products - (means * weight) @ means.T
-    return np.linalg.solve(curvature + RIDGE * np.eye(len(parts)), chosen - means @ weight)
+    return np.linalg.solve(curvature + ridge * np.eye(len(parts)), chosen - means @ weight)

@@ -16,7 +16,8 @@ small ones would, and nobody has to search for when to stop.
 
 Counting is hard to beat where the same comes up again and again, so the answer is a weighted product of the network,
 the `counts` policy, the `ease` policy and the popularities. The weights, one set for contexts and one for histories,
-are those under which the later moves are most likely, every person counting the same. For who comes from an interest
+are those under which the later moves are most likely, every person counting the same, unless that takes them far from
+an even share of the three models: the fashion of one time should not set them. For who comes from an interest
 that nobody has moved on from yet, counting knows nothing, and the network answers alone.
 """
 
@@ -34,7 +35,7 @@ from torch.nn import functional
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError
 from ..transitions import Histories, Moves, latest_contexts
-from .choices import Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
+from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
 from .encoder_network import HALF_LIVES, EncoderNetwork, centre
@@ -46,6 +47,11 @@ MOST_STEPS = 600
 """Of many moves, once they have all been gone through, no more steps than this: they need fewer epochs."""
 WITHOUT_HISTORY = 0.5
 """The share of moves that are learned from their context alone."""
+
+EXPECTED = np.array([1 / 3] * 3 + [0.0] * len(HALF_LIVES))
+"""Of the weights: an even share for the network, `counts` and `ease`, each of which knows what is popular by itself."""
+DOUBT = 1.0
+"""In moves per interest, what it costs weights to lie 1 away from that: the more there are, the less each is known."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,11 @@ class EncoderPolicy:
     @property
     def n_clusters(self) -> int:
         return len(self.parts.origin)
+
+    @property
+    def counted(self) -> tuple[CountsPolicy, EasePolicy]:
+        """What it counts with, each a policy of its own over the interests that were learned from."""
+        return self.parts.counts, self.parts.ease
 
     def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderPolicy:
         """The same policy for interests that were described anew or split since, without learning again.
@@ -178,8 +189,10 @@ def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
     contexts, novel, weight = moves.contexts[later], moves.novel[later], weigh_people(moves.user[later])
     pasts = Pasts.before_moves(moves).take(later)
     seen = pasts.mark(moves.n_clusters)
+    belief = Belief(EXPECTED, DOUBT * moves.n_clusters)
     given = ((Pasts.of_contexts(contexts), False), (pasts, True))
-    return [weigh_parts(then.foresee(contexts, past, whole=whole), novel, seen, weight) for past, whole in given]
+    parts = (then.foresee(contexts, past, whole=whole) for past, whole in given)
+    return [weigh_parts(scores, novel, seen, weight, belief) for scores in parts]
 
 
 class Learner:

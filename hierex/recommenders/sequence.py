@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-USERS_AT_ONCE = 256
+USERS_AT_ONCE = 64
 
 
 class Block(nn.Module):
@@ -27,7 +27,21 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x + self.dropout(self.attended(self._attend(self.before_attention(x))))
+        return self._feed(x + self.dropout(self.attended(self._attend(self.before_attention(x)))))
+
+    def at_end(self, x: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+        """(b, d): what `forward` gives at place `ends` (b,) of every row, without computing the others."""
+        rows, (b, length, d) = torch.arange(len(x)), x.shape
+        seen = self.before_attention(x)
+        weight, bias = self.query_key_value.weight, self.query_key_value.bias
+        query = F.linear(seen[rows, ends], weight[:d], bias[:d]).view(b, self.heads, 1, d // self.heads)
+        both = F.linear(seen, weight[d:], bias[d:]).view(b, length, 2, self.heads, d // self.heads)
+        key, value = both.permute(2, 0, 3, 1, 4)
+        past = (torch.arange(length) <= ends[:, None])[:, None, None]
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=past).reshape(b, d)
+        return self._feed(x[rows, ends] + self.dropout(self.attended(attended)))
+
+    def _feed(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.dropout(self.narrow(F.gelu(self.widen(self.before_feed(x)))))
 
     def _attend(self, x: torch.Tensor) -> torch.Tensor:
@@ -52,11 +66,21 @@ class Transformer(nn.Module):
         nn.init.normal_(self.places, std=0.02)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        length, dimensions = vectors.shape[1:]
-        x = self.dropout(vectors * dimensions**0.5 + self.places[:length])
+        x = self._enter(vectors)
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
+
+    def at_end(self, vectors: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+        """(b, d): what `forward` gives at place `ends` (b,) of every row, at little more than half the cost."""
+        x = self._enter(vectors)
+        for block in self.blocks[:-1]:
+            x = block(x)
+        return self.norm(self.blocks[-1].at_end(x, ends))
+
+    def _enter(self, vectors: torch.Tensor) -> torch.Tensor:
+        length, dimensions = vectors.shape[1:]
+        return self.dropout(vectors * dimensions**0.5 + self.places[:length])
 
 
 class SequenceRecommender:
@@ -89,8 +113,8 @@ class SequenceRecommender:
             rows = by_length[start : start + USERS_AT_ONCE]
             padded = np.zeros((len(rows), lengths[rows[-1]]), np.int64)
             padded[np.arange(padded.shape[1]) < lengths[rows, None]] = np.concatenate([latest[row] for row in rows])
-            states = self.transformer(torch.from_numpy(self.item_matrix[padded])).numpy()
-            users[rows] = states[np.arange(len(rows)), lengths[rows] - 1]
+            ends = torch.from_numpy(lengths[rows] - 1)
+            users[rows] = self.transformer.at_end(torch.from_numpy(self.item_matrix[padded]), ends).numpy()
         return users
 
     def score_encoded(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:

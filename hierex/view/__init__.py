@@ -29,14 +29,17 @@ from .liked import liked, thumb
 from .live_map import live_map
 from .model_run import another_try, model_panel
 from .moving import move_button
+from .one_person import one_person
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
 from .people_moves import fewest_people, people_moves
 from .policy_choice import choose_policy
 from .preset_menu import preset_menu
+from .preview_report import preview_report
 from .provenance import provenance_card
 from .releasing import releasing, shown_predictions
 from .side_by_side import side_by_side
 from .sidebar import draw_sidebar
+from .supposing import supposing
 from .tree_note import tree_note
 
 __all__ = [
@@ -81,11 +84,13 @@ __all__ = [
     "move_change",
     "note_of",
     "novelty_dial",
+    "one_person",
     "own_changes",
     "people_moves",
     "plain_errors",
     "preset_menu",
     "preview",
+    "preview_report",
     "provenance_card",
     "read_described",
     "releasing",
@@ -97,6 +102,7 @@ __all__ = [
     "simulated_trial",
     "start_comparison",
     "start_run",
+    "supposing",
     "take_selection",
     "thumb",
     "tree_note",

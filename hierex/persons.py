@@ -1,0 +1,98 @@
+"""Somebody whom predictions are made for, one at a time: a person of the log, or one who is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .grounding import ground
+from .serving import Served
+from .taxonomy import Taxonomy
+from .transition_table import predict_novel
+from .transitions import Histories
+from .workspace import Workspace
+
+ITEMS_PER_INTEREST = 3
+"""Of a made-up person: enough for a recommender to read something from, few enough to leave items to find."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """name: the id in the log, or what a made-up person is called; items: (n,) int32, earliest first, repeats included;
+    user: the index in the log, None for a made-up person."""
+
+    name: str
+    items: np.ndarray
+    user: int | None = None
+
+    def history(self, taxonomy: Taxonomy) -> np.ndarray:
+        """(m,) int32: their distinct interests in order of first visit."""
+        return in_order(taxonomy.cluster_of_item[self.items])
+
+    def latest(self, taxonomy: Taxonomy, k: int) -> tuple[int, ...]:
+        """Their `k` latest interests, latest last; where there are fewer, the earliest is repeated. Empty for none."""
+        history = self.history(taxonomy)[-k:].tolist()
+        return tuple(history[:1] * (k - len(history)) + history)
+
+
+def in_order(labels: np.ndarray) -> np.ndarray:
+    """Distinct labels in the order in which they first come."""
+    found, first = np.unique(labels, return_index=True)
+    return found[np.argsort(first)]
+
+
+def person_of(work: Workspace, user: int) -> Person:
+    return Person(work.user_ids[user], work.interactions.items_of(user), int(user))
+
+
+def make_up(work: Workspace, clusters: Sequence[int], name: str) -> Person:
+    """Who has had the most consumed items of these interests (indices), in this order.
+
+    Hidden items are left out where there are others.
+    """
+    taxonomy = work.taxonomy
+    rank = work.items["traffic"].to_numpy() - 1e12 * taxonomy.hidden_items
+    chosen = [items[np.argsort(-rank[items], kind="stable")] for items in map(taxonomy.items_of, clusters)]
+    items = [best[:ITEMS_PER_INTEREST][::-1] for best in chosen]
+    return Person(name, np.concatenate([np.empty(0, np.int32), *items]).astype(np.int32))
+
+
+def visits_frame(work: Workspace, person: Person, names: Sequence[str], colors: Sequence[str]) -> pd.DataFrame:
+    """A person's interactions in order: when (dates, or numbers where there are none), name, color, title."""
+    clusters = work.taxonomy.cluster_of_item[person.items]
+    when = np.arange(1, len(person.items) + 1)
+    if person.user is not None and work.interactions.has_dates:
+        rows = slice(work.interactions.starts[person.user], work.interactions.starts[person.user + 1])
+        when = pd.to_datetime(work.interactions.clock[rows], unit="us")
+    return pd.DataFrame(
+        {
+            "when": when,
+            "name": [names[cluster] for cluster in clusters],
+            "color": [colors[cluster] for cluster in clusters],
+            "title": work.items["title"].to_numpy()[person.items],
+        }
+    )
+
+
+def serve_person(
+    work: Workspace, person: Person, *, top: int, items: int, context: Sequence[int] | None = None
+) -> Served:
+    """The `top` best novel interests and `items` items in each. context: interests (indices) to start from instead of
+    their latest. Without a history, or with every interest, there are no rows.
+    """
+    history = person.history(work.taxonomy)
+    alone = Histories(history, np.zeros(len(history), np.int64), np.array([0, len(history)]), work.taxonomy.n_clusters)
+    predictions = predict_novel(
+        work.policy,
+        work.table,
+        alone,
+        np.zeros(1, np.int64),
+        top=top,
+        contexts=None if context is None else np.array([context]),
+        hidden=work.taxonomy.hidden,
+    )
+    had = [person.items] * len(predictions)
+    return Served(predictions, ground(predictions, work.recommender, work.taxonomy, had, top=items))

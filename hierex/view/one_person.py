@@ -1,0 +1,296 @@
+"""One person on the Preview page: what they had, what would come next, and the items in it, beside other ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from .. import charts, wording
+from ..collected_answers import raw_answers
+from ..grounding import ground, recommend_anything
+from ..persons import Person, serve_person, visits_frame
+from ..recommenders import PopularityRecommender
+from ..releases import list_candidates
+from ..runs import config_of
+from ..serving import Served
+from ..transition_table import LONGEST
+from ..tree_distance import distance_from
+from ..what_if import COUNTED, as_it_is, count_anew
+from ..wording import plain_markdown
+from ..workspace import Workspace
+from .interests import colors_of, item_list, note_of
+from .liked import thumb
+from .opened import server
+from .person_choice import choose_person
+
+TOP = 5
+ITEMS = 10
+
+
+def one_person(work: Workspace) -> None:
+    descriptions = work.cluster_descriptions()
+    names = [description.name for description in descriptions]
+    colors = colors_of(work, work.taxonomy)
+    person = choose_person(work, names)
+    if not len(person.items):
+        st.info("This person has no interactions, so there is nothing to start from.")
+        return
+    context = show_history(work, person, names, colors)
+    keys = tuple(sorted(work.keys.items()))
+    found = served(keys, person.name, person.items.tobytes(), context, work, person)
+    st.subheader("Which new interest comes next")
+    note = note_of(work, "policies")
+    if note:
+        st.warning(note)
+    if not len(found.predictions):
+        hidden = work.taxonomy.hidden.any()
+        why = "Every interest that this person does not have is hidden" if hidden else "This person has every interest"
+        st.info(f"{why}, so there is nothing new to suggest.")
+        return
+    show_predictions(work, person, found, names, colors)
+    show_items(work, person, found, context, descriptions)
+    if st.checkbox("Beside other ways to predict", key="other_ways"):
+        other_ways(work, person, context, names)
+    if work.learned_policy.name == "openai":
+        show_raw(work, context)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def served(keys: tuple, name: str, items: bytes, context: tuple, _work: Workspace, _person: Person) -> Served:
+    """Keyed by all that the answer depends on, so that a click elsewhere on the page does not ask again."""
+    return serve_person(_work, _person, top=TOP, items=ITEMS, context=context)
+
+
+# -- what they had -----------------------------------------------------------------------------------------------------
+
+
+def show_history(work: Workspace, person: Person, names: Sequence[str], colors: Sequence[str]) -> tuple[int, ...]:
+    """Draws it, and returns the interests that the prediction starts from."""
+    taxonomy = work.taxonomy
+    history = person.history(taxonomy)
+    st.subheader(f"What {plain_markdown(person.name)} was interested in")
+    context = choose_context(work, person, history, names)
+    over_time, on_map = st.tabs(["Over time", "On the map"])
+    with over_time:
+        st.plotly_chart(
+            charts.history_timeline(visits_frame(work, person, names, colors), starting=[names[c] for c in context]),
+            alt="The person's interests over time; a diamond marks those that the prediction starts from.",
+        )
+    with on_map:
+        xy = work.item_map.xy
+        middles = np.array([np.median(xy[taxonomy.items_of(cluster)], axis=0) for cluster in history])
+        stops = pd.DataFrame(
+            {
+                "x": middles[:, 0],
+                "y": middles[:, 1],
+                "name": [names[cluster] for cluster in history],
+                "color": [colors[cluster] for cluster in history],
+                "starts": np.isin(history, context),
+            }
+        )
+        st.plotly_chart(
+            charts.history_path(xy, stops),
+            alt="The path of the person's interests over the map of items, numbered in the order in which they came.",
+        )
+        st.caption("Each stop is the middle of an interest's items; the numbers are the order in which they came.")
+    return context
+
+
+def choose_context(work: Workspace, person: Person, history: np.ndarray, names: Sequence[str]) -> tuple[int, ...]:
+    k = work.config.transition.k
+    default = person.latest(work.taxonomy, k)
+    own = history.tolist()
+    options = own[::-1] + [cluster for cluster in range(len(names)) if cluster not in set(own)]
+    place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}-{k}-{person.name}"
+    labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
+    *boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
+    context = tuple(
+        box.selectbox(
+            label,
+            options,
+            index=options.index(start),
+            format_func=lambda cluster: names[cluster] if cluster in own else f"{names[cluster]} (not theirs)",
+            key=f"start-{place}-{place_of_choice}-{start}",
+        )
+        for place, (box, label, start) in enumerate(zip(boxes, labels, default, strict=True))
+    )
+
+    def reset() -> None:
+        for place, start in enumerate(default):
+            st.session_state.pop(f"start-{place}-{place_of_choice}-{start}", None)
+
+    reset_box.button("Their latest", on_click=reset, disabled=context == default, width="stretch")
+    return context
+
+
+# -- what comes next ---------------------------------------------------------------------------------------------------
+
+
+def show_predictions(
+    work: Workspace, person: Person, found: Served, names: Sequence[str], colors: Sequence[str]
+) -> None:
+    predictions = found.predictions
+    st.caption(f"{wording.method_name(work.policy.name)}; {how_found(work, predictions.path)}")
+    ranked = pd.DataFrame(
+        {"rank": predictions.rank, "name": [names[c] for c in predictions.novel], "score": predictions.score}
+    )
+    st.plotly_chart(
+        charts.prediction_bars(ranked, [colors[c] for c in predictions.novel]),
+        alt="Predicted interests with their probability.",
+    )
+    seen = np.zeros((1, len(names)), bool)
+    seen[0, person.history(work.taxonomy)] = True
+    behind = people_behind(work, predictions.context[0], predictions.novel)
+    fewest = server().fewest_people
+    table = pd.DataFrame(
+        {
+            "#": predictions.rank,
+            "New interest": ranked["name"],
+            "Probability": predictions.score,
+            "How far": distance_from(work.distances, seen)[0][predictions.novel],
+            "People from the same start": [few(n, fewest) for n in behind["same"]],
+            "People from the latest": [few(n, fewest) for n in behind["latest"]],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "#": st.column_config.NumberColumn(width=40),
+            "Probability": st.column_config.NumberColumn(format="percent"),
+            "How far": st.column_config.ProgressColumn(
+                help="From the nearest interest that the person has, in the tree: 0 the same, 1 parted by the very "
+                "first split",
+                format="%.2f",
+                min_value=0,
+                max_value=1,
+            ),
+            "People from the same start": st.column_config.TextColumn(
+                help="How many people moved from just these interests to this one, in the time that was learned from"
+            ),
+            "People from the latest": st.column_config.TextColumn(
+                help="How many people moved to it from the most recent of these interests, whatever came before"
+            ),
+        },
+    )
+
+
+def how_found(work: Workspace, path: np.ndarray) -> str:
+    k = work.config.transition.k
+    if (path == "table").all():
+        return f"looked up in the table of all {'pairs of ' * (k == 2)}interests."
+    if k > LONGEST:
+        return "computed for these three, which are too many to answer ahead of time."
+    return "asked anew, because most of the table's answers are hidden or interests that this person has already."
+
+
+def people_behind(work: Workspace, context: np.ndarray, novel: np.ndarray) -> dict[str, list[int]]:
+    """How many people moved to each, from the whole context and from its latest interest."""
+    moves = work.training_moves
+    latest = moves.contexts[:, -1] == context[-1]
+    same = (moves.contexts == context).all(axis=1)
+    n = work.taxonomy.n_clusters
+    counts = {name: np.bincount(moves.novel[rows], minlength=n) for name, rows in (("same", same), ("latest", latest))}
+    return {name: count[novel].tolist() for name, count in counts.items()}
+
+
+def few(n: int, fewest: int) -> str:
+    return "none" if n == 0 else f"fewer than {fewest}" if n < fewest else f"{n:,}"
+
+
+def show_items(work: Workspace, person: Person, found: Served, context: Sequence[int], descriptions: list) -> None:
+    st.subheader("Items in each, beside the usual recommendations")
+    names = [description.name for description in descriptions]
+    of_item = work.taxonomy.cluster_of_item
+    free = recommend_anything(work.recommender, [person.items], len(work.items), top=ITEMS).items[0]
+    popular = popular_items(work, person, found)
+    titles = work.items["title"].to_numpy()
+    own = person.history(work.taxonomy)
+    predictions = found.predictions
+    tabs = st.tabs(
+        [
+            f"{rank}\\. {plain_markdown(names[cluster])}"
+            for rank, cluster in zip(predictions.rank, predictions.novel, strict=True)
+        ]
+    )
+    for place, (tab, cluster) in enumerate(zip(tabs, predictions.novel, strict=True)):
+        with tab:
+            st.caption(plain_markdown(descriptions[cluster].summary))
+            thumb(work, person.name, context, cluster)
+            for_them, popular_in_it, unrestricted = st.columns(3)
+            with for_them:
+                st.markdown(f"**In “{plain_markdown(names[cluster])}”, for this person**")
+                item_list(titles[found.grounded.items[place]])
+                path = found.grounded.path[place]
+                if path != "recommender":
+                    st.caption(wording.GROUNDING_PATHS.get(path, path))
+            with popular_in_it:
+                st.markdown("**In it, most popular first**")
+                item_list(titles[popular[place]])
+            with unrestricted:
+                st.markdown("**The same recommender, free to choose**")
+                item_list(titles[free], [names[c] for c in of_item[free]])
+                new = np.isin(of_item[free], own, invert=True).sum()
+                st.caption(f"{new} of these {len(free)} are from an interest that is new to this person.")
+
+
+def popular_items(work: Workspace, person: Person, found: Served) -> list[np.ndarray]:
+    """For each predicted interest, its most consumed items that the person has not had."""
+    recommender = PopularityRecommender(work.interactions.before(work.split).traffic())
+    had = [person.items] * len(found.predictions)
+    return ground(found.predictions, recommender, work.taxonomy, had, top=ITEMS).items
+
+
+# -- other ways --------------------------------------------------------------------------------------------------------
+
+
+def other_ways(work: Workspace, person: Person, context: tuple[int, ...], names: Sequence[str]) -> None:
+    """What the policies of other builds with the same interests, and those that count, would answer."""
+    shown = {}
+    for name, policy in other_policies(tuple(sorted(work.keys.items())), work).items():
+        predictions = as_it_is(work, policy).predict(person, top=TOP, context=context)
+        shown[name] = [names[cluster] for cluster in predictions.novel]
+    table = pd.DataFrame({name: pd.Series(said, dtype=object) for name, said in shown.items()})
+    table.index = pd.RangeIndex(1, len(table) + 1, name="#")
+    st.dataframe(table)
+    st.caption("All start from the interests chosen above. Builds with other interests are compared under “What if”.")
+
+
+@st.cache_resource(max_entries=4, show_spinner="Asking the others ...")
+def other_policies(keys: tuple, _work: Workspace) -> dict:
+    """By name on screen: what is shown now, what it is laid over, kept builds with the same interests, and counts."""
+    policies = {wording.method_name(_work.policy.name): _work.policy}
+    policies.setdefault(wording.method_name(_work.learned_policy.name), _work.learned_policy)
+    same = [
+        candidate
+        for candidate in list_candidates(_work.store)
+        if candidate.kept
+        and candidate.run.keys["taxonomy"] == _work.key("taxonomy")
+        and candidate.run.keys["interest_tree"] == _work.key("interest_tree")
+        and config_of(candidate.run.config).transition.k == _work.config.transition.k
+    ]
+    for candidate in same:
+        other = Workspace(_work.store, config_of(candidate.run.config), dict(candidate.run.keys))
+        policies.setdefault(wording.method_name(candidate.policy), other.policy)
+    for kind in COUNTED:
+        if wording.method_name(kind) not in policies:
+            policies[wording.method_name(kind)] = count_anew(_work, kind)
+    return policies
+
+
+def show_raw(work: Workspace, context: tuple[int, ...]) -> None:
+    with st.expander("What the language model answered, word for word"):
+        found = raw_answers(work, context)
+        if not found:
+            st.info("It was not asked about these starting points; counts answer for it.")
+            return
+        table = pd.DataFrame(
+            {
+                "Its answer": [answer for answer, _ in found],
+                "Taken as": [name if name else "no known interest: rejected" for _, name in found],
+            }
+        )
+        st.dataframe(table, hide_index=True)

@@ -1,0 +1,54 @@
+"""The Preview page's report: what the kept examples would be shown, to send to others."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from .. import exports, wording
+from ..preview_report import report_frame, show_people, write_report
+from ..store import now
+from ..workspace import Workspace
+from .supposing import people_to_compare
+
+MIME_CSV, MIME_HTML = "text/csv", "text/html"
+
+
+def preview_report(work: Workspace) -> None:
+    st.caption(
+        "One file with what the kept examples would be shown and why, which opens in any browser without this app, "
+        "and the same as a table."
+    )
+    people = people_to_compare(work)
+    stem = work.store.path.stem
+    with st.spinner("Looking at everybody ..."):
+        shown = show_people(work, people)
+    html, table = st.columns(2)
+    html.download_button(
+        "Download the report (HTML)",
+        lambda: write_report(f"{stem}: what people would be shown", facts(work), shown, now()),
+        f"{stem}-preview.html",
+        MIME_HTML,
+        icon=":material/description:",
+        width="stretch",
+    )
+    table.download_button(
+        "Download as a table (CSV)",
+        lambda: exports.safe_csv(report_frame(shown)),
+        f"{stem}-preview.csv",
+        MIME_CSV,
+        icon=":material/download:",
+        width="stretch",
+    )
+    for person in shown:
+        st.markdown(f"**{wording.plain_markdown(person.name)}**: " + said_of(person.novel))
+
+
+def said_of(novel: list) -> str:
+    return wording.plain_markdown("; ".join(name for name, *_ in novel)) or "nothing new to suggest"
+
+
+def facts(work: Workspace) -> list[str]:
+    return [
+        f"{work.taxonomy.n_clusters:,} interests. New ones are predicted by: {wording.method_name(work.policy.name)}.",
+        "Items in each are those that fit the person best, without what they have had.",
+    ]

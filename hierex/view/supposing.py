@@ -1,0 +1,204 @@
+"""What would change for the kept examples if something were otherwise, before it is done anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from .. import examples
+from ..errors import HierexError
+from ..examples import Example
+from ..persons import Person, person_of, serve_person
+from ..releases import Candidate, list_candidates
+from ..runs import config_of
+from ..taxonomy import MERGED_FROM, CurationEdit
+from ..what_if import NEW, SAME, Foreseen, Supposed, as_it_is, compare_foreseen, suppose_interests
+from ..wording import plain_markdown
+from ..workspace import Workspace
+from .releasing import candidate_name
+
+WORDS, NUMBER, SPLIT, MERGE, OTHER = (
+    "an interest were described otherwise",
+    "there were more or fewer interests",
+    "an interest were split",
+    "interests were merged",
+    "another build were used",
+)
+SUPPOSED_EDIT = 900_000_000
+"""The id of a change that is only looked at: later than all that people made."""
+TOP = 5
+ITEMS = 5
+DRAWN = 5
+
+Foresee = Callable[[Person], Foreseen]
+
+
+def supposing(work: Workspace) -> None:
+    st.caption(
+        "Nothing is changed here. It is worked out what the kept examples would be shown, beside what they would be "
+        "shown as things are."
+    )
+    people = people_to_compare(work)
+    what = st.selectbox("What if …", [WORDS, NUMBER, SPLIT, MERGE, OTHER], key="what_if")
+    ask = {WORDS: other_words, NUMBER: other_number, SPLIT: split_one, MERGE: merge_some, OTHER: other_build}[what]
+    try:
+        found = ask(work)
+        if found is not None:
+            compare(people, *found)
+    except HierexError as reason:
+        st.warning(plain_markdown(str(reason)))
+
+
+def people_to_compare(work: Workspace) -> dict[str, Person]:
+    """The kept examples by name; where there are none, a few drawn people."""
+    kept = examples.read_examples(work.store)
+    people, _ = examples.place_examples(work, kept)
+    if people:
+        by_id: dict[int, Example] = {example.example_id: example for example in kept}
+        return {by_id[example_id].name: person for example_id, person in people.items()}
+    able = np.flatnonzero(np.diff(work.histories.starts) > 0)
+    drawn = np.sort(np.random.default_rng(0).choice(able, min(DRAWN, len(able)), replace=False))
+    st.info(
+        f"No examples are kept yet, so {len(drawn)} people of the log stand in for them. Keep some under “One person”."
+    )
+    return {work.user_ids[user]: person_of(work, int(user)) for user in drawn}
+
+
+# -- what could be otherwise: how it is now, how it would be, and where it is done ------------------------------------
+
+
+def interest_box(work: Workspace, label: str, key: str) -> int:
+    """The index of a chosen interest."""
+    names = [description.name for description in work.cluster_descriptions()]
+    return st.selectbox(label, list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, key))
+
+
+def of(work: Workspace, key: str) -> str:
+    return f"{key}-{work.store.path.stem}-{work.key('taxonomy')}"
+
+
+def by_learned(work: Workspace, supposed: Supposed) -> Foresee:
+    names = [description.name for description in supposed.descriptions]
+    return lambda person: Foreseen(supposed.serve(work, person, top=TOP, items=ITEMS), supposed.taxonomy, names)
+
+
+def as_now(work: Workspace) -> Foresee:
+    layered = work.policy.name != work.learned_policy.name
+    if layered:
+        st.caption("Both are what was learned, without what is laid over it under “What comes next”.")
+    return by_learned(work, as_it_is(work))
+
+
+def other_words(work: Workspace) -> tuple | None:
+    cluster = interest_box(work, "Interest", "words_of")
+    description = work.cluster_descriptions()[cluster]
+    key = f"{of(work, 'other_words')}-{description.cluster_id}"
+    text = st.text_area("What is said of it, one phrase a line", "\n".join(description.phrases), key=key)
+    phrases = tuple(" ".join(line.split()) for line in text.splitlines() if line.strip())
+    if not phrases or phrases == description.phrases:
+        st.info("Change the phrases: they are what predictions read.")
+        return None
+    changed = replace(description, phrases=phrases)
+    supposed = suppose_interests(work, words={description.cluster_id: changed})
+    return as_now(work), by_learned(work, supposed), work, ("descriptions", "Descriptions")
+
+
+def other_number(work: Workspace) -> tuple | None:
+    number = st.number_input("Number of interests", 2, work.tree.finest, work.granularity, key=of(work, "other_number"))
+    if number == work.granularity:
+        st.info(f"It is {number:,} now. Choose another number.")
+        return None
+    supposed = suppose_interests(work, granularity=int(number))
+    return as_now(work), by_learned(work, supposed), work, ("granularity", "Granularity")
+
+
+def split_one(work: Workspace) -> tuple | None:
+    cluster = interest_box(work, "Which", "split_which")
+    nodes = work.taxonomy.nodes_of(cluster)
+    if work.taxonomy.cluster_ids[cluster] >= MERGED_FROM:
+        st.info("This one was merged by people. Take that back on the Granularity page to have its parts.")
+        return None
+    supposed = suppose_interests(work, edits=[CurationEdit(SUPPOSED_EDIT, "split", (int(nodes[0]),))])
+    return as_now(work), by_learned(work, supposed), work, ("granularity", "Granularity")
+
+
+def merge_some(work: Workspace) -> tuple | None:
+    names = [description.name for description in work.cluster_descriptions()]
+    chosen = st.multiselect(
+        "Which ones", list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, "merge_which")
+    )
+    if len(chosen) < 2:
+        st.info("Choose two or more.")
+        return None
+    nodes = tuple(int(node) for cluster in chosen for node in work.taxonomy.nodes_of(cluster))
+    supposed = suppose_interests(work, edits=[CurationEdit(SUPPOSED_EDIT, "merge", nodes)])
+    return as_now(work), by_learned(work, supposed), work, ("granularity", "Granularity")
+
+
+def other_build(work: Workspace) -> tuple | None:
+    found = [c for c in list_candidates(work.store) if c.kept and c.run.keys != work.keys]
+    if not found:
+        st.info("Only one build is kept. Build with another number of interests, or learn another way, to compare.")
+        return None
+    chosen = st.selectbox(
+        "Which", list(range(len(found))), format_func=lambda place: candidate_name(found[place]), key=of(work, "other")
+    )
+    other = work_of(work, found[chosen])
+    return by_build(work), by_build(other), work, ("next_interest", "What comes next")
+
+
+def work_of(work: Workspace, candidate: Candidate) -> Workspace:
+    return Workspace(work.store, config_of(candidate.run.config), dict(candidate.run.keys))
+
+
+def by_build(work: Workspace) -> Foresee:
+    """With all that is laid over what was learned, as it would be served."""
+    names = [description.name for description in work.cluster_descriptions()]
+    return lambda person: Foreseen(serve_person(work, person, top=TOP, items=ITEMS), work.taxonomy, names)
+
+
+# -- before and after --------------------------------------------------------------------------------------------------
+
+
+def compare(
+    people: dict[str, Person], before: Foresee, after: Foresee, work: Workspace, done_at: tuple[str, str]
+) -> None:
+    tables, items = {}, {}
+    with st.spinner("Working it out for everybody ..."):
+        for name, person in people.items():
+            one, other = before(person), after(person)
+            tables[name] = compare_foreseen(one, other)
+            items[name] = one, other
+    changes = pd.concat(tables.values())["change"]
+    changes = changes[changes != ""]
+    first = sum(len(table) > 0 and table["change"].iloc[0] != SAME for table in tables.values())
+    if not len(changes):
+        st.info("Nothing new could be suggested to any of these people.")
+        return
+    st.markdown(
+        f"Of {len(changes)} suggestions to {len(tables)} people, **{(changes == SAME).sum()}** would be the same "
+        f"interests as now and **{(changes == NEW).sum()}** new ones. The first suggestion would be another for "
+        f"**{first}** of them."
+    )
+    titles = work.items["title"].to_numpy()
+    for name, table in tables.items():
+        with st.expander(plain_markdown(name), expanded=len(tables) <= DRAWN):
+            shown = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
+            st.dataframe(table.rename(columns=shown), hide_index=True)
+            show_items(titles, *items[name])
+    page, label = done_at
+    st.page_link(f"app_pages/{page}.py", label=f"Do it on the page “{label}”", icon=":material/arrow_forward:")
+
+
+def show_items(titles: np.ndarray, before: Foreseen, after: Foreseen) -> None:
+    """The items of each side's first interest."""
+    columns = st.columns(2)
+    for column, side, label in zip(columns, (before, after), ("As it is", "As it would be"), strict=True):
+        if len(side.novel):
+            best = side.served.grounded.items[0]
+            first = plain_markdown(side.names[side.novel[0]])
+            column.caption(f"{label}, in “{first}”: {plain_markdown('; '.join(titles[best]))}")

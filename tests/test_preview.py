@@ -1,0 +1,263 @@
+"""The Preview page's work without its screen: people, kept examples, what would be otherwise, and the report."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_pipeline import write_world
+
+from hierex import examples
+from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
+from hierex.errors import ConfigError, HierexError
+from hierex.imports import import_logs
+from hierex.persons import ITEMS_PER_INTEREST, Person, in_order, make_up, person_of, serve_person
+from hierex.pipeline import run_pipeline
+from hierex.preview_report import report_frame, show_people, write_report
+from hierex.serving import Served, serve_users
+from hierex.store import open_store
+from hierex.taxonomy import CurationEdit
+from hierex.transition_table import predict_novel
+from hierex.what_if import (
+    NEW,
+    PART,
+    SAME,
+    WHOLE,
+    Foreseen,
+    as_it_is,
+    compare_foreseen,
+    count_anew,
+    suppose_interests,
+)
+
+CONFIG = RunConfig(granularity=10, recommender=RecommenderConfig(epochs=1, dimensions=16))
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("preview")
+    store = open_store(folder / "w.duckdb")
+    import_logs(store, *write_world(folder / "logs"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def work(store):
+    """With the encoder, which interests can be supposed for."""
+    return run_pipeline(store, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def counted(store, work):
+    return run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="counts")))
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_has_the_history_that_the_log_gives(work):
+    for user in range(20):
+        person = person_of(work, user)
+        assert person.history(work.taxonomy).tolist() == work.histories.of(user).tolist()
+
+
+def test_one_person_is_served_as_among_many(work):
+    users = np.arange(15)
+    together = serve_users(work, users, top=4, items=3)
+    for user in users:
+        rows = np.flatnonzero(together.predictions.user == user)
+        alone = serve_person(work, person_of(work, int(user)), top=4, items=3)
+        assert alone.predictions.novel.tolist() == together.predictions.novel[rows].tolist()
+        assert [i.tolist() for i in alone.grounded.items] == [together.grounded.items[r].tolist() for r in rows]
+
+
+def test_a_made_up_person_has_the_most_consumed_items_of_the_chosen_interests(work):
+    person = make_up(work, [3, 1], "somebody")
+    assert person.history(work.taxonomy).tolist() == [3, 1]
+    traffic = work.items["traffic"].to_numpy()
+    for cluster in (3, 1):
+        had = person.items[work.taxonomy.cluster_of_item[person.items] == cluster]
+        assert len(had) == ITEMS_PER_INTEREST
+        assert traffic[had].min() >= np.sort(traffic[work.taxonomy.items_of(cluster)])[-ITEMS_PER_INTEREST]
+    served = serve_person(work, person, top=3, items=5)
+    assert not set(served.predictions.novel) & {1, 3}
+    assert not set(np.concatenate(served.grounded.items)) & set(person.items)
+
+
+def test_who_has_nothing_or_everything_gets_nothing(work):
+    nobody = Person("nobody", np.zeros(0, np.int32))
+    everything = make_up(work, range(work.taxonomy.n_clusters), "everything")
+    for person in (nobody, everything):
+        assert not len(serve_person(work, person, top=3, items=3).predictions)
+        assert not len(as_it_is(work).predict(person, top=3))
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_distinct_labels_keep_their_order(labels):
+    assert in_order(np.array(labels, int)).tolist() == list(dict.fromkeys(labels))
+
+
+# -- examples ----------------------------------------------------------------------------------------------------------
+
+
+def test_examples_are_kept_deleted_and_brought_back(work):
+    store, items = work.store, work.items["item_id"].to_numpy()
+    made = make_up(work, [2, 5], "made")
+    first = examples.save_example(store, " Anna ", work.user_ids[3], author="Ann")
+    second = examples.save_example(store, HOSTILE, None, items[made.items].tolist())
+    kept = examples.read_examples(store)
+    people, missing = examples.place_examples(work, kept)
+    assert [example.name for example in kept] == ["Anna", HOSTILE]
+    assert people[first].user == 3
+    assert people[second].items.tolist() == made.items.tolist()
+    assert not missing
+    with pytest.raises(HierexError, match="already"):
+        examples.save_example(store, "ANNA", work.user_ids[4])
+    examples.set_example_deleted(store, first, True)
+    other = examples.save_example(store, "anna", work.user_ids[4])
+    with pytest.raises(HierexError, match="another 'anna'"):
+        examples.set_example_deleted(store, first, False)
+    examples.set_example_deleted(store, other, True)
+    examples.set_example_deleted(store, first, False)
+    assert [example.name for example in examples.read_examples(store)] == ["Anna", HOSTILE]
+    gone = examples.save_example(store, "gone", "not in this log")
+    assert [example.example_id for example in examples.place_examples(work, examples.read_examples(store))[1]] == [gone]
+    with pytest.raises(HierexError, match="characters"):
+        examples.save_example(store, "  ", None)
+
+
+# -- what if -----------------------------------------------------------------------------------------------------------
+
+
+def test_as_it_is_answers_as_the_served_ones(work):
+    now = as_it_is(work)
+    for user in range(20):
+        person = person_of(work, user)
+        served = predict_novel(work.policy, work.table, work.histories, np.array([user]), top=4)
+        found = now.predict(person, top=4)
+        assert found.novel.tolist() == served.novel.tolist()
+        np.testing.assert_allclose(found.score, served.score, rtol=1e-4)
+        assert found.context.tolist() == served.context.tolist()
+
+
+def test_the_same_interests_supposed_change_nothing(work):
+    now, same = as_it_is(work), suppose_interests(work)
+    for user in range(20):
+        one, other = (side.predict(person_of(work, user), top=4) for side in (now, same))
+        assert one.novel.tolist() == other.novel.tolist()
+        np.testing.assert_allclose(one.score, other.score, rtol=1e-4)
+
+
+def test_other_words_change_answers_and_nothing_is_kept(work):
+    description = work.cluster_descriptions()[0]
+    other = work.cluster_descriptions()[5]
+    edited = replace(description, phrases=other.phrases[:3])
+    supposed = suppose_interests(work, words={description.cluster_id: edited})
+    people = [person_of(work, user) for user in range(40)]
+    scores = [
+        {int(c): float(s) for c, s in zip(found.novel, found.score, strict=True)}
+        for side in (as_it_is(work), supposed)
+        for found in [side.predict(people[0], top=9)]
+    ]
+    assert scores[0] != scores[1]
+    assert work.cluster_descriptions()[0] == description
+
+
+@pytest.mark.parametrize("number", [4, 9, 11, 20])
+def test_another_number_gives_its_own_interests_and_nobody_gets_what_they_have(work, number):
+    supposed = suppose_interests(work, granularity=number)
+    assert supposed.taxonomy.n_clusters == number
+    for user in range(20):
+        person = person_of(work, user)
+        found = supposed.predict(person, top=5)
+        assert not set(found.novel) & set(person.history(supposed.taxonomy))
+        assert (np.diff(found.score) <= 1e-6).all()
+        assert found.score.sum() <= 1 + 1e-5
+
+
+def test_a_merged_interest_is_as_likely_as_its_parts_together(work):
+    parts = [3, 7]
+    nodes = tuple(int(work.taxonomy.nodes_of(cluster)[0]) for cluster in parts)
+    merged = suppose_interests(work, edits=[CurationEdit(900_000_000, "merge", nodes)])
+    (target,) = set(merged.taxonomy.cluster_of_item[np.concatenate([work.taxonomy.items_of(c) for c in parts])])
+    user = next(u for u in range(100) if len(work.histories.of(u)) and not set(parts) & set(work.histories.of(u)))
+    apart = as_it_is(work).predict(person_of(work, user), top=10)
+    together = merged.predict(person_of(work, user), top=10)
+    score = dict(zip(apart.novel.tolist(), apart.score.tolist(), strict=True))
+    found = dict(zip(together.novel.tolist(), together.score.tolist(), strict=True))
+    assert found[target] == pytest.approx(score[3] + score[7], rel=1e-3)
+
+
+def test_halves_of_a_split_share_what_the_whole_had(work):
+    history = work.histories.of(0)
+    whole = next(c for c in range(10) if c not in history and work.tree.dies[work.taxonomy.cluster_ids[c]] <= 60)
+    node = int(work.taxonomy.cluster_ids[whole])
+    split = suppose_interests(work, edits=[CurationEdit(900_000_000, "split", (node,))])
+    halves = set(split.taxonomy.cluster_of_item[work.taxonomy.items_of(whole)])
+    assert len(halves) == 2
+    found = split.predict(person_of(work, 0), top=11)
+    assert halves <= set(found.novel.tolist())
+
+
+def test_counts_are_counted_anew(counted):
+    supposed = suppose_interests(counted, granularity=14)
+    assert supposed.policy.name == "counts"
+    assert supposed.policy.n_clusters == 14
+    assert count_anew(counted, "ease").n_clusters == 10
+    with pytest.raises(ConfigError):
+        suppose_interests(counted, granularity=1)
+    with pytest.raises(HierexError):
+        suppose_interests(counted, edits=[CurationEdit(900_000_000, "merge", (int(counted.taxonomy.cluster_ids[0]),))])
+
+
+def foreseen(work, taxonomy, novel):
+    predictions = as_it_is(work).predict(person_of(work, 0), top=len(novel))
+    chosen = replace(predictions, novel=np.array(novel, np.int32))
+    return Foreseen(Served(chosen, None), taxonomy, [f"n{c}" for c in range(taxonomy.n_clusters)])
+
+
+def test_changes_are_told_by_what_interests_hold(work):
+    before = foreseen(work, work.taxonomy, [2, 3])
+    finer = suppose_interests(work, granularity=30).taxonomy
+    inside = int(finer.cluster_of_item[work.taxonomy.items_of(2)[0]])
+    outside = int(finer.cluster_of_item[work.taxonomy.items_of(5)[0]])
+    same_id = finer.cluster_ids[inside] == work.taxonomy.cluster_ids[2]
+    changes = compare_foreseen(before, foreseen(work, finer, [inside, outside]))["change"].tolist()
+    assert changes == [SAME if same_id else PART, NEW]
+    nodes = tuple(int(work.taxonomy.nodes_of(cluster)[0]) for cluster in (2, 5))
+    merged = suppose_interests(work, edits=[CurationEdit(900_000_000, "merge", nodes)]).taxonomy
+    holds = int(merged.cluster_of_item[work.taxonomy.items_of(2)[0]])
+    assert compare_foreseen(before, foreseen(work, merged, [holds]))["change"].tolist() == [WHOLE, ""]
+
+
+# -- the report --------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=20)
+@given(name=st.text(min_size=1, max_size=30))
+def test_the_report_holds_names_as_text_and_loads_nothing(name):
+    from hierex.preview_report import Shown
+
+    shown = [Shown(name, ["a", name], [name], [(name, HOSTILE, 0.5, [HOSTILE, name])], [name])]
+    text = write_report(name, [HOSTILE], shown, datetime(2026, 1, 2))
+    assert HOSTILE not in text
+    assert "<script" not in text.replace("&lt;script", "")
+    assert "http://" not in text.replace(name, "")
+    assert "https://" not in text.replace(name, "")
+
+
+def test_the_report_says_what_is_served(work):
+    people = {"Anna": person_of(work, 1), "Nobody": Person("nobody", np.zeros(0, np.int32))}
+    shown = show_people(work, people)
+    served = serve_person(work, people["Anna"], top=5, items=5)
+    names = [description.name for description in work.cluster_descriptions()]
+    assert [name for name, *_ in shown[0].novel] == [names[c] for c in served.predictions.novel]
+    frame = report_frame(shown)
+    assert len(frame) == sum(map(len, served.grounded.items))
+    text = write_report("Report", [], shown, datetime(2026, 1, 2))
+    assert "There is nothing new to suggest." in text
+    assert "Anna" in text
