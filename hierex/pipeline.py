@@ -455,6 +455,10 @@ class Run:
         self.keys[stage] = key
         self.watch(stage, "made", perf_counter() - started)
 
+    def make_beside(self, stage: str, depends_on: list, make: Callable, write: Callable) -> None:
+        """Something that is no stage of a build and is kept in the same way."""
+        self._make(stage, depends_on, make, write)
+
     def _reuse(self, stage: str, key: str) -> None:
         self.keys[stage] = key
         results.touch_result(self.store, stage, key)
