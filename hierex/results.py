@@ -260,6 +260,26 @@ def read_model(store: Store, stage: str, key: str) -> tuple[str, dict[str, np.nd
     return row["name"], load_tensors(row["tensors"])
 
 
+UNFINISHED = "unfinished"
+"""In the place of a model's name: training that goes on later."""
+
+
+def write_unfinished(writer: Writer, stage: str, key: str, arrays: dict[str, np.ndarray]) -> None:
+    """Keeps how far training has come. Only the latest of a stage is kept."""
+    forget_unfinished(writer, stage)
+    write_model(writer, f"{stage}, {UNFINISHED}", key, UNFINISHED, arrays)
+
+
+def forget_unfinished(writer: Writer, stage: str) -> None:
+    writer.execute("DELETE FROM models WHERE stage = ?", [f"{stage}, {UNFINISHED}"])
+
+
+def read_unfinished(store: Store, stage: str, key: str) -> dict[str, np.ndarray] | None:
+    """How far training under this key has come, None where it has not begun."""
+    stage = f"{stage}, {UNFINISHED}"
+    return read_model(store, stage, key)[1] if read_model_name(store, stage, key) else None
+
+
 def write_table(writer: Writer, key: str, table: TransitionTable, taxonomy: Taxonomy) -> None:
     top = table.novel.shape[1]
     ids = taxonomy.cluster_ids
