@@ -21,7 +21,7 @@ from .config import Progress, RunConfig, no_progress
 from .descriptions import Description, describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
-from .evaluation import evaluate_run
+from .evaluation import Built, evaluate_run
 from .gates import refuse_unknown_answers
 from .grounding import ground
 from .interest_tree import InterestTree, grow_tree
@@ -394,12 +394,12 @@ class Run:
             self.keys["recommenders"],
             hidden,
             asdict(self.config.evaluation),
-            ["dial", "ease", "histories"],
+            ["dial", "ease", "histories", "lists"],
         ]
         self._make(
             "evaluation",
             depends,
-            lambda progress: self.compute(evaluate_run, *self.evaluated(), config=self.config, progress=progress),
+            lambda progress: self.compute(evaluate_run, self.built(), config=self.config, progress=progress),
             results.write_evaluation,
         )
 
@@ -422,10 +422,21 @@ class Run:
             lambda writer, key, table: results.write_evaluation(writer, key, {"weights": table}),
         )
 
-    def evaluated(self) -> tuple:
+    def built(self) -> Built:
         work = self.work
-        made = work.policy, work.learned_policy, work.training_moves, work.recommender, work.histories
-        return *made, work.interactions, work.taxonomy.hidden, work.distances, work.judged_from
+        return Built(
+            work.policy,
+            work.learned_policy,
+            work.table,
+            work.training_moves,
+            work.recommender,
+            work.histories,
+            work.interactions,
+            work.taxonomy,
+            work.distances,
+            work.vectors,
+            work.judged_from,
+        )
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)
@@ -452,6 +463,10 @@ class Run:
             results.record_result(writer, stage, key, perf_counter() - started, note(result))
         self.keys[stage] = key
         self.watch(stage, "made", perf_counter() - started)
+
+    def make_beside(self, stage: str, depends_on: list, make: Callable, write: Callable) -> None:
+        """Something that is no stage of a build and is kept in the same way."""
+        self._make(stage, depends_on, make, write)
 
     def _reuse(self, stage: str, key: str) -> None:
         self.keys[stage] = key

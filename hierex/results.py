@@ -28,6 +28,7 @@ KEPT = 6
 KEPT_RELEASES = 5
 """So many of the latest releases can be gone back to."""
 KEPT_REPORTS = 1_000
+REPORTS = ("evaluation", "experiment")
 """What was measured is small, and stays to be compared."""
 RESULT_TABLES = {
     "embeddings": (),
@@ -43,6 +44,7 @@ RESULT_TABLES = {
     "recommenders": ("models",),
     "grounding": ("grounded",),
     "evaluation": ("evaluation",),
+    "experiment": ("evaluation",),
 }
 SHOWN_KEYS = f"""
     SELECT unnest(json_extract_string(keys, '$.*')) FROM runs WHERE run_id IN (
@@ -83,7 +85,7 @@ def record_result(writer: Writer, stage: str, key: str, seconds: float, note: st
     the latest releases are made of.
     """
     writer.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", [stage, key, now(), seconds, note])
-    kept = KEPT_REPORTS if stage == "evaluation" else KEPT
+    kept = KEPT_REPORTS if stage in REPORTS else KEPT
     old = f"SELECT key FROM results WHERE stage = ? AND key NOT IN ({SHOWN_KEYS}) ORDER BY made_at DESC OFFSET ?"
     for table in RESULT_TABLES[stage]:
         writer.execute(f"DELETE FROM {table} WHERE key IN ({old})", [stage, kept])

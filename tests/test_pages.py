@@ -22,6 +22,7 @@ from hierex.examples import read_examples
 from hierex.exports import safe_csv
 from hierex.feedback import read_batches
 from hierex.imports import import_logs
+from hierex.item_thumbs import read_all_item_thumbs
 from hierex.kept_tunings import read_tunings
 from hierex.logs import LogFile
 from hierex.model_answers import read_answers
@@ -370,6 +371,26 @@ def test_another_number_is_compared_for_the_people_looked_at(workspaces):
     assert not app.exception, app.exception
     assert "would be the same interests as now" in words(app)
     assert any("As it would be" in frame.value.columns for frame in app.dataframe)
+
+
+@pytest.mark.parametrize("workspace", ["Two", "Tiny", "Busy"])
+def test_judging_blind_says_what_it_takes_and_starts_from_there(workspaces, workspace):
+    app = on_preview_part(workspace, "Judge blind")
+    assert not app.error
+    assert "It takes two builds" in words(app) or "Which two to compare" in words(app)
+
+
+def test_a_thumb_on_an_item_is_kept_with_the_reviewers_name(workspaces):
+    app = choose_whom("Busy", "Drawn at random")
+    app.session_state["author"] = "Ann"
+    app.toggle(key="judging_items").set_value(True).run()
+    assert not app.exception, app.exception
+    thumb = next(thumb for thumb in app.feedback if str(thumb.key).startswith("item_thumb"))
+    thumb.set_value(1).run()
+    assert not app.exception, app.exception
+    kept = read_all_item_thumbs(open_store(workspaces / "Busy.duckdb"))
+    assert kept[["author", "liked"]].to_numpy().tolist() == [["Ann", True]]
+    assert kept["item_id"][0] in str(thumb.key)
 
 
 def test_the_report_lists_the_people(workspaces):
@@ -892,6 +913,35 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     app.button(key="serve_none_button").click().run()
     assert read_releases(store)[0].run_id is None
     assert "nobody has released" in words(open_app("preview", "Busy"))
+
+
+def test_a_prediction_from_the_only_interest_that_is_new_says_so(workspaces):
+    app = open_app("preview", "Tiny")
+    for person in app.selectbox(key="person").options:
+        app.selectbox(key="person").select(person).run()
+        latest = next(box for box in app.selectbox if (box.key or "").startswith("start-1-"))
+        foreign = [option for option in latest.options if option.endswith("(not theirs)")]
+        if len(foreign) == 1:
+            break
+    assert len(foreign) == 1, "somebody has all interests but one"
+    latest.select(foreign[0]).run()
+    assert not app.exception
+    assert "starts from all that is new to this person" in words(app)
+
+
+def test_who_decides_on_what_has_changed_since_is_told_who_did(workspaces, monkeypatch):
+    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    anns, bens = on_part("Busy", "Releases"), on_part("Busy", "Releases")
+    for app, name in ((anns, "Ann"), (bens, "Ben")):
+        app.text_input(key="author").set_value(name).run()
+    anns.button(key="release_button").click().run()
+    bens.button(key="release_button").click().run()
+    assert "Ann has decided in the meantime" in words(bens)
+    assert "Served now" in "".join(one.value for one in bens.success)
+    bens.button(key="serve_none_button").click().run()
+    assert not bens.error
+    store = open_store(workspaces / "Busy.duckdb", create=False)
+    assert [decision.author for decision in read_releases(store)[:2]] == ["Ben", "Ann"]
 
 
 def test_what_does_not_pass_cannot_be_released(workspaces):

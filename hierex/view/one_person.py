@@ -22,6 +22,7 @@ from ..what_if import COUNTED, as_it_is, count_anew
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .interests import colors_of, item_list, note_of
+from .item_thumbs import judged_items, judging_items
 from .liked import thumb
 from .opened import server
 from .person_choice import choose_person
@@ -46,9 +47,7 @@ def one_person(work: Workspace) -> None:
     if note:
         st.warning(note)
     if not len(found.predictions):
-        hidden = work.taxonomy.hidden.any()
-        why = "Every interest that this person does not have is hidden" if hidden else "This person has every interest"
-        st.info(f"{why}, so there is nothing new to suggest.")
+        st.info(f"{why_nothing(work, person)}, so there is nothing new to suggest.")
         return
     show_predictions(work, person, found, names, colors)
     show_items(work, person, found, context, descriptions)
@@ -62,6 +61,15 @@ def one_person(work: Workspace) -> None:
 def served(keys: tuple, name: str, items: bytes, context: tuple, _work: Workspace, _person: Person) -> Served:
     """Keyed by all that the answer depends on, so that a click elsewhere on the page does not ask again."""
     return serve_person(_work, _person, top=TOP, items=ITEMS, context=context)
+
+
+def why_nothing(work: Workspace, person: Person) -> str:
+    hidden = work.taxonomy.hidden
+    if len(np.setdiff1d(np.flatnonzero(~hidden), person.history(work.taxonomy))):
+        return "The prediction starts from all that is new to this person"
+    return (
+        "Every interest that this person does not have is hidden" if hidden.any() else "This person has every interest"
+    )
 
 
 # -- what they had -----------------------------------------------------------------------------------------------------
@@ -210,6 +218,7 @@ def show_items(work: Workspace, person: Person, found: Served, context: Sequence
     titles = work.items["title"].to_numpy()
     own = person.history(work.taxonomy)
     predictions = found.predictions
+    judging = judging_items()
     tabs = st.tabs(
         [
             f"{rank}\\. {plain_markdown(names[cluster])}"
@@ -223,7 +232,7 @@ def show_items(work: Workspace, person: Person, found: Served, context: Sequence
             for_them, popular_in_it, unrestricted = st.columns(3)
             with for_them:
                 st.markdown(f"**In “{plain_markdown(names[cluster])}”, for this person**")
-                item_list(titles[found.grounded.items[place]])
+                judged_items(work, person.name, found.grounded.items[place], judging=judging)
                 path = found.grounded.path[place]
                 if path != "recommender":
                     st.caption(wording.GROUNDING_PATHS.get(path, path))
