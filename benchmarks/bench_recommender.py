@@ -52,7 +52,7 @@ from .peers import recommend_with_sasrec
 
 TOP = 10
 N_INTERESTS = 761
-PEER_EPOCHS = (4, 8, 12, 20, 30)
+PEER_EPOCHS = (10, 20, 40, 60)
 CONFIG = RecommenderConfig()
 SIZE = {"factors": CONFIG.dimensions, "blocks": CONFIG.layers, "heads": CONFIG.heads, "length": CONFIG.max_length}
 PEER_BATCH = 16
