@@ -8,17 +8,18 @@ import plotly.graph_objects as go
 
 from .style import FONT_SIZE, QUIET, empty_figure, new_figure, percent, plain
 
-PLACES = ("top right", "bottom right", "top left", "bottom left")
-"""Of names beside their points, in turn, so that near ones don't lie on each other."""
+PLACES = ("top center", "bottom center")
+"""Of names beside their points, in turn from left to right, so that near ones don't lie on each other."""
 
 
 def trade_off(points: pd.DataFrame, across: str, up: str, *, height: int = 420) -> go.Figure:
     """points: name, x, x_low, x_high, y, y_low, y_high (shares 0-1; intervals may be missing), color (hex) and symbol,
     one row each; across, up: what the axes say. Names stand beside their points, so that nothing hangs on colour."""
     points = points.dropna(subset=["x", "y"])
+    side = points["x"].rank(method="first").astype(int)
     if not len(points):
         return empty_figure("There is nothing to compare yet.")
-    traces = [_point(row, PLACES[place % len(PLACES)]) for place, row in enumerate(points.itertuples())]
+    traces = [_point(row, PLACES[place % len(PLACES)]) for place, row in zip(side, points.itertuples(), strict=True)]
     figure = new_figure(*traces, height=height, right=40, top=25)
     figure.update_xaxes(title_text=across, tickformat=",.0~%", range=_range(points, "x"))
     figure.update_yaxes(title_text=up, tickformat=",.1~%", range=_range(points, "y"))
@@ -53,5 +54,5 @@ def _range(points: pd.DataFrame, axis: str) -> list[float]:
     """With room for the names."""
     values = points[[axis, f"{axis}_low", f"{axis}_high"]].to_numpy(float)
     low, high = np.nanmin(values), np.nanmax(values)
-    room = max(high - low, 0.02) * 0.15
+    room = max(high - low, 0.02) * 0.2
     return [low - room, high + room]
