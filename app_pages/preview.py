@@ -4,7 +4,12 @@ import streamlit as st
 
 from hierex import view
 
-PARTS = {"One person": view.one_person, "What if": view.supposing, "Report": view.preview_report}
+PARTS = {
+    "One person": view.one_person,
+    "What if": view.supposing,
+    "Judge blind": view.blind_comparison,
+    "Report": view.preview_report,
+}
 
 st.title("Preview")
 work = view.shown_predictions()

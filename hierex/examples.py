@@ -91,3 +91,9 @@ def place_examples(work: Workspace, examples: Sequence[Example]) -> tuple[dict[i
         else:
             people[example.example_id] = person
     return people, missing
+
+
+def example_names(store: Store) -> dict[int, str]:
+    """By id, the deleted ones too: what was said of them stays."""
+    rows = store.table("SELECT example_id, name FROM examples").to_pylist()
+    return {row["example_id"]: row["name"] for row in rows}

@@ -1,4 +1,5 @@
-"""What people liked of the interests that were shown to them: thumbs from the Preview page, and outcomes in files.
+"""What people liked of the interests that were shown to them: thumbs and blind comparisons from the Preview page, and
+outcomes in files.
 
 Rows are only added or marked as undone. They speak of ids in the tree; at another number of interests a finer one is
 counted for the interest that holds it, a coarser one for none.
@@ -18,10 +19,10 @@ from .alignment import Outcomes
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError
 from .interest_tree import InterestTree
-from .store import Store, now
+from .store import Store, Writer, now
 from .taxonomy import MERGED_FROM, Taxonomy
 
-THUMB, FILE = "thumb", "file"
+THUMB, FILE, BLIND = "thumb", "file", "blind"
 MOST_ROWS = 1_000_000
 MOST_SHOWN = 1e9
 """People in one line."""
@@ -93,8 +94,48 @@ def read_thumbs(store: Store, tree_key: str, context: Sequence[int], author: str
     return {row["novel"]: bool(row["liked"]) for row in rows}
 
 
+def read_all_thumbs(store: Store) -> pd.DataFrame:
+    """tree_key, context, novel (ids), liked (bool), author, reason, user_id, given_at: every one not taken back."""
+    return store.frame(
+        "SELECT tree_key, context, novel_cluster_id AS novel, liked > 0 AS liked, author, reason, user_id, given_at "
+        f"FROM feedback WHERE source = '{THUMB}' AND NOT undone ORDER BY batch"
+    )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Of a blind comparison: whether a novel interest was liked that was shown once from this context (ids)."""
+
+    context: tuple[int, ...]
+    novel: int
+    liked: bool
+
+
+def insert_lessons(
+    writer: Writer, tree_key: str, lessons: Sequence[Lesson], *, author: str, reason: str, user_id: str
+) -> int:
+    """Within somebody's transaction; returns their batch."""
+    (batch,) = writer.execute("SELECT nextval('feedback_batches')")
+    for lesson in lessons:
+        row = [batch, tree_key, list(map(int, lesson.context)), int(lesson.novel), float(lesson.liked), BLIND]
+        writer.execute(
+            "INSERT INTO feedback VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, FALSE)",
+            [*row, author, reason, user_id, now()],
+        )
+    return batch
+
+
+def set_lessons_in_force(writer: Writer, batches: Sequence[int], in_force: Sequence[int]) -> None:
+    """Within somebody's transaction: of these batches, only those in force count."""
+    writer.execute(
+        f"UPDATE feedback SET undone = NOT list_contains(?::INTEGER[], batch) WHERE source = '{BLIND}' "
+        "AND list_contains(?::INTEGER[], batch)",
+        [list(in_force), list(batches)],
+    )
+
+
 def read_batches(store: Store) -> list[Batch]:
-    """Files one by one, latest first; thumbs of one author are one."""
+    """Files one by one, latest first; thumbs of one author are one, and so is what their blind comparisons say."""
     rows = store.table(
         f"""
         SELECT max(batch) AS batch, source, author, max(given_at) AS given_at, sum(shown) AS n, sum(liked) AS liked,

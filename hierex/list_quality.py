@@ -133,9 +133,9 @@ def measure_lists(
 
     and of all lists together `coverage`, the share of all items that are in one, and `gini`, how unevenly they are.
     low, high: 95 %, people drawn again; for coverage and gini by leaving out a twentieth of the people at a time, since
-    drawing people again would repeat lists. lift: how much more than the first arm, lift_low and lift_high its interval,
-    the same people being drawn for both; missing for coverage and gini. popular: (n_items,) interactions before the split; vectors: (n_items, d)
-    unit length; distances: of interests.
+    drawing people again would repeat lists. lift: how much more than the first arm, with its interval, the same people
+    being drawn for both; missing for coverage and gini. popular: (n_items,) interactions before the split; vectors:
+    (n_items, d), unit length; distances: of interests.
     """
     parts: list[pd.DataFrame] = []
     control = None

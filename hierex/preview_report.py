@@ -27,6 +27,7 @@ table { border-collapse: collapse; width: 100%; } td, th { text-align: left; ver
 border-bottom: 1px solid #dde; } .quiet { color: #5a606b; } .bar { background: #1f83c6; height: .6rem; min-width: 1px; }
 td.number { white-space: nowrap; } ol { margin: 0; padding-left: 1.2rem; }
 """
+SAID_HEAD = "<tr><th>Person</th><th>Of</th><th>Said</th><th>Why</th><th>Who</th></tr>"
 FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -79,12 +80,19 @@ def report_frame(shown: Sequence[Shown]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["person", "starts_from", "rank", "interest", "probability", "item_rank", "item"])
 
 
-def write_report(title: str, facts: Sequence[str], shown: Sequence[Shown], made_at: datetime) -> str:
-    """The HTML file. facts: sentences on what these predictions are."""
+def write_report(
+    title: str, facts: Sequence[str], shown: Sequence[Shown], made_at: datetime, *, said: Sequence[Sequence[str]] = ()
+) -> str:
+    """The HTML file. facts: sentences on what these predictions are; said: of each thumb the person, what it is on,
+    what was said, why, and by whom."""
     said = [*facts, f"Made on {made_at:%d %B %Y, %H:%M} UTC."]
     parts = [f'<p class="quiet">{"<br>".join(escape(fact) for fact in said)}</p>', *map(_person, shown)]
     if not shown:
         parts.append("<p>Nobody was chosen.</p>")
+    if said:
+        cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in said]
+        rows = "\n".join(f"<tr>{row}</tr>" for row in cells)
+        parts.append(f"<h2>What reviewers said</h2>\n<table>{SAID_HEAD}\n{rows}</table>")
     return FRAME.format(title=escape(title), style=STYLE, body="\n".join(parts))
 
 

@@ -71,8 +71,7 @@ def list_candidates(store: Store) -> list[Candidate]:
     """The finished runs of the present logs that were measured, latest first; of equal ones the latest."""
     alike: dict[tuple, list[RunRecord]] = {}
     for run in read_runs(store, status="done"):
-        key = tuple(run.keys.get(stage) for stage in ("taxonomy", "policies", "transition_table", "evaluation"))
-        alike.setdefault(key, []).append(run)
+        alike.setdefault(what_it_made(run), []).append(run)
     candidates = []
     for (run, *earlier), (*_, report) in zip(alike.values(), alike, strict=True):
         measured = results.read_evaluation(store, report or "").get("policies")
@@ -84,6 +83,11 @@ def list_candidates(store: Store) -> list[Candidate]:
         report = judge_policy(measured, policy)
         candidates.append(Candidate(run, same, is_kept(store, run), policy, granularity, report, measured))
     return candidates
+
+
+def what_it_made(run: RunRecord) -> tuple[str | None, ...]:
+    """The same for runs that made the very same predictions."""
+    return tuple(run.keys.get(stage) for stage in ("taxonomy", "policies", "transition_table", "evaluation"))
 
 
 def is_kept(store: Store, run: RunRecord) -> bool:

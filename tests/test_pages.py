@@ -22,6 +22,7 @@ from hierex.examples import read_examples
 from hierex.exports import safe_csv
 from hierex.feedback import read_batches
 from hierex.imports import import_logs
+from hierex.item_thumbs import read_all_item_thumbs
 from hierex.kept_tunings import read_tunings
 from hierex.logs import LogFile
 from hierex.model_answers import read_answers
@@ -370,6 +371,26 @@ def test_another_number_is_compared_for_the_people_looked_at(workspaces):
     assert not app.exception, app.exception
     assert "would be the same interests as now" in words(app)
     assert any("As it would be" in frame.value.columns for frame in app.dataframe)
+
+
+@pytest.mark.parametrize("workspace", ["Two", "Tiny", "Busy"])
+def test_judging_blind_says_what_it_takes_and_starts_from_there(workspaces, workspace):
+    app = on_preview_part(workspace, "Judge blind")
+    assert not app.error
+    assert "It takes two builds" in words(app) or "Which two to compare" in words(app)
+
+
+def test_a_thumb_on_an_item_is_kept_with_the_reviewers_name(workspaces):
+    app = choose_whom("Busy", "Drawn at random")
+    app.session_state["author"] = "Ann"
+    app.toggle(key="judging_items").set_value(True).run()
+    assert not app.exception, app.exception
+    thumb = next(thumb for thumb in app.feedback if str(thumb.key).startswith("item_thumb"))
+    thumb.set_value(1).run()
+    assert not app.exception, app.exception
+    kept = read_all_item_thumbs(open_store(workspaces / "Busy.duckdb"))
+    assert kept[["author", "liked"]].to_numpy().tolist() == [["Ann", True]]
+    assert kept["item_id"][0] in str(thumb.key)
 
 
 def test_the_report_lists_the_people(workspaces):

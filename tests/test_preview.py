@@ -243,7 +243,9 @@ def test_the_report_holds_names_as_text_and_loads_nothing(name):
     from hierex.preview_report import Shown
 
     shown = [Shown(name, ["a", name], [name], [(name, HOSTILE, 0.5, [HOSTILE, name])], [name])]
-    text = write_report(name, [HOSTILE], shown, datetime(2026, 1, 2))
+    said = [[name, HOSTILE, "liked", HOSTILE, name]]
+    text = write_report(name, [HOSTILE], shown, datetime(2026, 1, 2), said=said)
+    assert "What reviewers said" in text
     assert HOSTILE not in text
     assert "<script" not in text.replace("&lt;script", "")
     assert "http://" not in text.replace(name, "")

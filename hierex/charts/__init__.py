@@ -9,6 +9,7 @@ from .moves import around_interest, dial_curve, drift_lines, move_heat_map
 from .paths import history_path
 from .people import history_timeline, prediction_bars
 from .style import empty_figure
+from .trade_off import trade_off
 
 __all__ = [
     "around_interest",
@@ -25,4 +26,5 @@ __all__ = [
     "items_inside",
     "move_heat_map",
     "prediction_bars",
+    "trade_off",
 ]

@@ -1,5 +1,7 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
+from .blind import blind_comparison
+from .blind_results import judged_csv
 from .bulk_changes import bulk_bar, bulk_changes
 from .changes import move_change, own_changes
 from .choice import choose, keep_chosen, select_chosen, take_selection
@@ -23,8 +25,10 @@ from .interests import (
     item_list,
     note_of,
 )
+from .item_thumbs import item_thumb, judged_items, judging_items
 from .learned import learned_examples
 from .liked import liked, thumb
+from .list_measures import list_measures
 from .live_map import live_map
 from .model_run import another_try, model_panel
 from .moving import move_button
@@ -43,6 +47,7 @@ from .tree_note import tree_note
 
 __all__ = [
     "another_try",
+    "blind_comparison",
     "bulk_bar",
     "bulk_changes",
     "change_list",
@@ -71,11 +76,16 @@ __all__ = [
     "freshness",
     "guess",
     "item_list",
+    "item_thumb",
     "jobs",
+    "judged_csv",
+    "judged_items",
+    "judging_items",
     "keep_chosen",
     "language_models",
     "learned_examples",
     "liked",
+    "list_measures",
     "live_map",
     "marks_of",
     "model_panel",

@@ -72,9 +72,13 @@ def note_of(work: Workspace, stage: str) -> str:
     return results.result_note(work.store, stage, work.key(stage))
 
 
-def item_list(titles: Sequence[str], interests: Sequence[str] | None = None) -> None:
-    """Ranked items, titles as plain text."""
+def item_list(
+    titles: Sequence[str], interests: Sequence[str] | None = None, *, said: Sequence[str] | None = None
+) -> None:
+    """Ranked items, titles as plain text. said: what the reviewer said of each."""
     columns = {"#": range(1, len(titles) + 1), "Item": titles}
     if interests is not None:
         columns["Interest"] = interests
+    if said is not None:
+        columns["You said"] = said
     st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={"#": st.column_config.NumberColumn(width=40)})

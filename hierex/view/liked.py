@@ -19,7 +19,11 @@ from ..workspace import Workspace
 from .opened import doing, jobs, server, start_run
 
 FORM_CONTEXTS, FORM_NEW = 200, 3
-SOURCES = {feedback.THUMB: "thumbs on the Preview page", feedback.FILE: "a file"}
+SOURCES = {
+    feedback.THUMB: "thumbs on the Preview page",
+    feedback.BLIND: "blind comparisons on the Preview page",
+    feedback.FILE: "a file",
+}
 LARGEST_MIB = 50
 
 
@@ -35,7 +39,10 @@ def liked(work: Workspace) -> None:
             "Outcomes that count here", f"{n:,.0f}", f"{good / n:.0%} liked", delta_color="off", delta_arrow="off"
         )
     else:
-        st.info("Nobody has said yet what was liked. Use the thumbs on the Preview page, or take in a file below.")
+        st.info(
+            "Nobody has said yet what was liked. Use the thumbs or judge blind on the Preview page, or take in a file "
+            "below."
+        )
     if elsewhere:
         st.caption(
             f"{elsewhere:,.0f} more speak of interests that are not there in these predictions; they don't count."

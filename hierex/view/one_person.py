@@ -22,6 +22,7 @@ from ..what_if import COUNTED, as_it_is, count_anew
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .interests import colors_of, item_list, note_of
+from .item_thumbs import judged_items, judging_items
 from .liked import thumb
 from .opened import server
 from .person_choice import choose_person
@@ -217,6 +218,7 @@ def show_items(work: Workspace, person: Person, found: Served, context: Sequence
     titles = work.items["title"].to_numpy()
     own = person.history(work.taxonomy)
     predictions = found.predictions
+    judging = judging_items()
     tabs = st.tabs(
         [
             f"{rank}\\. {plain_markdown(names[cluster])}"
@@ -230,7 +232,7 @@ def show_items(work: Workspace, person: Person, found: Served, context: Sequence
             for_them, popular_in_it, unrestricted = st.columns(3)
             with for_them:
                 st.markdown(f"**In “{plain_markdown(names[cluster])}”, for this person**")
-                item_list(titles[found.grounded.items[place]])
+                judged_items(work, person.name, found.grounded.items[place], judging=judging)
                 path = found.grounded.path[place]
                 if path != "recommender":
                     st.caption(wording.GROUNDING_PATHS.get(path, path))

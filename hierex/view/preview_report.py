@@ -5,9 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from .. import exports, wording
+from ..judged import judged_frame
 from ..preview_report import report_frame, show_people, write_report
 from ..store import now
 from ..workspace import Workspace
+from .blind_results import judged_csv
 from .supposing import people_to_compare
 
 MIME_CSV, MIME_HTML = "text/csv", "text/html"
@@ -16,7 +18,7 @@ MIME_CSV, MIME_HTML = "text/csv", "text/html"
 def preview_report(work: Workspace) -> None:
     st.caption(
         "One file with what the kept examples would be shown and why, which opens in any browser without this app, "
-        "and the same as a table."
+        "and the same as a table. The file holds the thumbs on interests and items, too."
     )
     people = people_to_compare(work)
     stem = work.store.path.stem
@@ -25,7 +27,7 @@ def preview_report(work: Workspace) -> None:
     html, table = st.columns(2)
     html.download_button(
         "Download the report (HTML)",
-        lambda: write_report(f"{stem}: what people would be shown", facts(work), shown, now()),
+        lambda: write_report(f"{stem}: what people would be shown", facts(work), shown, now(), said=thumbs_said(work)),
         f"{stem}-preview.html",
         MIME_HTML,
         icon=":material/description:",
@@ -39,12 +41,20 @@ def preview_report(work: Workspace) -> None:
         icon=":material/download:",
         width="stretch",
     )
+    judged_csv(work)
     for person in shown:
         st.markdown(f"**{wording.plain_markdown(person.name)}**: " + said_of(person.novel))
 
 
 def said_of(novel: list) -> str:
     return wording.plain_markdown("; ".join(name for name, *_ in novel)) or "nothing new to suggest"
+
+
+def thumbs_said(work: Workspace) -> list[list[str]]:
+    """Thumbs on predictions and items; blind comparisons are left out, so that the report keeps them blind."""
+    frame = judged_frame(work, str)
+    thumbs = frame[frame["judged"] != "comparison"]
+    return thumbs[["person", "what", "said", "reason", "reviewer"]].to_numpy(str).tolist()
 
 
 def facts(work: Workspace) -> list[str]:

@@ -1,0 +1,56 @@
+"""Thumbs on single items that people would be shown: for people to read, nothing is learned from them.
+
+Rows are only added or marked as undone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from .description_edits import LONGEST_TEXT, tidy
+from .errors import HierexError
+from .store import Store, now
+
+
+@dataclass(frozen=True)
+class ItemThumb:
+    liked: bool
+    reason: str
+
+
+def save_item_thumb(
+    store: Store, item_id: str, user_id: str, *, liked: bool | None, author: str, reason: str = ""
+) -> None:
+    """What somebody thinks of an item for a person; takes the place of what they said of it before.
+
+    liked: None takes it back. Raises HierexError for a reason that is too long.
+    """
+    if len(reason) > LONGEST_TEXT:
+        raise HierexError(f"A reason has at most {LONGEST_TEXT:,} characters; this one has {len(reason):,}.")
+    same = [item_id, user_id, tidy(author)]
+    with store.transaction() as writer:
+        writer.execute(
+            "UPDATE item_thumbs SET undone = TRUE WHERE item_id = ? AND user_id = ? AND author = ? AND NOT undone", same
+        )
+        if liked is not None:
+            writer.execute(
+                "INSERT INTO item_thumbs VALUES (?, ?, ?, ?, ?, ?, FALSE)", [*same, liked, tidy(reason), now()]
+            )
+
+
+def read_item_thumbs(store: Store, author: str, user_id: str) -> dict[str, ItemThumb]:
+    """By item id, what this author said for this person."""
+    rows = store.table(
+        "SELECT item_id, liked, reason FROM item_thumbs WHERE NOT undone AND author = ? AND user_id = ?",
+        [tidy(author), user_id],
+    ).to_pylist()
+    return {row["item_id"]: ItemThumb(row["liked"], row["reason"]) for row in rows}
+
+
+def read_all_item_thumbs(store: Store) -> pd.DataFrame:
+    """item_id, user_id, author, liked, reason, given_at: every one not taken back, in order."""
+    return store.frame(
+        "SELECT item_id, user_id, author, liked, reason, given_at FROM item_thumbs WHERE NOT undone ORDER BY given_at"
+    )

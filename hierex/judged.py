@@ -1,0 +1,71 @@
+"""All that people judged on the Preview page, as one table to read elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from .agreement import ALIKE, FIRST, NEITHER, SECOND
+from .examples import example_names
+from .feedback import read_all_thumbs
+from .item_thumbs import read_all_item_thumbs
+from .judgements import read_comparisons, read_judgements
+from .workspace import Workspace
+
+LIKED = {True: "liked", False: "not liked"}
+GONE = "not in this tree of interests any more"
+COLUMNS = [
+    *("judged", "person", "starts_from", "what", "id", "said", "reason", "reviewer", "when", "on_the_left", "blind")
+]
+
+
+def judged_frame(work: Workspace, side_name: Callable[[int], str]) -> pd.DataFrame:
+    """judged (prediction, item, comparison), person, starts_from, what, id (of the interest or item), said, reason,
+    reviewer, when (UTC), and of comparisons on_the_left and blind; empty where it does not apply.
+
+    What was taken back is left out. side_name: of a build, by the id of its first run.
+    """
+    parts = [prediction_rows(work), item_rows(work), comparison_rows(work, side_name)]
+    rows = [row for part in parts for row in part]
+    return pd.DataFrame(rows, columns=COLUMNS).fillna("")
+
+
+def prediction_rows(work: Workspace) -> list[dict]:
+    thumbs = read_all_thumbs(work.store)
+    described = work.descriptions(work.taxonomy, work.placed_edits()) if len(thumbs) else {}
+    rows = []
+    for thumb in thumbs.itertuples():
+        known = described if thumb.tree_key == work.tree_key else {}
+        names = [known[c].name if c in known else GONE for c in (*dict.fromkeys(thumb.context), thumb.novel)]
+        about = {"starts_from": " → ".join(names[:-1]), "what": names[-1], "id": thumb.novel}
+        rows.append(_said("prediction", thumb.user_id, thumb, LIKED[thumb.liked]) | about)
+    return rows
+
+
+def item_rows(work: Workspace) -> list[dict]:
+    titles = dict(zip(work.items["item_id"], work.items["title"], strict=True))
+    return [
+        _said("item", thumb.user_id, thumb, LIKED[thumb.liked])
+        | {"what": titles.get(thumb.item_id, "not in these logs any more"), "id": thumb.item_id}
+        for thumb in read_all_item_thumbs(work.store).itertuples()
+    ]
+
+
+def comparison_rows(work: Workspace, side_name: Callable[[int], str]) -> list[dict]:
+    examples = example_names(work.store)
+    rows = []
+    for comparison in reversed(read_comparisons(work.store)):
+        first, second = side_name(comparison.first_run), side_name(comparison.second_run)
+        said = {FIRST: first, SECOND: second, ALIKE: "both alike", NEITHER: "neither is any good"}
+        for one in read_judgements(work.store, comparison.comparison_id):
+            user_id, example_id = one.subject.user_id, one.subject.example_id
+            person = examples.get(example_id, "") if user_id is None else user_id
+            about = {"what": f"{first} / {second}", "on_the_left": first if one.left_is_first else second}
+            rows.append(_said("comparison", person, one, said[one.winner]) | about | {"blind": one.blind})
+    return rows
+
+
+def _said(judged: str, person: str, row, said: str) -> dict:
+    who = {"judged": judged, "person": person, "said": said, "reason": row.reason, "reviewer": row.author}
+    return who | {"when": f"{row.given_at:%Y-%m-%d %H:%M}"}
