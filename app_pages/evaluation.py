@@ -43,6 +43,7 @@ else:
         st.dataframe(wording.metric_table(items, "recommender"), hide_index=True)
 
 view.list_measures(parts.get("lists"))
+view.simulated_trial(work)
 
 st.page_link(
     "app_pages/granularity.py",

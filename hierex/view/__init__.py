@@ -13,6 +13,7 @@ from .description_checks import description_checks
 from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
 from .dial import novelty_dial
+from .experiment import simulated_trial
 from .files import expected_seconds, guess, language_models, preview, server_models, uploads_folder
 from .freshness import freshness
 from .interest_search import find_interests
@@ -108,6 +109,7 @@ __all__ = [
     "server_models",
     "shown_predictions",
     "side_by_side",
+    "simulated_trial",
     "start_comparison",
     "start_run",
     "supposing",

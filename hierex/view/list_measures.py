@@ -9,6 +9,7 @@ from .. import charts
 from ..wording.lists import LIST_METRICS, arm_name, lift_table, lists_conclusion, lists_table
 
 OURS = ("mixed", "novel")
+SYMBOLS = ("circle", "square", "x", "triangle-up", "cross", "diamond", "star")
 
 
 def list_measures(lists: pd.DataFrame | None) -> None:
@@ -52,7 +53,10 @@ def list_measures(lists: pd.DataFrame | None) -> None:
 def points_of(lists: pd.DataFrame, quality: str) -> pd.DataFrame:
     across, up = (lists[lists["metric"] == metric].set_index("arm") for metric in ("novelty", quality))
     points = [
-        (arm_name(arm), *across.loc[arm, ["value", "low", "high"]], *up.loc[arm, ["value", "low", "high"]], arm in OURS)
+        (arm_name(arm), *across.loc[arm, ["value", "low", "high"]], *up.loc[arm, ["value", "low", "high"]])
         for arm in across.index
     ]
-    return pd.DataFrame(points, columns=["name", "x", "x_low", "x_high", "y", "y_low", "y_high", "is_ours"])
+    return pd.DataFrame(points, columns=["name", "x", "x_low", "x_high", "y", "y_low", "y_high"]).assign(
+        color=[charts.BLUE if arm in OURS else charts.GREY for arm in across.index],
+        symbol=[SYMBOLS[place % len(SYMBOLS)] for place in range(len(across))],
+    )

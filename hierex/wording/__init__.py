@@ -33,6 +33,7 @@ STAGE_NAMES = {
     "recommenders": "Learning which items fit whom",
     "grounding": "Finding items for sample people",
     "evaluation": "Measuring on later time",
+    "experiment": "Holding a simulated trial",
 }
 METRIC_NAMES = {
     "recall@1": "Right answer first",
