@@ -42,6 +42,9 @@ else:
     with st.expander("All numbers"):
         st.dataframe(wording.metric_table(items, "recommender"), hide_index=True)
 
+view.list_measures(parts.get("lists"))
+view.simulated_trial(work)
+
 st.page_link(
     "app_pages/granularity.py",
     label="How other numbers of interests would play out, and what earlier builds measured there",

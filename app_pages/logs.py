@@ -22,13 +22,13 @@ FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
 NOT_THERE = "(none)"
 PREVIEW_ROWS = 6
 
+st.title("Logs")
 store = view.current_store()
 report = stored_logs.log_report(store)
 import_jobs = st.session_state.setdefault("import_jobs", {})  # this session's, one at most in each workspace
 for gone in [other for other in import_jobs if not other.is_open]:  # renamed or deleted meanwhile
     import_jobs.pop(gone).cancel()
 imports_done = st.session_state.setdefault("imports_done", {})
-st.title("Logs")
 
 
 def show_report(report) -> None:

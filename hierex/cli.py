@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from . import ON_DEMAND, STAGES, __version__
+from .cli_experiment import add_experiment
 from .cli_models import add_model_commands
 from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 from .config import (
@@ -126,6 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in (run, evaluate, *asking):
         command.add_argument("--json", action="store_true", help="end with one JSON object")
 
+    add_experiment(commands)
     app = commands.add_parser("app", help="open the app in the browser")
     app.add_argument("--port", type=int, default=8501)
     app.set_defaults(command=app_command)

@@ -248,6 +248,8 @@ class EvaluationConfig:
     """How often people are drawn again for the 95 % intervals."""
     people_for_items: int = 2_000
     """How many people are asked for their next item at most; each needs a score for every item."""
+    people_for_lists: int = 1_000
+    """For how many people whole lists of items are made and judged at most."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import pandas as pd
 from . import columns
 from .config import EvaluationConfig, PolicyConfig, Progress, RunConfig, no_progress
 from .errors import ConfigError
+from .list_quality import find_cases, list_arms, measure_lists
 from .logs import Interactions
 from .metrics import ndcg_at, recall_at, resample_means
 from .novelty_curve import measure_dial
@@ -23,6 +24,8 @@ from .policies import HistoryPolicy, LanguagePolicy
 from .policies.counts import train_counts
 from .policies.ease import train_ease
 from .recommenders import Recommender
+from .taxonomy import Taxonomy
+from .transition_table import TransitionTable
 from .transitions import Histories, Moves, latest_contexts
 
 POPULARITY = "popularity"
@@ -36,46 +39,82 @@ CELLS_AT_ONCE = 4_000_000
 DEFAULTS = EvaluationConfig()
 
 
-def evaluate_run(
-    policy: LanguagePolicy,
-    learned: LanguagePolicy,
-    moves: Moves,
-    recommender: Recommender,
-    histories: Histories,
-    interactions: Interactions,
-    hidden: np.ndarray,
-    distances: np.ndarray,
-    split: int,
-    *,
-    config: RunConfig,
-    progress: Progress,
-) -> dict[str, pd.DataFrame]:
-    """The tables of the Evaluation page: policies, items, and what the dial to what is far does (`measure_dial`).
+@dataclass(frozen=True)
+class Built:
+    """What a run made, to be measured from the clock `split` on.
 
-    learned: what `policy` is laid over, or the same. moves: what was learned from.
+    learned: what `policy` is laid over, or the same; moves: what it was learned from; histories, interactions: the full
+    ones; distances: of interests (`tree_distance`); vectors: (n_items, d) unit length.
     """
-    policies = {policy.name: policy, learned.name: learned} | _counted_baselines(learned, moves, config.policy)
-    k, options = config.transition.k, config.evaluation
+
+    policy: LanguagePolicy
+    learned: LanguagePolicy
+    table: TransitionTable
+    moves: Moves
+    recommender: Recommender
+    histories: Histories
+    interactions: Interactions
+    taxonomy: Taxonomy
+    distances: np.ndarray
+    vectors: np.ndarray
+    split: int
+
+
+def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_progress) -> dict[str, pd.DataFrame]:
+    """The tables of the Evaluation page: policies, items, lists of items (`measure_lists`), and what the dial to what
+    is far does (`measure_dial`)."""
+    policies = {built.policy.name: built.policy, built.learned.name: built.learned}
+    policies |= _counted_baselines(built.learned, built.moves, config.policy)
+    k, options, split, hidden = config.transition.k, config.evaluation, built.split, built.taxonomy.hidden
     by_policy = evaluate_policies(
         policies,
-        histories,
+        built.histories,
         split=split,
         k=k,
         hidden=hidden,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.5 * share),
+        progress=lambda share: progress(0.4 * share),
     )
-    dial = measure_dial(learned, distances, histories, split=split, k=k, hidden=hidden, seed=config.seed)
+    dial = measure_dial(
+        built.learned, built.distances, built.histories, split=split, k=k, hidden=hidden, seed=config.seed
+    )
     by_recommender = evaluate_items(
-        {recommender.name: recommender},
-        interactions,
+        {built.recommender.name: built.recommender},
+        built.interactions,
         split=split,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.6 + 0.4 * share),
+        progress=lambda share: progress(0.5 + 0.3 * share),
     )
-    return {"policies": by_policy, "items": by_recommender, "dial": dial}
+    lists = evaluate_lists(built, config=config, progress=lambda share: progress(0.8 + 0.2 * share))
+    return {"policies": by_policy, "items": by_recommender, "lists": lists, "dial": dial}
+
+
+def evaluate_lists(built: Built, *, config: RunConfig, progress: Progress = no_progress) -> pd.DataFrame:
+    """What `measure_lists` finds of the lists that people would be shown."""
+    options, before = config.evaluation, built.interactions.before(built.split)
+    arms = list_arms(
+        built.policy,
+        built.table,
+        built.recommender,
+        before,
+        built.histories.before(built.split),
+        built.taxonomy,
+        seed=config.seed,
+    )
+    cases = find_cases(built.interactions, built.split, options.people_for_lists, config.seed)
+    return measure_lists(
+        arms,
+        cases,
+        built.taxonomy,
+        built.distances,
+        built.vectors,
+        before.traffic(),
+        config=options,
+        seed=config.seed,
+        progress=progress,
+    )
 
 
 def _counted_baselines(learned: LanguagePolicy, moves: Moves, config: PolicyConfig) -> dict[str, LanguagePolicy]:

@@ -44,6 +44,7 @@ FIRST_GUESS = {
     "recommenders": (6.0, 2e-3),
     "grounding": (0.5, 0.0),
     "evaluation": (4.0, 0.0),
+    "experiment": (180.0, 0.02),
 }
 """Seconds of a stage before it ever ran in a workspace: a constant, and more per item."""
 

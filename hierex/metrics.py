@@ -69,3 +69,17 @@ def resample_means(sums: np.ndarray, counts: np.ndarray, *, resamples: int, seed
         weights = np.bincount(drawn.ravel(), minlength=n * n_users).reshape(n, n_users).astype(np.float64)
         parts.append(weights @ sums / (weights @ counts)[:, None])
     return np.concatenate(parts)
+
+
+def jackknife_error(values: np.ndarray) -> float:
+    """Standard error of a statistic from its values (n,) with one of n equal groups left out each time.
+
+        sqrt((n - 1) / n * sum_i (x_i - mean x)^2)
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 11.
+
+    >>> round(jackknife_error(np.array([2.0, 2.5, 3.0])), 4)
+    0.5774
+    """
+    n = len(values)
+    return float(np.sqrt((n - 1) / n * np.square(values - np.mean(values)).sum()))

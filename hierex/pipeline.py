@@ -21,7 +21,7 @@ from .config import Progress, RunConfig, no_progress
 from .descriptions import Description, describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
-from .evaluation import evaluate_run
+from .evaluation import Built, evaluate_run
 from .gates import refuse_unknown_answers
 from .grounding import ground
 from .interest_tree import InterestTree, grow_tree
@@ -29,7 +29,7 @@ from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
 from .layering import lay_over, layer_depends
 from .policies import train_policy
-from .recommenders import train_sequence
+from .recommenders import Recommender, Unfinished, train_sequence_part
 from .result_keys import (
     behaviour_depends,
     digest,
@@ -338,19 +338,28 @@ class Run:
 
     def recommenders(self) -> None:
         config = self.config.recommender
-        self._make(
-            "recommenders",
-            [self.keys["logs"], self.keys["embeddings"], asdict(config), self.config.seed, self.work.split],
-            lambda progress: self.compute(
-                train_sequence,
-                self.work.interactions.before(self.work.split),
-                self.work.vectors,
-                config=config,
-                seed=self.config.seed,
-                progress=progress,
-            ),
-            lambda writer, key, model: results.write_model(writer, "recommenders", key, model.name, model.arrays()),
-        )
+        depends = [self.keys["logs"], self.keys["embeddings"], asdict(config), self.config.seed, self.work.split]
+
+        def write(writer: Writer, key: str, model: Recommender) -> None:
+            results.forget_unfinished(writer, "recommenders")
+            results.write_model(writer, "recommenders", key, model.name, model.arrays())
+
+        key = result_key("recommenders", *depends)
+        self._make("recommenders", depends, lambda progress: self._train_recommender(key, progress), write)
+
+    def _train_recommender(self, key: str, progress: Progress) -> Recommender:
+        """Goes on from what an earlier run has kept, and keeps from time to time how far it has come."""
+        seen = self.work.interactions.before(self.work.split)
+        reached = results.read_unfinished(self.store, "recommenders", key)
+        options = {"config": self.config.recommender, "seed": self.config.seed, "progress": progress}
+        while True:
+            made = self.compute(train_sequence_part, seen, self.work.vectors, reached, **options)
+            if not isinstance(made, Unfinished):
+                return made
+            reached = made.arrays
+            with self.store.transaction() as writer:
+                self._refuse_other_logs()
+                results.write_unfinished(writer, "recommenders", key, reached)
 
     def grounding(self) -> None:
         """Goes the whole way for some users, so that a finished run is known to work from log to items."""
@@ -385,12 +394,12 @@ class Run:
             self.keys["recommenders"],
             hidden,
             asdict(self.config.evaluation),
-            ["dial", "ease", "histories"],
+            ["dial", "ease", "histories", "lists"],
         ]
         self._make(
             "evaluation",
             depends,
-            lambda progress: self.compute(evaluate_run, *self.evaluated(), config=self.config, progress=progress),
+            lambda progress: self.compute(evaluate_run, self.built(), config=self.config, progress=progress),
             results.write_evaluation,
         )
 
@@ -413,10 +422,21 @@ class Run:
             lambda writer, key, table: results.write_evaluation(writer, key, {"weights": table}),
         )
 
-    def evaluated(self) -> tuple:
+    def built(self) -> Built:
         work = self.work
-        made = work.policy, work.learned_policy, work.training_moves, work.recommender, work.histories
-        return *made, work.interactions, work.taxonomy.hidden, work.distances, work.judged_from
+        return Built(
+            work.policy,
+            work.learned_policy,
+            work.table,
+            work.training_moves,
+            work.recommender,
+            work.histories,
+            work.interactions,
+            work.taxonomy,
+            work.distances,
+            work.vectors,
+            work.judged_from,
+        )
 
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)
@@ -443,6 +463,10 @@ class Run:
             results.record_result(writer, stage, key, perf_counter() - started, note(result))
         self.keys[stage] = key
         self.watch(stage, "made", perf_counter() - started)
+
+    def make_beside(self, stage: str, depends_on: list, make: Callable, write: Callable) -> None:
+        """Something that is no stage of a build and is kept in the same way."""
+        self._make(stage, depends_on, make, write)
 
     def _reuse(self, stage: str, key: str) -> None:
         self.keys[stage] = key

@@ -97,11 +97,17 @@ def is_kept(store: Store, run: RunRecord) -> bool:
     return all(results.has_result(store, stage, run.keys.get(stage, "")) for stage in made)
 
 
-def release_run(store: Store, run_id: int, *, author: str, note: str = "") -> None:
+def latest_decision(store: Store) -> int:
+    """The id of the latest decision, 0 where there is none: what somebody who decides next has to have seen."""
+    return store.value("SELECT coalesce(max(release_id), 0) FROM releases")
+
+
+def release_run(store: Store, run_id: int, *, author: str, note: str = "", seen: int | None = None) -> None:
     """Serves this run's predictions from now on.
 
-    Raises GateFailed where they did not pass the gates, HierexError for a run that is not there or not finished and
-    for a missing name.
+    seen: the latest decision that the author knows of (`latest_decision`); whatever it was, without it. Raises
+    GateFailed where they did not pass the gates, HierexError for a run that is not there or not finished, for a missing
+    name, and where somebody has decided after what was seen.
     """
     run = next((run for run in read_runs(store, status="done") if run.run_id == run_id), None)
     if run is None:
@@ -113,18 +119,21 @@ def release_run(store: Store, run_id: int, *, author: str, note: str = "") -> No
         raise GateFailed(f"These predictions cannot be released: {why_not(report)}")
     if not tidy(author):
         raise HierexError("Say who releases them: type your name in the side bar first.")
-    _decide(store, run_id, author, note)
+    _decide(store, run_id, author, note, seen)
 
 
-def withdraw(store: Store, *, author: str, note: str = "") -> None:
-    """Nothing is served from now on."""
-    _decide(store, None, author, note)
+def withdraw(store: Store, *, author: str, note: str = "", seen: int | None = None) -> None:
+    """Nothing is served from now on. Raises HierexError where somebody has decided after what was `seen`."""
+    _decide(store, None, author, note, seen)
 
 
-def _decide(store: Store, run_id: int | None, author: str, note: str) -> None:
+def _decide(store: Store, run_id: int | None, author: str, note: str, seen: int | None) -> None:
     if len(note) > LONGEST_TEXT:
         raise HierexError(f"A note has at most {LONGEST_TEXT:,} characters; this one has {len(note):,}.")
     with store.transaction() as writer:
+        if seen is not None and latest_decision(store) != seen:
+            who = read_releases(store)[0].author or "Somebody else"
+            raise HierexError(f"{who} has decided in the meantime. Look at what is served now, then decide.")
         writer.execute(
             "INSERT INTO releases (run_id, author, note, released_at) VALUES (?, ?, ?, ?)",
             [run_id, tidy(author), tidy(note), now()],

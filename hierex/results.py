@@ -28,6 +28,7 @@ KEPT = 6
 KEPT_RELEASES = 5
 """So many of the latest releases can be gone back to."""
 KEPT_REPORTS = 1_000
+REPORTS = ("evaluation", "experiment")
 """What was measured is small, and stays to be compared."""
 RESULT_TABLES = {
     "embeddings": (),
@@ -43,6 +44,7 @@ RESULT_TABLES = {
     "recommenders": ("models",),
     "grounding": ("grounded",),
     "evaluation": ("evaluation",),
+    "experiment": ("evaluation",),
 }
 SHOWN_KEYS = f"""
     SELECT unnest(json_extract_string(keys, '$.*')) FROM runs WHERE run_id IN (
@@ -83,7 +85,7 @@ def record_result(writer: Writer, stage: str, key: str, seconds: float, note: st
     the latest releases are made of.
     """
     writer.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", [stage, key, now(), seconds, note])
-    kept = KEPT_REPORTS if stage == "evaluation" else KEPT
+    kept = KEPT_REPORTS if stage in REPORTS else KEPT
     old = f"SELECT key FROM results WHERE stage = ? AND key NOT IN ({SHOWN_KEYS}) ORDER BY made_at DESC OFFSET ?"
     for table in RESULT_TABLES[stage]:
         writer.execute(f"DELETE FROM {table} WHERE key IN ({old})", [stage, kept])
@@ -256,6 +258,26 @@ def read_model(store: Store, stage: str, key: str) -> tuple[str, dict[str, np.nd
     """The model's name and its arrays."""
     row = store.table("SELECT name, tensors FROM models WHERE stage = ? AND key = ?", [stage, key]).to_pylist()[0]
     return row["name"], load_tensors(row["tensors"])
+
+
+UNFINISHED = "unfinished"
+"""In the place of a model's name: training that goes on later."""
+
+
+def write_unfinished(writer: Writer, stage: str, key: str, arrays: dict[str, np.ndarray]) -> None:
+    """Keeps how far training has come. Only the latest of a stage is kept."""
+    forget_unfinished(writer, stage)
+    write_model(writer, f"{stage}, {UNFINISHED}", key, UNFINISHED, arrays)
+
+
+def forget_unfinished(writer: Writer, stage: str) -> None:
+    writer.execute("DELETE FROM models WHERE stage = ?", [f"{stage}, {UNFINISHED}"])
+
+
+def read_unfinished(store: Store, stage: str, key: str) -> dict[str, np.ndarray] | None:
+    """How far training under this key has come, None where it has not begun."""
+    stage = f"{stage}, {UNFINISHED}"
+    return read_model(store, stage, key)[1] if read_model_name(store, stage, key) else None
 
 
 def write_table(writer: Writer, key: str, table: TransitionTable, taxonomy: Taxonomy) -> None:

@@ -54,6 +54,12 @@ class Histories:
     def of(self, user: int) -> np.ndarray:
         return self.cluster[self.starts[user] : self.starts[user + 1]]
 
+    def before(self, clock: int) -> Histories:
+        """Only what was first visited before `clock`; every user keeps their index."""
+        keep = self.clock < clock
+        starts = np.concatenate([[0], np.cumsum(keep)])[self.starts]
+        return Histories(self.cluster[keep], self.clock[keep], starts, self.n_clusters)
+
 
 @dataclass(frozen=True)
 class Moves:

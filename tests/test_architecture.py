@@ -27,7 +27,7 @@ LAYERS = [
     {"transition_table"},
     {"recommenders"},
     {"grounding", "exploration", "mixing"},
-    {"novelty_curve"},
+    {"novelty_curve", "list_quality"},
     {"evaluation"},
     {"gates"},
     {"experiment"},
@@ -62,10 +62,10 @@ LAYERS = [
     {"persons"},
     {"examples", "what_if", "preview_report"},
     {"blind_sides", "judged"},
-    {"pipeline", "describing", "exports", "descriptions_file", "worker", "jobs", "charts"},
+    {"pipeline", "trials", "describing", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"tuning", "answering_batches"},
     {"asking_jobs"},
-    {"wording", "view", "cli_parts", "cli_models", "cli", "__main__"},
+    {"wording", "view", "cli_parts", "cli_models", "cli_experiment", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]

@@ -140,7 +140,7 @@ def create_workspace(page: Page, name: str) -> None:
     box = page.get_by_label("Name of a new workspace")
     box.fill(name)
     box.press("Enter")
-    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("combobox", name="Workspace", exact=True)).to_have_value(name)
     settled(page)
 
 

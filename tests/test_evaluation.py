@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from hierex import evaluation, metrics
+from hierex import evaluation, list_quality, metrics, mixing
 from hierex.config import EvaluationConfig
 from hierex.errors import ConfigError
 from hierex.evaluation import Cases, evaluate_items, evaluate_policies, rank_answers
@@ -77,7 +77,8 @@ def value(table: pd.DataFrame, policy: str, metric: str, column: str = "value") 
 def test_examples_in_docstrings_run():
     assert doctest.testmod(metrics).attempted >= 3
     assert doctest.testmod(metrics).failed == 0
-    assert doctest.testmod(evaluation).failed == 0
+    for module in (evaluation, list_quality, mixing):
+        assert doctest.testmod(module).failed == 0
 
 
 @settings(max_examples=60, deadline=None)

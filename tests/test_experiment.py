@@ -320,9 +320,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say(world, catalogue):
                 low, high = bootstrap.interval(value)
                 held[place] += low <= truth <= high
         for count in held:
-            assert stats.binom.cdf(count, repeats, 0.93) > 1e-3 and stats.binom.sf(count - 1, repeats, 0.97) > 1e-3, (
-                name
-            )
+            assert stats.binom.cdf(count, repeats, 0.93) > 1e-3, name
+            assert stats.binom.sf(count - 1, repeats, 0.97) > 1e-3, name
 
 
 # -- conclusion --------------------------------------------------------------------------------------------------------

@@ -915,6 +915,35 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert "nobody has released" in words(open_app("preview", "Busy"))
 
 
+def test_a_prediction_from_the_only_interest_that_is_new_says_so(workspaces):
+    app = open_app("preview", "Tiny")
+    for person in app.selectbox(key="person").options:
+        app.selectbox(key="person").select(person).run()
+        latest = next(box for box in app.selectbox if (box.key or "").startswith("start-1-"))
+        foreign = [option for option in latest.options if option.endswith("(not theirs)")]
+        if len(foreign) == 1:
+            break
+    assert len(foreign) == 1, "somebody has all interests but one"
+    latest.select(foreign[0]).run()
+    assert not app.exception
+    assert "starts from all that is new to this person" in words(app)
+
+
+def test_who_decides_on_what_has_changed_since_is_told_who_did(workspaces, monkeypatch):
+    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    anns, bens = on_part("Busy", "Releases"), on_part("Busy", "Releases")
+    for app, name in ((anns, "Ann"), (bens, "Ben")):
+        app.text_input(key="author").set_value(name).run()
+    anns.button(key="release_button").click().run()
+    bens.button(key="release_button").click().run()
+    assert "Ann has decided in the meantime" in words(bens)
+    assert "Served now" in "".join(one.value for one in bens.success)
+    bens.button(key="serve_none_button").click().run()
+    assert not bens.error
+    store = open_store(workspaces / "Busy.duckdb", create=False)
+    assert [decision.author for decision in read_releases(store)[:2]] == ["Ben", "Ann"]
+
+
 def test_what_does_not_pass_cannot_be_released(workspaces):
     app = on_part("Busy", "Releases")
     app.text_input(key="author").input("Ann").run()

@@ -15,12 +15,13 @@ from hierex import STAGES, results, stored_logs
 from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig, TableConfig
 from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.description_edits import save_edit, undo_edit
-from hierex.errors import ConfigError, EditConflict, EmbedderError, NotReady
+from hierex.errors import Cancelled, ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.exports import clusters_frame, export_all
 from hierex.imports import import_logs
 from hierex.kept_trees import tree_before
 from hierex.logs import Interactions, LogFile
 from hierex.pipeline import run_pipeline
+from hierex.recommenders import train_sequence, train_sequence_part
 from hierex.result_keys import policy_is_stale
 from hierex.runs import past_recalls, read_runs, shown_run
 from hierex.serving import serve_users, served_frame
@@ -97,7 +98,7 @@ def test_training_sees_nothing_from_the_split_on(built):
         return function(*args, progress=progress, **kwargs)
 
     run_pipeline(store, replace(CONFIG, seed=1), until="recommenders", compute=spy)
-    for trained, kind in (("train_policy", Moves), ("train_sequence", Interactions)):
+    for trained, kind in (("train_policy", Moves), ("train_sequence_part", Interactions)):
         logs = [part for part in handed[trained] if isinstance(part, kind)]
         assert logs
         assert all((log.clock < work.split).all() for log in logs)
@@ -323,6 +324,35 @@ def test_killed_in_the_middle_of_any_stage_it_goes_on_from_there(tmp_path):
         watched = Watched()
         run_pipeline(store, CONFIG, watch=watched)
         assert watched.made() == {"evaluation"}
+
+
+def test_training_that_was_stopped_goes_on_from_its_last_epoch(tmp_path, monkeypatch):
+    """Stopped twice, after the first and the second of three epochs, it comes to what it would have come to at once."""
+    config = replace(CONFIG, recommender=RecommenderConfig(epochs=3, dimensions=16, patience=9))
+    reached = []
+
+    def compute(function, *args, progress, **kwargs):
+        if function is not train_sequence_part:
+            return function(*args, progress=progress, **kwargs)
+        reached.append(args[2])
+        if len(reached) in (2, 4):
+            raise Cancelled("The work was stopped.")
+        return function(*args, seconds=0, progress=progress, **kwargs)
+
+    with open_store(tmp_path / "w.duckdb") as store:
+        import_logs(store, *write_world(tmp_path / "logs"))
+        for _ in range(2):
+            with pytest.raises(Cancelled):
+                run_pipeline(store, config, until="recommenders", compute=compute)
+        made = run_pipeline(store, config, until="recommenders", compute=compute).recommender.arrays()
+        assert [None if arrays is None else int(arrays["counts"][0]) for arrays in reached] == [
+            None,
+            *np.repeat(np.cumsum([reached[1]["counts"][0]] * 2), 2).tolist(),
+        ]
+        assert not store.value("SELECT count(*) FROM models WHERE stage LIKE '%unfinished'")
+        work = Workspace(store, config)
+        whole = train_sequence(work.interactions.before(work.split), work.vectors, config=config.recommender)
+        assert all((array == made[name]).all() for name, array in whole.arrays().items())
 
 
 def test_the_tree_is_kept_when_items_come_and_found_anew_when_asked(tmp_path):

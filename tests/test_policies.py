@@ -306,6 +306,14 @@ def test_interests_of_another_taxonomy_are_refused(encoder):
             encoder.with_interests(vectors, np.array(origin))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_another_version_kept_otherwise_is_refused_with_what_to_do(kind):
+    kept = train_policy(random_moves(), text_vectors(), config=replace(QUICK, kind=kind), seed=0).arrays()
+    for name in kept:
+        with pytest.raises(ConfigError, match="Build again"):
+            load_policy(kind, {other: array for other, array in kept.items() if other != name})
+
+
 def planted_moves(kind_of_rule: str) -> tuple[Moves, Moves]:
     """People who go on from where they are by a fixed rule: moves to learn from, and those of other people."""
     rng = np.random.default_rng(0)

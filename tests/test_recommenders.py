@@ -20,9 +20,11 @@ from hierex.logs import Interactions
 from hierex.recommenders import (
     PopularityRecommender,
     RandomRecommender,
+    Unfinished,
     load_recommender,
     train_item_item,
     train_sequence,
+    train_sequence_part,
 )
 from hierex.recommenders.held_out import hold_out
 from hierex.recommenders.sequence import Transformer
@@ -218,6 +220,26 @@ def test_watching_changes_nothing_and_sees_it_through():
     assert all((array == unwatched[name]).all() for name, array in watched.arrays().items())
 
 
+@pytest.mark.parametrize("texts", [None, np.eye(N_ITEMS, 3, dtype=np.float32)], ids=["no texts", "texts"])
+def test_in_parts_that_were_kept_in_between_it_learns_the_same(texts):
+    quick = replace(SMALL, epochs=3, sample_above=10, negatives=4)
+    whole = train_sequence(cyclic_log(60), texts, config=quick, seed=7)
+    reached, n_parts, shares = None, 0, []
+    while True:
+        torch.manual_seed(99)
+        made = train_sequence_part(
+            cyclic_log(60), texts, reached, seconds=0, config=quick, seed=7, progress=shares.append
+        )
+        n_parts += 1
+        if not isinstance(made, Unfinished):
+            break
+        reached = load_tensors(save_tensors({name: np.ascontiguousarray(a) for name, a in made.arrays.items()}))
+    assert n_parts == 3
+    assert shares == sorted(shares)
+    assert made.arrays().keys() == whole.arrays().keys()
+    assert all((array == whole.arrays()[name]).all() for name, array in made.arrays().items())
+
+
 def test_training_stops_at_the_step_limit():
     seen = []
     train_sequence(cyclic_log(), config=replace(SMALL, max_steps=3), seed=0, progress=seen.append)
@@ -231,7 +253,7 @@ def test_the_weights_of_the_best_check_are_kept(monkeypatch):
         checked.append(recommender.item_matrix)
         return next(qualities)
 
-    monkeypatch.setattr("hierex.recommenders.training.rank_quality", check)
+    monkeypatch.setattr("hierex.recommenders.epochs.rank_quality", check)
     model = train_sequence(cyclic_log(60), config=replace(SMALL, patience=2, epochs=50), seed=0)
     assert len(checked) == 4
     assert [(model.item_matrix == matrix).all() for matrix in checked] == [False, True, False, False]

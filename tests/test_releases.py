@@ -1,5 +1,6 @@
 """What is served: the gates, a person's approval, going back, and what happens when the logs change."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,20 @@ def test_going_back_is_another_decision_and_none_is_lost(store, easy):
     assert current_release(store) is None
     assert [decision.run_id for decision in read_releases(store)] == [None, first, latest, first]
     assert [decision.author for decision in read_releases(store)] == ["Ann", "Cem", "Ben", "Ann"]
+
+
+def test_of_two_who_decide_at_once_the_second_is_told(store, easy):
+    run_pipeline(store, CONFIG)
+    run_id, seen = shown_run(store).run_id, releases.latest_decision(store)
+    with ThreadPoolExecutor(4) as pool:
+        tries = [pool.submit(release_run, store, run_id, author=name, seen=seen) for name in ("Ann", "Ben", "Cem")]
+        tries.append(pool.submit(releases.withdraw, store, author="Dan", seen=seen))
+    failed = [error for error in (one.exception() for one in tries) if error]
+    assert len(read_releases(store)) == 1
+    assert len(failed) == 3
+    assert all(isinstance(error, HierexError) and "has decided in the meantime" in str(error) for error in failed)
+    releases.withdraw(store, author="Ben", seen=releases.latest_decision(store))
+    assert current_release(store) is None
 
 
 def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, monkeypatch):

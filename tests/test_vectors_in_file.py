@@ -167,7 +167,7 @@ def test_the_tree_is_of_these_vectors_and_the_policy_of_words(world, vectors, tm
         own = unit(np.array(vectors, np.float32))
         for stage in ("grow_tree", "map_items"):
             assert np.allclose(handed[stage][0], own, atol=1e-6)
-        assert np.allclose(handed["train_sequence"][1], own, atol=1e-6)
+        assert np.allclose(handed["train_sequence_part"][1], own, atol=1e-6)
         assert handed["embed_texts"][0] == sorted(dict.fromkeys(work.words()), key=len), "only words of interests"
         assert handed["train_policy"][2].shape == (12, 384)
         by_text = run_pipeline(store, CONFIG, until="interest_tree")

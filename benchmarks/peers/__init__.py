@@ -33,8 +33,9 @@ def peers_python(peers: str = "") -> Path:
 
 def recommend_with_sasrec(
     users: np.ndarray, items: np.ndarray, wanted: np.ndarray, epochs: Sequence[int], *options: str
-) -> dict[int, tuple[float, np.ndarray]]:
-    """By number of epochs: seconds of training, and (m, 10) the best items of the `wanted` users, -1 for none.
+) -> dict[int, tuple[list[float], np.ndarray]]:
+    """By number of epochs: seconds of training, by the clock and of the processor, and (m, 10) the best items of the
+    `wanted` users, -1 for none.
 
     users, items: (n,), the log in the order in which things happened. options: of the size, see `sasrec.py`.
     """

@@ -8,9 +8,13 @@ from .measures import evaluation_bars
 from .moves import around_interest, dial_curve, drift_lines, move_heat_map
 from .paths import history_path
 from .people import history_timeline, prediction_bars
-from .style import empty_figure
+from .style import BLUE, GREY, empty_figure
+from .trade_off import trade_off
+from .trial import trial_trade_off, uci_curves
 
 __all__ = [
+    "BLUE",
+    "GREY",
     "around_interest",
     "dial_curve",
     "drift_lines",
@@ -25,4 +29,7 @@ __all__ = [
     "items_inside",
     "move_heat_map",
     "prediction_bars",
+    "trade_off",
+    "trial_trade_off",
+    "uci_curves",
 ]

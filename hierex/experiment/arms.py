@@ -9,6 +9,7 @@ import numpy as np
 
 from ..config import ExperimentConfig
 from ..grounding import best_columns
+from ..mixing import novel_places
 from ..recommenders import PopularityRecommender, Recommender, train_sequence
 from .past import Catalogue, Past, Viewers
 
@@ -100,8 +101,7 @@ def interleave(usual: np.ndarray, novel: np.ndarray, slots: int) -> np.ndarray:
     shown = np.full((len(usual), slots), -1, np.int64)
     n = novel.shape[1]
     if n:
-        places = ((np.arange(n) + 1) * slots) // n - 1
-        shown[:, places] = novel
+        shown[:, novel_places(n, slots)] = novel
     who, place = np.nonzero(shown < 0)
     rank = np.arange(len(who)) - np.searchsorted(who, who)
     able = rank < usual.shape[1]

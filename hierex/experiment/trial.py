@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..config import MOST_SESSIONS, ExperimentConfig, Progress, no_progress
+from ..errors import ConfigError
 from ..recommenders import Recommender
 from .arms import Arm, train_base
 from .draws import draw
 from .past import DAY, Past, Viewers
 from .people import Minds, People
+
+MOST_CELLS = 300_000_000
+"""People times items: a byte each for what was shown."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,12 @@ def run_trial(
     """Outcomes by the arms' names. The same people come at the same visits in every arm.
 
     Each week an arm learns from the past and from what it has shown itself, never from another arm; then it is measured
-    for a week, and only then are these outcomes learned from. What everybody knows at first is learned once.
+    for a week, and only then are these outcomes learned from. What everybody knows at first is learned once. Raises
+    ConfigError where people and items are too many to keep in memory who was shown what.
     """
+    if people.n_people * past.n_items > MOST_CELLS:
+        most = max(1, MOST_CELLS // past.n_items)
+        raise ConfigError(f"With {past.n_items:,} items, {most:,} people can be simulated at most.")
     first: dict[str, Recommender] = {}
     found = {}
     for place, arm in enumerate(arms):

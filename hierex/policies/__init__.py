@@ -99,10 +99,22 @@ def train_policy(
 
 
 def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
-    """The policy that was kept as `name` and `arrays()`. Raises ConfigError for a name that is not known."""
+    """The policy that was kept as `name` and `arrays()`.
+
+    Raises ConfigError for a name that is not known, and for what another version of hierex kept otherwise.
+    """
+    try:
+        return _load(name, arrays)
+    except (KeyError, TypeError, RuntimeError) as missing:
+        raise ConfigError(
+            "This policy was kept by another version of hierex. Build again to train it anew."
+        ) from missing
+
+
+def _load(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
     below, over, layer = name.rpartition(OVER)
     if over:
-        found = load_layer(layer, load_policy(below, base_arrays(arrays)), arrays)
+        found = load_layer(layer, _load(below, base_arrays(arrays)), arrays)
         if found:
             return found
     if name == "counts":

@@ -11,7 +11,7 @@ from ..errors import HierexError
 from .item_item import ItemItemRecommender, train_item_item
 from .sequence import SequenceRecommender
 from .simple import PopularityRecommender, RandomRecommender
-from .training import train_sequence
+from .training import Unfinished, train_sequence, train_sequence_part
 
 __all__ = [
     "ItemItemRecommender",
@@ -19,9 +19,11 @@ __all__ = [
     "RandomRecommender",
     "Recommender",
     "SequenceRecommender",
+    "Unfinished",
     "load_recommender",
     "train_item_item",
     "train_sequence",
+    "train_sequence_part",
 ]
 
 

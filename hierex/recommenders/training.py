@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from itertools import islice
-from math import ceil, cos, pi
+from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 import torch
@@ -13,16 +13,14 @@ from torch import nn
 
 from ..config import Progress, RecommenderConfig, no_progress
 from ..logs import Interactions
-from .held_out import HeldOut, hold_out, rank_quality
+from .epochs import Training
+from .held_out import hold_out
 from .sequence import SequenceRecommender, Transformer
 from .simple import PopularityRecommender
 from .softmax_loss import SoftmaxLoss, fastest_dtype
-from .windows import cut_windows, draw_batches, read_windows
 
-WARM_UP = 0.1
-LOWEST_RATE = 0.05
-"""Shares: of the steps in which the learning rate rises, and of it that is left at the end of the cosine after them."""
-LARGEST_GRADIENT = 1.0
+PART_SECONDS = 30.0
+"""Of training, after which it is kept how far it has come."""
 PRIOR = 0.1
 """Interactions that an item is given beside its own, for the logarithm of its popularity."""
 
@@ -45,13 +43,49 @@ def train_sequence(
 
     Where nobody has two items there is nothing to learn from: a PopularityRecommender comes back.
     """
+    return train_sequence_part(
+        interactions, item_vectors, None, seconds=np.inf, config=config, seed=seed, progress=progress
+    )
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Training that has come as far as `arrays` says; `train_sequence_part` goes on from there."""
+
+    arrays: dict[str, np.ndarray]
+
+
+def train_sequence_part(
+    interactions: Interactions,
+    item_vectors: np.ndarray | None,
+    reached: dict[str, np.ndarray] | None,
+    *,
+    seconds: float = PART_SECONDS,
+    config: RecommenderConfig,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> SequenceRecommender | PopularityRecommender | Unfinished:
+    """As `train_sequence`, but after the epoch in which `seconds` have passed it stops, to be continued.
+
+    reached: None to begin with, then the `arrays` of the part before, whose other arguments were the same. In one part
+    or in many, what comes out is the same.
+    """
     if (np.diff(interactions.starts) < 2).all():
         return PopularityRecommender(interactions.traffic())
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     held_out = hold_out(interactions, config, rng)
     model = TrainedModel(held_out.traffic, item_vectors, config)
-    fit(model, interactions.item_index, held_out, config, rng, progress)
+    training = Training(model, interactions.item_index, held_out, config, rng)
+    if reached is not None:
+        training.restore(reached)
+    began = monotonic()
+    while not training.done:
+        training.learn_epoch(progress)
+        if monotonic() - began >= seconds and not training.done:
+            return Unfinished(training.arrays())
+    training.use_best()
+    progress(1.0)
     return model.recommender()
 
 
@@ -104,51 +138,3 @@ class TrainedModel(nn.Module):
         """Fit for use, with the text part joined to the learned part."""
         matrix = self.item_vectors().clone().numpy()
         return SequenceRecommender(deepcopy(self.transformer), matrix, self.bias.detach().clone().numpy())
-
-
-def fit(
-    model: TrainedModel,
-    items: np.ndarray,
-    held_out: HeldOut,
-    config: RecommenderConfig,
-    rng: np.random.Generator,
-    progress: Progress,
-) -> None:
-    """Trains in place until an epoch has not helped `config.patience` times; the best weights are left in `model`."""
-    optimizer = torch.optim.AdamW(parameter_groups(model, config), lr=config.learning_rate, betas=(0.9, 0.98))
-    n_targets = int(np.maximum(held_out.last - held_out.first, 0).sum())
-    n_steps = min(config.epochs * ceil(n_targets / config.batch_targets), config.max_steps)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step / n_steps))
-    best, best_weights, step, since_best = -np.inf, model.state_dict(), 0, 0
-    while step < n_steps and since_best < config.patience:
-        windows = cut_windows(held_out.first, held_out.last, config.max_length, rng)
-        for batch in islice(draw_batches(windows, config.batch_targets, rng), n_steps - step):
-            optimizer.zero_grad()
-            model.loss(*read_windows(items, batch), rng).backward()
-            nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            step += 1
-            progress(step / n_steps)
-        quality = rank_quality(model.recommender(), held_out)
-        since_best += 1
-        if quality >= best:
-            best, best_weights, since_best = quality, deepcopy(model.state_dict()), 0
-    model.load_state_dict(best_weights)
-    progress(1.0)
-
-
-def parameter_groups(model: nn.Module, config: RecommenderConfig) -> list[dict]:
-    """Weights that are matrices between layers decay; item vectors, places, norms and biases do not."""
-    layers = [weight for name, weight in model.named_parameters() if "blocks" in name and weight.dim() == 2]
-    layers += [] if model.project is None else [model.project]
-    decayed = {id(weight) for weight in layers}
-    rest = [weight for weight in model.parameters() if id(weight) not in decayed]
-    return [{"params": layers, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-
-
-def rate_at(share: float) -> float:
-    """Share of the learning rate after this share of the steps: a linear rise, then a cosine."""
-    if share < WARM_UP:
-        return share / WARM_UP
-    return LOWEST_RATE + (1 - LOWEST_RATE) * (1 + cos(pi * (share - WARM_UP) / (1 - WARM_UP))) / 2

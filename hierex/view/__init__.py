@@ -13,6 +13,7 @@ from .description_checks import description_checks
 from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
 from .dial import novelty_dial
+from .experiment import simulated_trial
 from .files import expected_seconds, guess, language_models, preview, server_models, uploads_folder
 from .freshness import freshness
 from .interest_search import find_interests
@@ -28,6 +29,7 @@ from .interests import (
 from .item_thumbs import item_thumb, judged_items, judging_items
 from .learned import learned_examples
 from .liked import liked, thumb
+from .list_measures import list_measures
 from .live_map import live_map
 from .model_run import another_try, model_panel
 from .moving import move_button
@@ -84,6 +86,7 @@ __all__ = [
     "language_models",
     "learned_examples",
     "liked",
+    "list_measures",
     "live_map",
     "marks_of",
     "model_panel",
@@ -106,6 +109,7 @@ __all__ = [
     "server_models",
     "shown_predictions",
     "side_by_side",
+    "simulated_trial",
     "start_comparison",
     "start_run",
     "supposing",

@@ -47,9 +47,7 @@ def one_person(work: Workspace) -> None:
     if note:
         st.warning(note)
     if not len(found.predictions):
-        hidden = work.taxonomy.hidden.any()
-        why = "Every interest that this person does not have is hidden" if hidden else "This person has every interest"
-        st.info(f"{why}, so there is nothing new to suggest.")
+        st.info(f"{why_nothing(work, person)}, so there is nothing new to suggest.")
         return
     show_predictions(work, person, found, names, colors)
     show_items(work, person, found, context, descriptions)
@@ -63,6 +61,15 @@ def one_person(work: Workspace) -> None:
 def served(keys: tuple, name: str, items: bytes, context: tuple, _work: Workspace, _person: Person) -> Served:
     """Keyed by all that the answer depends on, so that a click elsewhere on the page does not ask again."""
     return serve_person(_work, _person, top=TOP, items=ITEMS, context=context)
+
+
+def why_nothing(work: Workspace, person: Person) -> str:
+    hidden = work.taxonomy.hidden
+    if len(np.setdiff1d(np.flatnonzero(~hidden), person.history(work.taxonomy))):
+        return "The prediction starts from all that is new to this person"
+    return (
+        "Every interest that this person does not have is hidden" if hidden.any() else "This person has every interest"
+    )
 
 
 # -- what they had -----------------------------------------------------------------------------------------------------

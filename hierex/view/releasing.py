@@ -38,7 +38,7 @@ def releasing(work: Workspace) -> None:
     store = work.store
     every = releases.list_candidates(store)
     decisions = releases.read_releases(store)
-    served = releases.current_release(store)
+    served = decisions[0] if decisions and decisions[0].run_id is not None else None
     say_served(every, served)
     candidates = [c for place, c in enumerate(every) if place < LATEST or is_served(c, served)]
     if not candidates:
@@ -47,7 +47,7 @@ def releasing(work: Workspace) -> None:
     st.subheader("Builds to choose from")
     was_served = {decision.run_id for decision in decisions}
     st.dataframe(candidate_table(candidates, served, was_served), hide_index=True, column_config=CANDIDATE_COLUMNS)
-    choose_candidate(store, candidates, served)
+    choose_candidate(store, candidates, served, seen=decisions[0].release_id if decisions else 0)
     st.divider()
     train_anew(work)
     if decisions:
@@ -127,7 +127,7 @@ def measured_share(candidate: Candidate, metric: str) -> str:
     return f"{found.iloc[0]:.1%}" if len(found) else "not known"
 
 
-def choose_candidate(store: Store, candidates: list[Candidate], served: Release | None) -> None:
+def choose_candidate(store: Store, candidates: list[Candidate], served: Release | None, seen: int) -> None:
     place = st.selectbox(
         "Release",
         range(len(candidates)),
@@ -155,7 +155,7 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
         icon=":material/verified:",
         disabled=now or not chosen.kept or not chosen.report.passed or not author.strip(),
         on_click=approve,
-        args=(store, chosen.run.run_id, author, said),
+        args=(store, chosen.run.run_id, author, said, seen),
     )
     none.button(
         "Serve none",
@@ -163,7 +163,7 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
         icon=":material/block:",
         disabled=served is None,
         on_click=withdraw,
-        args=(store, author, said),
+        args=(store, author, said, seen),
         help="Nothing is released until somebody releases predictions again.",
     )
     st.caption(
@@ -181,13 +181,13 @@ def is_served(candidate: Candidate, served: Release | None) -> bool:
     return served is not None and served.run_id in candidate.same
 
 
-def approve(store: Store, run_id: int, author: str, note: str) -> None:
-    if doing(lambda: releases.release_run(store, run_id, author=author, note=note), "Released."):
+def approve(store: Store, run_id: int, author: str, note: str, seen: int) -> None:
+    if doing(lambda: releases.release_run(store, run_id, author=author, note=note, seen=seen), "Released."):
         st.session_state["release_note"] = ""
 
 
-def withdraw(store: Store, author: str, note: str) -> None:
-    if doing(lambda: releases.withdraw(store, author=author, note=note), "Nothing is served now."):
+def withdraw(store: Store, author: str, note: str, seen: int) -> None:
+    if doing(lambda: releases.withdraw(store, author=author, note=note, seen=seen), "Nothing is served now."):
         st.session_state["release_note"] = ""
 
 

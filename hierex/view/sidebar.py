@@ -54,8 +54,9 @@ def workspace_menu(names: list[str]) -> None:
     folder = server().workspaces
     menu = st.popover("Manage workspaces", icon=":material/folder_open:", width="stretch") if names else st.container()
     with menu:
-        st.text_input("Name of a new workspace", key="new_workspace", placeholder="Spring catalogue")
-        st.button("Create", on_click=create_workspace, icon=":material/add:")
+        with st.form("create_workspace", border=False):  # Enter creates it too
+            st.text_input("Name of a new workspace", key="new_workspace", placeholder="Spring catalogue")
+            st.form_submit_button("Create", on_click=create_workspace, icon=":material/add:")
         if names:
             name = plain_markdown(st.session_state["workspace"])
             st.divider()

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from .charts.measures import method_name
-from .config import VECTORS_IN_FILE
-from .descriptions.costs import Estimate
-from .descriptions.meter import Reading
-from .drift import DriftVerdict
-from .granularity_effects import BUSIEST, FEWEST_ITEMS, FEWEST_PEOPLE, SuggestedRange
-from .llm import Connection
-from .llm.endpoint import Endpoint
-from .logs import Interactions
-from .tuning import TuningPlan
+from ..charts.measures import method_name
+from ..config import VECTORS_IN_FILE
+from ..descriptions.costs import Estimate
+from ..descriptions.meter import Reading
+from ..drift import DriftVerdict
+from ..granularity_effects import BUSIEST, FEWEST_ITEMS, FEWEST_PEOPLE, SuggestedRange
+from ..llm import Connection
+from ..llm.endpoint import Endpoint
+from ..logs import Interactions
+from ..tuning import TuningPlan
 
 STAGE_NAMES = {
     "logs": "Reading the logs",
@@ -33,6 +33,7 @@ STAGE_NAMES = {
     "recommenders": "Learning which items fit whom",
     "grounding": "Finding items for sample people",
     "evaluation": "Measuring on later time",
+    "experiment": "Holding a simulated trial",
 }
 METRIC_NAMES = {
     "recall@1": "Right answer first",

@@ -1,0 +1,68 @@
+"""The tables of a trial as a person reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .conclusion import best_of, is_share, metric_name, telling_uci
+from .lineup import ARM_NAMES
+from .measures import LEVEL
+
+SHOWN = ("novel_share", "positive_rate", "positive_rate_novel", "pairs", "enjoyment", "discovered")
+VERDICTS = {1: "ahead", -1: "behind", 0: "not told apart"}
+
+
+def arm_name(arm: str) -> str:
+    return ARM_NAMES.get(arm, arm)
+
+
+def shown_metrics(arms: pd.DataFrame) -> list[str]:
+    """The metrics that a table has room for: all but UCI@N, and of those the N that tells arms apart best."""
+    return [*SHOWN, telling_uci(arms, among=list(arms["arm"].unique()))]
+
+
+def trial_table(arms: pd.DataFrame) -> pd.DataFrame:
+    """A row for every arm, a column for every shown metric, intervals in brackets. arms: see `measure_trial`."""
+    rows = arms.set_index(["arm", "metric"])
+    columns = {"Arm": [arm_name(arm) for arm in arms["arm"].unique()]}
+    for metric in shown_metrics(arms):
+        columns[metric_name(metric)] = [
+            number_text(metric, *rows.loc[(arm, metric), ["value", "low", "high"]]) for arm in arms["arm"].unique()
+        ]
+    return pd.DataFrame(columns)
+
+
+def lift_table(results: dict[str, pd.DataFrame], control: str) -> pd.DataFrame:
+    """Every other arm against `control`: difference, interval, share and whether that tells them apart."""
+    lifts = results["lifts"]
+    found = lifts[(lifts["control"] == control) & lifts["metric"].isin(shown_metrics(results["arms"]))]
+    side = (found["low"] > 0).astype(int) - (found["high"] < 0).astype(int)
+    return pd.DataFrame(
+        {
+            "Arm": found["arm"].map(arm_name),
+            "Measure": found["metric"].map(metric_name),
+            "Difference": [
+                number_text(row.metric, row.difference, row.low, row.high, signed=True) for row in found.itertuples()
+            ],
+            "Lift": ["" if np.isnan(share) else f"{share:+.1%}" for share in found["relative"]],
+            f"At {LEVEL} %": side.map(VERDICTS),
+        }
+    ).reset_index(drop=True)
+
+
+def best_control(arms: pd.DataFrame) -> str:
+    """What arms are held against at first: the recommender alone, or what has most interests consumed per person."""
+    names = list(arms["arm"].unique())
+    return "sequence" if "sequence" in names else str(best_of(arms, names, "pairs"))
+
+
+def number_text(metric: str, value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Shares in percent, differences of shares in percentage points; nothing where it could not be measured."""
+    if np.isnan(value):
+        return ""
+    factor, unit = (100.0, "" if signed else " %") if is_share(metric) else (1.0, "")
+    unit = " points" if signed and is_share(metric) else unit
+    sign = "+" if signed else ""
+    text = f"{factor * value:{sign}.2f}{unit}"
+    return text if np.isnan(low) else f"{text} [{factor * low:{sign}.2f}, {factor * high:{sign}.2f}]"

@@ -1,0 +1,93 @@
+"""Holds a simulated trial beside a finished build, with people fitted to its log, and keeps what came of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pandas as pd
+
+from . import results
+from .config import ExperimentConfig, Progress, RecommenderConfig
+from .experiment.fitting import fit_people, plant_people
+from .experiment.lineup import Learned, simulate
+from .experiment.past import Catalogue
+from .experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
+from .exploration import level_interests
+from .pipeline import Compute, Run, Watch, compute_here, watch_nothing
+from .result_keys import digest, interests_digest, result_key
+from .store import Store, Writer
+from .synthetic import SAMPLE_SIZE, make_world
+from .workspace import Workspace
+
+STAGE = "experiment"
+POLICIES = ("counts", "encoder")
+"""Arms of hierex in every trial. A policy of the build cannot take part: it has learned from what people keep back."""
+
+
+def hold_trial(
+    store: Store,
+    work: Workspace,
+    config: ExperimentConfig,
+    *,
+    compute: Compute = compute_here,
+    watch: Watch = watch_nothing,
+) -> None:
+    """Keeps the tables of `measure_trial`, and `config` beside them.
+
+    Raises NotReady when nothing was built, TooLittleData for a log too short, Cancelled when `compute` was stopped.
+    """
+    run = Run(store, work.config, compute, watch)
+    run.keys.update(work.keys)
+    said = pd.DataFrame({"config": [json.dumps(asdict(config))]})
+
+    def make(progress: Progress) -> dict[str, pd.DataFrame]:
+        return compute(simulate, *fitted_setting(work, config), config=config, progress=progress)
+
+    def write(writer: Writer, key: str, tables: dict[str, pd.DataFrame]) -> None:
+        results.write_evaluation(writer, key, tables | {"config": said})
+
+    run.make_beside(STAGE, trial_depends(work, config), make, write)
+
+
+def fitted_setting(work: Workspace, config: ExperimentConfig) -> tuple:
+    """What `simulate` takes, from a workspace: people, past, catalogue, policies."""
+    taxonomy, vectors = work.taxonomy, work.vectors
+    catalogue = Catalogue(taxonomy, vectors, level_interests(work.tree, taxonomy, vectors), work.config.transition.k)
+    policies = {name: Learned(name, work.cluster_descriptions(), work.read_words(work.words())) for name in POLICIES}
+    return *fit_people(work.interactions, taxonomy, vectors, config=config), catalogue, policies
+
+
+def planted_setting(config: ExperimentConfig) -> tuple:
+    """The same from a planted world of the sample's size, another one for another seed."""
+    world = make_world(**SAMPLE_SIZE, seed=config.seed)
+    log, vectors = world.log(), world.vectors()
+    catalogue = plant_catalogue(world.interests, world.interest_of_item, log.traffic(), vectors)
+    descriptions = plant_descriptions(world.interests)
+    policies = {name: Learned(name, descriptions, interest_vectors(catalogue.taxonomy, vectors)) for name in POLICIES}
+    people = plant_people(log, catalogue.taxonomy, vectors, world.successors, config=config)
+    return *people, catalogue, policies
+
+
+def trial_depends(work: Workspace, config: ExperimentConfig) -> list:
+    """What the outcome of a trial depends on."""
+    made = [work.key("logs"), work.key("embeddings"), interests_digest(work), digest(work.taxonomy.hidden_items)]
+    return [*made, work.words(), work.config.transition.k, asdict(config)]
+
+
+def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFrame]] | None:
+    """The latest one that was held with these interests; None where there is none."""
+    kept = work.store.frame("SELECT key FROM results WHERE stage = ? ORDER BY made_at DESC", [STAGE])
+    for key in kept["key"]:
+        tables = results.read_evaluation(work.store, key)
+        config = read_config(tables.pop("config")["config"][0])
+        if result_key(STAGE, *trial_depends(work, config)) == key:
+            return config, tables
+    return None
+
+
+def read_config(text: str) -> ExperimentConfig:
+    """The inverse of `json.dumps(asdict(config))`, which knows no tuples."""
+    said = json.loads(text)
+    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in said["recommender"].items()}
+    return ExperimentConfig(**said | {"recommender": RecommenderConfig(**chosen)})

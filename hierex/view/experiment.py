@@ -1,0 +1,168 @@
+"""A simulated trial, on the Evaluation page: what is assumed, running it, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from .. import charts
+from ..config import MOST_SESSIONS, ExperimentConfig
+from ..experiment.conclusion import conclude
+from ..experiment.lineup import ARM_NAMES
+from ..experiment.tables import arm_name, best_control, lift_table, trial_table
+from ..exports import safe_csv
+from ..jobs import Job, expected_stages
+from ..trials import STAGE, hold_trial, latest_trial
+from ..wording import plain_markdown
+from ..workspace import Workspace
+from .opened import doing, jobs
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A field of `ExperimentConfig` as the form asks for it; lowest, highest and step in the field's own unit."""
+
+    field: str
+    label: str
+    lowest: float
+    highest: float
+    step: float
+    help: str
+
+
+ASSUMPTIONS = (
+    Assumption("n_people", "People", 50, 2_000, 50, "Drawn from the log; the same in every arm. More make it slower."),
+    Assumption("weeks", "Weeks", 1, 12, 1, "Before each week, every arm learns anew from what it has shown."),
+    Assumption(
+        "sessions", "Visits in a week", 0.5, MOST_SESSIONS, 0.5, "On average; who has a longer log comes more often."
+    ),
+    Assumption("slots", "Items at a visit", 2, 30, 1, "So many are shown to a person at once."),
+    Assumption(
+        "novel_share", "Share for new interests", 0.0, 1.0, 0.05, "Of the items at a visit, in the arms that explore."
+    ),
+    Assumption(
+        "later_share",
+        "Later share of the log",
+        0.1,
+        0.6,
+        0.05,
+        "Interests that begin in this latest part of a person's log are theirs, but not discovered at first.",
+    ),
+    Assumption(
+        "readiness",
+        "Readiness for what is new",
+        0.0,
+        1.0,
+        0.05,
+        "How readily people take up something of a new interest that they will like: 1 as readily as later on.",
+    ),
+    Assumption(
+        "satiation", "Satiation", 0.0, 1.0, 0.05, "How much one item takes off the appeal of its interest, for a while."
+    ),
+    Assumption(
+        "recovery_days", "Days to recover", 0.25, 30.0, 0.25, "After so many days two thirds of the appetite are back."
+    ),
+    Assumption(
+        "noise",
+        "Stray consumption",
+        0.0,
+        0.3,
+        0.01,
+        "How often an item outside their interests is consumed anyway.",
+    ),
+    Assumption("seed", "Seed", 0, 10_000, 1, "Another one draws other people and trains every arm anew."),
+)
+GOAL = "trial"
+INTRODUCTION = (
+    "What would happen if people were shown these predictions for some weeks? **This is a simulation, not people.** It "
+    "makes up people from this log. They have the interests of the earlier part of their log; those that begin later "
+    "they would like, but have not discovered. They tire of an interest for a while, and take up what is new a little "
+    "less readily. Every arm meets the same people, learns each week from what it has shown itself, and knows nothing "
+    "of them but that. People neither leave nor find items elsewhere, and no interest is born or dies: what comes "
+    "out is a reason to try it, not a proof."
+)
+
+
+def simulated_trial(work: Workspace) -> None:
+    st.subheader("A simulated trial")
+    st.markdown(INTRODUCTION)
+    held = latest_trial(work)
+    ask_for_trial(work, held[0] if held else ExperimentConfig())
+    if held is None:
+        st.info("No trial was held with these interests yet.", icon=":material/science:")
+        return
+    show_trial(held[1])
+
+
+def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
+    job = jobs().of(work.store.path)
+    busy = bool(job and job.active)
+    with st.expander("What is assumed", icon=":material/tune:"), st.form("trial", border=False):
+        columns = st.columns(3)
+        for place, asked in enumerate(ASSUMPTIONS):
+            value = getattr(config, asked.field)
+            kind = type(value)
+            columns[place % 3].number_input(
+                asked.label,
+                min_value=kind(min(asked.lowest, value)),
+                max_value=kind(max(asked.highest, value)),
+                value=value,
+                step=kind(asked.step),
+                help=asked.help,
+                key=f"trial-{asked.field}",
+            )
+        st.form_submit_button(
+            "Run the trial",
+            icon=":material/play_arrow:",
+            on_click=start_trial,
+            args=(work,),
+            disabled=busy,
+            help="A few minutes in the background, for the default size; its progress and 'Stop' are in the side bar.",
+        )
+    if busy and job.goal == GOAL:
+        st.caption("The trial is under way. Its progress, and 'Stop', are in the side bar.")
+
+
+def start_trial(work: Workspace) -> None:
+    """For callbacks: holds a trial with what the form says, in the background."""
+
+    def begin() -> None:
+        config = ExperimentConfig(**{a.field: st.session_state[f"trial-{a.field}"] for a in ASSUMPTIONS})
+        job = Job(work.store.path, work.config, expected_stages(work.store, [STAGE]), goal=GOAL)
+        jobs().begin(job, partial(hold_trial, work.store, work, config))
+
+    doing(begin, "The trial goes on in the background; you can go on looking around.")
+
+
+def show_trial(tables: dict[str, pd.DataFrame]) -> None:
+    arms = tables["arms"]
+    for sentence in conclude(tables, ARM_NAMES):
+        st.markdown(f"- {plain_markdown(sentence)}")
+    left, right = st.columns(2)
+    left.markdown("**New interests against what is consumed**")
+    left.plotly_chart(charts.trial_trade_off(arms), alt="Novelty against consumption, a point per arm.")
+    right.markdown("**People by how many interests they consumed in the last week**")
+    right.plotly_chart(charts.uci_curves(arms), alt="Share of people with at least N interests, a line per arm.")
+    names = list(arms["arm"].unique())
+    control = st.selectbox(
+        "Held against",
+        names,
+        index=names.index(best_control(arms)),
+        format_func=arm_name,
+        key="trial-control",
+        help="Differences are of the same people, with the 95 % interval in brackets.",
+    )
+    st.dataframe(lift_table(tables, control), hide_index=True)
+    with st.expander("All arms"):
+        st.dataframe(trial_table(arms), hide_index=True)
+    st.download_button(
+        "Download all measures",
+        safe_csv(arms),
+        "trial.csv",
+        "text/csv",
+        icon=":material/download:",
+        key="trial-download",
+    )

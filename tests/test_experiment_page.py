@@ -1,0 +1,125 @@
+"""A simulated trial where people meet it: kept beside a build, on the command line, in figures and on its page."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_jobs import wait_for
+from test_pages import build, open_app, words
+
+from hierex import charts, view
+from hierex.cli import main
+from hierex.config import ExperimentConfig, RecommenderConfig
+from hierex.experiment.lineup import ARM_NAMES
+from hierex.experiment.tables import lift_table, number_text, trial_table
+from hierex.runs import config_of, shown_run
+from hierex.store import open_store
+from hierex.trials import STAGE, hold_trial, latest_trial
+from hierex.workspace import Workspace
+
+SMALL = ExperimentConfig(
+    n_people=20,
+    weeks=1,
+    sessions=3,
+    resamples=50,
+    recommender=RecommenderConfig(dimensions=16, layers=1, heads=1, epochs=1),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trials")
+    build(folder, "Busy", n_items=150, n_users=60, n_interactions=1_200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HIEREX_WORKSPACES", str(folder))
+        patch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
+        view.server.clear()
+        view.jobs.clear()
+        yield folder
+    open_store(folder / "Busy.duckdb").close()
+    view.server.clear()
+    view.jobs.clear()
+
+
+def work_of(folder) -> Workspace:
+    store = open_store(folder / "Busy.duckdb")
+    run = shown_run(store)
+    return Workspace(store, config_of(run.config), run.keys)
+
+
+@pytest.fixture(scope="module")
+def tables(folder):
+    work = work_of(folder)
+    assert latest_trial(work) is None
+    hold_trial(work.store, work, SMALL)
+    return latest_trial(work)[1]
+
+
+def test_a_trial_is_kept_by_its_key_with_what_it_assumed(folder, tables):
+    work = work_of(folder)
+    assert latest_trial(work)[0] == SMALL
+    states = []
+    hold_trial(work.store, work, SMALL, watch=lambda stage, state, value: states.append((stage, state)))
+    assert states == [(STAGE, "reused")]
+    pd.testing.assert_frame_equal(latest_trial(work)[1]["arms"], tables["arms"])
+    at_other = Workspace(work.store, replace(work.config, transition=replace(work.config.transition, k=1)), work.keys)
+    assert latest_trial(at_other) is None
+
+
+def test_tables_say_what_was_measured(tables):
+    shown = trial_table(tables["arms"])
+    assert list(shown["Arm"]) == [ARM_NAMES[arm] for arm in tables["arms"]["arm"].unique()]
+    lifts = lift_table(tables, "sequence")
+    assert set(lifts["Arm"]) == set(shown["Arm"]) - {ARM_NAMES["sequence"]}
+    assert set(lifts.iloc[:, -1]) <= {"ahead", "behind", "not told apart"}
+    assert number_text("positive_rate", 0.1234, 0.1, 0.2) == "12.34 % [10.00, 20.00]"
+    assert number_text("positive_rate", 0.01, -0.01, 0.03, signed=True) == "+1.00 points [-1.00, +3.00]"
+    assert number_text("pairs", 2.5, np.nan, np.nan) == "2.50"
+    assert number_text("pairs", np.nan, np.nan, np.nan) == ""
+
+
+def test_figures_have_every_arm_and_do_not_hang_on_colour(tables):
+    arms = tables["arms"]
+    curves = [trace for trace in charts.uci_curves(arms).data if trace.showlegend is not False]
+    assert [trace.name for trace in curves] == [ARM_NAMES[arm] for arm in arms["arm"].unique()]
+    assert len({(trace.line.dash, trace.marker.symbol) for trace in curves}) == len(curves)
+    points = charts.trial_trade_off(arms).data
+    assert [trace.text[0] for trace in points] == [trace.name for trace in curves]
+    assert all(trace.error_x.array is not None and trace.error_y.array is not None for trace in points)
+    assert charts.uci_curves(arms.iloc[:0]).layout.annotations
+    assert charts.trial_trade_off(arms.iloc[:0]).layout.annotations
+
+
+def test_the_page_shows_the_trial_and_runs_another(folder, tables):
+    app = open_app("evaluation", "Busy")
+    said = words(app)
+    assert "This is a simulation, not people" in said
+    assert "against the best other way to explore" in said
+    app.selectbox(key="trial-control").set_value("random").run()
+    assert not app.exception
+    assert app.number_input(key="trial-n_people").value == SMALL.n_people
+    app.number_input(key="trial-n_people").set_value(50)
+    app.number_input(key="trial-noise").set_value(0.1)
+    next(button for button in app.button if button.label == "Run the trial").click().run()
+    assert not app.exception
+    job = view.jobs().of(folder / "Busy.duckdb")
+    wait_for(lambda: not job.active, seconds=120)
+    assert (job.status, job.error) == ("done", "")
+    config, _ = latest_trial(work_of(folder))
+    assert (config.n_people, config.noise, config.weeks) == (50, 0.1, SMALL.weeks)
+
+
+def test_the_command_line_holds_a_trial_and_writes_it(folder, tables, tmp_path, capsys):
+    out = tmp_path / "trial.csv"
+    small = ["--people", "20", "--weeks", "1"]
+    store = str(folder / "Busy.duckdb")
+    assert main(["experiment", "--store", store, *small, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "Hierarchical bandit" in said
+    assert "simulated people" in said
+    assert set(pd.read_csv(out)["arm"]) == set(tables["arms"]["arm"])
+    assert len(pd.read_csv(tmp_path / "trial-lifts.csv")) == len(tables["lifts"])
+    assert main(["experiment", "--store", store, *small, "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out.splitlines()[-1])) == {"arms", "lifts"}
