@@ -351,6 +351,8 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
     assert (table["verdict"] == verdict).all()
     assert (table["control"] == "neural").all()
     said = " ".join(conclude(results, ARM_NAMES))
+    assert "“Recommender alone”, which is not made to explore, is ahead of it on" in said
+    assert "Most popular first" not in said
     words = {"ahead": "is ahead on", "level": "cannot be told apart on", "behind": "is behind on"}
     assert [word in said for word in words.values()] == [name == verdict for name in words]
     assert "50 simulated people" in said
