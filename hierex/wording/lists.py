@@ -74,8 +74,8 @@ def lists_conclusion(lists: pd.DataFrame) -> str:
     return (
         f"Of {n:,} people: with novel interests mixed in, a list holds **{novelty.value:.0%}** items from interests "
         f"that are new to the person, {against(novelty)} than in the {arm_name(control).lower()} alone. "
-        f"People with a hit: {against(hits)}. People with a hit in a new interest: {against(novel_hits)}. What people would have done "
-        "had they been shown these lists is not known from a log: they were shown others."
+        f"People with a hit: {against(hits)}. People with a hit in a new interest: {against(novel_hits)}. "
+        "What people would have done had they been shown these lists is not known from a log: they were shown others."
     )
 
 
