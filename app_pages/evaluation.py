@@ -25,11 +25,10 @@ else:
     st.markdown(wording.evaluation_sentence(recall))
     st.plotly_chart(charts.evaluation_bars(policies), alt="Share of right answers by method; the table below has all.")
     matches = policies[policies["metric"] == MATCH_RATE]
-    for row in matches.itertuples():
-        st.caption(
-            f"{wording.method_name(row.policy)}: {row.value:.0%} of its answers are known interests"
-            + (" (by construction: it can only choose among them)." if row.note else ".")
-        )
+    if (matches["note"] != "").all():
+        st.caption("All of these answers are known interests, by construction: the methods can only choose among them.")
+    for row in matches[matches["note"] == ""].itertuples():
+        st.caption(f"{wording.method_name(row.policy)}: {row.value:.0%} of its raw answers are known interests.")
     with st.expander("All numbers"):
         st.dataframe(wording.metric_table(policies, "policy"), hide_index=True)
 

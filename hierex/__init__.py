@@ -16,6 +16,8 @@ The pipeline, in order; each stage is one module, takes arrays and tables, retur
     grounding         predictions, recommender       -> real items inside each predicted interest
     evaluation        all of it, held-out time       -> how well it works, against baselines
 
+    experiment        simulated people, arms         -> who is ahead on what over some weeks; held beside a build
+
 `store` alone knows the database, `pipeline` runs the stages in order, `view` and `pages` show them.
 """
 

@@ -105,7 +105,7 @@ def test_few_unanimous_people_do_not_decide_it_and_many_do():
 def test_judgements_for_neither_side_count_half_and_are_named():
     found = measure_preference(list("abcd"), ["Ann"] * 4, [FIRST, ALIKE, NEITHER, FIRST])
     assert found.share == 0.75
-    assert "2 for neither side count half (1 alike, 1 no good)" in preference_text(found)
+    assert "for neither side: 2, counted half (1 alike, 1 no good)" in preference_text(found)
 
 
 def test_without_judgements_nothing_is_preferred():

@@ -346,11 +346,13 @@ def made_up(**values):
 
 @pytest.mark.parametrize(("ours", "verdict"), [(0.9, "ahead"), (0.5, "level"), (0.1, "behind")])
 def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
-    results = made_up(**{"hierex-counts": ours, "neural": 0.5, "hierarchical": 0.4, "sequence": 0.99})
+    results = made_up(**{"hierex-counts": ours, "neural": 0.5, "hierarchical": 0.4, "sequence": 1.5})
     table = compare_with_best(results, "hierex-counts")
     assert (table["verdict"] == verdict).all()
     assert (table["control"] == "neural").all()
     said = " ".join(conclude(results, ARM_NAMES))
+    assert "“Recommender alone”, which is not made to explore, is ahead of it on" in said
+    assert "Most popular first" not in said
     words = {"ahead": "is ahead on", "level": "cannot be told apart on", "behind": "is behind on"}
     assert [word in said for word in words.values()] == [name == verdict for name in words]
     assert "50 simulated people" in said

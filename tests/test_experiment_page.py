@@ -85,8 +85,12 @@ def test_figures_have_every_arm_and_do_not_hang_on_colour(tables):
     curves = [trace for trace in charts.uci_curves(arms).data if trace.showlegend is not False]
     assert [trace.name for trace in curves] == [ARM_NAMES[arm] for arm in arms["arm"].unique()]
     assert len({(trace.line.dash, trace.marker.symbol) for trace in curves}) == len(curves)
-    points = charts.trial_trade_off(arms).data
-    assert [trace.text[0] for trace in points] == [trace.name for trace in curves]
+    figure = charts.trial_trade_off(arms)
+    points = figure.data
+    assert {label.text for label in figure.layout.annotations} == {trace.name for trace in curves}
+    heights = [label.ay for label in figure.layout.annotations]
+    assert heights == sorted(heights, reverse=True)
+    assert len(set(heights)) == len(heights)
     assert all(trace.error_x.array is not None and trace.error_y.array is not None for trace in points)
     assert charts.uci_curves(arms.iloc[:0]).layout.annotations
     assert charts.trial_trade_off(arms.iloc[:0]).layout.annotations

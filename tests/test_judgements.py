@@ -1,6 +1,7 @@
 """Blind comparisons: what is kept and taken back, what it teaches, and that nothing gives a side away."""
 
 import io
+import itertools
 import re
 from dataclasses import replace
 
@@ -428,14 +429,40 @@ def test_the_order_is_the_same_on_reload_and_an_answer_can_be_changed_and_undone
     assert app.subheader[0].value not in shown
 
 
-def test_with_one_build_only_it_says_what_to_do(tmp_path):
-    store = open_store(tmp_path / "one.duckdb")
-    import_logs(store, *write_world(tmp_path / "logs", n_items=60, n_users=30, n_interactions=400))
-    work = run_pipeline(store, replace(CONFIG, granularity=4))
+def test_with_one_build_only_it_says_what_to_do(work, monkeypatch):
+    every = list_candidates(work.store)
+    for candidates in (every[:1], [every[0], replace(every[1], kept=False)], []):
+        monkeypatch.setattr("hierex.releases.list_candidates", lambda store, found=candidates: found)
+        app = open_screen(work, "Ann")
+        assert "It takes two builds to compare" in on_screen(app)
+        assert not app.button
+
+
+def test_somebody_made_up_is_judged_first_and_teaches_too(work):
+    _, sides = compare(work)
+    taxonomies = sides[0].taxonomy, sides[1].taxonomy
+    for first, second in itertools.combinations(range(COARSE), 2):
+        person = make_up(sides[0], [first, second], "Cy")
+        shown = show_side(sides[0], person), show_side(sides[1], person)
+        lessons = lessons_of(shown, taxonomies, FIRST)
+        if lessons:
+            break
+    kept = save_example(work.store, "Cy", None, work.items["item_id"].to_numpy()[person.items].tolist())
     app = open_screen(work, "Ann")
-    assert "It takes two builds to compare" in on_screen(app)
-    assert not app.button
-    store.close()
+    assert app.subheader[0].value == "Cy"
+    press(app, "say-the left one")
+    (judgement,) = read_judgements(work.store, read_comparisons(work.store)[0].comparison_id)
+    assert judgement.subject == Subject(None, kept)
+    taught = in_force(work.store)
+    assert {row["user_id"] for row in taught} == {"Cy"}
+    assert len(taught) == len(lessons)
+    expected = lessons_of(shown, taxonomies, judgement.winner)
+    assert [(tuple(row["context"]), row["novel_cluster_id"], row["liked"] > 0) for row in taught] == sorted(
+        [(one.context, one.novel, one.liked) for one in expected], key=lambda row: row[1]
+    )
+    press(app, "judge-arrow_back")
+    press(app, "undo_judgement")
+    assert in_force(work.store) == []
 
 
 def test_hostile_names_stay_words(work):

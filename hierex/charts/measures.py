@@ -54,7 +54,7 @@ def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Fig
     figure.update_layout(bargap=0.35, barmode="overlay")
     reach = 1.3 * max(np.nanmax(recalls[["value", "high"]].to_numpy(float)), 1e-3)
     figure.update_xaxes(tickformat=",.1~%", range=[0, reach], nticks=4, tickangle=0)
-    name_rows(figure, [method_name(name) for name in names])
+    name_rows(figure, [method_name(name) for name in names], limit=56)
     n_cases = int(recalls["n_cases"].iloc[0])
     figure.update_xaxes(title_text=f"Share of {n_cases:,} held-out cases", col=(len(metrics) + 1) // 2)
     return figure

@@ -48,7 +48,7 @@ def uci_curves(arms: pd.DataFrame) -> go.Figure:
             )
         )
     most = max(10, reached.max() + 5 if len(reached) else 10)
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin_t=90)
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin_t=120)
     figure.update_xaxes(title_text="Interests in the last seven days, at least", range=[4, min(most, 101)])
     figure.update_yaxes(title_text="People", tickformat=".0%", rangemode="tozero")
     return figure

@@ -79,6 +79,10 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
         if said["level"]:
             parts.append(f"cannot be told apart on {join(said['level'])}")
         sentences.append(f"{arm_name.get(arm, arm)}, against the best other way to explore, {'; '.join(parts)}.")
+        sentences += [
+            f"“{arm_name.get(other, other)}”, which is not made to explore, is ahead of it on {join(metrics)}."
+            for other, metrics in unexpected(results, arm, list(table["metric"])).items()
+        ]
     n_people = int(results["arms"]["n_people"].iloc[0])
     return [
         *sentences,
@@ -87,9 +91,24 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
     ]
 
 
+def unexpected(results: dict[str, pd.DataFrame], arm: str, metrics: list[str]) -> dict[str, list[str]]:
+    """By arm that is neither hierex's nor an exploration baseline: the metrics, in words, at which it is ahead."""
+    lifts = results["lifts"]
+    is_other = ~lifts["control"].isin(EXPLORING) & ~lifts["control"].str.startswith(OURS)
+    behind = lifts[(lifts["arm"] == arm) & is_other & lifts["metric"].isin(metrics) & (lifts["high"] < 0)]
+    return {
+        control: [in_sentence(metric) for metric in metrics if metric in set(rows["metric"])]
+        for control, rows in behind.groupby("control", sort=False)
+    }
+
+
+def in_sentence(metric: str) -> str:
+    name = metric_name(metric)
+    return name[0].lower() + name[1:]
+
+
 def lift_text(row: dict, arm_name: dict[str, str]) -> str:
-    name = metric_name(row["metric"])
-    name = name[0].lower() + name[1:]
+    name = in_sentence(row["metric"])
     factor, unit = (100, " points") if is_share(row["metric"]) else (1, "")
     low, high = (f"{factor * row[end]:+.2f}" for end in ("low", "high"))
     control = arm_name.get(row["control"], row["control"])

@@ -78,7 +78,7 @@ def preference_text(preference: Preference) -> str:
     people, reviewers = counted(preference.n_people, "person", "people"), counted(preference.n_reviewers, "reviewer")
     of = f"{counted(preference.n, 'judgement')} of {people} by {reviewers}"
     neither = preference.counts[ALIKE], preference.counts[NEITHER]
-    ties = f"{sum(neither):,} for neither side count half ({neither[0]:,} alike, {neither[1]:,} no good)"
+    ties = f"for neither side: {sum(neither):,}, counted half ({neither[0]:,} alike, {neither[1]:,} no good)"
     numbers = f"It won {share:.0%} of {of} (95 % sure between {low:.0%} and {high:.0%}); {ties}."
     if preference.winner is None:
         ahead = "The two are level" if share == 0.5 else f"{better} is ahead"

@@ -141,11 +141,10 @@ def show_trial(tables: dict[str, pd.DataFrame]) -> None:
     arms = tables["arms"]
     for sentence in conclude(tables, ARM_NAMES):
         st.markdown(f"- {plain_markdown(sentence)}")
-    left, right = st.columns(2)
-    left.markdown("**New interests against what is consumed**")
-    left.plotly_chart(charts.trial_trade_off(arms), alt="Novelty against consumption, a point per arm.")
-    right.markdown("**People by how many interests they consumed in the last week**")
-    right.plotly_chart(charts.uci_curves(arms), alt="Share of people with at least N interests, a line per arm.")
+    st.markdown("**New interests against what is consumed**")
+    st.plotly_chart(charts.trial_trade_off(arms), alt="Novelty against consumption, a point per arm.")
+    st.markdown("**People by how many interests they consumed in the last week**")
+    st.plotly_chart(charts.uci_curves(arms), alt="Share of people with at least N interests, a line per arm.")
     names = list(arms["arm"].unique())
     control = st.selectbox(
         "Held against",

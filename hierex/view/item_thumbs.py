@@ -18,12 +18,13 @@ SIGNS = {True: "👍", False: "👎"}
 
 def judging_items() -> bool:
     """Asks, once for all lists of items, whether the reviewer wants to say what they think of single ones."""
-    return st.toggle(
-        "Thumbs on single items",
-        key="judging_items",
-        help="For people to read: they are in the file of all that was judged. Nothing is learned from them; thumbs on "
-        "new interests are what predictions can be ordered by.",
-    )
+    judging = st.toggle("Thumbs on single items", key="judging_items")
+    if judging:
+        st.caption(
+            "Thumbs on single items are for people to read: they stand in the report and in the table of all that was "
+            "judged. Nothing is learned from them."
+        )
+    return judging
 
 
 def judged_items(work: Workspace, user_id: str, items: Sequence[int], *, judging: bool) -> None:

@@ -6,7 +6,11 @@ import pandas as pd
 
 from ..charts.measures import method_name
 
-ARM_NAMES = {"novel": "Novel interests only", "mixed": "Usual, with novel interests mixed in"}
+ARM_NAMES = {
+    "sequence": "Usual recommendations",
+    "novel": "Novel interests only",
+    "mixed": "Usual with novel ones mixed in",
+}
 LIST_METRICS = {
     "hits": ("People with a hit", "Of whom at least one of the ten items was had later"),
     "recall": ("Found of what came", "Of what a person had later, at most ten, so much was in the list"),
@@ -69,9 +73,9 @@ def lists_conclusion(lists: pd.DataFrame) -> str:
     novelty, hits, novel_hits = (mixed.loc[metric] for metric in ("novelty", "hits", "novel_hits"))
     return (
         f"Of {n:,} people: with novel interests mixed in, a list holds **{novelty.value:.0%}** items from interests "
-        f"that are new to the person, {against(novelty)} than {arm_name(control).lower()} alone. People with a hit: "
-        f"{against(hits)}. People with a hit in a new interest: {against(novel_hits)}. What people would have done had "
-        "they been shown these lists is not known from a log: they were shown others."
+        f"that are new to the person, {against(novelty)} than in the {arm_name(control).lower()} alone. "
+        f"People with a hit: {against(hits)}. People with a hit in a new interest: {against(novel_hits)}. "
+        "What people would have done had they been shown these lists is not known from a log: they were shown others."
     )
 
 
