@@ -388,7 +388,7 @@ class Run:
         return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
 
     def evaluation(self) -> None:
-        hidden = digest(self.work.taxonomy.hidden)
+        hidden = digest(self.work.taxonomy.hidden_items)
         depends = [
             self.keys["transition_table"],
             self.keys["recommenders"],
