@@ -14,7 +14,7 @@ import pandas as pd
 
 from .description_edits import LONGEST_NAME, tidy
 from .errors import HierexError
-from .persons import Person, person_of
+from .persons import Person, made_up_name, person_of
 from .store import Store, now
 from .workspace import Workspace
 
@@ -85,7 +85,8 @@ def place_examples(work: Workspace, examples: Sequence[Example]) -> tuple[dict[i
             person = person_of(work, user) if user >= 0 else None
         else:
             items = index.get_indexer(pd.Index(example.item_ids, dtype=object))
-            person = Person(example.name, items[items >= 0].astype(np.int32)) if (items >= 0).any() else None
+            known = items[items >= 0].astype(np.int32)
+            person = Person(made_up_name(example.name), known) if len(known) else None
         if person is None:
             missing.append(example)
         else:

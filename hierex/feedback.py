@@ -84,14 +84,20 @@ def save_thumb(
         )
 
 
-def read_thumbs(store: Store, tree_key: str, context: Sequence[int], author: str, user_id: str) -> dict[int, bool]:
+@dataclass(frozen=True)
+class Thumb:
+    liked: bool
+    reason: str
+
+
+def read_thumbs(store: Store, tree_key: str, context: Sequence[int], author: str, user_id: str) -> dict[int, Thumb]:
     """By id of the novel interest, what this author said of it for this person from this context."""
     rows = store.table(
-        f"SELECT novel_cluster_id AS novel, liked FROM feedback WHERE source = '{THUMB}' AND NOT undone "
+        f"SELECT novel_cluster_id AS novel, liked, reason FROM feedback WHERE source = '{THUMB}' AND NOT undone "
         "AND tree_key = ? AND context = ? AND author = ? AND user_id = ?",
         [tree_key, list(map(int, context)), tidy(author), user_id],
     ).to_pylist()
-    return {row["novel"]: bool(row["liked"]) for row in rows}
+    return {row["novel"]: Thumb(bool(row["liked"]), row["reason"]) for row in rows}
 
 
 def read_all_thumbs(store: Store) -> pd.DataFrame:

@@ -54,15 +54,23 @@ def ground(
 
 
 def recommend_anything(
-    recommender: Recommender, item_histories: Sequence[np.ndarray], n_items: int, *, top: int
+    recommender: Recommender,
+    item_histories: Sequence[np.ndarray],
+    n_items: int,
+    *,
+    top: int,
+    hidden: np.ndarray | None = None,
 ) -> GroundedItems:
     """The `top` best items of the whole catalogue for each user, without those that the user has had.
 
-    What the same recommender gives when it is not held to an interest: one row per history.
+    hidden: (n_items,) bool, those that people have hidden, which are left out too. What the same recommender gives when
+    it is not held to an interest: one row per history.
     """
     consumed = Consumed(item_histories, np.zeros(n_items, np.int32), 1)
     user = np.arange(len(item_histories))
-    return _rank(recommender, item_histories, consumed, user, np.zeros_like(user), lambda _: np.arange(n_items), top)
+    return _rank(
+        recommender, item_histories, consumed, user, np.zeros_like(user), lambda _: np.arange(n_items), top, hidden
+    )
 
 
 class Consumed:

@@ -11,6 +11,7 @@ from .examples import example_names
 from .feedback import read_all_thumbs
 from .item_thumbs import read_all_item_thumbs
 from .judgements import read_comparisons, read_judgements
+from .persons import made_up_name
 from .workspace import Workspace
 
 LIKED = {True: "liked", False: "not liked"}
@@ -60,7 +61,7 @@ def comparison_rows(work: Workspace, side_name: Callable[[int], str]) -> list[di
         said = {FIRST: first, SECOND: second, ALIKE: "both alike", NEITHER: "neither is any good"}
         for one in read_judgements(work.store, comparison.comparison_id):
             user_id, example_id = one.subject.user_id, one.subject.example_id
-            person = examples.get(example_id, "") if user_id is None else user_id
+            person = made_up_name(examples.get(example_id, "")) if user_id is None else user_id
             about = {"what": f"{first} / {second}", "on_the_left": first if one.left_is_first else second}
             rows.append(_said("comparison", person, one, said[one.winner]) | about | {"blind": one.blind})
     return rows

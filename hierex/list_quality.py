@@ -80,13 +80,16 @@ def list_arms(
     """By name: the recommender alone, popularity, random, novel interests alone, and a mix.
 
     interactions, histories: before the split. Novel interests are those of the policy, `NOVEL_INTERESTS` of them taking
-    turns, with the recommender's items in each; the mix has `SLOTS` places for them among the recommender's own.
+    turns, with the recommender's items in each; the mix has `SLOTS` places for them among the recommender's own. What
+    people have hidden is in no list.
     """
     n_items = interactions.n_items
     alone = (recommender, PopularityRecommender(interactions.traffic()), RandomRecommender(seed, n_items))
 
     def usual(chosen: Recommender) -> Arm:
-        return lambda cases: recommend_anything(chosen, cases.had, n_items, top=LENGTH).items
+        return lambda cases: recommend_anything(
+            chosen, cases.had, n_items, top=LENGTH, hidden=taxonomy.hidden_items
+        ).items
 
     def mixed(slots: int) -> Arm:
         def make(cases: Cases) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .grounding import ground
+from .grounding import ground, recommend_anything
 from .serving import Served
 from .taxonomy import Taxonomy
 from .transition_table import predict_novel
@@ -46,6 +46,11 @@ def in_order(labels: np.ndarray) -> np.ndarray:
 
 def person_of(work: Workspace, user: int) -> Person:
     return Person(work.user_ids[user], work.interactions.items_of(user), int(user))
+
+
+def made_up_name(name: str) -> str:
+    """What a made-up person of this name is called where people of the log are named too, who may have that id."""
+    return f"{name} (made up)"
 
 
 def make_up(work: Workspace, clusters: Sequence[int], name: str) -> Person:
@@ -96,3 +101,11 @@ def serve_person(
     )
     had = [person.items] * len(predictions)
     return Served(predictions, ground(predictions, work.recommender, work.taxonomy, had, top=items))
+
+
+def recommend_usual(work: Workspace, person: Person, *, top: int) -> np.ndarray:
+    """(<= top,) item indices, best first: what the recommender gives where it is not held to an interest."""
+    found = recommend_anything(
+        work.recommender, [person.items], len(work.items), top=top, hidden=work.taxonomy.hidden_items
+    )
+    return found.items[0]

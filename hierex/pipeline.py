@@ -47,6 +47,8 @@ from .weights import compare_weights
 from .workspace import Workspace
 
 EMBEDDED_AT_ONCE = 2_000
+COUNTING = ("counts", "ease")
+"""Kinds of policies that read no words."""
 
 Compute = Callable[..., object]
 """Runs `function(*args, progress=progress, **kwargs)`, here or in another process."""
@@ -306,15 +308,18 @@ class Run:
             )
 
     def train_policy(self, descriptions: list[Description], words: list[str], progress: Progress):
-        """Reads the interests' words with a text model, also where items have vectors of their own.
+        """Reads the interests' words with a text model, also where items have vectors of their own, for all policies
+        that do more than count.
 
         What a model answered is only read: a build asks nothing, so it spends nothing.
         """
         if self.config.policy.kind == "openai":
             return make_policy(self.work, collect_answers(self.work))
-        self.embed(words, lambda share: progress(0.2 * share))
-        config = self.config.embedding.for_words()
-        vectors, _ = results.read_embeddings(self.store, model_name(config), text_keys(words, config))
+        vectors = np.zeros((len(words), 0), np.float32)
+        if self.config.policy.kind not in COUNTING:
+            self.embed(words, lambda share: progress(0.2 * share))
+            config = self.config.embedding.for_words()
+            vectors, _ = results.read_embeddings(self.store, model_name(config), text_keys(words, config))
         return self.compute(
             train_policy,
             self.work.training_moves,
@@ -388,7 +393,7 @@ class Run:
         return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
 
     def evaluation(self) -> None:
-        hidden = digest(self.work.taxonomy.hidden)
+        hidden = digest(self.work.taxonomy.hidden_items)
         depends = [
             self.keys["transition_table"],
             self.keys["recommenders"],

@@ -12,8 +12,7 @@ from html import escape
 
 import pandas as pd
 
-from .grounding import recommend_anything
-from .persons import Person, serve_person
+from .persons import Person, recommend_usual, serve_person
 from .serving import distinct
 from .workspace import Workspace
 
@@ -24,7 +23,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #16181d; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; border-top: 1px solid #ccd; padding-top: 1rem; font-size: 1.25rem; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .35rem .6rem;
-border-bottom: 1px solid #dde; } .quiet { color: #5a606b; } .bar { background: #1f83c6; height: .6rem; min-width: 1px; }
+border-bottom: 1px solid #dde; overflow-wrap: anywhere; }
+.quiet { color: #5a606b; } .bar { background: #1f83c6; height: .6rem; min-width: 1px; }
 td.number { white-space: nowrap; } ol { margin: 0; padding-left: 1.2rem; }
 """
 SAID_HEAD = "<tr><th>Person</th><th>Of</th><th>Said</th><th>Why</th><th>Who</th></tr>"
@@ -58,7 +58,7 @@ def show_people(work: Workspace, people: Mapping[str, Person]) -> list[Shown]:
     for name, person in people.items():
         served = serve_person(work, person, top=TOP, items=ITEMS)
         predictions, grounded = served.predictions, served.grounded
-        usual = recommend_anything(work.recommender, [person.items], len(work.items), top=ITEMS).items[0]
+        usual = recommend_usual(work, person, top=ITEMS)
         novel = [
             (names[cluster], descriptions[cluster].summary, float(score), titles[items].tolist())
             for cluster, score, items in zip(predictions.novel, predictions.score, grounded.items, strict=True)
@@ -85,8 +85,8 @@ def write_report(
 ) -> str:
     """The HTML file. facts: sentences on what these predictions are; said: of each thumb the person, what it is on,
     what was said, why, and by whom."""
-    said = [*facts, f"Made on {made_at:%d %B %Y, %H:%M} UTC."]
-    parts = [f'<p class="quiet">{"<br>".join(escape(fact) for fact in said)}</p>', *map(_person, shown)]
+    facts = [*facts, f"Made on {made_at:%d %B %Y, %H:%M} UTC."]
+    parts = [f'<p class="quiet">{"<br>".join(map(escape, facts))}</p>', *map(_person, shown)]
     if not shown:
         parts.append("<p>Nobody was chosen.</p>")
     if said:

@@ -28,7 +28,7 @@ from .item_map import ItemMap
 from .logs import Interactions
 from .placement import idle_moves, move_items
 from .policies import LanguagePolicy, load_policy
-from .recommenders import Recommender, load_recommender
+from .recommenders import PopularityRecommender, Recommender, load_recommender
 from .store import Store
 from .taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
 from .transition_table import TransitionTable
@@ -347,6 +347,11 @@ class Workspace:
     @cached_property
     def recommender(self) -> Recommender:
         return load_recommender(*results.read_model(self.store, "recommenders", self.key("recommenders")))
+
+    @cached_property
+    def popularity(self) -> PopularityRecommender:
+        """By traffic before the split."""
+        return PopularityRecommender(self.interactions.before(self.split).traffic())
 
     @cached_property
     def evaluation(self) -> dict[str, pd.DataFrame]:

@@ -11,6 +11,7 @@ from test_pipeline import write_world
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.errors import ConfigError, HierexError, TooLittleData
 from hierex.feedback import (
+    Thumb,
     check_outcomes,
     place_outcomes,
     read_batches,
@@ -104,7 +105,7 @@ def test_a_thumb_takes_the_place_of_the_same_persons_earlier_one(work):
     save_thumb(work.store, work.tree_key, [a, b], c, liked=True, author="Ann", user_id="u1", reason="fits")
     save_thumb(work.store, work.tree_key, [a, b], c, liked=False, author="Ann", user_id="u1")
     save_thumb(work.store, work.tree_key, [a, b], c, liked=True, author="Ben", user_id="u1")
-    assert read_thumbs(work.store, work.tree_key, [a, b], "Ann", "u1") == {c: False}
+    assert read_thumbs(work.store, work.tree_key, [a, b], "Ann", "u1") == {c: Thumb(False, "")}
     outcomes, _ = placed(work)
     assert (outcomes.n[0], outcomes.positive[0]) == (2, 1)
     save_thumb(work.store, work.tree_key, [a, b], c, liked=None, author="Ann", user_id="u1")

@@ -16,6 +16,7 @@ from ..config import RunConfig
 from ..result_keys import result_key, weights_depends
 from ..taxonomy import Taxonomy
 from ..wording import plain_markdown
+from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .choice import choose, linked_choice, write_address
 
@@ -49,6 +50,11 @@ def linked_number(work: Workspace) -> int | None:
 def chosen_taxonomy(work: Workspace) -> Taxonomy:
     """The interests at the slider's place, with what people changed about them."""
     return work.curated(chosen_number(work), curation_edits.read_records(work.store)).taxonomy
+
+
+def interest_names(work: Workspace) -> list[str]:
+    """One per interest, in their order, no two alike."""
+    return told_apart([description.name for description in work.cluster_descriptions()])
 
 
 def colors_of(work: Workspace, taxonomy: Taxonomy) -> list[str]:

@@ -208,10 +208,10 @@ def thumb(work: Workspace, user_id: str, context: Sequence[int], novel: int) -> 
         )
 
     with thumbs:
-        st.feedback("thumbs", key=key, default=None if said is None else int(said), on_change=keep)
+        st.feedback("thumbs", key=key, default=None if said is None else int(said.liked), on_change=keep)
     if said is not None:
         why.text_input(
-            "Why (optional)", key=f"{key}-why", on_change=keep, placeholder="Why (optional)",
+            "Why (optional)", said.reason, key=f"{key}-why", on_change=keep, placeholder="Why (optional)",
             label_visibility="collapsed",
         )  # fmt: skip
 

@@ -9,22 +9,18 @@ import pandas as pd
 import streamlit as st
 
 from .. import charts, wording
-from ..collected_answers import raw_answers
-from ..grounding import ground, recommend_anything
-from ..persons import Person, serve_person, visits_frame
-from ..recommenders import PopularityRecommender
-from ..releases import list_candidates
-from ..runs import config_of
+from ..grounding import ground
+from ..persons import Person, recommend_usual, serve_person, visits_frame
 from ..serving import Served
 from ..transition_table import LONGEST
 from ..tree_distance import distance_from
-from ..what_if import COUNTED, as_it_is, count_anew
 from ..wording import plain_markdown
 from ..workspace import Workspace
-from .interests import colors_of, item_list, note_of
+from .interests import colors_of, interest_names, item_list, note_of
 from .item_thumbs import judged_items, judging_items
 from .liked import thumb
 from .opened import server
+from .other_ways import other_ways, show_raw
 from .person_choice import choose_person
 
 TOP = 5
@@ -33,7 +29,7 @@ ITEMS = 10
 
 def one_person(work: Workspace) -> None:
     descriptions = work.cluster_descriptions()
-    names = [description.name for description in descriptions]
+    names = interest_names(work)
     colors = colors_of(work, work.taxonomy)
     person = choose_person(work, names)
     if not len(person.items):
@@ -50,9 +46,9 @@ def one_person(work: Workspace) -> None:
         st.info(f"{why_nothing(work, person)}, so there is nothing new to suggest.")
         return
     show_predictions(work, person, found, names, colors)
-    show_items(work, person, found, context, descriptions)
+    show_items(work, person, found, context, names, [description.summary for description in descriptions])
     if st.checkbox("Beside other ways to predict", key="other_ways"):
-        other_ways(work, person, context, names)
+        other_ways(work, person, context, names, top=TOP)
     if work.learned_policy.name == "openai":
         show_raw(work, context)
 
@@ -209,11 +205,17 @@ def few(n: int, fewest: int) -> str:
     return "none" if n == 0 else f"fewer than {fewest}" if n < fewest else f"{n:,}"
 
 
-def show_items(work: Workspace, person: Person, found: Served, context: Sequence[int], descriptions: list) -> None:
+def show_items(
+    work: Workspace,
+    person: Person,
+    found: Served,
+    context: Sequence[int],
+    names: Sequence[str],
+    summaries: Sequence[str],
+) -> None:
     st.subheader("Items in each, beside the usual recommendations")
-    names = [description.name for description in descriptions]
     of_item = work.taxonomy.cluster_of_item
-    free = recommend_anything(work.recommender, [person.items], len(work.items), top=ITEMS).items[0]
+    free = recommend_usual(work, person, top=ITEMS)
     popular = popular_items(work, person, found)
     titles = work.items["title"].to_numpy()
     own = person.history(work.taxonomy)
@@ -227,7 +229,7 @@ def show_items(work: Workspace, person: Person, found: Served, context: Sequence
     )
     for place, (tab, cluster) in enumerate(zip(tabs, predictions.novel, strict=True)):
         with tab:
-            st.caption(plain_markdown(descriptions[cluster].summary))
+            st.caption(plain_markdown(summaries[cluster]))
             thumb(work, person.name, context, cluster)
             for_them, popular_in_it, unrestricted = st.columns(3)
             with for_them:
@@ -248,58 +250,5 @@ def show_items(work: Workspace, person: Person, found: Served, context: Sequence
 
 def popular_items(work: Workspace, person: Person, found: Served) -> list[np.ndarray]:
     """For each predicted interest, its most consumed items that the person has not had."""
-    recommender = PopularityRecommender(work.interactions.before(work.split).traffic())
     had = [person.items] * len(found.predictions)
-    return ground(found.predictions, recommender, work.taxonomy, had, top=ITEMS).items
-
-
-# -- other ways --------------------------------------------------------------------------------------------------------
-
-
-def other_ways(work: Workspace, person: Person, context: tuple[int, ...], names: Sequence[str]) -> None:
-    """What the policies of other builds with the same interests, and those that count, would answer."""
-    shown = {}
-    for name, policy in other_policies(tuple(sorted(work.keys.items())), work).items():
-        predictions = as_it_is(work, policy).predict(person, top=TOP, context=context)
-        shown[name] = [names[cluster] for cluster in predictions.novel]
-    table = pd.DataFrame({name: pd.Series(said, dtype=object) for name, said in shown.items()})
-    table.index = pd.RangeIndex(1, len(table) + 1, name="#")
-    st.dataframe(table)
-    st.caption("All start from the interests chosen above. Builds with other interests are compared under “What if”.")
-
-
-@st.cache_resource(max_entries=4, show_spinner="Asking the others ...")
-def other_policies(keys: tuple, _work: Workspace) -> dict:
-    """By name on screen: what is shown now, what it is laid over, kept builds with the same interests, and counts."""
-    policies = {wording.method_name(_work.policy.name): _work.policy}
-    policies.setdefault(wording.method_name(_work.learned_policy.name), _work.learned_policy)
-    same = [
-        candidate
-        for candidate in list_candidates(_work.store)
-        if candidate.kept
-        and candidate.run.keys["taxonomy"] == _work.key("taxonomy")
-        and candidate.run.keys["interest_tree"] == _work.key("interest_tree")
-        and config_of(candidate.run.config).transition.k == _work.config.transition.k
-    ]
-    for candidate in same:
-        other = Workspace(_work.store, config_of(candidate.run.config), dict(candidate.run.keys))
-        policies.setdefault(wording.method_name(candidate.policy), other.policy)
-    for kind in COUNTED:
-        if wording.method_name(kind) not in policies:
-            policies[wording.method_name(kind)] = count_anew(_work, kind)
-    return policies
-
-
-def show_raw(work: Workspace, context: tuple[int, ...]) -> None:
-    with st.expander("What the language model answered, word for word"):
-        found = raw_answers(work, context)
-        if not found:
-            st.info("It was not asked about these starting points; counts answer for it.")
-            return
-        table = pd.DataFrame(
-            {
-                "Its answer": [answer for answer, _ in found],
-                "Taken as": [name if name else "no known interest: rejected" for _, name in found],
-            }
-        )
-        st.dataframe(table, hide_index=True)
+    return ground(found.predictions, work.popularity, work.taxonomy, had, top=ITEMS).items

@@ -7,7 +7,7 @@ import streamlit as st
 
 from .. import examples
 from ..examples import Example
-from ..persons import Person, make_up, person_of
+from ..persons import Person, made_up_name, make_up, person_of
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .opened import doing
@@ -144,7 +144,7 @@ def made_up_person(work: Workspace, names: list[str]) -> Person | None:
     if not chosen:
         st.info("Choose the interests of somebody who might be.")
         return None
-    return make_up(work, chosen, "somebody made up")
+    return make_up(work, chosen, made_up_name(", ".join(names[cluster] for cluster in chosen)))
 
 
 def keep_button(work: Workspace, person: Person) -> None:

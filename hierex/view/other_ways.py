@@ -1,0 +1,84 @@
+"""One person on the Preview page, beside: what other policies would predict, and a language model's raw answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from .. import wording
+from ..collected_answers import raw_answers
+from ..errors import ConfigError
+from ..persons import Person
+from ..policies import LanguagePolicy
+from ..releases import list_candidates
+from ..runs import config_of
+from ..what_if import COUNTED, as_it_is, count_anew
+from ..workspace import Workspace
+from .releasing import candidate_name
+
+
+def other_ways(work: Workspace, person: Person, context: tuple[int, ...], names: Sequence[str], *, top: int) -> None:
+    """What the policies of other builds with the same interests, and those that count, would answer."""
+    keys = tuple(sorted(work.keys.items()))
+    policies, too_old = other_policies(keys, work)
+    said = others_say(keys, tuple(policies), person.items.tobytes(), context, top, work, person)
+    shown = {name: [names[cluster] for cluster in novel] for name, novel in said.items()}
+    table = pd.DataFrame({name: pd.Series(novel, dtype=object) for name, novel in shown.items()})
+    table.index = pd.RangeIndex(1, len(table) + 1, name="#")
+    st.dataframe(table)
+    st.caption("All start from the interests chosen above. Builds with other interests are compared under “What if”.")
+    if too_old:
+        st.caption("Left out, because an earlier version built them: " + wording.plain_markdown("; ".join(too_old)))
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking the others ...")
+def others_say(
+    keys: tuple, policies: tuple, items: bytes, context: tuple, top: int, _work: Workspace, _person: Person
+) -> dict[str, np.ndarray]:
+    """By name, the novel interests, best first. Keyed as `served` is."""
+    found = other_policies(keys, _work)[0]
+    asked = {name: as_it_is(_work, found[name]).predict(_person, top=top, context=context) for name in policies}
+    return {name: predictions.novel for name, predictions in asked.items()}
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the others ...")
+def other_policies(keys: tuple, _work: Workspace) -> tuple[dict[str, LanguagePolicy], list[str]]:
+    """By name on screen: what is shown now, what it is laid over, kept builds with the same interests, and counts.
+
+    Of builds that learned in the same way, the one that is shown, or the latest. Also which builds cannot be read.
+    """
+    policies = {wording.method_name(_work.policy.name): _work.policy}
+    policies.setdefault(wording.method_name(_work.learned_policy.name), _work.learned_policy)
+    too_old = []
+    for candidate in list_candidates(_work.store):
+        config, keys_there = config_of(candidate.run.config), candidate.run.keys
+        same = all(keys_there[stage] == _work.key(stage) for stage in ("taxonomy", "interest_tree"))
+        name = wording.method_name(candidate.policy)
+        if not candidate.kept or not same or config.transition.k != _work.config.transition.k or name in policies:
+            continue
+        try:
+            policies[name] = Workspace(_work.store, config, dict(keys_there)).policy
+        except ConfigError:
+            too_old.append(candidate_name(candidate))
+    for kind in COUNTED:
+        if wording.method_name(kind) not in policies:
+            policies[wording.method_name(kind)] = count_anew(_work, kind)
+    return policies, too_old
+
+
+def show_raw(work: Workspace, context: tuple[int, ...]) -> None:
+    with st.expander("What the language model answered, word for word"):
+        found = raw_answers(work, context)
+        if not found:
+            st.info("It was not asked about these starting points; counts answer for it.")
+            return
+        table = pd.DataFrame(
+            {
+                "Its answer": [answer for answer, _ in found],
+                "Taken as": [name if name else "no known interest: rejected" for _, name in found],
+            }
+        )
+        st.dataframe(table, hide_index=True)
