@@ -1,1 +1,5 @@
-"""What the README claims, measured: `make bench`, or one file at a time."""
+"""Measurements, each run as `python -m benchmarks.bench_NAME`, with the threads that the app runs with."""
+
+from hierex.threads import settle_threads
+
+settle_threads()
