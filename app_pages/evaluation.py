@@ -10,10 +10,11 @@ work = view.current_work()
 parts = work.evaluation
 policies, items = parts["policies"], parts["items"]
 
-when = wording.split_text(work.interactions, work.split)
+when = wording.split_text(work.interactions, work.judged_from)
+blended = "" if work.judged_from == work.split else " (what is most recent in that is blended in)"
 st.markdown(
-    f"Who moves where was learned from what happened before **{when}**, and is measured on what happened from then "
-    f"on, at **{work.granularity} interests**. The interests themselves were formed from the whole catalogue, and "
+    f"Who moves where was learned from what happened before **{when}**{blended}, and is measured on what happened from "
+    f"then on, at **{work.granularity} interests**. The interests themselves were formed from the whole catalogue, and "
     "balanced by the traffic of the whole log."
 )
 

@@ -87,9 +87,9 @@ def list_arms(
     alone = (recommender, PopularityRecommender(interactions.traffic()), RandomRecommender(seed, n_items))
 
     def usual(chosen: Recommender) -> Arm:
-        return lambda cases: recommend_anything(
-            chosen, cases.had, n_items, top=LENGTH, hidden=taxonomy.hidden_items
-        ).items
+        return lambda cases: (
+            recommend_anything(chosen, cases.had, n_items, top=LENGTH, hidden=taxonomy.hidden_items).items
+        )
 
     def mixed(slots: int) -> Arm:
         def make(cases: Cases) -> list[np.ndarray]:

@@ -148,32 +148,31 @@ def _tell_apart(work: Workspace, learned: EncoderPolicy, taxonomy: Taxonomy, des
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What one person would be shown, with the interests that it speaks of."""
+    """What one person would be shown, with the interests that it speaks of. tree_key: of the tree that their ids are of
+    (`Workspace.tree_key`)."""
 
     served: Served
     taxonomy: Taxonomy
     names: list[str]
+    tree_key: str
 
     @property
     def novel(self) -> np.ndarray:
         return self.served.predictions.novel
 
+    @property
+    def items(self) -> set[int]:
+        """All that is shown of them."""
+        return {item for items in self.served.grounded.items for item in items.tolist()}
+
 
 def compare_foreseen(before: Foreseen, after: Foreseen) -> pd.DataFrame:
     """One row per rank: rank, before, after (names; missing where there are fewer), change of what is now at that rank.
 
-    change: `SAME` for an interest that was among those before, `PART` or `WHOLE` for one that lies in, or holds, items
-    of one of them, `NEW` for any other; empty where there is none.
+    change: `SAME` for an interest that was among those before, by its id in the same tree or by its items; `PART` or
+    `WHOLE` for one that lies in, or holds, items of one of them; `NEW` for any other; empty where there is none.
     """
-    ids_before = set(before.taxonomy.cluster_ids[before.novel].tolist())
-    held_before = np.isin(before.taxonomy.cluster_of_item, before.novel)
-    changes = []
-    for cluster in after.novel.tolist():
-        inside = held_before[after.taxonomy.items_of(cluster)]
-        if int(after.taxonomy.cluster_ids[cluster]) in ids_before:
-            changes.append(SAME)
-        else:
-            changes.append(PART if inside.all() else WHOLE if inside.any() else NEW)
+    changes = [_change(before, after, cluster) for cluster in after.novel.tolist()]
     n = max(len(before.novel), len(after.novel))
     return pd.DataFrame(
         {
@@ -183,6 +182,17 @@ def compare_foreseen(before: Foreseen, after: Foreseen) -> pd.DataFrame:
             "change": _padded(changes, n),
         }
     )
+
+
+def _change(before: Foreseen, after: Foreseen, cluster: int) -> str:
+    known = before.taxonomy.cluster_ids[before.novel] if before.tree_key == after.tree_key else ()
+    items = after.taxonomy.items_of(cluster)
+    inside = np.isin(before.taxonomy.cluster_of_item[items], before.novel)
+    origins = np.unique(before.taxonomy.cluster_of_item[items])
+    equal = len(origins) == 1 and inside.all() and len(before.taxonomy.items_of(origins[0])) == len(items)
+    if equal or after.taxonomy.cluster_ids[cluster] in known:
+        return SAME
+    return PART if inside.all() else WHOLE if inside.any() else NEW
 
 
 def _padded(values: list[str], n: int) -> list[str]:

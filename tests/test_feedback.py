@@ -106,6 +106,8 @@ def test_a_thumb_takes_the_place_of_the_same_persons_earlier_one(work):
     save_thumb(work.store, work.tree_key, [a, b], c, liked=False, author="Ann", user_id="u1")
     save_thumb(work.store, work.tree_key, [a, b], c, liked=True, author="Ben", user_id="u1")
     assert read_thumbs(work.store, work.tree_key, [a, b], "Ann", "u1") == {c: Thumb(False, "")}
+    save_thumb(work.store, work.tree_key, [a, b], c, liked=False, author="Ann", user_id="u1", reason="no fit")
+    assert read_thumbs(work.store, work.tree_key, [a, b], "Ann", "u1") == {c: Thumb(False, "no fit")}
     outcomes, _ = placed(work)
     assert (outcomes.n[0], outcomes.positive[0]) == (2, 1)
     save_thumb(work.store, work.tree_key, [a, b], c, liked=None, author="Ann", user_id="u1")

@@ -1,5 +1,6 @@
 """The Preview page's work without its screen: people, kept examples, what would be otherwise, and the report."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,15 +11,24 @@ from hypothesis import strategies as st
 from test_pipeline import write_world
 
 from hierex import examples
-from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
+from hierex.config import PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from hierex.errors import ConfigError, HierexError
 from hierex.imports import import_logs
-from hierex.persons import ITEMS_PER_INTEREST, Person, in_order, make_up, person_of, serve_person
+from hierex.persons import (
+    ITEMS_PER_INTEREST,
+    Person,
+    in_order,
+    made_up_name,
+    make_up,
+    person_of,
+    recommend_usual,
+    serve_person,
+)
 from hierex.pipeline import run_pipeline
 from hierex.preview_report import report_frame, show_people, write_report
 from hierex.serving import Served, serve_users
 from hierex.store import open_store
-from hierex.taxonomy import CurationEdit
+from hierex.taxonomy import CurationEdit, cut_tree
 from hierex.transition_table import predict_novel
 from hierex.what_if import (
     NEW,
@@ -31,6 +41,7 @@ from hierex.what_if import (
     count_anew,
     suppose_interests,
 )
+from hierex.workspace import Workspace
 
 CONFIG = RunConfig(granularity=10, recommender=RecommenderConfig(epochs=1, dimensions=16))
 HOSTILE = "<script>alert(1)</script>"
@@ -101,6 +112,40 @@ def test_distinct_labels_keep_their_order(labels):
     assert in_order(np.array(labels, int)).tolist() == list(dict.fromkeys(labels))
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_predictions_start_from_one_interest_or_three_as_for_many(store, counted, k):
+    work = run_pipeline(store, replace(counted.config, transition=TransitionConfig(k=k)))
+    users = np.flatnonzero(np.diff(work.histories.starts) > 0)[:15]
+    together = serve_users(work, users, top=3, items=2).predictions
+    for user in users:
+        person, rows = person_of(work, int(user)), together.user == user
+        found = serve_person(work, person, top=3, items=2).predictions
+        assert found.novel.tolist() == together.novel[rows].tolist()
+        assert as_it_is(work).predict(person, top=3).novel.tolist() == found.novel.tolist()
+        assert not len(found) or person.latest(work.taxonomy, k) == tuple(together.context[rows][0])
+
+
+def with_hidden(work, clusters):
+    """The workspace as if these interests had been hidden."""
+    other = Workspace(work.store, work.config, work.keys)
+    nodes = [int(node) for cluster in clusters for node in work.taxonomy.nodes_of(cluster)]
+    edits = [CurationEdit(900_000_000 + place, "hide", (node,)) for place, node in enumerate(nodes)]
+    other.built = work.shape(work.granularity, edits)
+    return other
+
+
+def test_who_has_only_hidden_items_starts_from_them_and_is_shown_none(work):
+    hidden = with_hidden(work, [0, 1, 2])
+    person = make_up(hidden, [0, 1], "somebody")
+    assert person.history(hidden.taxonomy).tolist() == [0, 1]
+    served = serve_person(hidden, person, top=10, items=5)
+    assert set(served.predictions.novel.tolist()) == set(range(3, 10))
+    shown = np.concatenate([*served.grounded.items, recommend_usual(hidden, person, top=len(work.items))])
+    assert not hidden.taxonomy.hidden_items[shown].any()
+    assert recommend_usual(work, person, top=len(work.items)).size > recommend_usual(hidden, person, top=500).size
+    assert not len(serve_person(with_hidden(work, range(2, 10)), person, top=3, items=3).predictions)
+
+
 # -- examples ----------------------------------------------------------------------------------------------------------
 
 
@@ -114,6 +159,7 @@ def test_examples_are_kept_deleted_and_brought_back(work):
     assert [example.name for example in kept] == ["Anna", HOSTILE]
     assert people[first].user == 3
     assert people[second].items.tolist() == made.items.tolist()
+    assert people[second].name == made_up_name(HOSTILE), "nobody of the log has that id"
     assert not missing
     with pytest.raises(HierexError, match="already"):
         examples.save_example(store, "ANNA", work.user_ids[4])
@@ -214,10 +260,10 @@ def test_counts_are_counted_anew(counted):
         suppose_interests(counted, edits=[CurationEdit(900_000_000, "merge", (int(counted.taxonomy.cluster_ids[0]),))])
 
 
-def foreseen(work, taxonomy, novel):
+def foreseen(work, taxonomy, novel, tree_key="t"):
     predictions = as_it_is(work).predict(person_of(work, 0), top=len(novel))
     chosen = replace(predictions, novel=np.array(novel, np.int32))
-    return Foreseen(Served(chosen, None), taxonomy, [f"n{c}" for c in range(taxonomy.n_clusters)])
+    return Foreseen(Served(chosen, None), taxonomy, [f"n{c}" for c in range(taxonomy.n_clusters)], tree_key)
 
 
 def test_changes_are_told_by_what_interests_hold(work):
@@ -234,6 +280,18 @@ def test_changes_are_told_by_what_interests_hold(work):
     assert compare_foreseen(before, foreseen(work, merged, [holds]))["change"].tolist() == [WHOLE, ""]
 
 
+def test_ids_of_another_tree_say_nothing_and_equal_items_are_the_same(work):
+    one, other = cut_tree(work.grown_tree, 10), cut_tree(work.grown_tree, 11)
+    kept = [c for c in range(10) if one.cluster_ids[c] in other.cluster_ids]
+    same = [int(other.cluster_of_item[one.items_of(cluster)[0]]) for cluster in kept[:2]]
+    before = foreseen(work, one, kept[:1])
+    assert compare_foreseen(before, foreseen(work, other, same, "another tree"))["change"].tolist() == [SAME, NEW]
+    moved = replace(one, cluster_ids=np.roll(one.cluster_ids, 1))
+    place = int(np.flatnonzero(moved.cluster_ids == one.cluster_ids[kept[0]])[0])
+    change = [compare_foreseen(before, foreseen(work, moved, [place], key))["change"][0] for key in ("t", "another")]
+    assert change == [SAME, NEW]
+
+
 # -- the report --------------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +302,7 @@ def test_the_report_holds_names_as_text_and_loads_nothing(name):
 
     shown = [Shown(name, ["a", name], [name], [(name, HOSTILE, 0.5, [HOSTILE, name])], [name])]
     said = [[name, HOSTILE, "liked", HOSTILE, name]]
-    text = write_report(name, [HOSTILE], shown, datetime(2026, 1, 2), said=said)
+    text = write_report(name, [HOSTILE, name], shown, datetime(2026, 1, 2), said=said)
     assert "What reviewers said" in text
     assert HOSTILE not in text
     assert "<script" not in text.replace("&lt;script", "")
@@ -263,3 +321,13 @@ def test_the_report_says_what_is_served(work):
     text = write_report("Report", [], shown, datetime(2026, 1, 2))
     assert "There is nothing new to suggest." in text
     assert "Anna" in text
+
+
+def test_the_report_has_what_reviewers_said_and_nothing_where_they_said_nothing():
+    facts, when = ["13 interests.", "Items that fit."], datetime(2026, 1, 2)
+    assert "What reviewers said" not in write_report("Report", facts, [], when)
+    said = [["Anna", "Bread", "liked", "she bakes", "Ben"], ["Cy", "Trains", "not liked", "", "Ann"]]
+    text = write_report("Report", facts, [], when, said=said)
+    rows = re.findall("<tr>(.*?)</tr>", text.partition("What reviewers said")[2])[1:]
+    assert [re.findall("<td>(.*?)</td>", row) for row in rows] == said
+    assert "<br>".join([*facts, "Made on 02 January 2026, 00:00 UTC."]) in text

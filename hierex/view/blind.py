@@ -16,6 +16,7 @@ from ..description_edits import tidy
 from ..judgements import Comparison, Judgement
 from ..persons import Person
 from ..wording import plain_markdown
+from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .blind_results import blind_results
 from .opened import doing, read_work
@@ -57,7 +58,7 @@ def blind_comparison(work: Workspace) -> None:
 
 def comparison_name(comparison: Comparison) -> str:
     """Says nothing of what is compared."""
-    return f"Started by {comparison.author} on {comparison.made_at:%Y-%m-%d %H:%M} UTC"
+    return f"{comparison.comparison_id}: started by {comparison.author} on {comparison.made_at:%Y-%m-%d %H:%M} UTC"
 
 
 def set_state(key: str, value: object) -> None:
@@ -79,12 +80,13 @@ def set_up(work: Workspace, author: str, setting_up: str, can_go_back: bool) -> 
         return
     st.caption("You know what is compared then, but not which one is left and which one is right.")
     stem = work.store.path.stem
+    names = told_apart([candidate_name(candidate) for candidate in candidates])
     first, second = (
         box.selectbox(
             label,
             range(len(candidates)),
             index=place,
-            format_func=lambda place: candidate_name(candidates[place]),
+            format_func=lambda place: names[place],
             key=f"compare-{place}-{stem}",
         )
         for place, (box, label) in enumerate(zip(st.columns(2), ("One build", "The other"), strict=True))

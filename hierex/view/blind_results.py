@@ -13,6 +13,7 @@ from ..agreement import ALIKE, FIRST, NEITHER, SECOND, Agreement, Preference, me
 from ..judged import judged_frame
 from ..judgements import Comparison, Judgement
 from ..wording import plain_markdown
+from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .opened import doing
 from .releasing import candidate_name
@@ -112,7 +113,8 @@ def by_reviewer(blind: list[Judgement]) -> pd.DataFrame:
 def side_names(work: Workspace) -> dict[int, str]:
     """By the id of each run, what its build is called."""
     candidates = releases.list_candidates(work.store)
-    return {run_id: candidate_name(candidate) for candidate in candidates for run_id in candidate.same}
+    names = told_apart([candidate_name(candidate) for candidate in candidates])
+    return {run_id: name for candidate, name in zip(candidates, names, strict=True) for run_id in candidate.same}
 
 
 def judged_csv(work: Workspace) -> None:

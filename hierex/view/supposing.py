@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,11 +15,13 @@ from ..errors import HierexError
 from ..examples import Example
 from ..persons import Person, person_of, serve_person
 from ..releases import Candidate, list_candidates
-from ..runs import config_of
 from ..taxonomy import MERGED_FROM, CurationEdit
 from ..what_if import NEW, SAME, Foreseen, Supposed, as_it_is, compare_foreseen, suppose_interests
 from ..wording import plain_markdown
+from ..wording.labels import told_apart
 from ..workspace import Workspace
+from .interests import interest_names
+from .opened import read_work
 from .releasing import candidate_name
 
 WORDS, NUMBER, SPLIT, MERGE, OTHER = (
@@ -56,15 +59,17 @@ def supposing(work: Workspace) -> None:
 def people_to_compare(work: Workspace) -> dict[str, Person]:
     """The kept examples by name; where there are none, a few drawn people."""
     kept = examples.read_examples(work.store)
-    people, _ = examples.place_examples(work, kept)
+    people, missing = examples.place_examples(work, kept)
     if people:
+        if missing:
+            gone = ", ".join(plain_markdown(example.name) for example in missing)
+            st.caption(f"Left out, because they are not in these logs: {gone}.")
         by_id: dict[int, Example] = {example.example_id: example for example in kept}
         return {by_id[example_id].name: person for example_id, person in people.items()}
     able = np.flatnonzero(np.diff(work.histories.starts) > 0)
     drawn = np.sort(np.random.default_rng(0).choice(able, min(DRAWN, len(able)), replace=False))
-    st.info(
-        f"No examples are kept yet, so {len(drawn)} people of the log stand in for them. Keep some under “One person”."
-    )
+    why = "None of the kept examples is in these logs" if missing else "No examples are kept yet"
+    st.info(f"{why}, so {len(drawn)} people of the log stand in for them. Keep some under “One person”.")
     return {work.user_ids[user]: person_of(work, int(user)) for user in drawn}
 
 
@@ -73,7 +78,7 @@ def people_to_compare(work: Workspace) -> dict[str, Person]:
 
 def interest_box(work: Workspace, label: str, key: str) -> int:
     """The index of a chosen interest."""
-    names = [description.name for description in work.cluster_descriptions()]
+    names = interest_names(work)
     return st.selectbox(label, list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, key))
 
 
@@ -82,8 +87,10 @@ def of(work: Workspace, key: str) -> str:
 
 
 def by_learned(work: Workspace, supposed: Supposed) -> Foresee:
-    names = [description.name for description in supposed.descriptions]
-    return lambda person: Foreseen(supposed.serve(work, person, top=TOP, items=ITEMS), supposed.taxonomy, names)
+    names = told_apart([description.name for description in supposed.descriptions])
+    return lambda person: Foreseen(
+        supposed.serve(work, person, top=TOP, items=ITEMS), supposed.taxonomy, names, work.tree_key
+    )
 
 
 def as_now(work: Workspace) -> Foresee:
@@ -127,7 +134,7 @@ def split_one(work: Workspace) -> tuple | None:
 
 
 def merge_some(work: Workspace) -> tuple | None:
-    names = [description.name for description in work.cluster_descriptions()]
+    names = interest_names(work)
     chosen = st.multiselect(
         "Which ones", list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, "merge_which")
     )
@@ -144,21 +151,25 @@ def other_build(work: Workspace) -> tuple | None:
     if not found:
         st.info("Only one build is kept. Build with another number of interests, or learn another way, to compare.")
         return None
+    names = told_apart([candidate_name(candidate) for candidate in found])
     chosen = st.selectbox(
-        "Which", list(range(len(found))), format_func=lambda place: candidate_name(found[place]), key=of(work, "other")
+        "Which", list(range(len(found))), format_func=lambda place: names[place], key=of(work, "other")
     )
     other = work_of(work, found[chosen])
     return by_build(work), by_build(other), work, ("next_interest", "What comes next")
 
 
 def work_of(work: Workspace, candidate: Candidate) -> Workspace:
-    return Workspace(work.store, config_of(candidate.run.config), dict(candidate.run.keys))
+    run = candidate.run
+    return read_work(str(work.store.path), run.run_id, json.dumps(run.keys), json.dumps(run.config))
 
 
 def by_build(work: Workspace) -> Foresee:
     """With all that is laid over what was learned, as it would be served."""
-    names = [description.name for description in work.cluster_descriptions()]
-    return lambda person: Foreseen(serve_person(work, person, top=TOP, items=ITEMS), work.taxonomy, names)
+    names = interest_names(work)
+    return lambda person: Foreseen(
+        serve_person(work, person, top=TOP, items=ITEMS), work.taxonomy, names, work.tree_key
+    )
 
 
 # -- before and after --------------------------------------------------------------------------------------------------
@@ -167,12 +178,14 @@ def by_build(work: Workspace) -> Foresee:
 def compare(
     people: dict[str, Person], before: Foresee, after: Foresee, work: Workspace, done_at: tuple[str, str]
 ) -> None:
-    tables, items = {}, {}
+    tables: dict[str, pd.DataFrame] = {}
+    items: dict[str, tuple[Foreseen, Foreseen]] = {}
     with st.spinner("Working it out for everybody ..."):
         for name, person in people.items():
-            one, other = before(person), after(person)
-            tables[name] = compare_foreseen(one, other)
-            items[name] = one, other
+            items[name] = before(person), after(person)
+            tables[name] = compare_foreseen(*items[name])
+    shown = sum(len(after.items) for _, after in items.values())
+    others = sum(len(after.items - before.items) for before, after in items.values())
     changes = pd.concat(tables.values())["change"]
     changes = changes[changes != ""]
     first = sum(len(table) > 0 and table["change"].iloc[0] != SAME for table in tables.values())
@@ -182,13 +195,13 @@ def compare(
     st.markdown(
         f"Of {len(changes)} suggestions to {len(tables)} people, **{(changes == SAME).sum()}** would be the same "
         f"interests as now and **{(changes == NEW).sum()}** new ones. The first suggestion would be another for "
-        f"**{first}** of them."
+        f"**{first}** of them. Of {shown} items in all of them, **{others}** would be others."
     )
     titles = work.items["title"].to_numpy()
     for name, table in tables.items():
         with st.expander(plain_markdown(name), expanded=len(tables) <= DRAWN):
-            shown = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
-            st.dataframe(table.rename(columns=shown), hide_index=True)
+            titled = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
+            st.dataframe(table.rename(columns=titled), hide_index=True)
             show_items(titles, *items[name])
     page, label = done_at
     st.page_link(f"app_pages/{page}.py", label=f"Do it on the page “{label}”", icon=":material/arrow_forward:")
