@@ -5,7 +5,8 @@
 
 FOLDER holds a folder per data set with `items.parquet` and `interactions.parquet`; without it the sample is used.
 `--vectors` keeps what the text model read for the next time. `--peers` adds RecTools' SASRec, in an environment of its
-own (see `benchmarks.peers`), of the size of ours, and with the number of epochs that ranks second-last items best.
+own (see `benchmarks.peers`), of the size of ours, with its own batches, and with the learning rate and number of epochs
+that rank second-last items best.
 
 - Quality: everybody's last item (of those with three or more) is the answer, all before it is trained on; nothing of a
   history is a candidate, and answers that are in the history are no cases. With 95 % intervals over people.
@@ -52,11 +53,10 @@ from .peers import recommend_with_sasrec
 
 TOP = 10
 N_INTERESTS = 761
-PEER_EPOCHS = (4, 8, 12, 20, 30)
+PEER_EPOCHS = (5, 10, 20)
+PEER_RATES = (1e-3, 4e-3)
 CONFIG = RecommenderConfig()
 SIZE = {"factors": CONFIG.dimensions, "blocks": CONFIG.layers, "heads": CONFIG.heads, "length": CONFIG.max_length}
-PEER_BATCH = 16
-"""Sequences: about as many targets as in a batch of ours. With RecTools' default, 128, small logs give few steps."""
 PEER = "RecTools' SASRec"
 CLOCKS = ("by the clock", "of the processor")
 """Where other work shares the machine, only the second says how long it takes on one of one's own."""
@@ -117,17 +117,20 @@ def measure_quality(log: Interactions, vectors: np.ndarray, seed: int, peers: bo
         took, recommender = timed(make)
         rows[name] = show(split.judge(split.best(recommender)), took)
     if peers:
-        earlier = Split(log, 2)
-        tried = run_peer(earlier, PEER_EPOCHS, seed)
-        epochs = max(PEER_EPOCHS, key=lambda n: earlier.judge(tried[n][1])["NDCG@10"].mean())
-        took, best = run_peer(split, [epochs], seed)[epochs]
-        rows[f"{PEER}, {epochs} epochs"] = show(split.judge(best), took)
+        earlier, tried = Split(log, 2), {}
+        for rate in PEER_RATES:
+            for epochs, (_, best) in run_peer(earlier, PEER_EPOCHS, rate, seed).items():
+                tried[rate, epochs] = earlier.judge(best)["NDCG@10"].mean()
+        print(f"{PEER} on second-last items, NDCG@10 by rate and epochs: {tried}", flush=True)
+        rate, epochs = max(tried, key=lambda setting: tried[setting])
+        took, best = run_peer(split, [epochs], rate, seed)[epochs]
+        rows[f"{PEER}, {epochs} epochs at {rate:g}"] = show(split.judge(best), took)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def run_peer(split: Split, epochs, seed: int) -> dict[int, tuple[list[float], np.ndarray]]:
+def run_peer(split: Split, epochs, rate: float, seed: int) -> dict[int, tuple[list[float], np.ndarray]]:
     options = [part for name, value in SIZE.items() for part in (f"--{name}", str(value))]
-    options += ["--batch", str(PEER_BATCH)]
+    options += ["--rate", str(rate)]
     log = split.train
     return recommend_with_sasrec(log.user_index, log.item_index, split.users, epochs, *options, "--seed", str(seed))
 
@@ -248,7 +251,7 @@ def measure_training(n: int, seed: int, peers: bool, n_items: int = 10_000, leng
     print(f" ({took[1]:.0f} s of processor time)", end="", flush=True)
     if peers:
         options = [part for name, value in SIZE.items() for part in (f"--{name}", str(value))]
-        options += ["--batch", str(PEER_BATCH), "--seed", str(seed)]
+        options += ["--seed", str(seed)]
         theirs = recommend_with_sasrec(users, items, np.empty(0, int), [1], *options)[1][0]
         print(f"; {PEER}: {theirs[0]:.0f} s ({theirs[1]:.0f} s)", end="")
     print(flush=True)
