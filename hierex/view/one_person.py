@@ -77,30 +77,38 @@ def show_history(work: Workspace, person: Person, names: Sequence[str], colors: 
     history = person.history(taxonomy)
     st.subheader(f"What {plain_markdown(person.name)} was interested in")
     context = choose_context(work, person, history, names)
-    over_time, on_map = st.tabs(["Over time", "On the map"])
-    with over_time:
-        st.plotly_chart(
+    # only the tab that is open is drawn: the others would cost the browser more than all the rest
+    over_time, on_map = st.tabs(["Over time", "On the map"], on_change="rerun", key="history_tabs")
+    if over_time.open:
+        over_time.plotly_chart(
             charts.history_timeline(visits_frame(work, person, names, colors), starting=[names[c] for c in context]),
             alt="The person's interests over time; a diamond marks those that the prediction starts from.",
         )
-    with on_map:
-        xy = work.item_map.xy
-        middles = np.array([np.median(xy[taxonomy.items_of(cluster)], axis=0) for cluster in history])
-        stops = pd.DataFrame(
-            {
-                "x": middles[:, 0],
-                "y": middles[:, 1],
-                "name": [names[cluster] for cluster in history],
-                "color": [colors[cluster] for cluster in history],
-                "starts": np.isin(history, context),
-            }
-        )
-        st.plotly_chart(
-            charts.history_path(xy, stops),
-            alt="The path of the person's interests over the map of items, numbered in the order in which they came.",
-        )
-        st.caption("Each stop is the middle of an interest's items; the numbers are the order in which they came.")
+    if on_map.open:
+        with on_map:
+            show_path(work, history, context, names, colors)
     return context
+
+
+def show_path(
+    work: Workspace, history: np.ndarray, context: Sequence[int], names: Sequence[str], colors: Sequence[str]
+) -> None:
+    xy = work.item_map.xy
+    middles = np.array([np.median(xy[work.taxonomy.items_of(cluster)], axis=0) for cluster in history])
+    stops = pd.DataFrame(
+        {
+            "x": middles[:, 0],
+            "y": middles[:, 1],
+            "name": [names[cluster] for cluster in history],
+            "color": [colors[cluster] for cluster in history],
+            "starts": np.isin(history, context),
+        }
+    )
+    st.plotly_chart(
+        charts.history_path(xy, stops),
+        alt="The path of the person's interests over the map of items, numbered in the order in which they came.",
+    )
+    st.caption("Each stop is the middle of an interest's items; the numbers are the order in which they came.")
 
 
 def choose_context(work: Workspace, person: Person, history: np.ndarray, names: Sequence[str]) -> tuple[int, ...]:
@@ -225,9 +233,13 @@ def show_items(
         [
             f"{rank}\\. {plain_markdown(names[cluster])}"
             for rank, cluster in zip(predictions.rank, predictions.novel, strict=True)
-        ]
+        ],
+        on_change="rerun",
+        key=f"item_tabs-{work.store.path.stem}-{person.name}-{context}",
     )
     for place, (tab, cluster) in enumerate(zip(tabs, predictions.novel, strict=True)):
+        if not tab.open:
+            continue
         with tab:
             st.caption(plain_markdown(summaries[cluster]))
             thumb(work, person.name, context, cluster)
