@@ -80,6 +80,7 @@ def show_build() -> None:
         )
     with st.expander("More choices"):
         policy = view.choose_policy(chosen.policy, store.path.stem)
+        recommender = view.choose_recommender(chosen.recommender, store.path.stem)
         model = choose_model(chosen.embedding.model)
         weight = choose_weight(chosen.behaviour.weight)
         seed = st.number_input(
@@ -101,6 +102,7 @@ def show_build() -> None:
         seed=int(seed),
         regrow=regrow,
         policy=policy,
+        recommender=recommender,
         embedding=EmbeddingConfig(model=model or chosen.embedding.model),
         behaviour=BehaviourConfig(weight=weight),
     )

@@ -21,11 +21,13 @@ from .cli_models import add_model_commands
 from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 from .config import (
     POLICIES,
+    RECOMMENDERS,
     VECTORS_IN_FILE,
     BehaviourConfig,
     CausalConfig,
     EmbeddingConfig,
     PolicyConfig,
+    RecommenderConfig,
     RunConfig,
     ServerConfig,
 )
@@ -75,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--items", type=Path, required=True, help="item catalogue: CSV, TSV, JSONL or Parquet")
     run.add_argument("--interactions", type=Path, required=True, help="interaction log, in one of the same formats")
     run.add_argument("--policy", choices=POLICIES, default="encoder")
+    run.add_argument("--recommender", choices=RECOMMENDERS, default="sequence")
     run.add_argument(
         "--base-model",
         default=CausalConfig.base,
@@ -154,6 +157,7 @@ def run_command(options: argparse.Namespace) -> None:
         seed=options.seed,
         regrow=options.regrow,
         policy=PolicyConfig(kind=options.policy, causal=CausalConfig(base=options.base_model)),
+        recommender=RecommenderConfig(kind=options.recommender),
         embedding=EmbeddingConfig(model=options.model),
         behaviour=BehaviourConfig(weight=options.behaviour),
     )

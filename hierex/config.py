@@ -205,6 +205,7 @@ class TableConfig:
 
 @dataclass(frozen=True)
 class RecommenderConfig:
+    kind: str = "sequence"
     dimensions: int = 64
     layers: int = 2
     heads: int = 2
@@ -229,6 +230,13 @@ class RecommenderConfig:
     """Of the item-item recommender (`likeness.liken`); the held-out items decide which."""
     item_item_items: int = 20_000
     """How many items, the most consumed ones, take part in it: it makes tables of their square."""
+
+    def __post_init__(self):
+        if self.kind not in RECOMMENDERS:
+            raise ConfigError(f"There is no recommender '{self.kind}'. Choose one of: {', '.join(RECOMMENDERS)}.")
+
+
+RECOMMENDERS = ("sequence", "ease", "popularity", "random")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from .policies.counts import train_counts
 from .policies.ease import train_ease
 from .recommenders import Recommender
 from .taxonomy import Taxonomy
-from .transition_table import TransitionTable
 from .transitions import Histories, Moves, latest_contexts
 
 POPULARITY = "popularity"
@@ -49,7 +48,6 @@ class Built:
 
     policy: LanguagePolicy
     learned: LanguagePolicy
-    table: TransitionTable
     moves: Moves
     recommender: Recommender
     histories: Histories
@@ -87,20 +85,22 @@ def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_pro
         seed=config.seed,
         progress=lambda share: progress(0.5 + 0.3 * share),
     )
-    lists = evaluate_lists(built, config=config, progress=lambda share: progress(0.8 + 0.2 * share))
+    lists = evaluate_lists(built, policies, config=config, progress=lambda share: progress(0.8 + 0.2 * share))
     return {"policies": by_policy, "items": by_recommender, "lists": lists, "dial": dial}
 
 
-def evaluate_lists(built: Built, *, config: RunConfig, progress: Progress = no_progress) -> pd.DataFrame:
-    """What `measure_lists` finds of the lists that people would be shown."""
+def evaluate_lists(
+    built: Built, policies: dict[str, LanguagePolicy], *, config: RunConfig, progress: Progress = no_progress
+) -> pd.DataFrame:
+    """What `measure_lists` finds of the lists that people would be shown. policies: what is served, then others."""
     options, before = config.evaluation, built.interactions.before(built.split)
     arms = list_arms(
-        built.policy,
-        built.table,
+        policies,
         built.recommender,
         before,
         built.histories.before(built.split),
         built.taxonomy,
+        k=config.transition.k,
         seed=config.seed,
     )
     cases = find_cases(built.interactions, built.split, options.people_for_lists, config.seed)

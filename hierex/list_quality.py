@@ -18,10 +18,11 @@ from .logs import Interactions
 from .metrics import gini, jackknife_error, resample_means
 from .mixing import mix_lists
 from .policies import LanguagePolicy
+from .policies.choices import Pasts
 from .recommenders import PopularityRecommender, RandomRecommender, Recommender
 from .taxonomy import Taxonomy
-from .transition_table import TransitionTable, predict_novel
-from .transitions import Histories
+from .transition_table import Predictions, rank_best
+from .transitions import Histories, latest_contexts
 from .tree_distance import distance_from
 
 LENGTH = 10
@@ -68,36 +69,35 @@ def find_cases(interactions: Interactions, split: int, most: int, seed: int) -> 
 
 
 def list_arms(
-    policy: LanguagePolicy,
-    table: TransitionTable,
+    policies: Mapping[str, LanguagePolicy],
     recommender: Recommender,
     interactions: Interactions,
     histories: Histories,
     taxonomy: Taxonomy,
     *,
+    k: int,
     seed: int,
 ) -> dict[str, Arm]:
-    """By name: the recommender alone, popularity, random, novel interests alone, and a mix.
+    """By name: the recommender alone, popularity, random, a mix, and for every policy novel interests alone.
 
-    interactions, histories: before the split. Novel interests are those of the policy, `NOVEL_INTERESTS` of them taking
-    turns, with the recommender's items in each; the mix has `SLOTS` places for them among the recommender's own. What
-    people have hidden is in no list.
+    interactions, histories: before the split. Of novel interests the `NOVEL_INTERESTS` best take turns, with the
+    recommender's items in each; the mix has `SLOTS` places for those of the first policy among the recommender's own.
+    Novel interests of the first policy are called `ALL_NOVEL`, of another `novel/POLICY`.
     """
     n_items = interactions.n_items
     alone = (recommender, PopularityRecommender(interactions.traffic()), RandomRecommender(seed, n_items))
 
     def usual(chosen: Recommender) -> Arm:
-        return lambda cases: (
-            recommend_anything(chosen, cases.had, n_items, top=LENGTH, hidden=taxonomy.hidden_items).items
-        )
+        hidden = taxonomy.hidden_items
+        return lambda cases: recommend_anything(chosen, cases.had, n_items, top=LENGTH, hidden=hidden).items
 
-    def mixed(slots: int) -> Arm:
+    def mixed(policy: LanguagePolicy, slots: int) -> Arm:
         def make(cases: Cases) -> list[np.ndarray]:
-            found = predict_novel(policy, table, histories, cases.users, top=NOVEL_INTERESTS, hidden=taxonomy.hidden)
-            place = np.searchsorted(cases.users, found.user)
-            grounded = ground(found, recommender, taxonomy, [cases.had[row] for row in place], top=LENGTH)
+            found = name_novel(policy, cases, histories, taxonomy.hidden, k)
+            had = [cases.had[row] for row in found.user]
+            grounded = ground(found, recommender, taxonomy, had, top=LENGTH)
             novel: list[list[np.ndarray]] = [[] for _ in range(len(cases))]
-            for row, items in zip(place, grounded.items, strict=True):
+            for row, items in zip(found.user, grounded.items, strict=True):
                 novel[row].append(items)
             others = usual(recommender)(cases) if slots < LENGTH else [np.empty(0, np.int32)] * len(cases)
             return [
@@ -107,8 +107,21 @@ def list_arms(
 
         return make
 
-    arms = {chosen.name: usual(chosen) for chosen in alone}
-    return arms | {MIXED: mixed(SLOTS), ALL_NOVEL: mixed(LENGTH)}
+    first = next(iter(policies))
+    arms = {chosen.name: usual(chosen) for chosen in alone} | {MIXED: mixed(policies[first], SLOTS)}
+    names = {name: ALL_NOVEL if name == first else f"{ALL_NOVEL}/{name}" for name in policies}
+    return arms | {names[name]: mixed(policy, LENGTH) for name, policy in policies.items()}
+
+
+def name_novel(policy: LanguagePolicy, cases: Cases, histories: Histories, hidden: np.ndarray, k: int) -> Predictions:
+    """The `NOVEL_INTERESTS` best of each case from its latest `k` interests; `user` is the row of the case."""
+    ends, starts = histories.starts[cases.users + 1], histories.starts[cases.users]
+    contexts = latest_contexts(histories, ends, starts, k=k)
+    seen = Pasts(histories.cluster, starts, ends).mark(histories.n_clusters) | hidden
+    novel, score = rank_best(np.where(seen, -np.inf, policy.score(contexts)), NOVEL_INTERESTS)
+    row, place = np.nonzero(score > 0)
+    found = novel[row, place], score[row, place], np.full(len(row), "computed")
+    return Predictions(row.astype(np.int32), contexts[row], (place + 1).astype(np.int32), *found)
 
 
 def measure_lists(

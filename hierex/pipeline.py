@@ -29,7 +29,7 @@ from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
 from .layering import lay_over, layer_depends
 from .policies import train_policy
-from .recommenders import Recommender, Unfinished, train_sequence_part
+from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
 from .result_keys import (
     behaviour_depends,
     digest,
@@ -355,8 +355,10 @@ class Run:
     def _train_recommender(self, key: str, progress: Progress) -> Recommender:
         """Goes on from what an earlier run has kept, and keeps from time to time how far it has come."""
         seen = self.work.interactions.before(self.work.split)
-        reached = results.read_unfinished(self.store, "recommenders", key)
         options = {"config": self.config.recommender, "seed": self.config.seed, "progress": progress}
+        if self.config.recommender.kind != "sequence":
+            return self.compute(train_recommender, seen, **options)
+        reached = results.read_unfinished(self.store, "recommenders", key)
         while True:
             made = self.compute(train_sequence_part, seen, self.work.vectors, reached, **options)
             if not isinstance(made, Unfinished):
@@ -399,7 +401,7 @@ class Run:
             self.keys["recommenders"],
             hidden,
             asdict(self.config.evaluation),
-            ["dial", "ease", "histories", "lists"],
+            ["dial", "ease", "histories", "lists of every policy"],
         ]
         self._make(
             "evaluation",
@@ -432,7 +434,6 @@ class Run:
         return Built(
             work.policy,
             work.learned_policy,
-            work.table,
             work.training_moves,
             work.recommender,
             work.histories,

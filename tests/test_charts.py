@@ -112,8 +112,8 @@ def every_figure(names: list[str]) -> dict[str, go.Figure]:
 
 
 def test_methods_have_plain_names_with_what_is_laid_over_and_given_to_them():
-    assert method_name("ease") == "Interests that go together"
-    assert method_name("ease@history") == "Interests that go together, from the whole history"
+    assert method_name("ease") == "What goes together"
+    assert method_name("ease@history") == "What goes together, from the whole history"
     layered = "Learned from the descriptions, with recent moves, leaning to novel"
     assert method_name("encoder+refreshed+novelty") == layered
 

@@ -22,10 +22,10 @@ from hierex.list_quality import (
 )
 from hierex.metrics import jackknife_error
 from hierex.policies.counts import train_counts
+from hierex.policies.ease import train_ease
 from hierex.recommenders import train_item_item
 from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree
-from hierex.transition_table import tabulate
 from hierex.transitions import histories_of_items, list_moves
 from hierex.tree_distance import measure_distances
 
@@ -46,9 +46,11 @@ def world():
     tree = grow_tree(vectors, log.traffic(), config=TreeConfig())
     taxonomy = cut_tree(tree, 20)
     histories = histories_of_items(log, taxonomy.cluster_of_item, taxonomy.n_clusters)
-    policy = train_counts(list_moves(histories.before(split), k=2), config=PolicyConfig(kind="counts"))
+    moves = list_moves(histories.before(split), k=2)
+    policy = train_counts(moves, config=PolicyConfig(kind="counts"))
     recommender = train_item_item(before, config=RecommenderConfig())
-    arms = list_arms(policy, tabulate(policy), recommender, before, histories.before(split), taxonomy, seed=0)
+    policies = {"counts": policy, "ease": train_ease(moves, config=PolicyConfig(kind="ease"))}
+    arms = list_arms(policies, recommender, before, histories.before(split), taxonomy, k=2, seed=0)
     cases = find_cases(log, split, 1_000, 0)
     rest = taxonomy, measure_distances(tree, taxonomy), vectors, before.traffic()
     return arms, cases, rest, log, split

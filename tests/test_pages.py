@@ -132,8 +132,8 @@ def test_evaluation_shows_baselines_and_what_is_answered_from_whole_histories(wo
     shown = open_app("evaluation", "Busy").dataframe[0].value["Method"]
     methods = [
         "Counted from the log",
-        "Interests that go together",
-        "Interests that go together, from the whole history",
+        "What goes together",
+        "What goes together, from the whole history",
     ]
     assert list(shown.unique()) == [*methods, "Most popular first", "Pure chance"]
 
@@ -339,11 +339,21 @@ def test_somebody_made_up_gets_predictions_and_is_kept_as_an_example(workspaces)
     assert "No example is kept yet" not in words(app)
 
 
+def test_places_for_new_interests_are_given_by_a_dial(workspaces):
+    app = open_app("preview", "Busy")
+    for places in (0, 4):
+        app.slider(key="novel_places").set_value(places).run()
+        assert not app.exception, app.exception
+        mixed = next(frame.value for frame in app.dataframe if "Comes from" in frame.value.columns)
+        assert (mixed["Comes from"] == "a predicted interest").sum() == places
+        assert len(mixed) == 10
+
+
 def test_other_ways_to_predict_stand_beside(workspaces):
     app = open_app("preview", "Busy")
     app.checkbox(key="other_ways").check().run()
     assert not app.exception, app.exception
-    assert any("Interests that go together" in frame.value.columns for frame in app.dataframe)
+    assert any("What goes together" in frame.value.columns for frame in app.dataframe)
 
 
 def on_preview_part(workspace: str, part: str) -> AppTest:

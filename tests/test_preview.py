@@ -146,6 +146,15 @@ def test_who_has_only_hidden_items_starts_from_them_and_is_shown_none(work):
     assert not len(serve_person(with_hidden(work, range(2, 10)), person, top=3, items=3).predictions)
 
 
+@pytest.mark.parametrize("kind", ["ease", "popularity", "random"])
+def test_items_are_found_in_the_chosen_way(store, work, kind):
+    config = replace(CONFIG, policy=PolicyConfig(kind="counts"), recommender=replace(CONFIG.recommender, kind=kind))
+    other = run_pipeline(store, config, until="recommenders")
+    assert other.recommender.name == kind
+    with pytest.raises(ConfigError, match="no recommender 'magic'"):
+        RecommenderConfig(kind="magic")
+
+
 # -- examples ----------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ BASELINES = ("popularity", "chance", "random")
 METHOD_NAMES = {
     "encoder": "Learned from the descriptions",
     "counts": "Counted from the log",
-    "ease": "Interests that go together",
+    "ease": "What goes together",
     "openai": "Answered by a language model",
     "causal": "Learned by a language model",
     "sequence": "Learned from sequences of items",

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import HierexError
+from ..config import Progress, RecommenderConfig, no_progress
+from ..errors import ConfigError, HierexError
+from ..logs import Interactions
 from .item_item import ItemItemRecommender, train_item_item
 from .sequence import SequenceRecommender
 from .simple import PopularityRecommender, RandomRecommender
@@ -22,6 +24,7 @@ __all__ = [
     "Unfinished",
     "load_recommender",
     "train_item_item",
+    "train_recommender",
     "train_sequence",
     "train_sequence_part",
 ]
@@ -56,6 +59,19 @@ class Recommender(Protocol):
     def arrays(self) -> dict[str, np.ndarray]:
         """What has to be kept to use it again (`load_recommender`)."""
         ...
+
+
+def train_recommender(
+    interactions: Interactions, *, config: RecommenderConfig, seed: int = 0, progress: Progress = no_progress
+) -> Recommender:
+    """One of `config.kind`, other than "sequence", which is trained in parts (`train_sequence_part`)."""
+    if config.kind == "ease":
+        return train_item_item(interactions, config=config, seed=seed, progress=progress)
+    if config.kind == "popularity":
+        return PopularityRecommender(interactions.traffic())
+    if config.kind == "random":
+        return RandomRecommender(seed, interactions.n_items)
+    raise ConfigError(f"A recommender '{config.kind}' is not trained in one go.")
 
 
 MADE = (SequenceRecommender, PopularityRecommender, RandomRecommender, ItemItemRecommender)

@@ -57,6 +57,6 @@ def points_of(lists: pd.DataFrame, quality: str) -> pd.DataFrame:
         for arm in across.index
     ]
     return pd.DataFrame(points, columns=["name", "x", "x_low", "x_high", "y", "y_low", "y_high"]).assign(
-        color=[charts.BLUE if arm in OURS else charts.GREY for arm in across.index],
+        color=[charts.BLUE if arm.startswith(OURS) else charts.GREY for arm in across.index],
         symbol=[SYMBOLS[place % len(SYMBOLS)] for place in range(len(across))],
     )

@@ -19,6 +19,7 @@ from ..workspace import Workspace
 from .interests import colors_of, interest_names, item_list, note_of
 from .item_thumbs import judged_items, judging_items
 from .liked import thumb
+from .one_list import one_list
 from .opened import server
 from .other_ways import other_ways, show_raw
 from .person_choice import choose_person
@@ -47,6 +48,7 @@ def one_person(work: Workspace) -> None:
         return
     show_predictions(work, person, found, names, colors)
     show_items(work, person, found, context, names, [description.summary for description in descriptions])
+    one_list(work, person, found, names)
     if st.checkbox("Beside other ways to predict", key="other_ways"):
         other_ways(work, person, context, names, top=TOP)
     if work.learned_policy.name == "openai":

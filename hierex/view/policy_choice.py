@@ -1,4 +1,4 @@
-"""How the next interest is predicted: one choice for the pages that offer it."""
+"""How the next interest is predicted and its items are found: one choice each for the pages that offer it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from .. import wording
-from ..config import POLICIES, PolicyConfig
+from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig
 from .files import language_models
 
 
@@ -33,3 +33,16 @@ def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
         help="It is taught how people's interests move. With a large model this takes hours without a graphics card.",
     )
     return replace(chosen, kind=kind, causal=replace(chosen.causal, base=base))
+
+
+def choose_recommender(chosen: RecommenderConfig, name: str) -> RecommenderConfig:
+    """name: of this choice among the session's."""
+    kind = st.radio(
+        "How items are found",
+        RECOMMENDERS,
+        index=RECOMMENDERS.index(chosen.kind),
+        format_func=wording.method_name,
+        key=f"recommender-{name}",
+        captions=[wording.RECOMMENDER_CAPTIONS[kind] for kind in RECOMMENDERS],
+    )
+    return replace(chosen, kind=kind)

@@ -123,6 +123,14 @@ METHOD_CAPTIONS = {
 }
 
 
+RECOMMENDER_CAPTIONS = {
+    "sequence": "Learns what people have after what; reads the items' texts, so it works for rare ones too.",
+    "ease": "Counts which items people have together, whatever their order; minutes for thousands of items.",
+    "popularity": "The same order for everybody.",
+    "random": "To hold the others against.",
+}
+
+
 def model_label(name: str) -> str:
     """A text model as it is offered: the end of its name or folder."""
     return "The vectors in your file" if name == VECTORS_IN_FILE else name.rsplit("/", 1)[-1]

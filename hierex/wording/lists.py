@@ -26,7 +26,9 @@ LIST_METRICS = {
 
 
 def arm_name(arm: str) -> str:
-    return ARM_NAMES.get(arm) or method_name(arm)
+    base, _, policy = arm.partition("/")
+    name = ARM_NAMES.get(base) or method_name(base)
+    return f"{name}: {method_name(policy).lower()}" if policy else name
 
 
 def lists_table(lists: pd.DataFrame) -> pd.DataFrame:
