@@ -286,22 +286,31 @@ def test_the_run_that_is_shown_keeps_its_results(tmp_path):
 
 KILLED = """
     import contextlib, os, signal, sys
-    sys.path.insert(0, sys.argv[3])
+    import sentence_transformers
+    sys.path.insert(0, sys.argv[2])
     from test_pipeline import CONFIG
     from hierex.pipeline import run_pipeline
     from hierex.store import Store, open_store
 
-    running, transaction = set(), Store.transaction
+    def run_until_killed(stage):
+        running, transaction = set(), Store.transaction
 
-    @contextlib.contextmanager
-    def killed_before_it_is_kept(store):
-        with transaction(store) as writer:
-            yield writer
-            if sys.argv[2] in running:
-                os.kill(os.getpid(), signal.SIGKILL)
+        @contextlib.contextmanager
+        def killed_before_it_is_kept(store):
+            with transaction(store) as writer:
+                yield writer
+                if stage in running:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
-    Store.transaction = killed_before_it_is_kept
-    run_pipeline(open_store(sys.argv[1]), CONFIG, watch=lambda stage, state, value: running.add(stage))
+        Store.transaction = killed_before_it_is_kept
+        run_pipeline(open_store(sys.argv[1]), CONFIG, watch=lambda stage, state, value: running.add(stage))
+
+    for line in sys.stdin:  # a process of its own for each, with all that it takes loaded already
+        pid = os.fork()
+        if not pid:
+            run_until_killed(line.strip())
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
 
 
@@ -311,15 +320,18 @@ def test_killed_in_the_middle_of_any_stage_it_goes_on_from_there(tmp_path):
     with open_store(path) as store:
         import_logs(store, *write_world(tmp_path / "logs"))
     long_ones = [stage for stage in STAGES if stage not in ("logs", "taxonomy")]
-    for number, stage in enumerate(long_ones):
-        command = [sys.executable, "-c", textwrap.dedent(KILLED), str(path), stage, here]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert answer.returncode == -signal.SIGKILL, answer.stderr
-        with open_store(path) as store:
-            record = read_runs(store)[0]
-            assert record.status == "running"
-            assert set(long_ones[:number]) <= set(record.keys)
-            assert stage not in record.keys
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(path), here]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        for number, stage in enumerate(long_ones):
+            print(stage, file=process.stdin, flush=True)
+            assert process.stdout.readline().split() == [str(-signal.SIGKILL)]
+            with open_store(path) as store:
+                record = read_runs(store)[0]
+                assert record.status == "running"
+                assert set(long_ones[:number]) <= set(record.keys)
+                assert stage not in record.keys
+        process.stdin.close()
     with open_store(path) as store:
         watched = Watched()
         run_pipeline(store, CONFIG, watch=watched)
