@@ -163,6 +163,21 @@ def rewrite_name(page: Page, row: int, name: str) -> None:
     settled(page)
 
 
+def pick_first_row(page: Page, table: Locator, sign: Locator) -> None:
+    """Ticks the first row of a table until there is the sign of it: a click is lost where the table is drawn anew."""
+    for _ in range(3):
+        expect(table).to_be_visible()
+        table.scroll_into_view_if_needed()
+        page.wait_for_timeout(1_000)  # the table draws itself on a canvas, which has no sign of being done
+        box = table.bounding_box()
+        page.mouse.click(box["x"] + 18, box["y"] + 52)
+        settled(page)
+        page.wait_for_timeout(2_000)
+        if sign.count():
+            return
+    raise AssertionError("three clicks on the first row ticked nothing")
+
+
 def look_closer(page: Page) -> Locator:
     box = page.get_by_test_id("stMain").get_by_test_id("stSelectbox").last
     box.scroll_into_view_if_needed()
@@ -293,10 +308,7 @@ def test_an_interest_is_found_by_an_items_title_and_picked(page):
     page.keyboard.press("Enter")
     expect(page.get_by_text("By words")).to_be_visible()
     found = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
-    page.wait_for_timeout(1_000)  # the table draws itself on a canvas, which has no sign of being done
-    box = found.bounding_box()
-    page.mouse.click(box["x"] + 18, box["y"] + 52)
-    expect(page.get_by_role("heading", name=re.compile("^Items of"))).to_be_visible()
+    pick_first_row(page, found, page.get_by_role("heading", name=re.compile("^Items of")))
     expect(page.get_by_text("By meaning")).to_be_visible()  # found already, or the text model is still being loaded
     page.get_by_label("Find interests").fill("")
     page.keyboard.press("Enter")
@@ -362,11 +374,7 @@ def test_interests_are_reviewed_from_the_keyboard(page):
 def test_an_interest_is_split_and_joined_again(page):
     go_to(page, "Granularity")
     table = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
-    table.scroll_into_view_if_needed()
-    page.wait_for_timeout(1_000)
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + 18, box["y"] + 52)
-    settled(page)
+    pick_first_row(page, table, page.get_by_role("heading", name=re.compile("^Items of")))
     page.get_by_role("button", name="Split", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("moves to a new interest start from them")).to_be_visible()
@@ -382,14 +390,10 @@ def test_an_interest_is_split_and_joined_again(page):
 def test_an_item_is_moved_to_another_interest(page):
     go_to(page, "Granularity")
     tables = page.get_by_test_id("stMain").get_by_test_id("stDataFrame")
-    for table in (tables.nth(0), tables.nth(1)):
-        expect(table).to_be_visible()
-        table.scroll_into_view_if_needed()
-        page.wait_for_timeout(1_000)
-        box = table.bounding_box()
-        page.mouse.click(box["x"] + 18, box["y"] + 52)
-        settled(page)
-    page.get_by_role("button", name="Move 1 item to").click()
+    pick_first_row(page, tables.nth(0), page.get_by_role("heading", name=re.compile("^Items of")))
+    move = page.get_by_role("button", name="Move 1 item to")
+    pick_first_row(page, tables.nth(1), move)
+    move.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("To which interest?").click()
     page.get_by_role("option").nth(2).click()
