@@ -129,13 +129,16 @@ def apply_edits(descriptions: Mapping[int, Description], placed: Mapping[int, Ed
         name = free_name(edit.name if edit else descriptions[node].name, taken)
         taken.add(name.casefold())
         words = {"phrases": edit.phrases, "summary": edit.summary, "source": "human", "unclear": ""} if edit else {}
-        described[node] = replace(descriptions[node], name=name, **words)
+        if edit or name != descriptions[node].name:
+            described[node] = replace(descriptions[node], name=name, **words)
     return described
 
 
 def free_name(name: str, taken: set[str]) -> str:
+    if name.casefold() not in taken:
+        return name
     numbered = (f"{name} ({number})" for number in itertools.count(2))
-    return next(n for n in itertools.chain([name], numbered) if n.casefold() not in taken)
+    return next(n for n in numbered if n.casefold() not in taken)
 
 
 def own_name(name: str) -> str:

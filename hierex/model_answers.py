@@ -206,7 +206,8 @@ def lay_over(described: Sequence[Description], said: Mapping[int, Description]) 
     for node in [*said, *(node for node in laid if node not in said)]:
         name = free_name(laid[node].name, taken)
         taken.add(name.casefold())
-        laid[node] = replace(laid[node], name=name)
+        if name != laid[node].name:
+            laid[node] = replace(laid[node], name=name)
     return laid
 
 
