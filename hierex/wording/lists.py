@@ -41,7 +41,7 @@ def lists_table(lists: pd.DataFrame) -> pd.DataFrame:
 
 
 def lift_table(lists: pd.DataFrame) -> pd.DataFrame:
-    """How much more than the first way, in points of a hundred; what is surely more or less is marked."""
+    """How much more than the first way, in points of a hundred, marked as more, less or not told apart."""
     control = lists["arm"].iloc[0]
     known = lists[(lists["arm"] != control) & lists["lift_low"].notna()]
     shown = {}
