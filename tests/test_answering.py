@@ -92,7 +92,7 @@ def endpoint_at(server, **changed):
     return Endpoint(**{"url": server.url, "model": MODEL, "key": KEY, **changed})
 
 
-def ask(work, server, *, cap=Cap(), concurrency=4, plan=None, cancelled=lambda: False, **asking):  # noqa: B008
+def ask(work, server, *, cap=Cap(), concurrency=4, plan=None, cancelled=lambda: False, **asking):  # noqa: B008  it is frozen, so sharing one is safe
     endpoint = endpoint_at(server)
     plan, model = plan or plan_answers(work, endpoint, **asking), LanguageModel(endpoint)
     try:
@@ -101,7 +101,7 @@ def ask(work, server, *, cap=Cap(), concurrency=4, plan=None, cancelled=lambda: 
         model.close()
 
 
-def ask_in_batches(work, server, *, cap=Cap(), plan=None, price=None, **more):  # noqa: B008
+def ask_in_batches(work, server, *, cap=Cap(), plan=None, price=None, **more):  # noqa: B008  as above
     endpoint = endpoint_at(server)
     plan, service = plan or plan_answers(work, endpoint), Service(endpoint)
     try:
