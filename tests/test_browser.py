@@ -120,11 +120,28 @@ def page(browser, address):
     return page
 
 
+AT_REST = """() => {
+    const app = document.querySelector("[data-testid=stApp]");
+    const busy = !app || app.dataset.testScriptState !== "notRunning" || document.querySelector("[data-stale=true]");
+    if (busy) window.restSince = undefined;
+    else window.restSince ??= performance.now();
+    return !busy && performance.now() - window.restSince > 300;
+}"""
+"""The script has ended and nothing of an earlier run is left on the screen, for 300 milliseconds on end."""
+
+
 def settled(page: Page) -> Page:
-    """Waits until the script has run to its end."""
-    page.wait_for_timeout(300)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    """Waits until the page has come to rest: before that a click can be lost, or find the same button twice."""
+    page.wait_for_timeout(300)  # what was just done has to reach the script
+    page.evaluate("window.restSince = undefined")
+    page.wait_for_function(AT_REST)
     return page
+
+
+def press(page: Page, name: str) -> None:
+    settled(page)
+    page.get_by_role("button", name=name, exact=True).click()
+    settled(page)
 
 
 def go_to(page: Page, name: str) -> Page:
@@ -195,14 +212,13 @@ def test_upload_to_report(page, files):
     settled(page)
     uploads.nth(1).set_input_files(files / "klikniecia.tsv.gz")
     settled(page)
-    page.get_by_role("button", name="Check these files").click()
+    press(page, "Check these files")
     expect(page.get_by_text("This is what would come in")).to_be_visible()
-    page.get_by_role("button", name="Change files or columns").click()
+    press(page, "Change files or columns")
     expect(page.get_by_text("Still chosen: katalog.csv")).to_be_visible()
-    page.get_by_role("button", name="Check these files").click()
+    press(page, "Check these files")
     expect(page.get_by_text("This is what would come in")).to_be_visible()
-    page.get_by_role("button", name="Use these logs").click()
-    settled(page)
+    press(page, "Use these logs")
     expect(page.get_by_role("heading", name="Build", exact=True)).to_be_visible()
     expect(page.get_by_text("Check these files")).to_have_count(0)
     no_errors(page)
@@ -271,7 +287,7 @@ def test_slider_moves_with_the_keyboard(page):
 
 def test_a_line_around_the_map_lists_the_items_inside(page):
     go_to(page, "Granularity")
-    page.get_by_role("button", name="Draw around").click()
+    press(page, "Draw around")
     area = page.locator("canvas.points").bounding_box()
     left, top = area["x"] + 3, area["y"] + 3
     right, bottom = left + area["width"] - 6, top + area["height"] - 6
@@ -287,8 +303,8 @@ def test_a_line_around_the_map_lists_the_items_inside(page):
 
 def test_what_is_chosen_in_the_hierarchy_is_in_the_link(page, browser):
     go_to(page, "Granularity")
-    page.get_by_role("button", name="Zoom in").click()
-    page.get_by_role("button", name="Hierarchy").click()
+    press(page, "Zoom in")
+    press(page, "Hierarchy")
     page.locator("canvas.tree").press("ArrowDown")
     page.locator("canvas.tree").press("Enter")  # in place of what was drawn around on the map
     heading = page.get_by_role("heading", name=re.compile("^Items of"))
@@ -303,7 +319,7 @@ def test_what_is_chosen_in_the_hierarchy_is_in_the_link(page, browser):
     other.close()
     page.locator("canvas.tree").press("Escape")
     expect(heading).to_have_count(0)
-    page.get_by_role("button", name="Map", exact=True).click()
+    press(page, "Map")
     no_errors(page)
 
 
@@ -335,16 +351,16 @@ def test_an_edit_is_saved_at_once_undone_and_brought_back(page):
     changed = page.get_by_text("Last change: “Breads of the world”")
     rewrite_name(page, 0, "Breads of the world")
     expect(changed).to_be_visible()
-    page.get_by_role("button", name="Undo").click()
+    press(page, "Undo")
     expect(changed).to_have_count(0)
-    page.get_by_role("button", name="Redo").click()
+    press(page, "Redo")
     expect(changed).to_be_visible()
     page.reload()
     settled(page)
     expect(changed).to_be_visible()
     look_closer(page).click()
     page.get_by_role("option", name="Breads of the world").click()
-    page.get_by_role("button", name="Take this change back").click()
+    press(page, "Take this change back")
     expect(changed).to_have_count(0)
     expect(page.get_by_text("All changes (1)")).to_be_visible()
     no_errors(page)
@@ -353,8 +369,8 @@ def test_an_edit_is_saved_at_once_undone_and_brought_back(page):
 def press_shortcut(page: Page, keys: str) -> None:
     """Once the page has come to rest: before that its buttons are those of the run before."""
     settled(page)
-    page.wait_for_timeout(700)
     page.keyboard.press(keys)
+    settled(page)
 
 
 def test_interests_are_reviewed_from_the_keyboard(page):
@@ -368,10 +384,8 @@ def test_interests_are_reviewed_from_the_keyboard(page):
     expect(page.get_by_text(re.compile("% of traffic approved, 1 of"))).to_be_visible()
     press_shortcut(page, "Alt+ArrowUp")
     expect(page.get_by_text("Approved by somebody.")).to_be_visible()
-    for _ in range(2):
-        page.get_by_role("button", name="Undo").click()
-        settled(page)
-        page.wait_for_timeout(500)
+    press(page, "Undo")
+    press(page, "Undo")
     expect(page.get_by_text("0% of traffic approved, 0 of")).to_be_visible()
     no_errors(page)
 
@@ -380,14 +394,14 @@ def test_an_interest_is_split_and_joined_again(page):
     go_to(page, "Granularity")
     table = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
     pick_first_row(page, table, page.get_by_role("heading", name=re.compile("^Items of")))
-    page.get_by_role("button", name="Split", exact=True).click()
+    press(page, "Split")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("moves to a new interest start from them")).to_be_visible()
     dialog.get_by_label("Why?").fill("two things in one")
     dialog.get_by_role("button", name="Do it").click()
     expect(dialog).to_have_count(0)
     expect(page.get_by_text("All changes of the interests (1)")).to_be_visible()
-    page.get_by_role("button", name="Undo", exact=True).click()
+    press(page, "Undo")
     expect(page.get_by_role("button", name="Redo", exact=True)).to_be_enabled()
     no_errors(page)
 
@@ -406,7 +420,7 @@ def test_an_item_is_moved_to_another_interest(page):
     dialog.get_by_role("button", name="Do it").click()
     expect(dialog).to_have_count(0)
     page.get_by_text("All changes of the interests").click()
-    page.get_by_role("button", name="Undo", exact=True).click()
+    press(page, "Undo")
     expect(page.get_by_role("button", name="Redo", exact=True)).to_be_enabled()
     no_errors(page)
 
@@ -423,7 +437,7 @@ def test_hostile_titles_and_names_are_text_on_every_page(page):
     look_closer(page).click()
     expect(page.get_by_role("option", name=hostile, exact=True)).to_be_visible()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Undo").click()
+    press(page, "Undo")
     expect(page.get_by_text(f"Last change: “{hostile}”")).to_have_count(0)
     no_errors(page)
 
@@ -445,10 +459,8 @@ def test_two_people_edit_at_once_and_nothing_is_lost(page, browser, address):
     expect(refused).to_be_visible()
     rewrite_name(page, 1, "Mine too")  # now that they have seen it
     expect(refused).to_have_count(0)
-    page.get_by_role("button", name="Undo").click()
-    settled(page)
-    page.get_by_role("button", name="Undo").click()
-    settled(page)
+    press(page, "Undo")
+    press(page, "Undo")
     expect(page.get_by_text("Last change: “Theirs”")).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     no_errors(page)
@@ -465,7 +477,7 @@ def test_preview_from_history_to_items(page):
 
 
 def test_files_on_the_server_are_picked_by_name(page):
-    page.get_by_role("button", name="Manage workspaces").click()
+    press(page, "Manage workspaces")
     create_workspace(page, "From the server")
     page.keyboard.press("Escape")
     go_to(page, "Logs")
@@ -473,10 +485,9 @@ def test_files_on_the_server_are_picked_by_name(page):
         page.get_by_label(f"or a file on the server ({what})").click()
         page.get_by_role("option", name=name).click()
         settled(page)
-    page.get_by_role("button", name="Check these files").click()
+    press(page, "Check these files")
     expect(page.get_by_text("This is what would come in")).to_be_visible()
-    page.get_by_role("button", name="Change files or columns").click()
-    settled(page)
+    press(page, "Change files or columns")
     expect(page.get_by_role("button", name="Check these files")).to_be_visible()
     no_errors(page)
 
