@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from llm_server import KEY, MODEL, LlmServer
+from opened_app import app_over
 from streamlit.testing.v1 import AppTest
 from test_answering import know_it_all
 from test_jobs import wait_for
@@ -75,16 +76,8 @@ def workspaces(tmp_path_factory):
     build_two_texts(folder)
     build(folder, "Tiny", n_items=30, n_users=12, n_interactions=150)
     build(folder, "Busy", n_items=240, n_users=120, n_interactions=2_400, hostile=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HIEREX_WORKSPACES", str(folder))
-        patch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
-        view.server.clear()
-        view.jobs.clear()
+    with app_over(folder):
         yield folder
-    for path in folder.glob("*.duckdb"):
-        open_store(path).close()
-    view.server.clear()
-    view.jobs.clear()
 
 
 def open_app(page: str, workspace: str | None = None) -> AppTest:
