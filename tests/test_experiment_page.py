@@ -1,23 +1,27 @@
 """A simulated trial where people meet it: kept beside a build, on the command line, in figures and on its page."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from opened_app import app_over
+from small_worlds import OWN_VECTORS, by_popularity, import_with_vectors, read_by_length
 from streamlit.testing.v1 import AppTest
 from test_jobs import wait_for
-from test_pages import build, open_app, words
+from test_pages import open_app, words
 
 from hierex import charts, view
 from hierex.cli import main
-from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, RecommenderConfig
+from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.experiment.lineup import ARM_NAMES
 from hierex.experiment.tables import lift_table, number_text, trial_table
+from hierex.pipeline import run_pipeline
 from hierex.runs import config_of, shown_run
 from hierex.store import open_store
+from hierex.synthetic import make_world
 from hierex.trials import STAGE, hold_trial, latest_trial, trial_policies
 from hierex.workspace import Workspace
 
@@ -33,9 +37,14 @@ SMALL = ExperimentConfig(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
-    build(folder, "Busy", n_items=150, n_users=60, n_interactions=1_200)
-    with app_over(folder):
-        yield folder
+    store = open_store(folder / "Busy.duckdb")
+    import_with_vectors(store, folder, make_world(n_items=150, n_users=60, n_interactions=1_200, seed=4))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hierex.pipeline.train_sequence_part", by_popularity)
+        run_pipeline(store, RunConfig(granularity=12, embedding=OWN_VECTORS, policy=PolicyConfig(kind="counts")))
+        patch.setattr("hierex.workspace.embed_texts", read_by_length)
+        with app_over(folder):
+            yield folder
 
 
 def work_of(folder) -> Workspace:
@@ -127,7 +136,14 @@ def test_figures_have_every_arm_and_do_not_hang_on_colour(tables):
     assert charts.trial_trade_off(arms.iloc[:0]).layout.annotations
 
 
-def test_the_page_shows_the_trial_and_runs_another(folder, tables):
+def compute_as_sent(self, function, *args, progress, **kwargs):
+    """What a `Worker` does, without the process, which takes seconds to begin."""
+    function, args, kwargs = pickle.loads(pickle.dumps((function, args, kwargs)))
+    return function(*args, progress=progress, **kwargs)
+
+
+def test_the_page_shows_the_trial_and_runs_another(folder, tables, monkeypatch):
+    monkeypatch.setattr("hierex.jobs.Worker.compute", compute_as_sent)
     app = open_app("evaluation", "Busy")
     said = words(app)
     assert "This is a simulation, not people" in said
