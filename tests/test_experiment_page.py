@@ -7,11 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from opened_app import app_over
-from small_worlds import OWN_VECTORS, by_popularity, import_with_vectors, read_by_length
-from streamlit.testing.v1 import AppTest
+from opened_app import app_over, open_app, open_script, words
+from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 from test_jobs import wait_for
-from test_pages import open_app, words
 
 from hierex import charts, view
 from hierex.cli import main
@@ -39,10 +37,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
     store = open_store(folder / "Busy.duckdb")
     import_with_vectors(store, folder, make_world(n_items=150, n_users=60, n_interactions=1_200, seed=4))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hierex.pipeline.train_sequence_part", by_popularity)
+    with quick_builds():
         run_pipeline(store, RunConfig(granularity=12, embedding=OWN_VECTORS, policy=PolicyConfig(kind="counts")))
-        patch.setattr("hierex.workspace.embed_texts", read_by_length)
         with app_over(folder):
             yield folder
 
@@ -101,8 +97,7 @@ def test_the_page_says_which_policies_take_part_and_why(folder, tables, kind, sa
     run = shown_run(open_store(folder / "Busy.duckdb"))
     config = run.config | {"policy": kind}
     about = str(folder / "Busy.duckdb"), run.run_id, json.dumps(run.keys), json.dumps(config)
-    app = AppTest.from_function(trial_of, args=about).run()
-    assert not app.exception
+    app = open_script(trial_of, *about)
     shown = " ".join(caption.value for caption in app.caption)
     assert said in shown
     assert ("take" in shown) == bool(said)

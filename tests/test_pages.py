@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from llm_server import KEY, MODEL, LlmServer
-from opened_app import app_over
+from opened_app import app_over, open_app, words
 from streamlit.testing.v1 import AppTest
 from test_answering import know_it_all
 from test_jobs import wait_for
@@ -80,26 +80,11 @@ def workspaces(tmp_path_factory):
         yield folder
 
 
-def open_app(page: str, workspace: str | None = None) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    if workspace:
-        app.session_state["workspace"] = workspace
-    app.run()
-    app.switch_page(f"app_pages/{page}.py").run()
-    assert not app.exception, app.exception
-    return app
-
-
 def set_number(app: AppTest, number: int) -> None:
     """What the slider does, which lives in the browser."""
     app.session_state["interests"] = number
     app.run()
     assert not app.exception, app.exception
-
-
-def words(app: AppTest) -> str:
-    parts = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
-    return "\n".join(str(part.value) for part in parts)
 
 
 @pytest.mark.parametrize("page", PAGES)
