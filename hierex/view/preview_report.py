@@ -41,7 +41,7 @@ def preview_report(work: Workspace) -> None:
         icon=":material/download:",
         width="stretch",
     )
-    judged_csv(work)
+    judged_csv(work, st.session_state.get("author", ""))
     for person in shown:
         st.markdown(f"**{wording.plain_markdown(person.name)}**: " + said_of(person.novel))
 
