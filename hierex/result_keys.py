@@ -75,9 +75,10 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
 
 
 def predictions_depend(work: Workspace) -> tuple[str, ...]:
-    """What predictions of a finished build, and the items in them, depend on, in whichever workspace it is.
+    """What predictions of a build, and the items in them, depend on, in whichever workspace it is.
 
-    The changes that people made are told in full: their ids mean something in one workspace only.
+    The changes that people made are told in full: their ids mean something in one workspace only, and what is hidden
+    is in no key of a build that was stopped before its items were found.
     """
     return json.dumps(work.keys, sort_keys=True), repr(work.built_edits)
 
