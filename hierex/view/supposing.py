@@ -17,7 +17,7 @@ from ..persons import Person, person_of, serve_person
 from ..releases import Candidate, list_candidates
 from ..result_keys import shown_depends
 from ..taxonomy import MERGED_FROM, CurationEdit
-from ..what_if import NEW, SAME, Foreseen, Supposed, as_it_is, compare_foreseen, suppose_interests
+from ..what_if import COUNTED, NEW, SAME, Foreseen, Supposed, as_it_is, compare_foreseen, suppose_interests
 from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
@@ -132,10 +132,13 @@ def ask_learned(work: Workspace, asked: tuple, suppose: Callable[[], Supposed], 
 
 
 def other_words(work: Workspace) -> Question | None:
+    if work.learned_policy.name in COUNTED:
+        st.info("These predictions were counted and read no words, so other words would change nothing.")
+        return None
     cluster = interest_box(work, "Interest", "words_of")
     description = work.cluster_descriptions()[cluster]
     key = f"{of(work, 'other_words')}-{description.cluster_id}"
-    text = st.text_area("What is said of it, one phrase a line", "\n".join(description.phrases), key=key)
+    text = st.text_area("What is said of it, one phrase a line", "\n".join(description.phrases), height=260, key=key)
     phrases = tuple(" ".join(line.split()) for line in text.splitlines() if line.strip())
     if not phrases or phrases == description.phrases:
         st.info("Change the phrases: they are what predictions read.")
@@ -247,7 +250,9 @@ def show_answers(found: dict[str, Answer], done_at: tuple[str, str]) -> None:
         f"**{first}** of them. Of {shown} items in all of them, **{others}** would be others."
     )
     for name, table in tables.items():
-        with st.expander(plain_markdown(name), expanded=len(tables) <= DRAWN):
+        alike = found[name].n_others == 0 and (table["before"] == table["after"]).all()
+        label = f"{plain_markdown(name)}: nothing changes" if alike else plain_markdown(name)
+        with st.expander(label, expanded=len(tables) <= DRAWN and not alike):
             titled = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
             st.dataframe(table.rename(columns=titled), hide_index=True)
             for column, side, best in zip(
