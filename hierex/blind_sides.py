@@ -9,8 +9,8 @@ import numpy as np
 from .agreement import ALIKE, FIRST, SECOND
 from .examples import place_examples, read_examples
 from .feedback import Lesson
-from .judgements import Subject
 from .persons import Person, person_of, serve_person
+from .reviewers import Subject
 from .taxonomy import Taxonomy
 from .workspace import Workspace
 

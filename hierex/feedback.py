@@ -19,6 +19,7 @@ from .alignment import Outcomes
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError
 from .interest_tree import InterestTree
+from .reviewers import reviewer_key, spelled_alike
 from .store import Store, Writer, now
 from .taxonomy import MERGED_FROM, Taxonomy
 
@@ -69,18 +70,21 @@ def save_thumb(
     """
     if len(reason) > LONGEST_TEXT:
         raise HierexError(f"A reason has at most {LONGEST_TEXT:,} characters; this one has {len(reason):,}.")
-    same = [tree_key, list(map(int, context)), int(novel), tidy(author), user_id]
+    about = [tree_key, list(map(int, context)), int(novel)]
+    same = (
+        f"source = '{THUMB}' AND tree_key = ? AND context = ? AND novel_cluster_id = ? AND user_id = ? AND NOT undone"
+    )
     with store.transaction() as writer:
+        (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM feedback WHERE {same}", [*about, user_id])
         writer.execute(
-            f"UPDATE feedback SET undone = TRUE WHERE source = '{THUMB}' AND tree_key = ? AND context = ? "
-            "AND novel_cluster_id = ? AND author = ? AND user_id = ?",
-            same,
+            f"UPDATE feedback SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
+            [*about, user_id, spelled_alike(author, authors or [])],
         )
         if liked is None:
             return
         writer.execute(
             "INSERT INTO feedback VALUES (nextval('feedback_batches'), ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, FALSE)",
-            [*same[:3], float(liked), THUMB, same[3], tidy(reason), user_id, now()],
+            [*about, float(liked), THUMB, tidy(author), tidy(reason), user_id, now()],
         )
 
 
@@ -93,11 +97,12 @@ class Thumb:
 def read_thumbs(store: Store, tree_key: str, context: Sequence[int], author: str, user_id: str) -> dict[int, Thumb]:
     """By id of the novel interest, what this author said of it for this person from this context."""
     rows = store.table(
-        f"SELECT novel_cluster_id AS novel, liked, reason FROM feedback WHERE source = '{THUMB}' AND NOT undone "
-        "AND tree_key = ? AND context = ? AND author = ? AND user_id = ?",
-        [tree_key, list(map(int, context)), tidy(author), user_id],
+        f"SELECT novel_cluster_id AS novel, liked, reason, author FROM feedback WHERE source = '{THUMB}' "
+        "AND NOT undone AND tree_key = ? AND context = ? AND user_id = ? ORDER BY batch",
+        [tree_key, list(map(int, context)), user_id],
     ).to_pylist()
-    return {row["novel"]: Thumb(bool(row["liked"]), row["reason"]) for row in rows}
+    own = [row for row in rows if reviewer_key(row["author"]) == reviewer_key(author)]
+    return {row["novel"]: Thumb(bool(row["liked"]), row["reason"]) for row in own}
 
 
 def read_all_thumbs(store: Store) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError
+from .reviewers import reviewer_key, spelled_alike
 from .store import Store, now
 
 
@@ -29,24 +30,28 @@ def save_item_thumb(
     """
     if len(reason) > LONGEST_TEXT:
         raise HierexError(f"A reason has at most {LONGEST_TEXT:,} characters; this one has {len(reason):,}.")
-    same = [item_id, user_id, tidy(author)]
+    about, same = [item_id, user_id], "item_id = ? AND user_id = ? AND NOT undone"
     with store.transaction() as writer:
+        (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM item_thumbs WHERE {same}", about)
         writer.execute(
-            "UPDATE item_thumbs SET undone = TRUE WHERE item_id = ? AND user_id = ? AND author = ? AND NOT undone", same
+            f"UPDATE item_thumbs SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
+            [*about, spelled_alike(author, authors or [])],
         )
         if liked is not None:
             writer.execute(
-                "INSERT INTO item_thumbs VALUES (?, ?, ?, ?, ?, ?, FALSE)", [*same, liked, tidy(reason), now()]
+                "INSERT INTO item_thumbs VALUES (?, ?, ?, ?, ?, ?, FALSE)",
+                [*about, tidy(author), liked, tidy(reason), now()],
             )
 
 
 def read_item_thumbs(store: Store, author: str, user_id: str) -> dict[str, ItemThumb]:
     """By item id, what this author said for this person."""
     rows = store.table(
-        "SELECT item_id, liked, reason FROM item_thumbs WHERE NOT undone AND author = ? AND user_id = ?",
-        [tidy(author), user_id],
+        "SELECT item_id, liked, reason, author FROM item_thumbs WHERE NOT undone AND user_id = ? ORDER BY given_at",
+        [user_id],
     ).to_pylist()
-    return {row["item_id"]: ItemThumb(row["liked"], row["reason"]) for row in rows}
+    own = [row for row in rows if reviewer_key(row["author"]) == reviewer_key(author)]
+    return {row["item_id"]: ItemThumb(row["liked"], row["reason"]) for row in own}
 
 
 def read_all_item_thumbs(store: Store) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """Blind comparisons of two builds: which ones there are, and what reviewers said of each person.
 
 Rows are only added or marked as undone. Of one reviewer on one person the latest that was not taken back counts, so
-that taking a judgement back brings back what they said before. What it says of single interests goes along into the
-feedback that predictions can be ordered by.
+that taking a judgement back brings back what they said before. Results are made of the latest blind one, which stays
+once its author has seen them. What the latest of all says of single interests goes along into the feedback that
+predictions can be ordered by.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError
 from .feedback import Lesson, insert_lessons, set_lessons_in_force
 from .releases import Candidate, is_kept, what_it_made
+from .reviewers import Subject, reviewer_key, spelled_alike
 from .runs import RunRecord, read_runs
 from .store import Store, Writer, now
+
+SEEN_BY = "SELECT list(author) FROM reveals WHERE comparison_id = ?"
 
 
 @dataclass(frozen=True)
@@ -30,19 +34,6 @@ class Comparison:
     second_run: int
     author: str
     made_at: datetime
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Whom a judgement is about. user_id: of the log; example_id: of a kept example who is made up. One is None."""
-
-    user_id: str | None
-    example_id: int | None
-
-    @property
-    def key(self) -> str:
-        """Tells all of them apart."""
-        return f"example {self.example_id}" if self.user_id is None else f"user {self.user_id}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +49,11 @@ class Judgement:
     left_is_first: bool
     blind: bool
     given_at: datetime
+
+    @property
+    def reviewer(self) -> str:
+        """Tells reviewers apart, however they write their name."""
+        return reviewer_key(self.author)
 
 
 def start_comparison(store: Store, first: Candidate, second: Candidate, *, author: str) -> int:
@@ -104,7 +100,7 @@ def find_sides(store: Store, comparison: Comparison) -> tuple[RunRecord | None, 
 
 def left_is_first(comparison_id: int, subject: Subject, author: str) -> bool:
     """Which side a reviewer sees on the left: as by the toss of a coin, and the same whenever they come back."""
-    tossed = f"{comparison_id}\n{len(subject.key)}\n{subject.key}\n{tidy(author)}"
+    tossed = f"{comparison_id}\n{len(subject.key)}\n{subject.key}\n{reviewer_key(author)}"
     return bool(hashlib.blake2b(tossed.encode(), digest_size=1).digest()[0] & 1)
 
 
@@ -120,7 +116,8 @@ def save_judgement(
     lessons: Sequence[Lesson] = (),
     name: str = "",
 ) -> int:
-    """Takes the place of what this reviewer said of this person before; returns its id.
+    """Takes the place of what this reviewer said of this person before; returns its id. Once they have seen the
+    results it is not blind, and what they said blind stays what the results are made of.
 
     lessons: what it says of single interests, ids in the tree `tree_key`; name: of the person, to go with them.
     Raises HierexError for a missing name and for a reason that is too long.
@@ -144,38 +141,50 @@ def save_judgement(
             "INSERT INTO judgements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, FALSE)",
             [*about, winner, reason, left, blind, batch, now()],
         )
-        _keep_lessons_in_step(writer, judgement_id)
+        _keep_lessons_in_step(writer, judgement_id, author)
     return judgement_id
 
 
 def set_judgement_undone(store: Store, judgement_id: int, undone: bool) -> None:
-    """Takes it back, so that what was said before it counts again, or brings it back."""
+    """Takes it back, so that what was said before it counts again, or brings it back.
+
+    Raises HierexError for a blind one whose author has seen the results since.
+    """
     with store.transaction() as writer:
+        about = "SELECT comparison_id, author, blind FROM judgements WHERE judgement_id = ?"
+        comparison_id, author, blind = writer.execute(about, [judgement_id])
+        if blind and _has_seen(writer, comparison_id, author):
+            raise HierexError("This was said blind, and you have seen the results since, so it stays as it is.")
         writer.execute("UPDATE judgements SET undone = ? WHERE judgement_id = ?", [undone, judgement_id])
-        _keep_lessons_in_step(writer, judgement_id)
+        _keep_lessons_in_step(writer, judgement_id, author)
 
 
-def _keep_lessons_in_step(writer: Writer, judgement_id: int) -> None:
-    """Of all that a reviewer said of a person, the lessons of what counts are in force, and no others."""
-    same = (
-        "JOIN judgements own USING (comparison_id, author) WHERE own.judgement_id = ? "
-        "AND said.user_id IS NOT DISTINCT FROM own.user_id AND said.example_id IS NOT DISTINCT FROM own.example_id "
-        "AND said.feedback_batch IS NOT NULL"
+def _keep_lessons_in_step(writer: Writer, judgement_id: int, author: str) -> None:
+    """Of all that a reviewer said of a person, the lessons of what they said last are in force, and no others."""
+    (every,) = writer.execute(
+        "SELECT list({'author': said.author, 'batch': said.feedback_batch, 'undone': said.undone} "
+        "ORDER BY said.judgement_id) FROM judgements said JOIN judgements own USING (comparison_id) "
+        "WHERE own.judgement_id = ? AND said.user_id IS NOT DISTINCT FROM own.user_id "
+        "AND said.example_id IS NOT DISTINCT FROM own.example_id",
+        [judgement_id],
     )
-    (every,) = writer.execute(f"SELECT list(said.feedback_batch) FROM judgements said {same}", [judgement_id])
-    (current,) = writer.execute(f"SELECT list(said.feedback_batch) FROM current_judgements said {same}", [judgement_id])
-    if every:
-        set_lessons_in_force(writer, every, current or [])
+    own = [said for said in every if reviewer_key(said["author"]) == reviewer_key(author)]
+    last = [said["batch"] for said in own if not said["undone"]][-1:]
+    batches, in_force = ([batch for batch in some if batch is not None] for some in ([s["batch"] for s in own], last))
+    set_lessons_in_force(writer, batches, in_force)
 
 
 def read_judgements(store: Store, comparison_id: int) -> list[Judgement]:
-    """What counts, in the order in which it was said."""
+    """What was not taken back, in the order in which it was said: of each reviewer on each person the latest blind one,
+    and the latest of those after they had seen the results."""
     rows = store.table(
         "SELECT judgement_id, comparison_id, user_id, example_id, author, winner, reason, left_is_first, blind, "
-        "given_at FROM current_judgements WHERE comparison_id = ? ORDER BY judgement_id",
+        "given_at FROM judgements WHERE NOT undone AND comparison_id = ? ORDER BY judgement_id",
         [comparison_id],
     ).to_pylist()
-    return [Judgement(subject=Subject(row.pop("user_id"), row.pop("example_id")), **row) for row in rows]
+    every = [Judgement(subject=Subject(row.pop("user_id"), row.pop("example_id")), **row) for row in rows]
+    latest = {(said.subject, said.reviewer, said.blind): said for said in every}
+    return sorted(latest.values(), key=lambda said: said.judgement_id)
 
 
 def reveal(store: Store, comparison_id: int, *, author: str) -> None:
@@ -189,10 +198,9 @@ def reveal(store: Store, comparison_id: int, *, author: str) -> None:
 
 def has_seen(store: Store, comparison_id: int, author: str) -> bool:
     """Whether this reviewer has seen which side is which."""
-    sql = "SELECT 1 FROM reveals WHERE comparison_id = ? AND author = ?"
-    return store.value(sql, [comparison_id, tidy(author)]) is not None
+    return bool(spelled_alike(author, store.value(SEEN_BY, [comparison_id]) or []))
 
 
 def _has_seen(writer: Writer, comparison_id: int, author: str) -> bool:
-    found = writer.execute("SELECT 1 FROM reveals WHERE comparison_id = ? AND author = ?", [comparison_id, author])
-    return found is not None
+    (authors,) = writer.execute(SEEN_BY, [comparison_id])
+    return bool(spelled_alike(author, authors or []))

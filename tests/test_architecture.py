@@ -51,6 +51,7 @@ LAYERS = [
         "imports",
         "workspace",
         "workspace_folder",
+        "reviewers",
     },
     {"feedback", "releases", "item_thumbs"},
     {"judgements"},

@@ -20,11 +20,10 @@ from hierex.config import PolicyConfig, RunConfig
 from hierex.errors import HierexError
 from hierex.examples import save_example, set_example_deleted
 from hierex.exports import safe_csv
-from hierex.feedback import Lesson, place_outcomes, read_batches, save_thumb
-from hierex.item_thumbs import ItemThumb, read_item_thumbs, save_item_thumb
+from hierex.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
+from hierex.item_thumbs import ItemThumb, read_all_item_thumbs, read_item_thumbs, save_item_thumb
 from hierex.judged import judged_frame
 from hierex.judgements import (
-    Subject,
     find_sides,
     has_seen,
     left_is_first,
@@ -38,6 +37,7 @@ from hierex.judgements import (
 from hierex.persons import make_up
 from hierex.pipeline import run_pipeline
 from hierex.releases import list_candidates
+from hierex.reviewers import Subject, reviewer_key
 from hierex.runs import config_of
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -175,6 +175,49 @@ def test_what_is_judged_after_the_results_were_seen_is_not_blind(work):
     )
     with pytest.raises(HierexError, match="name"):
         reveal(work.store, 1, author="")
+
+
+def test_what_was_judged_blind_stays_once_its_author_has_seen_the_results(work):
+    """Neither another answer nor taking it back changes the results then."""
+    said = [act(work.store, subject, "Ann", winner) for subject, winner in zip(SUBJECTS, WINNERS, strict=True)]
+    act(work.store, SUBJECTS[0], "Ann", SECOND)
+    blind = [one for one in read_judgements(work.store, 1) if one.blind]
+    assert [one.winner for one in blind] == [*WINNERS[1:], SECOND]
+    reveal(work.store, 1, author=" ann")
+    for subject in SUBJECTS:
+        again = act(work.store, subject, "ANN", FIRST)
+    assert [one for one in read_judgements(work.store, 1) if one.blind] == blind
+    assert [one.winner for one in read_judgements(work.store, 1) if not one.blind] == [FIRST] * len(SUBJECTS)
+    for undone in (True, False):
+        with pytest.raises(HierexError, match="seen the results"):
+            set_judgement_undone(work.store, said[1], undone)
+    set_judgement_undone(work.store, again, True)
+    assert [one for one in read_judgements(work.store, 1) if one.blind] == blind
+    assert len(read_judgements(work.store, 1)) == 2 * len(SUBJECTS) - 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Ann", "  ann "), ("Zo\u00e9", "ZOE\u0301"), ("Weiß", "WEISS"), ("Νίκος", "ΝΊΚΟΣ")]
+)
+def test_a_reviewer_is_the_same_however_they_write_their_name(work, first, second):
+    act(work.store, SUBJECTS[0], first, FIRST)
+    act(work.store, SUBJECTS[0], second, SECOND)
+    (said,) = read_judgements(work.store, 1)
+    assert (said.winner, said.reviewer) == (SECOND, reviewer_key(first))
+    assert {row["reason"] for row in in_force(work.store)} == {SECOND}, "what it teaches"
+    assert [left_is_first(1, one, first) for one in SUBJECTS] == [left_is_first(1, one, second) for one in SUBJECTS]
+    reveal(work.store, 1, author=first)
+    assert has_seen(work.store, 1, second)
+    assert not has_seen(work.store, 1, f"{first} Smith")
+    act(work.store, SUBJECTS[1], second, FIRST)
+    assert not read_judgements(work.store, 1)[-1].blind
+    for author, liked in ((first, True), (second, False)):
+        save_item_thumb(work.store, "i1", "u1", liked=liked, author=author)
+        save_thumb(work.store, "t", [1, 2], 3, liked=liked, author=author, user_id="u1")
+        for reader in (first, second):
+            assert read_item_thumbs(work.store, reader, "u1")["i1"].liked == liked
+            assert read_thumbs(work.store, "t", [1, 2], reader, "u1")[3].liked == liked
+    assert len(read_all_item_thumbs(work.store)) == len(read_all_thumbs(work.store)) == 1
 
 
 # -- whom, and left or right -------------------------------------------------------------------------------------------
@@ -480,6 +523,26 @@ def test_somebody_made_up_is_judged_first_and_teaches_too(work):
     press(app, "judge-arrow_back")
     press(app, "undo_judgement")
     assert in_force(work.store) == []
+
+
+def test_who_has_seen_the_results_cannot_change_what_they_said_blind(work):
+    app = start(work)
+    press(app, "say-the left one")
+    press(app, "show_results")
+    (first,) = read_judgements(work.store, read_comparisons(work.store)[0].comparison_id)
+    app = open_screen(work, "ann ")
+    assert "You have judged 1" in on_screen(app)
+    assert "Show results" not in on_screen(app)
+    press(app, "judge-arrow_back")
+    assert "You said it blind and have seen the results since, so it stays" in on_screen(app)
+    assert not [button for button in app.button if button.key == "undo_judgement"]
+    press(app, "say-the right one")
+    press(app, "judge-arrow_back")
+    assert "You said: **the right one**" in on_screen(app)
+    assert "1 judgement of 1 person by 1 reviewer" in on_screen(app)
+    assert "1 of 2 judgements left out" in on_screen(app)
+    press(app, "undo_judgement")
+    assert read_judgements(work.store, first.comparison_id) == [first]
 
 
 def test_hostile_names_stay_words(work):

@@ -16,6 +16,7 @@ from ..description_edits import tidy
 from ..judgements import Comparison, Judgement
 from ..persons import Person
 from ..result_keys import predictions_depend
+from ..reviewers import reviewer_key
 from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
@@ -151,12 +152,13 @@ def open_sides(work: Workspace, comparison: Comparison) -> Opened | None:
 
 @dataclass(frozen=True)
 class Sitting:
-    """Of one reviewer at one comparison."""
+    """Of one reviewer at one comparison. seen: whether they have seen the results."""
 
     work: Workspace
     comparison: Comparison
     author: str
     opened: Opened
+    seen: bool
 
     @property
     def at(self) -> str:
@@ -177,10 +179,12 @@ def judge_people(work: Workspace, comparison: Comparison, author: str) -> None:
             icon=":material/block:",
         )
         return
-    sitting = Sitting(work, comparison, author, opened)
+    sitting = Sitting(
+        work, comparison, author, opened, judgements.has_seen(work.store, comparison.comparison_id, author)
+    )
     people = people_to_judge(work, comparison.comparison_id)
     every = judgements.read_judgements(work.store, comparison.comparison_id)
-    said = {judgement.subject: judgement for judgement in every if judgement.author == author}
+    said = {judgement.subject: judgement for judgement in every if judgement.reviewer == reviewer_key(author)}
     wanted = st.session_state.get(sitting.at)
     place = find_place(people, range(len(people)), lambda judged: judged.subject == wanted)
     if place is None:
@@ -267,7 +271,12 @@ def say_which(sitting: Sitting, judged: Judged, said: Judgement | None) -> None:
             args=(sitting, judged, winner, why),
             width="stretch",
         )
-    if said:
+    if said and said.blind and sitting.seen:
+        st.markdown(
+            f"You said: **{labels[said.winner]}**. You said it blind and have seen the results since, so it stays. "
+            "Another answer is kept beside it, but does not count."
+        )
+    elif said:
         line, undo = st.columns([4, 1], vertical_alignment="center")
         line.markdown(f"You said: **{labels[said.winner]}**. Another answer takes its place.")
         undo.button("Undo", key="undo_judgement", icon=":material/undo:", on_click=take_back, args=(sitting, said))

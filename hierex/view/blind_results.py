@@ -55,7 +55,7 @@ def blind_results(work: Workspace, comparison: Comparison, author: str) -> None:
 
 def tell(blind: list[Judgement]) -> None:
     people, winners = [one.subject.key for one in blind], [one.winner for one in blind]
-    preference = measure_preference(people, [one.author for one in blind], winners)
+    preference = measure_preference(people, [one.reviewer for one in blind], winners)
     st.markdown(preference_text(preference))
     st.markdown(agreement_text(measure_agreement(people, winners)))
     left = sum(one.left_is_first == (one.winner == FIRST) for one in blind if one.winner in (FIRST, SECOND))
@@ -104,10 +104,10 @@ def agreement_text(agreement: Agreement) -> str:
 
 
 def by_reviewer(blind: list[Judgement]) -> pd.DataFrame:
-    counts = Counter((one.author, one.winner) for one in blind)
-    reviewers = sorted({one.author for one in blind})
-    table = {name: [counts[reviewer, winner] for reviewer in reviewers] for winner, name in SAID.items()}
-    return pd.DataFrame({"Reviewer": reviewers} | table)
+    counts = Counter((one.reviewer, one.winner) for one in blind)
+    called = dict(sorted({one.reviewer: one.author for one in blind}.items()))
+    table = {name: [counts[reviewer, winner] for reviewer in called] for winner, name in SAID.items()}
+    return pd.DataFrame({"Reviewer": list(called.values())} | table)
 
 
 def side_names(work: Workspace) -> dict[int, str]:
