@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .metrics import resample_means
+from .metrics import resample_two_ways
 
 FIRST, SECOND, ALIKE, NEITHER = "first", "second", "alike", "neither"
 WINNERS = (FIRST, SECOND, ALIKE, NEITHER)
 WORTH = {FIRST: 1.0, SECOND: 0.0, ALIKE: 0.5, NEITHER: 0.5}
 """Of a judgement, to the first side."""
 RESAMPLES = 2_000
+FEW_REVIEWERS = 5
+"""With fewer, an interval speaks of these reviewers and not of others."""
+LEVEL = 0.1
+"""An interval that holds one half and reaches no farther from it shows no difference."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Preference:
         """FIRST or SECOND; None where the interval holds one half, so that nothing can be said."""
         return FIRST if self.low > 0.5 else SECOND if self.high < 0.5 else None
 
+    @property
+    def level(self) -> bool:
+        """Whether the interval holds one half and is narrow, so that no difference was found."""
+        return self.winner is None and self.low >= 0.5 - LEVEL and self.high <= 0.5 + LEVEL
+
+    @property
+    def few_reviewers(self) -> bool:
+        return self.n_reviewers < FEW_REVIEWERS
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -52,22 +65,28 @@ class Agreement:
 def measure_preference(people: Sequence, reviewers: Sequence, winners: Sequence[str], *, seed: int = 0) -> Preference:
     """One entry each per judgement. A judgement for neither side counts half for each.
 
-    The interval draws people again, since judgements on one person resemble each other. One made-up person who speaks
-    for each side is drawn along: without them a few unanimous people would leave no doubt at all (after Agresti and
-    Coull, The American Statistician 52, 1998).
+    The interval draws people again, and reviewers too, each on their own: judgements on one person resemble each other,
+    and so do those of one reviewer. Of fewer than `FEW_REVIEWERS` it speaks of these alone. One made-up person who
+    speaks for each side is drawn along: without them a few unanimous people would leave no doubt at all (after Agresti
+    and Coull, The American Statistician 52, 1998).
     """
     counts = {winner: sum(said == winner for said in winners) for winner in WINNERS}
-    person = np.unique(np.asarray(people, str), return_inverse=True)[1]
-    n_people, n_reviewers = len(set(people)), len(set(reviewers))
     if not len(winners):
         return Preference(np.nan, np.nan, np.nan, counts, 0, 0)
+    person, reviewer = (np.unique(np.asarray(of, str), return_inverse=True)[1] for of in (people, reviewers))
     worth = np.array([WORTH[winner] for winner in winners])
-    judged = np.bincount(person).astype(np.float64)
-    usual = judged.mean()
-    sums = np.concatenate([np.bincount(person, worth), [usual, 0.0]])[:, None]
-    means = resample_means(sums, np.concatenate([judged, [usual, usual]]), resamples=RESAMPLES, seed=seed)
-    low, high = np.percentile(means[:, 0], [2.5, 97.5])
-    return Preference(float(worth.mean()), float(low), float(high), counts, n_people, n_reviewers)
+    judged, sums = np.zeros((2, reviewer.max() + 1, person.max() + 1))
+    np.add.at(judged, (reviewer, person), 1)
+    np.add.at(sums, (reviewer, person), worth)
+    usual = judged.mean(axis=1)
+    means = resample_two_ways(
+        np.column_stack([sums, usual, np.zeros_like(usual)]),
+        np.column_stack([judged, usual, usual]),
+        resamples=RESAMPLES,
+        seed=seed,
+    )
+    low, high = np.nanpercentile(means, [2.5, 97.5])
+    return Preference(float(worth.mean()), float(low), float(high), counts, judged.shape[1], judged.shape[0])
 
 
 def measure_agreement(people: Sequence, winners: Sequence[str]) -> Agreement:

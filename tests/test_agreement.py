@@ -80,6 +80,51 @@ def test_intervals_cover_the_truth_at_the_stated_rate(truth, n_people):
     assert np.mean(covered) >= 0.92, "three standard errors of 200 draws below 0.95 at most"
 
 
+@pytest.mark.parametrize(
+    ("n_reviewers", "truth", "least"), [(3, 0.5, 0.85), (5, 0.5, 0.9), (5, 0.65, 0.9), (8, 0.6, 0.9)]
+)
+def test_intervals_hold_what_other_reviewers_of_differing_taste_would_say(n_reviewers, truth, least):
+    """Three standard errors of 200 draws below 0.95; three reviewers are too few for that, which is said beside it."""
+    rng, n_people, held, held_of_these = np.random.default_rng(0), 30, [], []
+    for seed in range(200):
+        taste = np.clip(truth + 0.2 * rng.standard_normal(n_reviewers), 0, 1)
+        said = rng.random((n_people, n_reviewers)) < taste
+        people = np.repeat(np.arange(n_people), n_reviewers)
+        reviewers = np.tile(np.arange(n_reviewers), n_people)
+        found = measure_preference(people, reviewers, np.where(said, FIRST, SECOND).ravel().tolist(), seed=seed)
+        held.append(found.low <= truth <= found.high)
+        held_of_these.append(found.low <= taste.mean() <= found.high)
+    assert np.mean(held) >= least
+    assert np.mean(held_of_these) >= 0.95
+    assert found.few_reviewers == (n_reviewers < 5)
+
+
+def test_reviewers_who_judged_nobody_in_common_have_an_interval():
+    people = ["a", "b", "c", "d"]
+    found = measure_preference(people, ["Ann", "Ann", "Ben", "Ben"], [FIRST, FIRST, SECOND, SECOND])
+    assert found.low < 0.2
+    assert found.high > 0.8
+    assert (found.n_people, found.n_reviewers) == (4, 2)
+
+
+@pytest.mark.parametrize(("n", "said"), [(5, "Too few to say"), (1_000, "No difference was found")])
+def test_a_narrow_interval_around_one_half_is_told_from_a_wide_one(n, said):
+    text = preference_text(measure_preference(range(2 * n), ["a"] * 2 * n, [FIRST, SECOND] * n))
+    assert text.startswith(f"**{said}")
+    assert f"Each won 50% of {2 * n:,} judgements" in text
+    ahead = preference_text(measure_preference(range(2 * n + 1), ["a"] * (2 * n + 1), [SECOND, *[FIRST, SECOND] * n]))
+    assert ahead.startswith(f"**{said}")
+    assert "B is ahead. It won" in ahead
+
+
+@pytest.mark.parametrize(("n", "whom"), [(1, "for this reviewer alone)"), (4, "among these reviewers)"), (5, "%)")])
+def test_whom_an_interval_speaks_of_is_said(n, whom):
+    people, reviewers = np.repeat(np.arange(20), n), np.tile(np.arange(n), 20)
+    text = preference_text(measure_preference(people, reviewers, [FIRST] * len(people)))
+    assert whom in text
+    assert (n >= 5) == ("reviewer alone" not in text and "these reviewers" not in text)
+
+
 def test_several_judgements_of_the_same_people_are_not_taken_for_more_people():
     people = [f"p{place}" for place in range(20)]
     winners = [FIRST] * 14 + [SECOND] * 6

@@ -80,11 +80,16 @@ def preference_text(preference: Preference) -> str:
     of = f"{counted(preference.n, 'judgement')} of {people} by {reviewers}"
     neither = preference.counts[ALIKE], preference.counts[NEITHER]
     ties = f"for neither side: {sum(neither):,}, counted half ({neither[0]:,} alike, {neither[1]:,} no good)"
-    numbers = f"It won {share:.0%} of {of} (95 % sure between {low:.0%} and {high:.0%}); {ties}."
-    if preference.winner is None:
-        ahead = "The two are level" if share == 0.5 else f"{better} is ahead"
-        return f"**Too few to say which one is preferred.** {ahead}. {numbers}"
-    return f"**{better} is preferred.** {numbers}"
+    among = ""
+    if preference.few_reviewers:
+        among = ", among these reviewers" if preference.n_reviewers > 1 else ", for this reviewer alone"
+    level = share == 0.5
+    sure = f"95 % sure between {low:.0%} and {high:.0%}{among}"
+    numbers = f"{'Each' if level else 'It'} won {share:.0%} of {of} ({sure}); {ties}."
+    if preference.winner is not None:
+        return f"**{better} is preferred.** {numbers}"
+    found = "No difference was found." if preference.level else "Too few to say which one is preferred."
+    return f"**{found}** {numbers if level else f'{better} is ahead. {numbers}'}"
 
 
 def counted(n: int, one: str, many: str = "") -> str:
