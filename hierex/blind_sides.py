@@ -34,12 +34,11 @@ def people_to_judge(work: Workspace, comparison_id: int) -> list[Judged]:
     placed, _ = place_examples(work, examples)
     chosen = []
     for example in (example for example in examples if example.example_id in placed):
-        made_up = example.user_id is None
-        subject = Subject(example.user_id, example.example_id if made_up else None)
-        chosen.append(Judged(subject, example.name, placed[example.example_id]))
+        person = placed[example.example_id]
+        chosen.append(Judged(person.subject, example.name, person))
     able = np.flatnonzero(np.diff(work.interactions.starts) > 0)
     drawn = np.random.default_rng(comparison_id).permutation(able)[: MOST_DRAWN + len(chosen)]
-    drawn = [Judged(Subject(work.user_ids[user], None), work.user_ids[user], person_of(work, user)) for user in drawn]
+    drawn = [Judged(person.subject, person.name, person) for person in (person_of(work, user) for user in drawn)]
     kept = {judged.subject: judged for judged in chosen}
     others = [judged for judged in drawn if judged.subject not in kept]
     return [judged for judged in kept.values() if len(judged.person.items)] + others[:MOST_DRAWN]

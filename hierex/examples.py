@@ -86,7 +86,8 @@ def place_examples(work: Workspace, examples: Sequence[Example]) -> tuple[dict[i
         else:
             items = index.get_indexer(pd.Index(example.item_ids, dtype=object))
             known = items[items >= 0].astype(np.int32)
-            person = Person(made_up_name(example.name), known) if len(known) else None
+            name, of = made_up_name(example.name), example.example_id
+            person = Person(name, known, example_id=of) if len(known) else None
         if person is None:
             missing.append(example)
         else:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError
-from .reviewers import reviewer_key, spelled_alike
+from .reviewers import Subject, reviewer_key, spelled_alike
 from .store import Store, now
+
+OF_SUBJECT = "user_id IS NOT DISTINCT FROM ? AND example_id IS NOT DISTINCT FROM ? AND NOT undone"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class ItemThumb:
 
 
 def save_item_thumb(
-    store: Store, item_id: str, user_id: str, *, liked: bool | None, author: str, reason: str = ""
+    store: Store, item_id: str, subject: Subject, *, liked: bool | None, author: str, reason: str = ""
 ) -> None:
     """What somebody thinks of an item for a person; takes the place of what they said of it before.
 
@@ -30,7 +32,7 @@ def save_item_thumb(
     """
     if len(reason) > LONGEST_TEXT:
         raise HierexError(f"A reason has at most {LONGEST_TEXT:,} characters; this one has {len(reason):,}.")
-    about, same = [item_id, user_id], "item_id = ? AND user_id = ? AND NOT undone"
+    about, same = [item_id, subject.user_id, subject.example_id], f"item_id = ? AND {OF_SUBJECT}"
     with store.transaction() as writer:
         (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM item_thumbs WHERE {same}", about)
         writer.execute(
@@ -39,23 +41,27 @@ def save_item_thumb(
         )
         if liked is not None:
             writer.execute(
-                "INSERT INTO item_thumbs VALUES (?, ?, ?, ?, ?, ?, FALSE)",
+                "INSERT INTO item_thumbs (item_id, user_id, example_id, author, liked, reason, given_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [*about, tidy(author), liked, tidy(reason), now()],
             )
 
 
-def read_item_thumbs(store: Store, author: str, user_id: str) -> dict[str, ItemThumb]:
+def read_item_thumbs(store: Store, author: str, subject: Subject) -> dict[str, ItemThumb]:
     """By item id, what this author said for this person."""
     rows = store.table(
-        "SELECT item_id, liked, reason, author FROM item_thumbs WHERE NOT undone AND user_id = ? ORDER BY given_at",
-        [user_id],
+        f"SELECT item_id, liked, reason, author FROM item_thumbs WHERE {OF_SUBJECT} ORDER BY given_at",
+        [subject.user_id, subject.example_id],
     ).to_pylist()
     own = [row for row in rows if reviewer_key(row["author"]) == reviewer_key(author)]
     return {row["item_id"]: ItemThumb(row["liked"], row["reason"]) for row in own}
 
 
 def read_all_item_thumbs(store: Store) -> pd.DataFrame:
-    """item_id, user_id, author, liked, reason, given_at: every one not taken back, in order."""
-    return store.frame(
-        "SELECT item_id, user_id, author, liked, reason, given_at FROM item_thumbs WHERE NOT undone ORDER BY given_at"
-    )
+    """item_id, subject, author, liked, reason, given_at: every one not taken back, in order."""
+    rows = store.table(
+        "SELECT item_id, user_id, example_id, author, liked, reason, given_at FROM item_thumbs WHERE NOT undone "
+        "ORDER BY given_at"
+    ).to_pylist()
+    every = [row | {"subject": Subject(row["user_id"], row["example_id"])} for row in rows]
+    return pd.DataFrame(every, columns=["item_id", "subject", "author", "liked", "reason", "given_at"])

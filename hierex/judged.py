@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from .feedback import read_all_thumbs
 from .item_thumbs import read_all_item_thumbs
 from .judgements import has_seen, read_comparisons, read_judgements
 from .persons import made_up_name
+from .reviewers import Subject
 from .workspace import Workspace
 
 LIKED = {True: "liked", False: "not liked"}
@@ -49,8 +50,9 @@ def prediction_rows(work: Workspace) -> list[dict]:
 
 def item_rows(work: Workspace) -> list[dict]:
     titles = dict(zip(work.items["item_id"], work.items["title"], strict=True))
+    examples = example_names(work.store)
     return [
-        _said("item", thumb.user_id, thumb, LIKED[thumb.liked])
+        _said("item", called(thumb.subject, examples), thumb, LIKED[thumb.liked])
         | {"what": titles.get(thumb.item_id, "not in these logs any more"), "id": thumb.item_id}
         for thumb in read_all_item_thumbs(work.store).itertuples()
     ]
@@ -63,15 +65,18 @@ def comparison_rows(work: Workspace, side_name: Callable[[int], str], reader: st
         sides = side_name(comparison.first_run), side_name(comparison.second_run)
         told = has_seen(work.store, comparison.comparison_id, reader)
         for one in read_judgements(work.store, comparison.comparison_id):
-            user_id, example_id = one.subject.user_id, one.subject.example_id
-            person = made_up_name(examples.get(example_id, "")) if user_id is None else user_id
             first, second = sides if told else PLACES if one.left_is_first else PLACES[::-1]
             said = {FIRST: first, SECOND: second, ALIKE: "both alike", NEITHER: "neither is any good"}[one.winner]
             about = {"what": UNTOLD, "on_the_left": ""}
             if told:
                 about = {"what": f"{first} / {second}", "on_the_left": first if one.left_is_first else second}
-            rows.append(_said("comparison", person, one, said) | about | {"blind": one.blind})
+            rows.append(_said("comparison", called(one.subject, examples), one, said) | about | {"blind": one.blind})
     return rows
+
+
+def called(subject: Subject, examples: Mapping[int, str]) -> str:
+    """What somebody is called in the table. examples: names of the kept ones by id."""
+    return made_up_name(examples.get(subject.example_id, "")) if subject.user_id is None else subject.user_id
 
 
 def _said(judged: str, person: str, row, said: str) -> dict:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .grounding import ground, recommend_anything
+from .reviewers import Subject
 from .serving import Served
 from .taxonomy import Taxonomy
 from .transition_table import predict_novel
@@ -22,11 +23,17 @@ ITEMS_PER_INTEREST = 3
 @dataclass(frozen=True)
 class Person:
     """name: the id in the log, or what a made-up person is called; items: (n,) int32, earliest first, repeats included;
-    user: the index in the log, None for a made-up person."""
+    user: the index in the log, None for a made-up person; example_id: of a made-up one who is kept."""
 
     name: str
     items: np.ndarray
     user: int | None = None
+    example_id: int | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """Whom reviewers speak of. Made-up people who are not kept are told apart by the interests in their name."""
+        return Subject(None if self.example_id is not None else self.name, self.example_id)
 
     def history(self, taxonomy: Taxonomy) -> np.ndarray:
         """(m,) int32: their distinct interests in order of first visit."""

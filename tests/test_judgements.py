@@ -18,7 +18,7 @@ from hierex.agreement import ALIKE, FIRST, NEITHER, SECOND, WINNERS
 from hierex.blind_sides import lessons_of, people_to_judge, show_side
 from hierex.config import PolicyConfig, RunConfig
 from hierex.errors import HierexError
-from hierex.examples import save_example, set_example_deleted
+from hierex.examples import place_examples, read_examples, save_example, set_example_deleted
 from hierex.exports import safe_csv
 from hierex.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
 from hierex.item_thumbs import ItemThumb, read_all_item_thumbs, read_item_thumbs, save_item_thumb
@@ -212,10 +212,10 @@ def test_a_reviewer_is_the_same_however_they_write_their_name(work, first, secon
     act(work.store, SUBJECTS[1], second, FIRST)
     assert not read_judgements(work.store, 1)[-1].blind
     for author, liked in ((first, True), (second, False)):
-        save_item_thumb(work.store, "i1", "u1", liked=liked, author=author)
+        save_item_thumb(work.store, "i1", Subject("u1", None), liked=liked, author=author)
         save_thumb(work.store, "t", [1, 2], 3, liked=liked, author=author, user_id="u1")
         for reader in (first, second):
-            assert read_item_thumbs(work.store, reader, "u1")["i1"].liked == liked
+            assert read_item_thumbs(work.store, reader, Subject("u1", None))["i1"].liked == liked
             assert read_thumbs(work.store, "t", [1, 2], reader, "u1")[3].liked == liked
     assert len(read_all_item_thumbs(work.store)) == len(read_all_thumbs(work.store)) == 1
 
@@ -310,16 +310,31 @@ def test_a_judgement_counts_in_what_people_liked_until_it_is_taken_back(work):
 
 
 def test_a_thumb_on_an_item_is_kept_replaced_and_taken_back(work):
-    save_item_thumb(work.store, "i1", "u1", liked=True, author="Ann", reason=HOSTILE)
-    save_item_thumb(work.store, "i1", "u1", liked=False, author="Ben")
-    assert read_item_thumbs(work.store, "Ann", "u1") == {"i1": ItemThumb(True, HOSTILE)}
-    save_item_thumb(work.store, "i1", "u1", liked=False, author=" Ann")
-    assert read_item_thumbs(work.store, "Ann", "u1") == {"i1": ItemThumb(False, "")}
-    save_item_thumb(work.store, "i1", "u1", liked=None, author="Ann")
-    assert read_item_thumbs(work.store, "Ann", "u1") == {}
-    assert read_item_thumbs(work.store, "Ben", "u1") == {"i1": ItemThumb(False, "")}
+    save_item_thumb(work.store, "i1", Subject("u1", None), liked=True, author="Ann", reason=HOSTILE)
+    save_item_thumb(work.store, "i1", Subject("u1", None), liked=False, author="Ben")
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {"i1": ItemThumb(True, HOSTILE)}
+    save_item_thumb(work.store, "i1", Subject("u1", None), liked=False, author=" Ann")
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {"i1": ItemThumb(False, "")}
+    save_item_thumb(work.store, "i1", Subject("u1", None), liked=None, author="Ann")
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {}
+    assert read_item_thumbs(work.store, "Ben", Subject("u1", None)) == {"i1": ItemThumb(False, "")}
     with pytest.raises(HierexError, match="at most 500"):
-        save_item_thumb(work.store, "i1", "u1", liked=True, author="Ann", reason="x" * 501)
+        save_item_thumb(work.store, "i1", Subject("u1", None), liked=True, author="Ann", reason="x" * 501)
+
+
+def test_a_thumb_on_an_item_does_not_pass_to_another_made_up_person_of_the_same_name(work):
+    item = work.items["item_id"].iloc[0]
+    first = save_example(work.store, "Cy", None, [item])
+    before = place_examples(work, read_examples(work.store))[0][first]
+    save_item_thumb(work.store, item, before.subject, liked=True, author="Ann")
+    set_example_deleted(work.store, first, True)
+    second = save_example(work.store, "Cy", None, [item])
+    after = place_examples(work, read_examples(work.store))[0][second]
+    assert before.name == after.name == "Cy (made up)"
+    assert read_item_thumbs(work.store, "Ann", before.subject) == {item: ItemThumb(True, "")}
+    assert read_item_thumbs(work.store, "Ann", after.subject) == {}
+    assert read_item_thumbs(work.store, "Ann", Subject("Cy (made up)", None)) == {}, "one of the log"
+    assert judged_frame(work, str)["person"].tolist() == ["Cy (made up)"]
 
 
 def test_all_that_was_judged_is_one_table_that_no_spreadsheet_runs(work):
@@ -327,8 +342,8 @@ def test_all_that_was_judged_is_one_table_that_no_spreadsheet_runs(work):
     ids, item = work.taxonomy.cluster_ids.tolist(), work.items["item_id"].iloc[0]
     save_thumb(work.store, work.tree_key, ids[:2], ids[2], liked=True, author="Ann", user_id="u1", reason=HOSTILE)
     save_thumb(work.store, "another tree", ids[:2], ids[2], liked=False, author="Ann", user_id="u1")
-    save_item_thumb(work.store, item, "u1", liked=False, author=HOSTILE)
-    save_item_thumb(work.store, "gone", "u1", liked=False, author="Ben")
+    save_item_thumb(work.store, item, Subject("u1", None), liked=False, author=HOSTILE)
+    save_item_thumb(work.store, "gone", Subject("u1", None), liked=False, author="Ben")
     kept = save_example(work.store, "=Cy", None, [item])
     save_judgement(work.store, comparison.comparison_id, Subject(None, kept), SECOND, author="Ben", reason="=1+1")
     save_judgement(work.store, comparison.comparison_id, Subject("u1", None), NEITHER, author="Ben")
@@ -582,10 +597,11 @@ def thumb_script():
     import streamlit as st
 
     from hierex import view
+    from hierex.reviewers import Subject
     from hierex.view.opened import show_messages
 
     judging = view.judging_items()
-    view.judged_items(st.session_state["work"], "u1", [0, 1, 2], judging=judging)
+    view.judged_items(st.session_state["work"], Subject("u1", None), [0, 1, 2], judging=judging)
     show_messages()
 
 
@@ -597,11 +613,11 @@ def test_thumbs_on_items_are_shown_again_and_can_be_taken_back(work):
     app.text_input[0].set_value("not for them").run()
     assert not app.exception, app.exception
     item = work.items["item_id"].iloc[1]
-    assert read_item_thumbs(work.store, "Ann", "u1") == {item: ItemThumb(False, "not for them")}
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {item: ItemThumb(False, "not for them")}
     app = open_script(thumb_script, work=work, author="Ann")
     assert app.dataframe[0].value["You said"].tolist() == ["", "👎", ""]
     app.toggle(key="judging_items").set_value(True).run()
     assert app.feedback[1].value == 0
     assert app.text_input[0].value == "not for them"
     app.feedback[1].set_value(None).run()
-    assert read_item_thumbs(work.store, "Ann", "u1") == {}
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {}

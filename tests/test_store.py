@@ -40,6 +40,33 @@ def test_workspaces_from_before_items_had_vectors_are_brought_up_to_date(tmp_pat
             assert store.frame(f"SELECT vector FROM {table}").empty
 
 
+def test_judgements_and_thumbs_from_before_reviewers_were_told_apart_are_brought_up_to_date(tmp_path, monkeypatch):
+    path, before = tmp_path / "w.duckdb", tmp_path / "sql" / "migrations"
+    before.mkdir(parents=True)
+    for file in sorted((SQL / "migrations").glob("*.sql"))[:14]:
+        shutil.copy(file, before)
+    monkeypatch.setattr("hierex.store.SQL", tmp_path / "sql")
+    at = ["2026-01-01", "2026-01-02", "2026-01-03"]
+    with open_store(path) as store, store.transaction() as writer:
+        writer.execute(f"INSERT INTO reveals VALUES (1, 'Ann', '{at[1]}')")
+        for number, (comparison, author, given_at) in enumerate(
+            [(1, "ann", at[0]), (1, "ann ", at[2]), (2, "Ann", at[2])]
+        ):
+            said = [number, comparison, "u", None, author, "first", "", True, True, None, given_at]
+            writer.execute(f"INSERT INTO judgements VALUES ({', '.join('?' * 11)}, FALSE)", said)
+        for number, (name, user_id) in enumerate([("Cy", None), ("Di", None), ("Di", None), ("Ed", "Ed (made up)")]):
+            writer.execute("INSERT INTO examples VALUES (?, ?, ?, [], '', now(), FALSE)", [number, name, user_id])
+        for name in ("Cy (made up)", "Di (made up)", "Ed (made up)"):
+            writer.execute("INSERT INTO item_thumbs VALUES ('i', ?, 'Ann', TRUE, '', now(), FALSE)", [name])
+    monkeypatch.undo()
+    with open_store(path) as store:
+        blind = store.frame("SELECT blind FROM judgements ORDER BY judgement_id")["blind"].tolist()
+        thumbs = store.table("SELECT user_id, example_id FROM item_thumbs ORDER BY user_id").to_pylist()
+    assert blind == [True, False, True]
+    expected = [("Di (made up)", None), ("Ed (made up)", None), (None, 0)]
+    assert [tuple(row.values()) for row in thumbs] == expected
+
+
 def test_the_same_store_for_every_caller_in_the_process(store):
     assert open_store(store.path) is store
 

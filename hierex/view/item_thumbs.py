@@ -8,6 +8,7 @@ import streamlit as st
 
 from .. import item_thumbs as kept
 from ..item_thumbs import ItemThumb
+from ..reviewers import Subject, reviewer_key
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .interests import item_list
@@ -27,30 +28,30 @@ def judging_items() -> bool:
     return judging
 
 
-def judged_items(work: Workspace, user_id: str, items: Sequence[int], *, judging: bool) -> None:
+def judged_items(work: Workspace, subject: Subject, items: Sequence[int], *, judging: bool) -> None:
     """The items (indices), best first, with what this reviewer said of them for this person."""
     author = st.session_state.get("author", "")
-    said = kept.read_item_thumbs(work.store, author, user_id)
+    said = kept.read_item_thumbs(work.store, author, subject)
     ids, titles = (work.items[name].to_numpy()[items] for name in ("item_id", "title"))
     if judging:
         for item_id, title in zip(ids, titles, strict=True):
-            item_thumb(work, user_id, item_id, title, said.get(item_id))
+            item_thumb(work, subject, item_id, title, said.get(item_id))
         return
     signs = [SIGNS[said[item_id].liked] if item_id in said else "" for item_id in ids]
     item_list(titles, said=signs if any(signs) else None)
 
 
-def item_thumb(work: Workspace, user_id: str, item_id: str, title: str, said: ItemThumb | None) -> None:
+def item_thumb(work: Workspace, subject: Subject, item_id: str, title: str, said: ItemThumb | None) -> None:
     """One item, thumbs up or down, and why. said: what this reviewer said before."""
     author = st.session_state.get("author", "")
-    key = f"item_thumb-{work.store.path.stem}-{item_id}-{user_id}-{author}"
+    key = f"item_thumb-{work.store.path.stem}-{item_id}-{subject.key}-{reviewer_key(author)}"
 
     def keep() -> None:
         up = st.session_state.get(key)
         liked, reason = None if up is None else bool(up), st.session_state.get(f"{key}-why", "")
         doing(
             lambda: kept.save_item_thumb(
-                work.store, item_id, user_id, liked=liked, author=author, reason=reason if up is not None else ""
+                work.store, item_id, subject, liked=liked, author=author, reason=reason if up is not None else ""
             )
         )
 

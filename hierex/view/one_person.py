@@ -248,7 +248,7 @@ def show_items(
             for_them, popular_in_it, unrestricted = st.columns(3)
             with for_them:
                 st.markdown(f"**In “{plain_markdown(names[cluster])}”, for this person**")
-                judged_items(work, person.name, found.grounded.items[place], judging=judging)
+                judged_items(work, person.subject, found.grounded.items[place], judging=judging)
                 path = found.grounded.path[place]
                 if path != "recommender":
                     st.caption(wording.GROUNDING_PATHS.get(path, path))
