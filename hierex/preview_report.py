@@ -68,14 +68,18 @@ def show_people(work: Workspace, people: Mapping[str, Person], names: Sequence[s
 
 
 def report_frame(shown: Sequence[Shown]) -> pd.DataFrame:
-    """person, starts_from, rank, interest, probability, item_rank, item: one row per item that would be shown."""
-    rows = [
-        (person.name, " → ".join(person.start), rank, name, score, place, item)
-        for person in shown
-        for rank, (name, _, score, items) in enumerate(person.novel, 1)
-        for place, item in enumerate(items, 1)
-    ]
-    return pd.DataFrame(rows, columns=["person", "starts_from", "rank", "interest", "probability", "item_rank", "item"])
+    """person, starts_from, rank, interest, probability, item_rank, item: one row per item that would be shown. An
+    interest with no item left has one row, and so has a person with nothing new: what there is not is empty in it."""
+    rows = []
+    for person in shown:
+        who = person.name, " → ".join(person.start)
+        for rank, (name, _, score, items) in enumerate(person.novel, 1):
+            placed = [(place, item) for place, item in enumerate(items, 1)] or [(None, "")]
+            rows += [(*who, rank, name, score, *one) for one in placed]
+        if not person.novel:
+            rows.append((*who, None, "", None, None, ""))
+    columns = ["person", "starts_from", "rank", "interest", "probability", "item_rank", "item"]
+    return pd.DataFrame(rows, columns=columns).astype({"rank": "Int64", "probability": float, "item_rank": "Int64"})
 
 
 def write_report(

@@ -184,10 +184,25 @@ def compare_foreseen(before: Foreseen, after: Foreseen) -> pd.DataFrame:
     )
 
 
-def _change(before: Foreseen, after: Foreseen, cluster: int) -> str:
-    known = before.taxonomy.cluster_ids[before.novel] if before.tree_key == after.tree_key else ()
+def count_gone(before: Foreseen, after: Foreseen) -> int:
+    """How many interests of before are not among those after, hold none of them and lie in none."""
+    return sum(_change(after, before, cluster) == NEW for cluster in before.novel.tolist())
+
+
+def keeps_first(before: Foreseen, after: Foreseen) -> bool:
+    """Whether the first interest of before is the first after, too. Where there was none, there is none to keep."""
+    first = before.novel[:1]
+    if not len(first):
+        return True
+    return len(after.novel) > 0 and _change(before, after, int(after.novel[0]), novel=first) == SAME
+
+
+def _change(before: Foreseen, after: Foreseen, cluster: int, *, novel: np.ndarray | None = None) -> str:
+    """What one of after is to those of before, or to `novel`, some of them."""
+    novel = before.novel if novel is None else novel
+    known = before.taxonomy.cluster_ids[novel] if before.tree_key == after.tree_key else ()
     items = after.taxonomy.items_of(cluster)
-    inside = np.isin(before.taxonomy.cluster_of_item[items], before.novel)
+    inside = np.isin(before.taxonomy.cluster_of_item[items], novel)
     origins = np.unique(before.taxonomy.cluster_of_item[items])
     equal = len(origins) == 1 and inside.all() and len(before.taxonomy.items_of(origins[0])) == len(items)
     if equal or after.taxonomy.cluster_ids[cluster] in known:

@@ -13,6 +13,7 @@ from test_pipeline import write_world
 from hierex import examples
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from hierex.errors import ConfigError, HierexError
+from hierex.exports import safe_csv
 from hierex.imports import import_logs
 from hierex.persons import (
     ITEMS_PER_INTEREST,
@@ -25,11 +26,13 @@ from hierex.persons import (
     serve_person,
 )
 from hierex.pipeline import run_pipeline
-from hierex.preview_report import report_frame, show_people, write_report
+from hierex.preview_report import Shown, report_frame, show_people, write_report
 from hierex.serving import Served, serve_users
 from hierex.store import open_store
 from hierex.taxonomy import CurationEdit, cut_tree
 from hierex.transition_table import predict_novel
+from hierex.view.before_after import answer, in_short
+from hierex.view.supposing import by_learned
 from hierex.what_if import (
     NEW,
     PART,
@@ -39,6 +42,8 @@ from hierex.what_if import (
     as_it_is,
     compare_foreseen,
     count_anew,
+    count_gone,
+    keeps_first,
     suppose_interests,
 )
 from hierex.workspace import Workspace
@@ -301,14 +306,46 @@ def test_ids_of_another_tree_say_nothing_and_equal_items_are_the_same(work):
     assert change == [SAME, NEW]
 
 
+def test_what_is_gone_and_whether_the_first_stays_is_told(work):
+    before = foreseen(work, work.taxonomy, [2, 3, 4])
+    for novel, gone, first in (([2, 3, 4], 0, True), ([3, 2], 1, False), ([7, 8, 9], 3, False), ([2, 9], 2, True)):
+        after = foreseen(work, work.taxonomy, novel)
+        assert (count_gone(before, after), keeps_first(before, after)) == (gone, first)
+    nodes = tuple(int(work.taxonomy.nodes_of(cluster)[0]) for cluster in (2, 5))
+    merged = suppose_interests(work, edits=[CurationEdit(900_000_000, "merge", nodes)]).taxonomy
+    after = foreseen(work, merged, [int(merged.cluster_of_item[work.taxonomy.items_of(2)[0]])])
+    assert (count_gone(before, after), keeps_first(before, after)) == (2, False), "one is held by what is merged"
+    nothing = replace(after, served=Served(as_it_is(work).predict(Person("", np.zeros(0, np.int32)), top=3), None))
+    assert (count_gone(before, nothing), keeps_first(before, nothing)) == (3, False)
+    assert (count_gone(nothing, before), keeps_first(nothing, before)) == (0, True)
+
+
+@pytest.mark.parametrize("granularity", [2, 6, 20])
+def test_the_summary_accounts_for_every_suggestion(work, granularity):
+    now, then = as_it_is(work), suppose_interests(work, granularity=granularity)
+    sides = [by_learned(work, side) for side in (now, then)]
+    titles = work.items["title"].to_numpy()
+    pairs = [[side(person_of(work, user)) for side in sides] for user in range(6)]
+    text = in_short([answer(*pair, titles) for pair in pairs])
+    n_now, n_then = (sum(len(pair[side].novel) for pair in pairs) for side in (0, 1))
+    assert n_now > 0
+    if not n_then:
+        assert f"all **{n_now}** suggestions of now would be gone" in text
+        return
+    first, second, third = text.split(". ")[:3]
+    assert first.startswith(f"Of {n_then} suggestions to 6 people")
+    assert sum(map(int, re.findall(r"\*\*(\d+)\*\*", first))) == n_then
+    gone = sum(count_gone(*pair) for pair in pairs)
+    assert second == f"Of the {n_now} of now, **{gone}** would be gone"
+    assert f"**{sum(not keeps_first(*pair) for pair in pairs)}** of them" in third
+
+
 # -- the report --------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=20)
 @given(name=st.text(min_size=1, max_size=30))
 def test_the_report_holds_names_as_text_and_loads_nothing(name):
-    from hierex.preview_report import Shown
-
     shown = [Shown(name, ["a", name], [name], [(name, HOSTILE, 0.5, [HOSTILE, name])], [name])]
     said = [[name, HOSTILE, "liked", HOSTILE, name]]
     text = write_report(name, [HOSTILE, name], shown, datetime(2026, 1, 2), said=said)
@@ -326,10 +363,20 @@ def test_the_report_says_what_is_served(work):
     served = serve_person(work, people["Anna"], top=5, items=5)
     assert [name for name, *_ in shown[0].novel] == [names[c] for c in served.predictions.novel]
     frame = report_frame(shown)
-    assert len(frame) == sum(map(len, served.grounded.items))
+    assert frame["person"].tolist() == ["Anna"] * sum(map(len, served.grounded.items)) + ["Nobody"]
     text = write_report("Report", [], shown, datetime(2026, 1, 2))
     assert "There is nothing new to suggest." in text
     assert "Anna" in text
+
+
+def test_the_table_has_who_gets_nothing_new_and_interests_without_an_item():
+    shown = [
+        Shown("Anna", ["a"], ["a"], [("b", "", 0.5, ["one", "two"]), ("c", "", 0.25, [])], []),
+        Shown("Ben", ["a"], [], [], []),
+    ]
+    lines = safe_csv(report_frame(shown)).decode("utf-8-sig").splitlines()[1:]
+    assert lines == ["Anna,a,1,b,0.5,1,one", "Anna,a,1,b,0.5,2,two", "Anna,a,2,c,0.25,,", "Ben,,,,,,"]
+    assert not len(report_frame([]))
 
 
 def test_the_report_has_what_reviewers_said_and_nothing_where_they_said_nothing():

@@ -20,8 +20,9 @@ MIME_CSV, MIME_HTML = "text/csv", "text/html"
 
 def preview_report(work: Workspace) -> None:
     st.caption(
-        "One file with what the kept examples would be shown and why, which opens in any browser without this app, "
-        "and the same as a table. The file holds the thumbs on interests and items, too."
+        "One file with what the kept examples would be shown and why, which opens in any browser without this app. It "
+        "holds the thumbs on interests and items, too. The table has one row for every item in the new interests; who "
+        "gets nothing new, and an interest with no item left, have a row with empty cells."
     )
     people = people_to_compare(work)
     stem = work.store.path.stem

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from .. import examples
@@ -17,10 +16,11 @@ from ..persons import Person, person_of, serve_person
 from ..releases import Candidate, list_candidates
 from ..result_keys import shown_depends
 from ..taxonomy import MERGED_FROM, CurationEdit
-from ..what_if import COUNTED, NEW, SAME, Foreseen, Supposed, as_it_is, compare_foreseen, suppose_interests
+from ..what_if import COUNTED, Foreseen, Supposed, as_it_is, suppose_interests
 from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
+from .before_after import Answer, answer, show_answers
 from .interests import interest_names
 from .opened import read_work
 from .releasing import candidate_name
@@ -52,17 +52,6 @@ class Question:
     before: Callable[[], Foresee]
     after: Callable[[], Foresee]
     done_at: tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """For one person. table: see `compare_foreseen`; n_items, n_others: shown then, and of these not shown now; first:
-    of each side the first interest with its items, in words."""
-
-    table: pd.DataFrame
-    n_items: int
-    n_others: int
-    first: tuple[str, str]
 
 
 def supposing(work: Workspace) -> None:
@@ -210,7 +199,7 @@ def by_build(work: Workspace) -> Foresee:
     )
 
 
-# -- before and after --------------------------------------------------------------------------------------------------
+# -- the answers -------------------------------------------------------------------------------------------------------
 
 
 @st.cache_data(max_entries=32, show_spinner="Working it out for everybody ...")
@@ -221,44 +210,3 @@ def answers(
     before, after = _question.before(), _question.after()
     titles = _work.items["title"].to_numpy()
     return {name: answer(before(person), after(person), titles) for name, person in _people.items()}
-
-
-def answer(before: Foreseen, after: Foreseen, titles: np.ndarray) -> Answer:
-    first = in_words(before, titles), in_words(after, titles)
-    return Answer(compare_foreseen(before, after), len(after.items), len(after.items - before.items), first)
-
-
-def in_words(side: Foreseen, titles: np.ndarray) -> str:
-    if not len(side.novel):
-        return ""
-    best = titles[side.served.grounded.items[0]]
-    return f"in “{plain_markdown(side.names[side.novel[0]])}”: {plain_markdown('; '.join(best))}"
-
-
-def show_answers(found: dict[str, Answer], done_at: tuple[str, str]) -> None:
-    tables = {name: one.table for name, one in found.items()}
-    shown, others = sum(one.n_items for one in found.values()), sum(one.n_others for one in found.values())
-    changes = pd.concat(tables.values())["change"]
-    changes = changes[changes != ""]
-    first = sum(len(table) > 0 and table["change"].iloc[0] != SAME for table in tables.values())
-    if not len(changes):
-        st.info("Nothing new could be suggested to any of these people.")
-        return
-    st.markdown(
-        f"Of {len(changes)} suggestions to {len(tables)} people, **{(changes == SAME).sum()}** would be the same "
-        f"interests as now and **{(changes == NEW).sum()}** new ones. The first suggestion would be another for "
-        f"**{first}** of them. Of {shown} items in all of them, **{others}** would be others."
-    )
-    for name, table in tables.items():
-        alike = found[name].n_others == 0 and (table["before"] == table["after"]).all()
-        label = f"{plain_markdown(name)}: nothing changes" if alike else plain_markdown(name)
-        with st.expander(label, expanded=len(tables) <= DRAWN and not alike):
-            titled = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
-            st.dataframe(table.rename(columns=titled), hide_index=True)
-            for column, side, best in zip(
-                st.columns(2), ("As it is", "As it would be"), found[name].first, strict=True
-            ):
-                if best:
-                    column.caption(f"{side}, {best}")
-    page, label = done_at
-    st.page_link(f"app_pages/{page}.py", label=f"Do it on the page “{label}”", icon=":material/arrow_forward:")
