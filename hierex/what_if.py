@@ -169,8 +169,9 @@ class Foreseen:
 def compare_foreseen(before: Foreseen, after: Foreseen) -> pd.DataFrame:
     """One row per rank: rank, before, after (names; missing where there are fewer), change of what is now at that rank.
 
-    change: `SAME` for an interest that was among those before, by its id in the same tree or by its items; `PART` or
-    `WHOLE` for one that lies in, or holds, items of one of them; `NEW` for any other; empty where there is none.
+    change: `SAME` for an interest that was among those before, by its id in the same tree or by its items; `PART` for
+    one that lies in one of them, `WHOLE` for one that holds items of one or several; `NEW` for any other; empty where
+    there is none.
     """
     changes = [_change(before, after, cluster) for cluster in after.novel.tolist()]
     n = max(len(before.novel), len(after.novel))
@@ -204,10 +205,11 @@ def _change(before: Foreseen, after: Foreseen, cluster: int, *, novel: np.ndarra
     items = after.taxonomy.items_of(cluster)
     inside = np.isin(before.taxonomy.cluster_of_item[items], novel)
     origins = np.unique(before.taxonomy.cluster_of_item[items])
-    equal = len(origins) == 1 and inside.all() and len(before.taxonomy.items_of(origins[0])) == len(items)
+    within = len(origins) == 1 and inside.all()
+    equal = within and len(before.taxonomy.items_of(origins[0])) == len(items)
     if equal or after.taxonomy.cluster_ids[cluster] in known:
         return SAME
-    return PART if inside.all() else WHOLE if inside.any() else NEW
+    return PART if within else WHOLE if inside.any() else NEW
 
 
 def _padded(values: list[str], n: int) -> list[str]:

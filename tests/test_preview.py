@@ -292,6 +292,8 @@ def test_changes_are_told_by_what_interests_hold(work):
     merged = suppose_interests(work, edits=[CurationEdit(900_000_000, "merge", nodes)]).taxonomy
     holds = int(merged.cluster_of_item[work.taxonomy.items_of(2)[0]])
     assert compare_foreseen(before, foreseen(work, merged, [holds]))["change"].tolist() == [WHOLE, ""]
+    both = compare_foreseen(foreseen(work, work.taxonomy, [2, 5]), foreseen(work, merged, [holds]))
+    assert both["change"].tolist() == [WHOLE, ""], "of two that were suggested"
 
 
 def test_ids_of_another_tree_say_nothing_and_equal_items_are_the_same(work):

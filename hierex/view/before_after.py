@@ -10,6 +10,7 @@ import streamlit as st
 
 from ..what_if import NEW, PART, SAME, WHOLE, Foreseen, compare_foreseen, count_gone, keeps_first
 from ..wording import plain_markdown
+from .blind_results import counted
 
 OPENED = 5
 """People whose tables are open at once, at most."""
@@ -63,10 +64,11 @@ def in_short(found: list[Answer]) -> str:
     last = kinds.pop()
     listed = f"{', '.join(kinds)} and {last}" if kinds else last
     shown, others = sum(one.n_items for one in found), sum(one.n_others for one in found)
+    suggested, people = counted(len(changes), "suggestion"), counted(len(found), "person", "people")
     return (
-        f"Of {len(changes)} suggestions to {len(found)} people, {listed}. Of the {n_now} of now, **{gone}** would be "
-        f"gone. The first suggestion would not be that of now for **{others_first}** of them. Of {shown} items in all "
-        f"of these, **{others}** would be others."
+        f"Of {suggested} to {people}, {listed}. Of the {n_now} of now, **{gone}** would be gone. The first suggestion "
+        f"would not be that of now for **{others_first}** of them. Of {shown} items in all of these, **{others}** "
+        "would be others."
     )
 
 
