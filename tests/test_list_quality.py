@@ -1,5 +1,6 @@
 """What lists of items are like: known answers, known libraries, and bounds by an oracle and by chance."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,7 @@ from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree
 from hierex.transitions import histories_of_items, list_moves
 from hierex.tree_distance import measure_distances
+from hierex.wording.lists import LIST_METRICS, lift_table, lists_table
 
 CONFIG = EvaluationConfig(resamples=200)
 
@@ -196,3 +198,18 @@ def test_intervals_of_means_and_paired_lifts_hold_what_all_people_of_a_planted_w
     assert varied.sum() >= 7
     assert (held[varied] >= 0.88 * n_samples).all(), held
     assert (held[varied] <= 0.99 * n_samples).all(), held
+
+
+def test_shares_are_shown_as_such_and_what_is_from_0_to_1_as_the_number_it_is(world):
+    arms, cases, rest, *_ = world
+    lists = measure_lists({name: arms[name] for name in ("ease", "random")}, cases, *rest, config=CONFIG)
+    shares, differences = lists_table(lists), lift_table(lists)
+    for metric, (title, _) in LIST_METRICS.items():
+        form = r"0\.\d\d" if metric in ("distance", "diversity", "gini") else r"\d+\.\d%"
+        assert all(re.fullmatch(rf"{form} \({form} to {form}\)", cell) for cell in shares[title]), shares[title]
+    (cell,) = differences["Varied"]
+    row = lists[(lists["arm"] == "random") & (lists["metric"] == "diversity")].iloc[0]
+    assert cell == f"▲ {row.lift:+.2f} ({row.lift_low:+.2f} to {row.lift_high:+.2f})"
+    (cell,) = differences["People with a hit"]
+    row = lists[(lists["arm"] == "random") & (lists["metric"] == "hits")].iloc[0]
+    assert cell.startswith(f"▼ {100 * row.lift:+.1f} (")

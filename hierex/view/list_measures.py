@@ -43,7 +43,10 @@ def list_measures(lists: pd.DataFrame | None) -> None:
     )
     lifts = lift_table(lists)
     if len(lifts):
-        st.markdown("**What differs** (points of a hundred, 95 % interval; ▲ more, ▼ less, ≈ it holds 0)")
+        st.markdown(
+            "**What differs** (points of a hundred; of “How far” and “Varied” the numbers themselves; 95 % interval; "
+            "▲ more, ▼ less, ≈ it holds 0)"
+        )
         st.dataframe(lifts)
     with st.expander("All numbers"):
         st.dataframe(lists_table(lists))

@@ -25,6 +25,10 @@ LIST_METRICS = {
 }
 
 
+NUMBERS = ("distance", "diversity", "gini")
+"""From 0 to 1, and no share of anything."""
+
+
 def arm_name(arm: str) -> str:
     base, _, policy = arm.partition("/")
     name = ARM_NAMES.get(base) or method_name(base)
@@ -36,33 +40,36 @@ def lists_table(lists: pd.DataFrame) -> pd.DataFrame:
     shown = {}
     for metric, (title, _) in LIST_METRICS.items():
         rows = lists[lists["metric"] == metric].set_index("arm")
-        shown[title] = {arm_name(row.Index): with_interval(row.value, row.low, row.high) for row in rows.itertuples()}
+        shown[title] = {arm_name(row.Index): with_interval(row) for row in rows.itertuples()}
     return pd.DataFrame(shown).rename_axis("Lists")
 
 
 def lift_table(lists: pd.DataFrame) -> pd.DataFrame:
-    """How much more than the first way, in points of a hundred, marked as more, less or not told apart."""
+    """How much more than the first way, in points of a hundred, or as `NUMBERS` are, marked as more, less or not told
+    apart."""
     control = lists["arm"].iloc[0]
     known = lists[(lists["arm"] != control) & lists["lift_low"].notna()]
     shown = {}
     for metric, (title, _) in LIST_METRICS.items():
         rows = known[known["metric"] == metric].set_index("arm")
         if len(rows):
-            shown[title] = {
-                arm_name(row.Index): lift(row.lift, row.lift_low, row.lift_high) for row in rows.itertuples()
-            }
+            shown[title] = {arm_name(row.Index): lift(row) for row in rows.itertuples()}
     return pd.DataFrame(shown).rename_axis(f"Against {arm_name(control)}")
 
 
-def with_interval(value: float, low: float, high: float) -> str:
-    if pd.isna(value):
+def with_interval(row) -> str:
+    """row: of what `measure_lists` returns."""
+    form = ".2f" if row.metric in NUMBERS else ".1%"
+    if pd.isna(row.value):
         return ""
-    return f"{value:.1%}" if pd.isna(low) else f"{value:.1%} ({low:.1%} to {high:.1%})"
+    return f"{row.value:{form}}" if pd.isna(row.low) else f"{row.value:{form}} ({row.low:{form}} to {row.high:{form}})"
 
 
-def lift(value: float, low: float, high: float) -> str:
-    mark = "▲" if low > 0 else "▼" if high < 0 else "≈"
-    return f"{mark} {100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+def lift(row) -> str:
+    mark = "▲" if row.lift_low > 0 else "▼" if row.lift_high < 0 else "≈"
+    times, form = (1, "+.2f") if row.metric in NUMBERS else (100, "+.1f")
+    value, low, high = (f"{times * one:{form}}" for one in (row.lift, row.lift_low, row.lift_high))
+    return f"{mark} {value} ({low} to {high})"
 
 
 def lists_conclusion(lists: pd.DataFrame) -> str:
