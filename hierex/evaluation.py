@@ -103,7 +103,8 @@ def evaluate_lists(
         k=config.transition.k,
         seed=config.seed,
     )
-    cases = find_cases(built.interactions, built.split, options.people_for_lists, config.seed)
+    hidden = built.taxonomy.hidden_items
+    cases = find_cases(built.interactions, built.split, hidden, options.people_for_lists, config.seed)
     return measure_lists(
         arms,
         cases,

@@ -1,7 +1,8 @@
 """What lists of items are like, on time that nothing was learned from: how well they fit, how new, how varied.
 
 A *case* is a person with a past before the split who reached something new to them after it. Every arm gives that
-person a list of items that they have not had, and all that they reached later is what fits.
+person a list of items that they have not had, and all that they reached later is what fits. What is hidden may be in
+no list, so nothing counts it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ HEADER = ["arm", "metric", "value", "low", "high", "lift", "lift_low", "lift_hig
 
 @dataclass(frozen=True)
 class Cases:
-    """users: (n,) int; had, later: of each, the items before the split in order, and the new ones from it on."""
+    """users: (n,) int; had, later: of each, the items before the split in order, and the new ones from it on that may
+    be shown."""
 
     users: np.ndarray
     had: list[np.ndarray]
@@ -51,13 +53,14 @@ Arm = Callable[[Cases], list[np.ndarray]]
 """For some cases, a list of at most `LENGTH` item indices each, best first."""
 
 
-def find_cases(interactions: Interactions, split: int, most: int, seed: int) -> Cases:
-    """At most `most` people, drawn with the seed."""
+def find_cases(interactions: Interactions, split: int, hidden: np.ndarray, most: int, seed: int) -> Cases:
+    """At most `most` people, drawn with the seed. hidden: (n_items,) bool."""
     before = interactions.before(split)
     users, had, later = [], [], []
     for user in range(interactions.n_users):
         past = before.items_of(user)
         new = np.setdiff1d(interactions.items_of(user)[len(past) :], past) if len(past) else past
+        new = new[~hidden[new]]
         if len(new):
             users.append(user)
             had.append(past)
@@ -147,11 +150,11 @@ def measure_lists(
     - `serendipity`: share of the list that they later had and that the most popular items, which anybody would have
       been shown, do not hold (Ge, Delgado-Battenfeld and Jannach 2010)
 
-    and of all lists together `coverage`, the share of all items that are in one, and `gini`, how unevenly they are.
-    low, high: 95 %, people drawn again; for coverage and gini by leaving out a twentieth of the people at a time, since
-    drawing people again would repeat lists. lift: how much more than the first arm, with its interval, the same people
-    being drawn for both; missing for coverage and gini. popular: (n_items,) interactions before the split; vectors:
-    (n_items, d), unit length; distances: of interests.
+    and of all lists together `coverage`, the share of the items not hidden that are in one, and `gini`, how unevenly
+    they are. low, high: 95 %, people drawn again; for coverage and gini by leaving out a twentieth of the people at a
+    time, since drawing people again would repeat lists. lift: how much more than the first arm, with its interval, the
+    same people being drawn for both; missing for coverage and gini. popular: (n_items,) interactions before the split;
+    vectors: (n_items, d), unit length; distances: of interests.
     """
     parts: list[pd.DataFrame] = []
     control = None
@@ -161,7 +164,7 @@ def measure_lists(
             found = _per_person(lists, cases, taxonomy, distances, vectors, popular)
             drawn = _draw_means(found.to_numpy(float), config, seed)
             control = drawn if control is None else control
-            together = pd.DataFrame([_of_all(metric, lists, popular) for metric in TOGETHER])
+            together = pd.DataFrame([_of_all(metric, lists, ~taxonomy.hidden_items) for metric in TOGETHER])
             parts += [_table(found, drawn, control).assign(arm=name), together.assign(arm=name)]
         progress((place + 1) / len(arms))
     if not parts:
@@ -186,6 +189,7 @@ def _per_person(lists, cases: Cases, taxonomy, distances, vectors, popular) -> p
         known[row, taxonomy.cluster_of_item[items]] = True
     far = distance_from(distances, known)
     by_traffic = np.argsort(-popular, kind="stable")
+    by_traffic = by_traffic[~taxonomy.hidden_items[by_traffic]]
     measured = []
     for row, (items, later) in enumerate(zip(lists, cases.later, strict=True)):
         hit, clusters = np.isin(items, later), taxonomy.cluster_of_item[items]
@@ -251,12 +255,14 @@ def _coverage(shown: np.ndarray) -> float:
 TOGETHER = {"coverage": _coverage, "gini": gini}
 
 
-def _of_all(metric: str, lists: Sequence[np.ndarray], popular: np.ndarray) -> dict:
-    """Of how often each item is in a list. Groups of people, dealt out in turn, are left out one by one."""
-    n_items = len(popular)
+def _of_all(metric: str, lists: Sequence[np.ndarray], may_show: np.ndarray) -> dict:
+    """Of how often each item that may be shown is in a list; may_show: (n_items,) bool. Groups of people, dealt out in
+    turn, are left out one by one."""
+    n_items = len(may_show)
     group = np.repeat(np.arange(len(lists)) % GROUPS, [len(items) for items in lists])
     items = np.concatenate([np.empty(0, np.int64), *lists]).astype(np.int64)
     shown = np.bincount(group * n_items + items, minlength=GROUPS * n_items).reshape(GROUPS, n_items)
+    shown = shown[:, may_show]
     measure = TOGETHER[metric]
     value, error = measure(shown.sum(axis=0)), np.nan
     if len(lists) >= GROUPS:

@@ -395,13 +395,14 @@ class Run:
         return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
 
     def evaluation(self) -> None:
-        hidden = digest(self.work.taxonomy.hidden_items)
+        hidden = self.work.taxonomy.hidden_items
+        measured = ["dial", "ease", "histories", "lists of every policy"]
         depends = [
             self.keys["transition_table"],
             self.keys["recommenders"],
-            hidden,
+            digest(hidden),
             asdict(self.config.evaluation),
-            ["dial", "ease", "histories", "lists of every policy"],
+            [*measured, "nothing hidden in lists"] if hidden.any() else measured,
         ]
         self._make(
             "evaluation",

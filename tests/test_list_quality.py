@@ -57,7 +57,7 @@ def world():
     recommender = train_item_item(before, config=RecommenderConfig())
     policies = {"counts": policy, "ease": train_ease(moves, config=PolicyConfig(kind="ease"))}
     arms = list_arms(policies, recommender, before, histories.before(split), taxonomy, k=2, seed=0)
-    cases = find_cases(log, split, 1_000, 0)
+    cases = find_cases(log, split, np.zeros(log.n_items, bool), 1_000, 0)
     rest = taxonomy, measure_distances(tree, taxonomy), vectors, before.traffic()
     return arms, cases, rest, log, split
 
@@ -76,8 +76,9 @@ def test_cases_are_people_with_a_past_and_only_what_is_new_to_them_later(world):
         items, clock = log.item_index[rows], log.clock[rows]
         assert had.tolist() == items[clock < split].tolist()
         assert set(later) == set(items[clock >= split]) - set(had)
-    assert find_cases(log, split, 10, 3).users.tolist() == find_cases(log, split, 10, 3).users.tolist()
-    assert len(find_cases(log, split, 10, 3)) == 10
+    some, again = (find_cases(log, split, np.zeros(log.n_items, bool), 10, 3) for _ in range(2))
+    assert some.users.tolist() == again.users.tolist()
+    assert len(some) == 10
 
 
 def test_no_list_holds_what_a_person_had_and_the_novel_one_is_novel(world):
@@ -100,6 +101,33 @@ def test_an_oracle_is_at_the_top_and_random_below_what_learns(world):
     assert table.loc["popularity", "serendipity"] == 0
     assert table.loc["random", "coverage"] > table.loc["popularity", "coverage"]
     assert table.loc["random", "gini"] < table.loc["popularity", "gini"]
+
+
+def test_what_is_hidden_counts_against_no_list(world):
+    """The busiest interest is hidden: whoever shows all of the rest is still at the top."""
+    _, _, (taxonomy, distances, vectors, popular), log, split = world
+    busiest = np.bincount(taxonomy.cluster_of_item, popular).argmax()
+    hidden = taxonomy.cluster_of_item == busiest
+    every, some = (find_cases(log, split, mask, 1_000, 0) for mask in (np.zeros_like(hidden), hidden))
+    assert any(hidden[later].any() for later in every.later)
+    assert not any(hidden[later].any() for later in some.later)
+    assert set(some.users) < set(every.users), "of some only hidden items came later"
+    rest = replace(taxonomy, hidden_items=hidden), distances, vectors, popular
+    n_lists = len(some)
+    all_items = np.resize(np.flatnonzero(~hidden), (n_lists, LENGTH))
+    most = np.argsort(-np.where(hidden, -1, popular), kind="stable")
+    popular_lists = [most[~np.isin(most, had)][:LENGTH] for had in some.had]
+    arms = {
+        "oracle": lambda cases: [later[:LENGTH] for later in cases.later],
+        "all": lambda _: list(all_items),
+        "most popular": lambda _: popular_lists,
+    }
+    table = measure((None, some, rest), arms)
+    assert table.loc["oracle", ["hits", "recall", "ndcg"]].tolist() == pytest.approx([1, 1, 1])
+    assert all_items.size > (~hidden).sum()
+    assert table.loc["all", "coverage"] == 1
+    assert table.loc["all", "gini"] < 0.25
+    assert table.loc["most popular", "serendipity"] == 0
 
 
 def test_ndcg_is_that_of_scikit_learn_and_diversity_that_of_scipy(world):
@@ -140,8 +168,8 @@ def test_the_interval_of_coverage_holds_what_other_people_of_that_number_have():
     def lists() -> list[np.ndarray]:
         return [rng.choice(n_items, LENGTH, p=taste) for _ in range(n_people)]
 
-    popular, n_tries = np.ones(n_items), 60
-    tries = [_of_all("gini", lists(), popular) for _ in range(n_tries)]
+    every, n_tries = np.ones(n_items, bool), 60
+    tries = [_of_all("gini", lists(), every) for _ in range(n_tries)]
     truth = np.mean([row["value"] for row in tries])
     held = sum(row["low"] <= truth <= row["high"] for row in tries)
     assert held >= 0.85 * n_tries

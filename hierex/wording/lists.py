@@ -20,7 +20,7 @@ LIST_METRICS = {
     "distance": ("How far", "From the nearest interest that the person had, in the tree, 0 to 1"),
     "diversity": ("Varied", "How unlike each other the items of a list are, 0 to 1"),
     "serendipity": ("Fitting surprises", "Share of the list that was had later and is not among the most popular"),
-    "coverage": ("Catalogue shown", "Share of all items that are in at least one list"),
+    "coverage": ("Catalogue shown", "Share of all items, without hidden ones, that are in at least one list"),
     "gini": ("Unevenness (Gini)", "0: every item is shown as often, 1: one item is shown to all"),
 }
 
