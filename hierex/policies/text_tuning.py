@@ -1,0 +1,169 @@
+"""The text model learns from the moves: words of interests that follow each other come to be read as alike.
+
+Pairs are drawn as people moved: an interest of the context, and the novel one. Of the pairs in a batch each reading has
+to be more like the one that it led to than like those of the others (`MultipleNegativesRankingLoss`; van den Oord et
+al. 2018), which is how much likelier the move is than that interest by itself: popularity is left to those who count.
+Only small matrices beside the model's own are learned (LoRA; Hu et al. 2021).
+
+The earlier moves are learned from. After every round the later ones are foreseen by likeness and popularity; the
+changes that made them likeliest are kept, and none where nothing made them likelier than the model as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from sentence_transformers.util import batch_to_device
+
+from ..config import EmbeddingConfig, PolicyConfig, Progress, no_progress
+from ..embeddings import embed_texts
+from ..transitions import Moves
+from .choices import follow_popularity, judge_choices, mark_seen, part_by_time, thin_out, weigh_parts
+from .encoder import EncoderPolicy, train_encoder
+from .encoder_network import HALF_LIVES, centre
+from .text_changes import TextChanges, changes_of, open_to_changes
+
+NO_HELP = (
+    "The text model was to learn from the moves too, but the later ones were foreseen no better for it. So it stays as "
+    "it was."
+)
+PAIRS = 32
+"""In a batch, at most; fewer where interests are few, since none may be there twice."""
+DRAWN = 4
+"""For each pair of a batch so many are drawn, to have enough without those that would be there twice."""
+STEPS = 20
+"""In a round, after which the later moves are foreseen."""
+MOST_ROUNDS = 10
+PATIENCE = 2
+"""So many rounds may go by in which they are not foreseen better."""
+LEARNING_RATE = 5e-4
+
+
+def train_tuned(
+    moves: Moves,
+    words: Sequence[str],
+    vectors: np.ndarray,
+    *,
+    reader: EmbeddingConfig,
+    config: PolicyConfig,
+    seed: int,
+    progress: Progress = no_progress,
+) -> EncoderPolicy:
+    """The `encoder` policy, over the words (one text per interest) as a text model reads them that learned from the
+    moves; over `vectors` (n_clusters, d), as `reader` reads them, with a note that says so, where that did not help."""
+    changes = tune_text(moves, words, vectors, reader=reader, config=config, seed=seed, progress=_up_to(0.7, progress))
+    if changes:
+        vectors = changes.read(words, reader=reader)
+    policy = train_encoder(moves, vectors, config=config, seed=seed, progress=lambda done: progress(0.7 + 0.3 * done))
+    return replace(policy, changes=changes) if changes else replace(policy, note=NO_HELP)
+
+
+def tune_text(
+    moves: Moves,
+    words: Sequence[str],
+    vectors: np.ndarray,
+    *,
+    reader: EmbeddingConfig,
+    config: PolicyConfig,
+    seed: int,
+    progress: Progress = no_progress,
+) -> TextChanges | None:
+    """None where no changes made the later moves likelier. For the arguments see `train_tuned`.
+
+    Leaves torch's random state as it was. Raises ConfigError for a text model that cannot be changed so.
+    """
+    earlier, later = part_by_time(moves, config.validation_share)
+    judge = Judge.of(moves, earlier, thin_out(later, moves.n_clusters))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        learner = TextLearner(open_to_changes(reader), words, np.random.default_rng(seed))
+        best, kept, waited = judge.likelihood(vectors), None, 0
+        for rounds in range(MOST_ROUNDS):
+            learner.learn(moves.take(earlier), lambda done, before=rounds: progress((before + done) / MOST_ROUNDS))
+            found = judge.likelihood(embed_texts(words, config=reader, model=learner.model.eval()))
+            waited = 0 if found > best else waited + 1
+            if found > best:
+                best, kept = found, changes_of(learner.model)
+            if waited >= PATIENCE:
+                break
+    progress(1.0)
+    return kept
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The later moves, to be foreseen: contexts (n, K), novel (n,), seen (n, n_clusters) bool; log_popularity
+    (half-lives, n_clusters), as it was before them."""
+
+    contexts: np.ndarray
+    novel: np.ndarray
+    seen: np.ndarray
+    log_popularity: np.ndarray
+
+    @classmethod
+    def of(cls, moves: Moves, earlier: np.ndarray, later: np.ndarray) -> Judge:
+        past = moves.take(earlier)
+        popularity = np.stack([follow_popularity(past, half_life)[1][-1] for half_life in HALF_LIVES])
+        return cls(moves.contexts[later], moves.novel[later], mark_seen(moves, later), popularity)
+
+    def likelihood(self, vectors: np.ndarray) -> float:
+        """Mean log-likelihood of the moves, by how alike texts are and by popularity, weighed as suits best."""
+        texts = centre(vectors, torch.from_numpy(vectors.mean(axis=0))).numpy()
+        likeness = texts @ texts.T
+        parts = [*(likeness[place] for place in self.contexts.T), *self.log_popularity]
+        weights = weigh_parts(parts, self.novel, self.seen)
+        scores = sum(np.float32(weight) * part for weight, part in zip(weights, parts, strict=True))
+        return judge_choices(scores, self.novel, self.seen)[1]
+
+
+class TextLearner:
+    """A text model that learns to read words of interests as alike where people moved from one to the other."""
+
+    def __init__(self, model: SentenceTransformer, words: Sequence[str], random: np.random.Generator):
+        self.model, self.words, self.random = model, list(words), random
+        self.loss = MultipleNegativesRankingLoss(model)
+        learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(learned, LEARNING_RATE)
+
+    def learn(self, moves: Moves, progress: Progress) -> None:
+        """One round."""
+        self.model.train()
+        for step, (start, end) in enumerate(draw_pairs(moves, STEPS, self.random)):
+            self.optimizer.zero_grad()
+            shown, place = np.unique(np.concatenate([start, end]), return_inverse=True)
+            readings = self._read([self.words[interest] for interest in shown])[torch.from_numpy(place)]
+            self.loss.compute_loss_from_embeddings([*readings.split(len(start))], None).backward()
+            self.optimizer.step()
+            progress((step + 1) / STEPS)
+
+    def _read(self, texts: list[str]) -> torch.Tensor:
+        features = self.model.preprocess(texts, prompt=self.model.prompts.get(self.model.default_prompt_name))
+        return self.model(batch_to_device(features, self.model.device))["sentence_embedding"]
+
+
+def draw_pairs(moves: Moves, batches: int, random: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(n,) interests and (n,) novel ones that people moved on to from them, n at most `PAIRS`, for every batch.
+
+    An interest is novel once at most, and never among those that are moved on from: it would be told from itself.
+    """
+    k = moves.contexts.shape[1]
+    for _ in range(batches):
+        rows = random.integers(0, len(moves), DRAWN * PAIRS)
+        starts, ends = moves.contexts[rows, random.integers(0, k, len(rows))], moves.novel[rows]
+        kept, left, reached = [], set(), set()
+        for place, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+            if end in reached or end in left or start in reached or len(kept) == PAIRS:
+                continue
+            kept.append(place)
+            left.add(start)
+            reached.add(end)
+        yield starts[kept], ends[kept]
+
+
+def _up_to(share: float, progress: Progress) -> Progress:
+    return lambda done: progress(share * done)
