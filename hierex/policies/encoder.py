@@ -104,8 +104,9 @@ class EncoderPolicy:
     def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderPolicy:
         """The same policy for interests that were described anew or split since, without learning again.
 
-        vectors: (n, d) float32, the text vectors of the descriptions, read with `changes` where there are any; origin: (n,) int, the interest of this policy
-        that each one is, or is a part of. Parts share evenly what is known of the whole; their words tell them apart.
+        vectors: (n, d) float32, the text vectors of the descriptions, read with `changes` where there are any; origin:
+        (n,) int, the interest of this policy that each one is, or is a part of. Parts share evenly what is known of the
+        whole; their words tell them apart.
         Raises ConfigError where an origin is not an interest of this policy, or there is not one vector for each.
         """
         origin = np.asarray(origin, np.int64)

@@ -6,7 +6,7 @@ al. 2018), which is how much likelier the move is than that interest by itself: 
 Only small matrices beside the model's own are learned (LoRA; Hu et al. 2021).
 
 The earlier moves are learned from. After every round the later ones are foreseen by likeness and popularity; the
-changes that made them likeliest are kept, and none where nothing made them likelier than the model as it was.
+changes that made them likeliest are kept, and none where they are not clearly likelier than with the model as it was.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.special import log_softmax
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.util import batch_to_device
@@ -23,7 +24,7 @@ from sentence_transformers.util import batch_to_device
 from ..config import EmbeddingConfig, PolicyConfig, Progress, no_progress
 from ..embeddings import embed_texts
 from ..transitions import Moves
-from .choices import follow_popularity, judge_choices, mark_seen, part_by_time, thin_out, weigh_parts
+from .choices import follow_popularity, mark_seen, part_by_time, thin_out, weigh_parts
 from .encoder import EncoderPolicy, train_encoder
 from .encoder_network import HALF_LIVES, centre
 from .text_changes import TextChanges, changes_of, open_to_changes
@@ -42,6 +43,8 @@ MOST_ROUNDS = 10
 PATIENCE = 2
 """So many rounds may go by in which they are not foreseen better."""
 LEARNING_RATE = 5e-4
+CLEAR = 2.0
+"""Standard errors, by which the later moves have to be likelier for the changes to be used."""
 
 
 def train_tuned(
@@ -73,7 +76,7 @@ def tune_text(
     seed: int,
     progress: Progress = no_progress,
 ) -> TextChanges | None:
-    """None where no changes made the later moves likelier. For the arguments see `train_tuned`.
+    """None where no changes made the later moves clearly likelier. For the arguments see `train_tuned`.
 
     Leaves torch's random state as it was. Raises ConfigError for a text model that cannot be changed so.
     """
@@ -82,17 +85,23 @@ def tune_text(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         learner = TextLearner(open_to_changes(reader), words, np.random.default_rng(seed))
-        best, kept, waited = judge.likelihood(vectors), None, 0
+        before = best = judge.foresee(vectors)
+        kept, waited = None, 0
         for rounds in range(MOST_ROUNDS):
-            learner.learn(moves.take(earlier), lambda done, before=rounds: progress((before + done) / MOST_ROUNDS))
-            found = judge.likelihood(embed_texts(words, config=reader, model=learner.model.eval()))
-            waited = 0 if found > best else waited + 1
-            if found > best:
-                best, kept = found, changes_of(learner.model)
+            learner.learn(moves.take(earlier), lambda done, begun=rounds: progress((begun + done) / MOST_ROUNDS))
+            found = judge.foresee(embed_texts(words, config=reader, model=learner.model.eval()))
+            waited += 1
+            if found.mean() > best.mean():
+                best, kept, waited = found, changes_of(learner.model), 0
             if waited >= PATIENCE:
                 break
     progress(1.0)
-    return kept
+    return kept if is_clear(best - before) else None
+
+
+def is_clear(gain: np.ndarray) -> bool:
+    """Whether what was gained in each move is more, on average, than chance would make of nothing."""
+    return bool(gain.mean() > CLEAR * gain.std() / len(gain) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -111,14 +120,14 @@ class Judge:
         popularity = np.stack([follow_popularity(past, half_life)[1][-1] for half_life in HALF_LIVES])
         return cls(moves.contexts[later], moves.novel[later], mark_seen(moves, later), popularity)
 
-    def likelihood(self, vectors: np.ndarray) -> float:
-        """Mean log-likelihood of the moves, by how alike texts are and by popularity, weighed as suits best."""
+    def foresee(self, vectors: np.ndarray) -> np.ndarray:
+        """(n,) log-likelihood of each move, by how alike texts are and by popularity, weighed as suits best."""
         texts = centre(vectors, torch.from_numpy(vectors.mean(axis=0))).numpy()
         likeness = texts @ texts.T
         parts = [*(likeness[place] for place in self.contexts.T), *self.log_popularity]
         weights = weigh_parts(parts, self.novel, self.seen)
         scores = sum(np.float32(weight) * part for weight, part in zip(weights, parts, strict=True))
-        return judge_choices(scores, self.novel, self.seen)[1]
+        return log_softmax(np.where(self.seen, -np.inf, scores), axis=1)[np.arange(len(self.novel)), self.novel]
 
 
 class TextLearner:
