@@ -10,6 +10,7 @@ import torch
 from safetensors.numpy import load, save
 
 from hierex import embeddings
+from hierex.cli import build_parser
 from hierex.config import EmbeddingConfig, PolicyConfig, RunConfig
 from hierex.descriptions import Description
 from hierex.embeddings import embed_texts
@@ -213,6 +214,9 @@ def test_what_was_learned_of_another_text_model_is_refused(tuned, small_model):
 
 
 def test_the_choice_of_a_run_is_kept_and_earlier_runs_had_none():
+    run = ["run", "--items", "i", "--interactions", "l", "--store", "s"]
+    assert build_parser().parse_args([*run, "--tune-text"]).tune_text
+    assert not build_parser().parse_args(run).tune_text
     config = RunConfig(policy=PolicyConfig(tune_text=True))
     choices = choices_of(config)
     assert config_of(choices).policy == config.policy
