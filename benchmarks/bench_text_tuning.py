@@ -41,12 +41,14 @@ def measure(interests: Interests, seed: int) -> dict[str, float]:
     cases = find_cases(histories, interests.split)
     is_last = np.append(cases.user[1:] != cases.user[:-1], True)
     reader, config = EmbeddingConfig(), PolicyConfig()
-    started = time.perf_counter()
+    clocks = [(time.perf_counter(), time.process_time())]
     plain = train_encoder(moves, interests.vectors, config=config, seed=seed)
-    between = time.perf_counter()
+    clocks.append((time.perf_counter(), time.process_time()))
     tuned = train_tuned(moves, interests.words, interests.vectors, reader=reader, config=config, seed=seed)
-    found = {"encoder, s": between - started, "tuned, s": time.perf_counter() - between, "cases": len(cases)}
-    found |= {"users": int(is_last.sum())}
+    clocks.append((time.perf_counter(), time.process_time()))
+    found = {"moves": len(moves), "cases": len(cases), "people": int(is_last.sum())}
+    for name, (seconds, of_processor) in zip(("encoder", "tuned"), np.diff(clocks, axis=0), strict=True):
+        found |= {f"{name}, s": seconds, f"{name}, s of processor": of_processor}
     vectors = {"": interests.vectors, "tuned": interests.vectors}
     if tuned.changes:
         vectors["tuned"] = tuned.changes.read(interests.words, reader=reader)

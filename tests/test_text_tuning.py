@@ -19,7 +19,7 @@ from hierex.policies import load_policy, text_tuning, train_policy
 from hierex.policies.choices import mark_seen, part_by_time
 from hierex.policies.encoder import EncoderPolicy
 from hierex.policies.text_changes import TextChanges
-from hierex.policies.text_tuning import NO_HELP, PAIRS, draw_pairs, tune_text
+from hierex.policies.text_tuning import NO_HELP, draw_pairs, tune_text
 from hierex.runs import choices_of, config_of
 from hierex.transitions import Histories, Moves, list_moves
 
@@ -186,16 +186,30 @@ def test_a_text_model_that_is_no_transformer_cannot_learn(moves, vectors, tmp_pa
 
 
 @pytest.mark.parametrize("follow", [0.0, 0.8])
-def test_pairs_are_moves_and_none_is_told_from_itself(follow):
+@pytest.mark.parametrize("shown", [[4, 2, 3, 7, 0, 9], list(range(N))])
+def test_pairs_are_moves_and_none_is_told_from_itself(follow, shown):
     moves = planted_moves(follow=follow)
-    made = {
-        (int(start), int(end)) for context, end in zip(moves.contexts, moves.novel, strict=True) for start in context
-    }
-    for start, end in draw_pairs(moves, 30, np.random.default_rng(0)):
-        assert 1 <= len(start) == len(end) <= PAIRS
-        assert len(set(end.tolist())) == len(end)
-        assert not set(start.tolist()) & set(end.tolist())
-        assert set(zip(start.tolist(), end.tolist(), strict=True)) <= made
+    made = {move for starts in moves.contexts.T for move in zip(starts.tolist(), moves.novel.tolist(), strict=True)}
+    drawn = draw_pairs(moves, np.array(shown), 30, np.random.default_rng(0))
+    assert len(drawn) == 30
+    for left, reached in drawn:
+        assert 1 <= len(left) == len(reached) == len(set(reached))
+        assert not set(left) & set(reached)
+        assert {(shown[start], shown[end]) for start, end in zip(left, reached, strict=True)} <= made
+
+
+def test_pairs_come_up_as_often_as_moves():
+    """The first of a batch, that is; what follows in it depends on that."""
+    moves = planted_moves()
+    drawn = draw_pairs(moves, np.arange(N), 4_000, np.random.default_rng(0))
+    first = np.bincount([left[0] * N + reached[0] for left, reached in drawn], minlength=N * N) / len(drawn)
+    made = np.bincount((moves.contexts * N + moves.novel[:, None]).ravel(), minlength=N * N) / moves.contexts.size
+    assert np.abs(first - made).max() < 0.02
+
+
+def test_interests_that_nobody_moved_among_have_no_pairs():
+    moves = planted_moves(follow=1)
+    assert draw_pairs(moves, np.array([0, 5]), 3, np.random.default_rng(0)) == []
 
 
 # -- keeping -----------------------------------------------------------------------------------------------------------

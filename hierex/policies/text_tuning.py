@@ -11,7 +11,7 @@ changes that made them likeliest are kept, and none where they are not clearly l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,16 +33,22 @@ NO_HELP = (
     "The text model was to learn from the moves too, but the later ones were foreseen no better for it. So it stays as "
     "it was."
 )
-PAIRS = 32
-"""In a batch, at most; fewer where interests are few, since none may be there twice."""
+READ = 64
+"""Interests whose words are read in a step; the moves among them are what it learns from."""
+BATCHES = 8
+"""Of such moves in a step: readings are dear, pairs of them cost nothing."""
 DRAWN = 4
-"""For each pair of a batch so many are drawn, to have enough without those that would be there twice."""
-STEPS = 20
+"""So many moves are drawn for each interest in a batch, most of which are left out for being there twice."""
+NOWHERE = -1
+STEPS = 10
 """In a round, after which the later moves are foreseen."""
-MOST_ROUNDS = 10
-PATIENCE = 2
+MOST_ROUNDS = 12
+PATIENCE = 3
 """So many rounds may go by in which they are not foreseen better."""
 LEARNING_RATE = 5e-4
+SCALE = 5.0
+"""Of likeness, which goes from -1 to 1, in the loss. The library's 20 is for answers that are right or wrong; here
+several interests may follow, one a few times as likely as another."""
 CLEAR = 2.0
 """Standard errors, by which the later moves have to be likelier for the changes to be used."""
 
@@ -135,19 +141,22 @@ class TextLearner:
 
     def __init__(self, model: SentenceTransformer, words: Sequence[str], random: np.random.Generator):
         self.model, self.words, self.random = model, list(words), random
-        self.loss = MultipleNegativesRankingLoss(model)
+        self.loss = MultipleNegativesRankingLoss(model, scale=SCALE)
         learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learned, LEARNING_RATE)
 
     def learn(self, moves: Moves, progress: Progress) -> None:
         """One round."""
         self.model.train()
-        for step, (start, end) in enumerate(draw_pairs(moves, STEPS, self.random)):
-            self.optimizer.zero_grad()
-            shown, place = np.unique(np.concatenate([start, end]), return_inverse=True)
-            readings = self._read([self.words[interest] for interest in shown])[torch.from_numpy(place)]
-            self.loss.compute_loss_from_embeddings([*readings.split(len(start))], None).backward()
-            self.optimizer.step()
+        for step in range(STEPS):
+            shown = self.random.choice(moves.n_clusters, min(READ, moves.n_clusters), replace=False)
+            drawn = draw_pairs(moves, shown, BATCHES, self.random)
+            if drawn:
+                self.optimizer.zero_grad()
+                readings = self._read([self.words[interest] for interest in shown])
+                losses = [self.loss.compute_loss_from_embeddings([readings[p] for p in pair], None) for pair in drawn]
+                torch.stack(losses).mean().backward()
+                self.optimizer.step()
             progress((step + 1) / STEPS)
 
     def _read(self, texts: list[str]) -> torch.Tensor:
@@ -155,23 +164,33 @@ class TextLearner:
         return self.model(batch_to_device(features, self.model.device))["sentence_embedding"]
 
 
-def draw_pairs(moves: Moves, batches: int, random: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(n,) interests and (n,) novel ones that people moved on to from them, n at most `PAIRS`, for every batch.
+def draw_pairs(
+    moves: Moves, shown: np.ndarray, batches: int, random: np.random.Generator
+) -> list[tuple[list[int], list[int]]]:
+    """Moves among the interests `shown`, in batches: places in it of those that people moved on from, and on to.
 
-    An interest is novel once at most, and never among those that are moved on from: it would be told from itself.
+    In a batch nothing is moved on to twice, nor moved on from as well: it would be told from itself. No batches where
+    nobody moved among these interests.
     """
     k = moves.contexts.shape[1]
-    for _ in range(batches):
-        rows = random.integers(0, len(moves), DRAWN * PAIRS)
-        starts, ends = moves.contexts[rows, random.integers(0, k, len(rows))], moves.novel[rows]
-        kept, left, reached = [], set(), set()
-        for place, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-            if end in reached or end in left or start in reached or len(kept) == PAIRS:
-                continue
-            kept.append(place)
-            left.add(start)
-            reached.add(end)
-        yield starts[kept], ends[kept]
+    place = np.full(moves.n_clusters, NOWHERE)
+    place[shown] = np.arange(len(shown))
+    starts, ends = place[moves.contexts.ravel()], place[np.repeat(moves.novel, k)]
+    among = np.flatnonzero((starts != NOWHERE) & (ends != NOWHERE))
+    if not len(among):
+        return []
+    rows = among[random.integers(0, len(among), (batches, DRAWN * len(shown)))]
+    return [pair_off(starts[batch].tolist(), ends[batch].tolist()) for batch in rows]
+
+
+def pair_off(starts: list[int], ends: list[int]) -> tuple[list[int], list[int]]:
+    """Those of the pairs that may be in a batch together, the first to come first."""
+    left, reached = [], []
+    for start, end in zip(starts, ends, strict=True):
+        if end not in reached and end not in left and start not in reached:
+            left.append(start)
+            reached.append(end)
+    return left, reached
 
 
 def _up_to(share: float, progress: Progress) -> Progress:
