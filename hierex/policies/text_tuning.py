@@ -42,10 +42,10 @@ DRAWN = 4
 NOWHERE = -1
 STEPS = 10
 """In a round, after which the later moves are foreseen."""
-MOST_ROUNDS = 12
+MOST_ROUNDS = 8
 PATIENCE = 3
 """So many rounds may go by in which they are not foreseen better."""
-LEARNING_RATE = 5e-4
+LEARNING_RATE = 1e-3
 SCALE = 5.0
 """Of likeness, which goes from -1 to 1, in the loss. The library's 20 is for answers that are right or wrong; here
 several interests may follow, one a few times as likely as another."""
