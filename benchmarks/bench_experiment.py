@@ -1,6 +1,7 @@
 """The simulated trial: hierex against the other ways to explore, over several seeds.
 
     python -m benchmarks.bench_experiment [--data FOLDER] [--seeds 0 1 2] [--people 600] [--weeks 4] [--noise 0.03]
+        [--times-items 1]
 
 Every seed is another planted world with other people; with `--data` (a folder per data set with `items.parquet` and
 `interactions.parquet`) people are fitted to these logs too, other people and other training for every seed.
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +49,10 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=ExperimentConfig.n_people)
     parser.add_argument("--weeks", type=int, default=ExperimentConfig.weeks)
     parser.add_argument("--noise", type=float, default=ExperimentConfig.noise)
+    parser.add_argument("--times-items", type=int, default=1, help="so many times the sample's items when planted")
     options = parser.parse_args()
     config = replace(ExperimentConfig(), n_people=options.people, weeks=options.weeks, noise=options.noise)
-    report("planted", planted_setting, config, options.seeds)
+    report("planted", partial(planted_setting, times_items=options.times_items), config, options.seeds)
     for name, (items, interactions) in (data_sets(options.data) if options.data else {}).items():
         with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "bench.duckdb", create=True) as store:
             import_logs(store, LogFile(items, items.name), LogFile(interactions, interactions.name))

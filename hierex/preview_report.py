@@ -25,7 +25,7 @@ h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; border-top: 1px solid #ccd; p
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .35rem .6rem;
 border-bottom: 1px solid #dde; overflow-wrap: anywhere; }
 .quiet { color: #5a606b; } .bar { background: #1f83c6; height: .6rem; min-width: 1px; }
-td.number { white-space: nowrap; } ol { margin: 0; padding-left: 1.2rem; }
+th, td.number { white-space: nowrap; } td:has(ol) { width: 45%; } ol { margin: 0; padding-left: 1.2rem; }
 """
 SAID_HEAD = "<tr><th>Person</th><th>Of</th><th>Said</th><th>Why</th><th>Who</th></tr>"
 FRAME = """<!doctype html>

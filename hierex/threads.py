@@ -1,6 +1,8 @@
 """How the numeric libraries are told to use the cores, before they load: they read it from the environment once."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SETTINGS = {
     # Narrow matrices are multiplied faster on one thread than on several that wait for each other.
@@ -15,3 +17,17 @@ def settle_threads() -> None:
     """Sets what the environment leaves open; to be called before numpy and torch are imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread, and then on as many as before: on small matrices several would mostly wait for each other,
+    and long where others use the cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

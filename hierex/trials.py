@@ -58,9 +58,10 @@ def fitted_setting(work: Workspace, config: ExperimentConfig) -> tuple:
     return *fit_people(work.interactions, taxonomy, vectors, config=config), catalogue, policies
 
 
-def planted_setting(config: ExperimentConfig) -> tuple:
-    """The same from a planted world of the sample's size, another one for another seed."""
-    world = make_world(**SAMPLE_SIZE, seed=config.seed)
+def planted_setting(config: ExperimentConfig, *, times_items: int = 1) -> tuple:
+    """The same from a planted world of the sample's size, another one for another seed; with more items if wanted."""
+    size = SAMPLE_SIZE | {"n_items": times_items * SAMPLE_SIZE["n_items"]}
+    world = make_world(**size, seed=config.seed)
     log, vectors = world.log(), world.vectors()
     catalogue = plant_catalogue(world.interests, world.interest_of_item, log.traffic(), vectors)
     descriptions = plant_descriptions(world.interests)

@@ -18,6 +18,7 @@ METRIC_NAMES = {
     "enjoyment": "Enjoyment per person",
     "discovered": "Interests discovered per person",
 }
+VERDICTS = ("ahead", "behind", "level")
 SHARES = ("novel_share", "positive_rate", "positive_rate_novel")
 
 
@@ -71,13 +72,14 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
     sentences = []
     for arm in ours:
         table = compare_with_best(results, arm)
-        said = {
-            verdict: [lift_text(row, arm_name) for row in table[table["verdict"] == verdict].to_dict("records")]
-            for verdict in ("ahead", "behind", "level")
-        }
-        parts = [f"is {verdict} on {join(said[verdict])}" for verdict in ("ahead", "behind") if said[verdict]]
-        if said["level"]:
-            parts.append(f"cannot be told apart on {join(said['level'])}")
+        rows = {verdict: table[table["verdict"] == verdict].to_dict("records") for verdict in VERDICTS}
+        parts = [
+            f"is {verdict} on {join([lift_text(row, arm_name) for row in rows[verdict]])}"
+            for verdict in ("ahead", "behind")
+            if rows[verdict]
+        ]
+        if rows["level"]:
+            parts.append(f"cannot be told apart on {join([in_sentence(row['metric']) for row in rows['level']])}")
         sentences.append(f"{arm_name.get(arm, arm)}, against the best other way to explore, {'; '.join(parts)}.")
         sentences += [
             f"“{arm_name.get(other, other)}”, which is not made to explore, is ahead of it on {join(metrics)}."

@@ -34,6 +34,7 @@ from torch.nn import functional
 
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError
+from ..threads import one_thread
 from ..transitions import Histories, Moves, latest_contexts
 from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
@@ -257,14 +258,6 @@ class Learner:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """On one thread, leaving torch's threads and random state as they were.
-
-    The matrices are small: two threads would mostly wait for each other, and long where others use the cores.
-    """
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+    """On one thread, leaving torch's threads and random state as they were."""
+    with torch.random.fork_rng(devices=[]), one_thread():
+        yield

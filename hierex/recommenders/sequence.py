@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..threads import one_thread
+
 USERS_AT_ONCE = 64
+FEW_USERS = 8
+"""So few are encoded faster on one thread."""
 
 
 class Block(nn.Module):
@@ -114,7 +119,8 @@ class SequenceRecommender:
             padded = np.zeros((len(rows), lengths[rows[-1]]), np.int64)
             padded[np.arange(padded.shape[1]) < lengths[rows, None]] = np.concatenate([latest[row] for row in rows])
             ends = torch.from_numpy(lengths[rows] - 1)
-            users[rows] = self.transformer.at_end(torch.from_numpy(self.item_matrix[padded]), ends).numpy()
+            with one_thread() if len(rows) <= FEW_USERS else nullcontext():
+                users[rows] = self.transformer.at_end(torch.from_numpy(self.item_matrix[padded]), ends).numpy()
         return users
 
     def score_encoded(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -221,12 +221,12 @@ def judge_one(sitting: Sitting, judged: Judged, said: Judgement | None) -> None:
     titles = sitting.work.items["title"].to_numpy()
     st.subheader(plain_markdown(judged.name))
     latest = list(dict.fromkeys(titles[judged.person.items[::-1]].tolist()))[:LATEST_ITEMS]
-    st.markdown("What they had last: " + "; ".join(plain_markdown(title) for title in latest))
+    show_latest([plain_markdown(title) for title in latest])
     sides = dict(zip((FIRST, SECOND), zip(sitting.opened.show(judged), sitting.opened.names, strict=True), strict=True))
     for box, which, label in zip(st.columns(2, border=True), sitting.order(judged), ("Left", "Right"), strict=True):
         with box:
             st.markdown(f"**{label}**")
-            show_one_side(*sides[which], titles)
+            show_one_side(*sides[which], names_of(*sides[SECOND if which == FIRST else FIRST]), titles)
     say_which(sitting, judged, said)
     st.caption(
         "Interests that only one side shows count as liked where you prefer that side, and as not liked where you "
@@ -234,12 +234,25 @@ def judge_one(sitting: Sitting, judged: Judged, said: Judgement | None) -> None:
     )
 
 
-def show_one_side(side: Side, names: dict[int, str], titles: np.ndarray) -> None:
+def show_latest(titles: list[str]) -> None:
+    st.caption("What they had last, the latest first")
+    half = (len(titles) + 1) // 2
+    for box, part in zip(st.columns(2), (titles[:half], titles[half:]), strict=True):
+        box.markdown("\n".join(f"- {title}" for title in part))
+
+
+def names_of(side: Side, names: dict[int, str]) -> set[str]:
+    return {names[novel] for novel in side.novel}
+
+
+def show_one_side(side: Side, names: dict[int, str], beside: set[str], titles: np.ndarray) -> None:
+    """beside: the names that the other side shows."""
     if not side.novel:
         st.markdown("Nothing new to suggest.")
     for rank, (novel, items) in enumerate(zip(side.novel, side.items, strict=True), 1):
         found = "\n".join(f"- {plain_markdown(titles[item])}" for item in items) or "- nothing that they have not had"
-        st.markdown(f"**{rank}\\. {plain_markdown(names[novel])}**\n{found}")
+        mark = "" if names[novel] in beside else " :small[(only on this side)]"
+        st.markdown(f"**{rank}\\. {plain_markdown(names[novel])}**{mark}\n{found}")
 
 
 def say_which(sitting: Sitting, judged: Judged, said: Judgement | None) -> None:

@@ -100,30 +100,34 @@ def simulated_trial(work: Workspace) -> None:
 def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
     job = jobs().of(work.store.path)
     busy = bool(job and job.active)
-    with st.expander("What is assumed", icon=":material/tune:"), st.form("trial", border=False):
-        columns = st.columns(3)
-        for place, asked in enumerate(ASSUMPTIONS):
-            value = getattr(config, asked.field)
-            kind = type(value)
-            columns[place % 3].number_input(
-                asked.label,
-                min_value=kind(min(asked.lowest, value)),
-                max_value=kind(max(asked.highest, value)),
-                value=value,
-                step=kind(asked.step),
-                help=asked.help,
-                key=f"trial-{asked.field}",
-            )
+    with st.form("trial", border=False):
+        with st.expander("What is assumed", icon=":material/tune:"):
+            columns = st.columns(3)
+            for place, asked in enumerate(ASSUMPTIONS):
+                ask_for(columns[place % 3], asked, getattr(config, asked.field))
         st.form_submit_button(
             "Run the trial",
             icon=":material/play_arrow:",
             on_click=start_trial,
             args=(work,),
             disabled=busy,
-            help="A few minutes in the background, for the default size; its progress and 'Stop' are in the side bar.",
+            help="In the background, many minutes for the default size; progress and 'Stop' are in the side bar.",
         )
     if busy and job.goal == GOAL:
         st.caption("The trial is under way. Its progress, and 'Stop', are in the side bar.")
+
+
+def ask_for(box, asked: Assumption, value: float) -> None:
+    kind = type(value)
+    box.number_input(
+        asked.label,
+        min_value=kind(min(asked.lowest, value)),
+        max_value=kind(max(asked.highest, value)),
+        value=value,
+        step=kind(asked.step),
+        help=asked.help,
+        key=f"trial-{asked.field}",
+    )
 
 
 def start_trial(work: Workspace) -> None:
