@@ -70,7 +70,8 @@ class Interests:
     """Of a data set at one granularity.
 
     labels: (n_items,) interest of each item; vectors: (n, d) of the descriptions; words: these; halves: by interest to
-    be split, the vectors (2, d) of its halves; second: (n_items,) bool, whether an item is in the second of them.
+    be split, the vectors (2, d) of its halves, and half_words their descriptions; second: (n_items,) bool, whether an
+    item is in the second of them.
     """
 
     log: Interactions
@@ -79,6 +80,7 @@ class Interests:
     words: list[str]
     second: np.ndarray
     halves: dict[int, np.ndarray]
+    half_words: dict[int, list[str]]
 
     @property
     def n(self) -> int:
@@ -152,12 +154,14 @@ def describe_cut(
     log: Interactions,
 ) -> Interests:
     """in_two: the nodes to split; nodes: (n_nodes, d), vectors of the descriptions; said: these, by node."""
-    second, halves = np.zeros(tree.n_items, bool), {}
+    second, halves, half_words = np.zeros(tree.n_items, bool), {}, {}
     for node, children in zip(in_two, halves_of(tree, in_two), strict=True):
         halves[taxonomy.index_of(int(node))] = nodes[children]
+        half_words[taxonomy.index_of(int(node))] = [said[child] for child in children.tolist()]
         second[tree.order[tree.lo[children[1]] : tree.hi[children[1]]]] = True
     words = [said[node] for node in taxonomy.cluster_ids.tolist()]
-    return Interests(log, taxonomy.cluster_of_item, nodes[taxonomy.cluster_ids], words, second, halves)
+    vectors = nodes[taxonomy.cluster_ids]
+    return Interests(log, taxonomy.cluster_of_item, vectors, words, second, halves, half_words)
 
 
 def plant_interests(shape: dict[str, int], seed: int) -> Interests:
@@ -165,7 +169,7 @@ def plant_interests(shape: dict[str, int], seed: int) -> Interests:
     world = make_world(**shape, seed=seed)
     vectors, labels, n = world.vectors(seed=seed), world.interest_of_item, world.n_interests
     middles = np.array([vectors[labels == interest].mean(axis=0) for interest in range(n)])
-    return Interests(world.log(), labels, middles, list(world.interests), np.zeros(len(labels), bool), {})
+    return Interests(world.log(), labels, middles, list(world.interests), np.zeros(len(labels), bool), {}, {})
 
 
 def find_cases(histories: Histories, split: int) -> Cases:

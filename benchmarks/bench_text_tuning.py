@@ -8,10 +8,11 @@ the latest fifth of the interactions, and recall@10 of the moves since is measur
 last one, and every one. With `--inner` the log ends where that fifth begins, and its own latest fifth is held out: by
 that, settings may be chosen.
 
-- likeness: interests in the order of how alike their words are to those of the context, and nothing else;
-- encoder: the policy; full history: it reads the whole history;
-- tuned: the same with the text model that learned; 'none' where the later moves of those that it learned from were
-  foreseen no better, so that nothing is changed.
+- encoder: the policy; tuned: the same with the text model that learned; learned: 'none' where the later moves of those
+  that it learned from were foreseen no better, so that nothing is changed;
+- context, history: what is read of each person; likeness: interests in the order of how alike their words are to those
+  of the context, and nothing else;
+- split: moves to halves of interests that are told apart by their words alone, as in `bench_policies`.
 """
 
 from __future__ import annotations
@@ -27,44 +28,61 @@ import numpy as np
 import pandas as pd
 
 from hierex.config import EmbeddingConfig, PolicyConfig
-from hierex.policies.encoder import train_encoder
+from hierex.policies.encoder import EncoderPolicy, train_encoder
+from hierex.policies.text_changes import TextChanges
 from hierex.policies.text_tuning import train_tuned
+from hierex.transitions import Moves
 
-from .bench_policies import Interests, Scorer, find_answers, find_cases, read_interests
+from .bench_policies import Interests, Scorer, find_answers, find_cases, measure_split, read_interests
 from .bench_run import data_sets, markdown
 
 AT = (100, 300)
 
 
-def measure(interests: Interests, seed: int) -> dict[str, float]:
-    moves, histories = interests.training_moves(), interests.histories()
-    cases = find_cases(histories, interests.split)
-    is_last = np.append(cases.user[1:] != cases.user[:-1], True)
-    reader, config = EmbeddingConfig(), PolicyConfig()
+def measure(interests: Interests, seed: int) -> dict[str, float | str]:
+    moves, reader, config = interests.training_moves(), EmbeddingConfig(), PolicyConfig()
     clocks = [(time.perf_counter(), time.process_time())]
     plain = train_encoder(moves, interests.vectors, config=config, seed=seed)
     clocks.append((time.perf_counter(), time.process_time()))
     tuned = train_tuned(moves, interests.words, interests.vectors, reader=reader, config=config, seed=seed)
     clocks.append((time.perf_counter(), time.process_time()))
-    found = {"moves": len(moves), "cases": len(cases), "people": int(is_last.sum())}
+    found = {"moves": len(moves), "learned": "yes" if tuned.changes else "none"}
     for name, (seconds, of_processor) in zip(("encoder", "tuned"), np.diff(clocks, axis=0), strict=True):
-        found |= {f"{name}, s": seconds, f"{name}, s of processor": of_processor}
-    vectors = {"": interests.vectors, "tuned": interests.vectors}
-    if tuned.changes:
-        vectors["tuned"] = tuned.changes.read(interests.words, reader=reader)
-    for name, policy in (("", plain), ("tuned", tuned)):
-        texts = vectors[name] - vectors[name].mean(axis=0)
-        texts /= np.linalg.norm(texts, axis=1, keepdims=True)
-        scorers: dict[str, Scorer] = {
-            "likeness": lambda contexts, _, texts=texts: texts[contexts].sum(axis=1) @ texts.T,
-            "encoder": lambda contexts, _, policy=policy: policy.score(contexts),
-            "full history": lambda _, pasts, policy=policy: policy.score_histories(pasts),
-        }
-        for scorer, score in scorers.items():
-            hits = find_answers(score, histories, cases)
-            label = ", ".join(filter(None, (scorer, name)))
-            found |= {label: hits[is_last].mean(), f"{label}, every move": hits.mean()}
-    return found | {"learned": "none" if tuned.changes is None else "yes"}
+        found |= {f"{name}, s": float(seconds), f"{name}, s of processor": float(of_processor)}
+    found |= foresee(interests, plain, "encoder", moves)
+    return found | foresee(read_anew(interests, tuned.changes, reader), tuned, "tuned", moves)
+
+
+def read_anew(interests: Interests, changes: TextChanges | None, reader: EmbeddingConfig) -> Interests:
+    if changes is None:
+        return interests
+    halves = [words for pair in interests.half_words.values() for words in pair]
+    vectors = changes.read([*interests.words, *halves], reader=reader)
+    pairs = vectors[interests.n :].reshape(len(interests.half_words), 2, -1)
+    return replace(
+        interests, vectors=vectors[: interests.n], halves=dict(zip(interests.half_words, pairs, strict=True))
+    )
+
+
+def foresee(interests: Interests, policy: EncoderPolicy, name: str, moves: Moves) -> dict[str, float]:
+    """Recall@10 by kind of answer and case."""
+    histories = interests.histories()
+    cases = find_cases(histories, interests.split)
+    is_last = np.append(cases.user[1:] != cases.user[:-1], True)
+    texts = interests.vectors - interests.vectors.mean(axis=0)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    scorers: dict[str, Scorer] = {
+        "likeness": lambda contexts, _: texts[contexts].sum(axis=1) @ texts.T,
+        "context": lambda contexts, _: policy.score(contexts),
+        "history": lambda _, pasts: policy.score_histories(pasts),
+    }
+    found = {"people": int(is_last.sum()), "cases": len(cases)}
+    for scorer, score in scorers.items():
+        hits = find_answers(score, histories, cases)
+        found |= {f"{name}, {scorer}": float(hits[is_last].mean()), f"{name}, {scorer}, every move": float(hits.mean())}
+    split = measure_split(interests, moves, {"encoder": policy, "counts": policy.parts.counts})
+    kinds = {"encoder": "context", "encoder, full history": "history"}
+    return found | {f"{name}, split, {kind}": float(split[of]) for of, kind in kinds.items() if of in split}
 
 
 def inner(interests: Interests) -> Interests:
@@ -86,8 +104,9 @@ def main() -> None:
         for name, files in data_sets(options.data).items():
             for n, interests in read_interests(name, files, options.vectors or Path(folder)).items():
                 if n in options.at:
-                    rows[f"{name}, N = {n}"] = measure(inner(interests) if options.inner else interests, options.seed)
-                    print(f"{name}, N = {n}: {rows[f'{name}, N = {n}']}", flush=True)
+                    row = f"{name}, N = {n}"
+                    rows[row] = measure(inner(interests) if options.inner else interests, options.seed)
+                    print(f"{row}: {rows[row]}", flush=True)
     table = pd.DataFrame(rows)
     print("\n" + markdown(table.map(lambda value: value if isinstance(value, str) else f"{value:.4g}")))
 
