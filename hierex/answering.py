@@ -10,10 +10,11 @@ import numpy as np
 
 from . import kept_answers
 from .answer_plans import AnswerPlan, find_missing, read_raw
+from .descriptions.asking import AskingRun
 from .descriptions.costs import Cap
 from .descriptions.meter import Meter, Reading
-from .descriptions.model import AHEAD, AT_ONCE, GIVE_UP_AFTER, LOOK_EVERY, Ask
-from .errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, PromptRefused
+from .descriptions.model import AHEAD, AT_ONCE, LOOK_EVERY, Ask
+from .errors import ConfigError
 from .kept_answers import ContextAnswer
 from .llm import Answer
 from .workspace import Workspace
@@ -72,23 +73,25 @@ def answer_contexts(
     return run.outcome
 
 
-class _Asking:
+class _Asking(AskingRun):
+    outcome: AnswerOutcome
+
     def __init__(self, work: Workspace, plan: AnswerPlan, ask: Ask, meter: Meter):
-        self.work, self.plan, self.ask, self.meter = work, plan, ask, meter
-        self.outcome, self._in_a_row = AnswerOutcome(), 0
+        super().__init__(AnswerOutcome(), meter)
+        self.work, self.plan, self.ask = work, plan, ask
 
     def go(self, threads, most, places, progress, cancelled) -> None:
         waiting, running = iter(places), {}
         while True:
-            while self.outcome.ended == "done" and len(running) < most and (place := next(waiting, None)) is not None:
+            while self.goes_on and len(running) < most and (place := next(waiting, None)) is not None:
                 running[threads.submit(self._one, place)] = place
             if not running:
                 return
             done, _ = wait(running, LOOK_EVERY, FIRST_COMPLETED)
             self._take([(running.pop(future), future) for future in done])
             progress(self.meter.read())
-            if self.outcome.ended == "done" and cancelled():
-                self._end("stopped", "")
+            if self.goes_on and cancelled():
+                self.end("stopped", "")
 
     def _one(self, place: int) -> Answer:
         self.meter.refuse_stopped()
@@ -109,31 +112,11 @@ class _Asking:
             named = self.plan.known.interest(read_raw(answer.text, answer.how))
             self.meter.count("failed" if named is None else "described")
         if came:
-            self._in_a_row = 0
+            self.note_answer()
         self.outcome.answered += len(came)
         for error in (future.exception() for _, future in done):
             if error is not None:
-                self._note(error)
-
-    def _note(self, error: BaseException) -> None:
-        if isinstance(error, CapReached):
-            self._end("cap", str(error))
-        elif isinstance(error, ModelBusy | PromptRefused):
-            self._in_a_row += 1
-            self.outcome.miss(str(error))
-            self.meter.count("unanswered")
-            if self._in_a_row >= GIVE_UP_AFTER:
-                self._end("error", str(error))
-        elif isinstance(error, ModelError):
-            self._end("error", str(error))
-        elif not isinstance(error, Cancelled):
-            self.meter.stop()
-            raise error
-
-    def _end(self, ended: str, reason: str) -> None:
-        if self.outcome.ended == "done":
-            self.outcome.ended, self.outcome.reason = ended, reason
-        self.meter.stop()
+                self.note_error(error, self.outcome.miss)
 
 
 def keep(work: Workspace, plan: AnswerPlan, came: Sequence[tuple[int, Answer]], cost: Callable) -> None:

@@ -10,26 +10,29 @@ from .agreement import ALIKE, FIRST, NEITHER, SECOND
 from .examples import example_names
 from .feedback import read_all_thumbs
 from .item_thumbs import read_all_item_thumbs
-from .judgements import read_comparisons, read_judgements
+from .judgements import has_seen, read_comparisons, read_judgements
 from .persons import made_up_name
 from .workspace import Workspace
 
 LIKED = {True: "liked", False: "not liked"}
 GONE = "not in this tree of interests any more"
+PLACES = ("the left one", "the right one")
+UNTOLD = "two builds, named to who has seen the results"
 COLUMNS = [
     *("judged", "person", "starts_from", "what", "id", "said", "reason", "reviewer", "when", "on_the_left", "blind")
 ]
 
 
-def judged_frame(work: Workspace, side_name: Callable[[int], str]) -> pd.DataFrame:
+def judged_frame(work: Workspace, side_name: Callable[[int], str], *, reader: str = "") -> pd.DataFrame:
     """judged (prediction, item, comparison), person, starts_from, what, id (of the interest or item), said, reason,
     reviewer, when (UTC), and of comparisons on_the_left and blind; empty where it does not apply.
 
-    What was taken back is left out. side_name: of a build, by the id of its first run.
+    What was taken back is left out. side_name: of a build, by the id of its first run. reader: whom it is for; of a
+    comparison whose results they have not seen, what was said is left or right, and not which build.
     """
-    parts = [prediction_rows(work), item_rows(work), comparison_rows(work, side_name)]
-    rows = [row for part in parts for row in part]
-    return pd.DataFrame(rows, columns=COLUMNS).fillna("")
+    parts = [prediction_rows(work), item_rows(work), comparison_rows(work, side_name, reader)]
+    rows = [dict.fromkeys(COLUMNS, "") | row for part in parts for row in part]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def prediction_rows(work: Workspace) -> list[dict]:
@@ -53,17 +56,21 @@ def item_rows(work: Workspace) -> list[dict]:
     ]
 
 
-def comparison_rows(work: Workspace, side_name: Callable[[int], str]) -> list[dict]:
+def comparison_rows(work: Workspace, side_name: Callable[[int], str], reader: str) -> list[dict]:
     examples = example_names(work.store)
     rows = []
     for comparison in reversed(read_comparisons(work.store)):
-        first, second = side_name(comparison.first_run), side_name(comparison.second_run)
-        said = {FIRST: first, SECOND: second, ALIKE: "both alike", NEITHER: "neither is any good"}
+        sides = side_name(comparison.first_run), side_name(comparison.second_run)
+        told = has_seen(work.store, comparison.comparison_id, reader)
         for one in read_judgements(work.store, comparison.comparison_id):
             user_id, example_id = one.subject.user_id, one.subject.example_id
             person = made_up_name(examples.get(example_id, "")) if user_id is None else user_id
-            about = {"what": f"{first} / {second}", "on_the_left": first if one.left_is_first else second}
-            rows.append(_said("comparison", person, one, said[one.winner]) | about | {"blind": one.blind})
+            first, second = sides if told else PLACES if one.left_is_first else PLACES[::-1]
+            said = {FIRST: first, SECOND: second, ALIKE: "both alike", NEITHER: "neither is any good"}[one.winner]
+            about = {"what": UNTOLD, "on_the_left": ""}
+            if told:
+                about = {"what": f"{first} / {second}", "on_the_left": first if one.left_is_first else second}
+            rows.append(_said("comparison", person, one, said) | about | {"blind": one.blind})
     return rows
 
 

@@ -49,11 +49,9 @@ class Shown:
     usual: list[str]
 
 
-def show_people(work: Workspace, people: Mapping[str, Person]) -> list[Shown]:
-    """people: by the name that the report gives them."""
-    descriptions = work.cluster_descriptions()
-    names = [description.name for description in descriptions]
-    titles = work.items["title"].to_numpy()
+def show_people(work: Workspace, people: Mapping[str, Person], names: Sequence[str]) -> list[Shown]:
+    """people: by the name that the report gives them; names: of the interests, in their order."""
+    descriptions, titles = work.cluster_descriptions(), work.items["title"].to_numpy()
     shown = []
     for name, person in people.items():
         served = serve_person(work, person, top=TOP, items=ITEMS)

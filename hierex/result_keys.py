@@ -84,6 +84,25 @@ def _asdict(policy: PolicyConfig) -> dict:
     return how
 
 
+def predictions_depend(work: Workspace) -> tuple[str, ...]:
+    """What predictions of a build, and the items in them, depend on, in whichever workspace it is.
+
+    The changes that people made are told in full: their ids mean something in one workspace only, and what is hidden
+    is in no key of a build that was stopped before its items were found.
+    """
+    return json.dumps(work.keys, sort_keys=True), repr(work.built_edits)
+
+
+def words_depend(work: Workspace) -> tuple[str, ...]:
+    """What was said of interests, by models and by people: it may change at any moment."""
+    return repr(work.model_descriptions()), repr(work.placed_edits())
+
+
+def shown_depends(work: Workspace) -> tuple[str, ...]:
+    """What people are shown of a build depends on: predictions, and what interests are called."""
+    return *predictions_depend(work), *words_depend(work)
+
+
 def policy_is_stale(work: Workspace) -> bool:
     """Whether the policy would be learned anew: descriptions were changed since, or how it learns."""
     return "policies" in work.keys and work.keys.get("learned_policy", work.keys["policies"]) != result_key(

@@ -8,21 +8,24 @@ from dataclasses import asdict
 import pandas as pd
 
 from . import results
-from .config import ExperimentConfig, Progress, RecommenderConfig
+from .config import ExperimentConfig, PolicyConfig, Progress, RecommenderConfig
 from .experiment.fitting import fit_people, plant_people
 from .experiment.lineup import Learned, simulate
 from .experiment.past import Catalogue
 from .experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
 from .exploration import level_interests
 from .pipeline import Compute, Run, Watch, compute_here, watch_nothing
+from .policies.model_folder import content_of
 from .result_keys import digest, interests_digest, result_key
 from .store import Store, Writer
 from .synthetic import SAMPLE_SIZE, make_world
 from .workspace import Workspace
 
 STAGE = "experiment"
-POLICIES = ("counts", "encoder")
+POLICIES = ("counts", "ease", "encoder")
 """Arms of hierex in every trial. A policy of the build cannot take part: it has learned from what people keep back."""
+SLOW = "causal"
+"""Takes part only where the build learns that way, since it is trained anew every week."""
 
 
 def hold_trial(
@@ -54,7 +57,8 @@ def fitted_setting(work: Workspace, config: ExperimentConfig) -> tuple:
     """What `simulate` takes, from a workspace: people, past, catalogue, policies."""
     taxonomy, vectors = work.taxonomy, work.vectors
     catalogue = Catalogue(taxonomy, vectors, level_interests(work.tree, taxonomy, vectors), work.config.transition.k)
-    policies = {name: Learned(name, work.cluster_descriptions(), work.read_words(work.words())) for name in POLICIES}
+    described = work.cluster_descriptions(), work.read_words(work.words())
+    policies = {how.kind: Learned(how, *described) for how in trial_policies(work.config.policy)}
     return *fit_people(work.interactions, taxonomy, vectors, config=config), catalogue, policies
 
 
@@ -65,15 +69,23 @@ def planted_setting(config: ExperimentConfig, *, times_items: int = 1) -> tuple:
     log, vectors = world.log(), world.vectors()
     catalogue = plant_catalogue(world.interests, world.interest_of_item, log.traffic(), vectors)
     descriptions = plant_descriptions(world.interests)
-    policies = {name: Learned(name, descriptions, interest_vectors(catalogue.taxonomy, vectors)) for name in POLICIES}
+    described = descriptions, interest_vectors(catalogue.taxonomy, vectors)
+    policies = {how.kind: Learned(how, *described) for how in trial_policies(PolicyConfig())}
     people = plant_people(log, catalogue.taxonomy, vectors, world.successors, config=config)
     return *people, catalogue, policies
+
+
+def trial_policies(built: PolicyConfig) -> list[PolicyConfig]:
+    """How the arms of hierex learn, beside a build whose policy learned as `built` says."""
+    quick = [PolicyConfig(kind=kind) for kind in POLICIES]
+    return [*quick, built] if built.kind == SLOW else quick
 
 
 def trial_depends(work: Workspace, config: ExperimentConfig) -> list:
     """What the outcome of a trial depends on."""
     made = [work.key("logs"), work.key("embeddings"), interests_digest(work), digest(work.taxonomy.hidden_items)]
-    return [*made, work.words(), work.config.transition.k, asdict(config)]
+    policies = [[asdict(how), content_of(how.causal.base)] for how in trial_policies(work.config.policy)]
+    return [*made, work.words(), work.config.transition.k, policies, asdict(config)]
 
 
 def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFrame]] | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from llm_server import KEY, MODEL, LlmServer
+from small_worlds import run_until
 
 from hierex import answering_batches, kept_answers
 from hierex.answer_plans import people_contexts, plan_answers
@@ -29,7 +30,6 @@ from hierex.pipeline import run_pipeline
 from hierex.result_keys import policy_is_stale
 from hierex.runs import read_runs
 from hierex.store import open_store
-from hierex.synthetic import make_world
 from hierex.transitions import TARGET_PREFIX, context_prompt, list_moves, phrases_on_one_line
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeConfig(finest=24))
@@ -44,13 +44,7 @@ def quick(monkeypatch):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("answering")
-    world = make_world(n_items=220, n_users=80, n_interactions=1_600, seed=5)
-    world.items.to_parquet(folder / "items.parquet")
-    world.interactions.to_parquet(folder / "interactions.parquet")
-    logs = ["--items", str(folder / "items.parquet"), "--interactions", str(folder / "interactions.parquet")]
-    assert main(["run", *logs, "--store", str(folder / "w.duckdb"), "--until", "transitions"]) == 0
-    return folder / "w.duckdb"
+    return run_until("transitions", tmp_path_factory.mktemp("answering"), n_users=80, n_interactions=1_600)
 
 
 @pytest.fixture

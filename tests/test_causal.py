@@ -16,6 +16,7 @@ from transformers import MambaConfig, MambaForCausalLM
 from hierex.config import CausalConfig, PolicyConfig, RunConfig, TableConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError, TooLittleData
+from hierex.experiment.lineup import Learned
 from hierex.policies import load_policy, train_policy
 from hierex.policies.base_model import Phrasebook, load_base
 from hierex.policies.causal import CausalPolicy, _loss, generate_answers
@@ -281,6 +282,14 @@ def learn(moves, descriptions, config, seed=0, **settings):
 @pytest.fixture(scope="module")
 def taught(models, moves, descriptions):
     return learn(moves, descriptions, FULL)
+
+
+def test_in_a_trial_it_is_trained_anew_with_the_settings_of_the_build(models, moves, descriptions):
+    train = pickle.loads(pickle.dumps(Learned(QUICK, descriptions, np.zeros((N, 4)))))
+    first, again = train(moves.take(np.arange(200)), 0), train(moves.take(np.arange(400)), 0)
+    assert (first.name, first.rank, first.base) == ("causal", 2, "llama")
+    contexts = some_contexts(N, 3)
+    assert not np.allclose(first.score(contexts), again.score(contexts))
 
 
 @pytest.mark.timeout(180)

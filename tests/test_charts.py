@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_granularity_effects import halving_tree
 
 from hierex import charts
 from hierex.charts import (
@@ -22,7 +23,6 @@ from hierex.charts import (
 )
 from hierex.charts.measures import method_name
 from hierex.charts.style import percent, plain
-from hierex.interest_tree import InterestTree
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -38,25 +38,8 @@ HOSTILE = [
 MARKUP = ("<b>", "</b>", "<br>")
 
 
-def halving_tree(n_items: int, n_splits: int | None = None) -> InterestTree:
-    """A tree that always halves the longest slice, down to single items or for so many splits."""
-    lo, hi, born, dies, parent, alive = [0], [n_items], [1], {}, [0], [0]
-    while len(alive) < (n_items if n_splits is None else n_splits + 1):
-        node = max(alive, key=lambda v: hi[v] - lo[v])
-        middle, at = (lo[node] + hi[node]) // 2, len(alive) + 1
-        alive.remove(node)
-        alive += [len(lo), len(lo) + 1]
-        dies[node] = at
-        lo, hi = [*lo, lo[node], middle], [*hi, middle, hi[node]]
-        born, parent = [*born, at, at], [*parent, node, node]
-    lo, hi, born, parent = (np.array(values, np.int32) for values in (lo, hi, born, parent))
-    dies = np.array([dies.get(v, len(alive) + 1) for v in range(len(lo))], np.int32)
-    order = np.arange(n_items, dtype=np.int32)
-    return InterestTree(order, lo, hi, born, dies, parent, (hi - lo).astype(float), np.ones(len(lo)))
-
-
 def palette(n: int) -> list[str]:
-    tree = halving_tree(max(n, 2))
+    tree = halving_tree(np.ones(max(n, 2)))
     return interest_colors(tree, tree.cut(max(n, 2)))[:n]
 
 
@@ -158,7 +141,7 @@ def test_names_that_are_equal_once_shortened_keep_rows_of_their_own():
 
 
 def test_a_colour_stays_with_its_interest_at_every_granularity():
-    tree = halving_tree(400)
+    tree = halving_tree(np.ones(400))
     color_of: dict[int, str] = {}
     for granularity in (2, 3, 10, 50, 51, 300):
         nodes = tree.cut(granularity)
@@ -169,7 +152,7 @@ def test_a_colour_stays_with_its_interest_at_every_granularity():
 
 
 def test_children_look_like_their_parent():
-    tree = halving_tree(512)
+    tree = halving_tree(np.ones(512))
     nodes = np.arange(31, len(tree.lo))  # below the first five splits, which divide the whole circle
     lab, parents = oklab(interest_colors(tree, nodes)), oklab(interest_colors(tree, tree.parent[nodes]))
     to_parent = np.linalg.norm(lab - parents, axis=1)
@@ -179,7 +162,7 @@ def test_children_look_like_their_parent():
 
 
 def test_siblings_differ_in_lightness():
-    tree = halving_tree(256)
+    tree = halving_tree(np.ones(256))
     left = oklab(interest_colors(tree, np.arange(1, 255, 2)))
     right = oklab(interest_colors(tree, np.arange(2, 256, 2)))
     assert (np.abs(left[:, 0] - right[:, 0])[20:] > 0.03).all()

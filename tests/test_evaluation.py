@@ -290,6 +290,38 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     assert 0.88 <= covered / 150 <= 0.99
 
 
+def wavering_crowd(n_people: int, n_clusters: int, rng: np.random.Generator) -> Histories:
+    """Who goes on to the next interest as often as each is given to, else to any other one; for a move or for many."""
+    people = []
+    for given_to in rng.beta(1, 2, size=n_people):
+        walk = [int(rng.integers(n_clusters))]
+        for _ in range(int(rng.integers(1, n_clusters - 1))):
+            follows = (walk[-1] + 1) % n_clusters
+            fresh = [cluster for cluster in range(n_clusters) if cluster not in walk]
+            walk.append(follows if follows in fresh and rng.random() < given_to else int(rng.choice(fresh)))
+        people.append([(cluster, SPLIT + step if step else 0) for step, cluster in enumerate(walk)])
+    return histories_of(people, n_clusters)
+
+
+def test_intervals_of_recall_and_ndcg_hold_what_a_large_crowd_has():
+    """Samples of it are measured; people who make many moves make them alike."""
+    rng, m, n_samples = np.random.default_rng(3), 12, 120
+    crowd = wavering_crowd(4_000, m, rng)
+    metrics = ["recall@1", "recall@5", "ndcg@10"]
+
+    def measure(histories: Histories, seed: int = 0) -> pd.DataFrame:
+        table = evaluate_policies({"oracle": walk_oracle(m)}, histories, split=SPLIT, k=1, config=QUICK, seed=seed)
+        return table[table["policy"] == "oracle"].set_index("metric").loc[metrics]
+
+    truth, held = measure(crowd)["value"], pd.Series(0, metrics)
+    for seed in range(n_samples):
+        walks = [crowd.of(user) for user in rng.choice(crowd.n_users, 80)]
+        sample = histories_of([[(c, SPLIT + step if step else 0) for step, c in enumerate(w)] for w in walks], m)
+        found = measure(sample, seed)
+        held += (found["low"] <= truth) & (truth <= found["high"])
+    assert held.between(0.88 * n_samples, 0.99 * n_samples).all(), held.to_dict()
+
+
 def test_a_metric_that_is_the_same_for_every_case_has_no_spread():
     counts = np.array([1, 50, 3, 7])
     assert (resample_means(counts[:, None] * 0.5, counts, resamples=100, seed=0) == 0.5).all()

@@ -53,7 +53,7 @@ def planted(world, catalogue):
 @pytest.fixture(scope="module")
 def policies(world, catalogue):
     vectors = interest_vectors(catalogue.taxonomy, catalogue.item_vectors)
-    return {"counts": Learned("counts", plant_descriptions(world.interests), vectors)}
+    return {"counts": Learned(PolicyConfig(kind="counts"), plant_descriptions(world.interests), vectors)}
 
 
 @pytest.fixture(scope="module")

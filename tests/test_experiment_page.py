@@ -1,22 +1,26 @@
 """A simulated trial where people meet it: kept beside a build, on the command line, in figures and on its page."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from opened_app import app_over, open_app, open_script, words
+from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 from test_jobs import wait_for
-from test_pages import build, open_app, words
 
 from hierex import charts, view
 from hierex.cli import main
-from hierex.config import ExperimentConfig, RecommenderConfig
+from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.experiment.lineup import ARM_NAMES
 from hierex.experiment.tables import lift_table, number_text, trial_table
+from hierex.pipeline import run_pipeline
 from hierex.runs import config_of, shown_run
 from hierex.store import open_store
-from hierex.trials import STAGE, hold_trial, latest_trial
+from hierex.synthetic import make_world
+from hierex.trials import STAGE, hold_trial, latest_trial, trial_policies
 from hierex.workspace import Workspace
 
 SMALL = ExperimentConfig(
@@ -31,16 +35,12 @@ SMALL = ExperimentConfig(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
-    build(folder, "Busy", n_items=150, n_users=60, n_interactions=1_200)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HIEREX_WORKSPACES", str(folder))
-        patch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
-        view.server.clear()
-        view.jobs.clear()
-        yield folder
-    open_store(folder / "Busy.duckdb").close()
-    view.server.clear()
-    view.jobs.clear()
+    store = open_store(folder / "Busy.duckdb")
+    import_with_vectors(store, folder, make_world(n_items=150, n_users=60, n_interactions=1_200, seed=4))
+    with quick_builds():
+        run_pipeline(store, RunConfig(granularity=12, embedding=OWN_VECTORS, policy=PolicyConfig(kind="counts")))
+        with app_over(folder):
+            yield folder
 
 
 def work_of(folder) -> Workspace:
@@ -66,6 +66,41 @@ def test_a_trial_is_kept_by_its_key_with_what_it_assumed(folder, tables):
     pd.testing.assert_frame_equal(latest_trial(work)[1]["arms"], tables["arms"])
     at_other = Workspace(work.store, replace(work.config, transition=replace(work.config.transition, k=1)), work.keys)
     assert latest_trial(at_other) is None
+
+
+def of_kind(work: Workspace, kind: str) -> Workspace:
+    """The same build, had its policy learned another way."""
+    return Workspace(work.store, replace(work.config, policy=PolicyConfig(kind=kind)), work.keys)
+
+
+def test_hierex_takes_part_with_every_policy_that_can_learn_anew(folder, tables):
+    assert {"hierex-counts", "hierex-ease", "hierex-encoder"} < set(tables["arms"]["arm"])
+    built = PolicyConfig(kind="causal", causal=CausalConfig(base="some", epochs=2))
+    assert trial_policies(built)[-1] == built
+    assert {f"hierex-{how.kind}" for how in trial_policies(built)} < set(ARM_NAMES)
+    work = work_of(folder)
+    assert latest_trial(of_kind(work, "openai")) is not None
+    assert latest_trial(of_kind(work, "causal")) is None, "it has another arm"
+
+
+def trial_of(path, run_id, keys, config):
+    from hierex import view
+    from hierex.view.opened import read_work
+
+    view.experiment.simulated_trial(read_work(path, run_id, keys, config))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("causal", "takes part, too"), ("openai", "do not take part"), ("counts", "")]
+)
+def test_the_page_says_which_policies_take_part_and_why(folder, tables, kind, said):
+    run = shown_run(open_store(folder / "Busy.duckdb"))
+    config = run.config | {"policy": kind}
+    about = str(folder / "Busy.duckdb"), run.run_id, json.dumps(run.keys), json.dumps(config)
+    app = open_script(trial_of, *about)
+    shown = " ".join(caption.value for caption in app.caption)
+    assert said in shown
+    assert ("take" in shown) == bool(said)
 
 
 def test_tables_say_what_was_measured(tables):
@@ -96,7 +131,14 @@ def test_figures_have_every_arm_and_do_not_hang_on_colour(tables):
     assert charts.trial_trade_off(arms.iloc[:0]).layout.annotations
 
 
-def test_the_page_shows_the_trial_and_runs_another(folder, tables):
+def compute_as_sent(self, function, *args, progress, **kwargs):
+    """What a `Worker` does, without the process, which takes seconds to begin."""
+    function, args, kwargs = pickle.loads(pickle.dumps((function, args, kwargs)))
+    return function(*args, progress=progress, **kwargs)
+
+
+def test_the_page_shows_the_trial_and_runs_another(folder, tables, monkeypatch):
+    monkeypatch.setattr("hierex.jobs.Worker.compute", compute_as_sent)
     app = open_app("evaluation", "Busy")
     said = words(app)
     assert "This is a simulation, not people" in said

@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streamlit.testing.v1 import AppTest
+from opened_app import open_script
+from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 
 from hierex import blind_sides, judgements
 from hierex.agreement import ALIKE, FIRST, NEITHER, SECOND, WINNERS
 from hierex.blind_sides import lessons_of, people_to_judge, show_side
-from hierex.config import VECTORS_IN_FILE, EmbeddingConfig, PolicyConfig, RunConfig
+from hierex.config import PolicyConfig, RunConfig
 from hierex.errors import HierexError
 from hierex.examples import save_example, set_example_deleted
 from hierex.exports import safe_csv
 from hierex.feedback import Lesson, place_outcomes, read_batches, save_thumb
-from hierex.imports import import_logs
 from hierex.item_thumbs import ItemThumb, read_item_thumbs, save_item_thumb
 from hierex.judged import judged_frame
 from hierex.judgements import (
@@ -35,10 +35,8 @@ from hierex.judgements import (
     set_judgement_undone,
     start_comparison,
 )
-from hierex.logs import LogFile
 from hierex.persons import make_up
 from hierex.pipeline import run_pipeline
-from hierex.recommenders import PopularityRecommender
 from hierex.releases import list_candidates
 from hierex.runs import config_of
 from hierex.store import open_store
@@ -48,7 +46,7 @@ from hierex.workspace import Workspace
 COARSE, FINE = 13, 37
 CONFIG = RunConfig(
     granularity=COARSE,
-    embedding=EmbeddingConfig(model=VECTORS_IN_FILE),
+    embedding=OWN_VECTORS,
     policy=PolicyConfig(kind="counts"),
 )
 HOSTILE = "=HYPERLINK(1) <script>alert(1)</script> **b** '; DROP TABLE judgements; --"
@@ -61,22 +59,12 @@ def built(tmp_path_factory):
     """A store with two builds, coarse and fine, and the workspace of the later one. No text model is needed."""
     folder = tmp_path_factory.mktemp("judgements")
     world = make_world(n_items=160, n_users=80, n_interactions=1_600, seed=3)
-    files = folder / "items.parquet", folder / "interactions.parquet"
-    world.items.assign(embedding=world.vectors(dimensions=8).astype(float).tolist()).to_parquet(files[0])
-    world.interactions.to_parquet(files[1])
     store = open_store(folder / "w.duckdb")
-    import_logs(store, *(LogFile(file, file.name) for file in files))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hierex.pipeline.train_sequence_part", by_popularity)
+    import_with_vectors(store, folder, world)
+    with quick_builds():
         run_pipeline(store, CONFIG)
         yield store, run_pipeline(store, replace(CONFIG, granularity=FINE))
     store.close()
-
-
-def by_popularity(interactions, *_, progress, **__):
-    """In the place of a recommender that has to be trained: what is judged is which interests come next."""
-    progress(1.0)
-    return PopularityRecommender(interactions.traffic())
 
 
 @pytest.fixture
@@ -302,7 +290,8 @@ def test_all_that_was_judged_is_one_table_that_no_spreadsheet_runs(work):
     save_judgement(work.store, comparison.comparison_id, Subject(None, kept), SECOND, author="Ben", reason="=1+1")
     save_judgement(work.store, comparison.comparison_id, Subject("u1", None), NEITHER, author="Ben")
     names = {comparison.first_run: "the coarse one", comparison.second_run: "the fine one"}
-    frame = judged_frame(work, names.__getitem__)
+    reveal(work.store, comparison.comparison_id, author="Ann")
+    frame = judged_frame(work, names.__getitem__, reader="Ann")
     described = [description.name for description in work.cluster_descriptions()]
     assert frame["judged"].tolist() == ["prediction"] * 2 + ["item"] * 2 + ["comparison"] * 2
     assert frame["what"].tolist()[:3] == [
@@ -326,6 +315,23 @@ def test_all_that_was_judged_is_one_table_that_no_spreadsheet_runs(work):
         assert not str(cell).startswith(("=", "+", "@"))
 
 
+@pytest.mark.parametrize("reader", ["", "Ben", HOSTILE])
+def test_who_has_not_seen_the_results_is_not_told_the_sides(work, reader):
+    comparison, _ = compare(work)
+    of, every = comparison.comparison_id, [Subject(f"u{n}", None) for n in range(8)]
+    for subject in every:
+        save_judgement(work.store, of, subject, FIRST, author="Ben")
+    reveal(work.store, of, author="Ann")
+    frame = judged_frame(work, lambda run_id: f"build {run_id}", reader=reader)
+    assert "build" not in frame.drop(columns="what").to_csv()
+    assert len(set(frame["what"])) == 1
+    assert not frame["on_the_left"].any()
+    seen = ["the left one" if left_is_first(of, subject, "Ben") else "the right one" for subject in every]
+    assert frame["said"].tolist() == seen
+    told = judged_frame(work, lambda run_id: f"build {run_id}", reader="Ann")
+    assert set(told["said"]) == {f"build {comparison.first_run}"}
+
+
 def test_where_nothing_was_judged_the_table_is_empty(work):
     assert not len(judged_frame(work, str))
 
@@ -344,12 +350,7 @@ def script():
 
 
 def open_screen(work, author=""):
-    app = AppTest.from_function(script, default_timeout=60)
-    app.session_state["work"] = work
-    app.session_state["author"] = author
-    app.run()
-    assert not app.exception, app.exception
-    return app
+    return open_script(script, work=work, author=author)
 
 
 def on_screen(app):
@@ -526,9 +527,7 @@ def thumb_script():
 
 
 def test_thumbs_on_items_are_shown_again_and_can_be_taken_back(work):
-    app = AppTest.from_function(thumb_script, default_timeout=60)
-    app.session_state["work"], app.session_state["author"] = work, "Ann"
-    app.run()
+    app = open_script(thumb_script, work=work, author="Ann")
     assert not app.feedback
     app.toggle(key="judging_items").set_value(True).run()
     app.feedback[1].set_value(0).run()
@@ -536,9 +535,7 @@ def test_thumbs_on_items_are_shown_again_and_can_be_taken_back(work):
     assert not app.exception, app.exception
     item = work.items["item_id"].iloc[1]
     assert read_item_thumbs(work.store, "Ann", "u1") == {item: ItemThumb(False, "not for them")}
-    app = AppTest.from_function(thumb_script, default_timeout=60)
-    app.session_state["work"], app.session_state["author"] = work, "Ann"
-    app.run()
+    app = open_script(thumb_script, work=work, author="Ann")
     assert app.dataframe[0].value["You said"].tolist() == ["", "👎", ""]
     app.toggle(key="judging_items").set_value(True).run()
     assert app.feedback[1].value == 0

@@ -15,6 +15,10 @@ from hierex.list_quality import (
     LENGTH,
     MIXED,
     Cases,
+    _draw_means,
+    _of_all,
+    _per_person,
+    _table,
     find_cases,
     list_arms,
     list_diversity,
@@ -134,8 +138,6 @@ def test_the_interval_of_coverage_holds_what_other_people_of_that_number_have():
     def lists() -> list[np.ndarray]:
         return [rng.choice(n_items, LENGTH, p=taste) for _ in range(n_people)]
 
-    from hierex.list_quality import _of_all
-
     popular, n_tries = np.ones(n_items), 60
     tries = [_of_all("gini", lists(), popular) for _ in range(n_tries)]
     truth = np.mean([row["value"] for row in tries])
@@ -173,3 +175,24 @@ def test_lifts_are_paired_with_the_first_arm(world):
     assert (again[["lift", "lift_low", "lift_high"]] == 0).all(axis=None)
     random = table[table["arm"] == "random"].set_index("metric")
     assert random.loc["hits", "lift_high"] < 0 < random.loc["diversity", "lift_low"]
+
+
+def test_intervals_of_means_and_paired_lifts_hold_what_all_people_of_a_planted_world_have(world):
+    """Its people are everybody; samples of them are measured."""
+    arms, cases, rest, *_ = world
+    every = [_per_person(arms[name](cases), cases, *rest) for name in ("ease", ALL_NOVEL)]
+    metrics = ["recall", "ndcg", "novelty", "diversity"]
+    control, arm = (found[metrics].to_numpy(float) for found in every)
+    truth, lift = arm.mean(axis=0), (arm - control).mean(axis=0)
+    rng, n_samples = np.random.default_rng(0), 150
+    held = np.zeros((2, len(metrics)))
+    for seed in range(n_samples):
+        rows = rng.choice(len(arm), 60)
+        drawn = [_draw_means(side[rows], CONFIG, seed) for side in (control, arm)]
+        table = _table(every[1][metrics].iloc[rows], drawn[1], drawn[0])
+        held[0] += (table["low"] <= truth) & (truth <= table["high"])
+        held[1] += (table["lift_low"] <= lift) & (lift <= table["lift_high"])
+    varied = np.array([arm.std(axis=0) > 0, (arm - control).std(axis=0) > 0])
+    assert varied.sum() >= 7
+    assert (held[varied] >= 0.88 * n_samples).all(), held
+    assert (held[varied] <= 0.99 * n_samples).all(), held

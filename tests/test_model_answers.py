@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from llm_server import KEY, MODEL, LlmServer, describe_well
+from small_worlds import run_until
 
 from hierex import description_edits, model_answers
 from hierex.cli import main
@@ -22,7 +23,6 @@ from hierex.llm.endpoint import Endpoint
 from hierex.llm.tokens import Tokens
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
-from hierex.synthetic import make_world
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeConfig(finest=24))
 
@@ -35,13 +35,7 @@ def forget_habits(monkeypatch):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("answers")
-    world = make_world(n_items=220, n_users=60, n_interactions=1_200, seed=5)
-    world.items.to_parquet(folder / "items.parquet")
-    world.interactions.to_parquet(folder / "interactions.parquet")
-    logs = ["--items", str(folder / "items.parquet"), "--interactions", str(folder / "interactions.parquet")]
-    assert main(["run", *logs, "--store", str(folder / "w.duckdb"), "--until", "descriptions"]) == 0
-    return folder / "w.duckdb"
+    return run_until("descriptions", tmp_path_factory.mktemp("answers"), n_users=60, n_interactions=1_200)
 
 
 @pytest.fixture

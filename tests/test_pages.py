@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from llm_server import KEY, MODEL, LlmServer
+from opened_app import app_over, open_app, words
 from streamlit.testing.v1 import AppTest
 from test_answering import know_it_all
 from test_jobs import wait_for
@@ -75,26 +76,8 @@ def workspaces(tmp_path_factory):
     build_two_texts(folder)
     build(folder, "Tiny", n_items=30, n_users=12, n_interactions=150)
     build(folder, "Busy", n_items=240, n_users=120, n_interactions=2_400, hostile=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HIEREX_WORKSPACES", str(folder))
-        patch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
-        view.server.clear()
-        view.jobs.clear()
+    with app_over(folder):
         yield folder
-    for path in folder.glob("*.duckdb"):
-        open_store(path).close()
-    view.server.clear()
-    view.jobs.clear()
-
-
-def open_app(page: str, workspace: str | None = None) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    if workspace:
-        app.session_state["workspace"] = workspace
-    app.run()
-    app.switch_page(f"app_pages/{page}.py").run()
-    assert not app.exception, app.exception
-    return app
 
 
 def set_number(app: AppTest, number: int) -> None:
@@ -102,11 +85,6 @@ def set_number(app: AppTest, number: int) -> None:
     app.session_state["interests"] = number
     app.run()
     assert not app.exception, app.exception
-
-
-def words(app: AppTest) -> str:
-    parts = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
-    return "\n".join(str(part.value) for part in parts)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -367,9 +367,9 @@ def test_the_report_holds_names_as_text_and_loads_nothing(name):
 
 def test_the_report_says_what_is_served(work):
     people = {"Anna": person_of(work, 1), "Nobody": Person("nobody", np.zeros(0, np.int32))}
-    shown = show_people(work, people)
+    names = [f"interest {place}" for place in range(work.taxonomy.n_clusters)]
+    shown = show_people(work, people, names)
     served = serve_person(work, people["Anna"], top=5, items=5)
-    names = [description.name for description in work.cluster_descriptions()]
     assert [name for name, *_ in shown[0].novel] == [names[c] for c in served.predictions.novel]
     frame = report_frame(shown)
     assert len(frame) == sum(map(len, served.grounded.items))

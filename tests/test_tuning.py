@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from llm_server import KEY, MODEL, LlmServer
+from small_worlds import run_until
 
 from hierex import kept_tunings
 from hierex.cli import main
@@ -18,7 +19,6 @@ from hierex.llm.service import Service
 from hierex.llm.tokens import estimate_tokens
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
-from hierex.synthetic import make_world
 from hierex.tuning import cancel_tuning, plan_tuning, tune_model
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeConfig(finest=24))
@@ -33,13 +33,7 @@ def quick(monkeypatch):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tuning")
-    world = make_world(n_items=220, n_users=80, n_interactions=1_600, seed=5)
-    world.items.to_parquet(folder / "items.parquet")
-    world.interactions.to_parquet(folder / "interactions.parquet")
-    logs = ["--items", str(folder / "items.parquet"), "--interactions", str(folder / "interactions.parquet")]
-    assert main(["run", *logs, "--store", str(folder / "w.duckdb"), "--until", "transitions"]) == 0
-    return folder / "w.duckdb"
+    return run_until("transitions", tmp_path_factory.mktemp("tuning"), n_users=80, n_interactions=1_600)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from ..errors import Cancelled, CapReached, ModelBusy, ModelError, PromptRefused
 from ..llm import Answer
 from . import Description
+from .asking import AskingRun
 from .checks import name_key, read_description
 from .closeness import Embed, Meanings, find_close
 from .costs import MOST_WRITTEN, Cap, Price
@@ -19,8 +19,6 @@ from .prompts import SCHEMA, Question, Questions, children_of, prompt_text
 AT_ONCE = 8
 AHEAD = 2
 """Threads per request on its way: some wait before another try, or get the next question ready."""
-GIVE_UP_AFTER = 5
-"""A run ends when so many questions in a row got no answer at all: then it is the endpoint, not the questions."""
 SHOWN_AGAIN = 2_000
 """Characters of an answer that cannot be used which are shown to the model with what is wrong."""
 LOOK_EVERY = 0.2
@@ -126,14 +124,15 @@ def is_answered(kept: Kept | None) -> bool:
     return kept is not None and kept.status in ("accepted", "failed")
 
 
-class _Run:
+class _Run(AskingRun):
+    outcome: Outcome
+
     def __init__(self, questions, ask, already, save, meter, meanings, progress, cancelled):
-        self.questions, self.ask, self.already, self.meter, self.meanings = questions, ask, already, meter, meanings
+        super().__init__(Outcome(), meter)
+        self.questions, self.ask, self.already, self.meanings = questions, ask, already, meanings
         self._save, self._progress, self._cancelled = save, progress, cancelled
         self._lock = threading.Lock()
         self._names: dict[frozenset[str], int] = {}
-        self._in_a_row = 0
-        self.outcome = Outcome()
 
     def begin(self, described: Mapping[int, Description], taken: Collection[str]) -> None:
         """With what was said before: it counts where it answers this run's questions; its names are taken anyway."""
@@ -143,10 +142,6 @@ class _Run:
             kept = self.already.get(self.questions.key(node))
             if node in described and kept and kept.status == "accepted":
                 self._keep(node, described[node])
-
-    @property
-    def goes_on(self) -> bool:
-        return self.outcome.ended == "done"
 
     def missing(self) -> list[int]:
         return [n for n in self.questions.nodes if not is_answered(self.already.get(self.questions.key(n)))]
@@ -189,35 +184,19 @@ class _Run:
     def _look(self) -> None:
         self._progress(self.meter.read())
         if self.goes_on and self._cancelled():
-            self._end("stopped", "")
-
-    def _end(self, ended: str, reason: str) -> None:
-        if self.goes_on:
-            self.outcome.ended, self.outcome.reason = ended, reason
-        self.meter.stop()
+            self.end("stopped", "")
 
     def _note(self, node: int, future: Future) -> None:
-        """What became of a question; raises what is no fault of the endpoint or the model."""
+        """What became of a question."""
         error = future.exception()
-        if error is None:
-            self._in_a_row = 0
-            fault = future.result()
-            if fault:
-                self.outcome.failed[node] = fault
-            self.meter.count("failed" if fault else "described")
-        elif isinstance(error, CapReached):
-            self._end("cap", str(error))
-        elif isinstance(error, ModelBusy | PromptRefused):
-            self._in_a_row += 1
-            self.outcome.unanswered[node] = str(error)
-            self.meter.count("unanswered")
-            if self._in_a_row >= GIVE_UP_AFTER:
-                self._end("error", str(error))
-        elif isinstance(error, ModelError):
-            self._end("error", str(error))
-        elif not isinstance(error, Cancelled):
-            self.meter.stop()
-            raise error
+        if error is not None:
+            self.note_error(error, lambda reason: self.outcome.unanswered.update({node: reason}))
+            return
+        self.note_answer()
+        fault = future.result()
+        if fault:
+            self.outcome.failed[node] = fault
+        self.meter.count("failed" if fault else "described")
 
     # -- one of them, in a thread --------------------------------------------------------------------------------------
 

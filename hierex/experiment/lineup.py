@@ -32,19 +32,20 @@ ARM_NAMES = {
     "hierex-counts": "hierex, counted from the log",
     "hierex-ease": "hierex, interests that go together",
     "hierex-encoder": "hierex, learned from the descriptions",
+    "hierex-causal": "hierex, learned by a language model",
 }
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Trains a policy of one kind on every past anew."""
+    """Trains a policy on every past anew, as its settings say."""
 
-    kind: str
+    config: PolicyConfig
     descriptions: Sequence[Description]
     vectors: np.ndarray
 
     def __call__(self, moves: Moves, seed: int) -> LanguagePolicy:
-        return train_policy(moves, self.descriptions, self.vectors, config=PolicyConfig(kind=self.kind), seed=seed)
+        return train_policy(moves, self.descriptions, self.vectors, config=self.config, seed=seed)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ..blind_sides import Judged, Side, lessons_of, people_to_judge, show_side
 from ..description_edits import tidy
 from ..judgements import Comparison, Judgement
 from ..persons import Person
+from ..result_keys import predictions_depend
 from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
@@ -121,7 +122,8 @@ class Opened:
     names: tuple[dict[int, str], dict[int, str]]
 
     def show(self, judged: Judged) -> tuple[Side, Side]:
-        first, second = (shown_by(tuple(sorted(w.keys.items())), *keyed(judged), w, judged.person) for w in self.works)
+        person = judged.person
+        first, second = (shown_by(predictions_depend(w), person.items.tobytes(), w, person) for w in self.works)
         return first, second
 
     def differ(self, judged: Judged) -> bool:
@@ -129,12 +131,8 @@ class Opened:
         return not first.shows_as(second)
 
 
-def keyed(judged: Judged) -> tuple[str, bytes]:
-    return judged.subject.key, judged.person.items.tobytes()
-
-
 @st.cache_data(max_entries=1_000, show_spinner=False)
-def shown_by(keys: tuple, subject: str, items: bytes, _work: Workspace, _person: Person) -> Side:
+def shown_by(depends: tuple, items: bytes, _work: Workspace, _person: Person) -> Side:
     return show_side(_work, _person)
 
 

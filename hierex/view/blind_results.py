@@ -50,7 +50,7 @@ def blind_results(work: Workspace, comparison: Comparison, author: str) -> None:
         tell(blind)
     else:
         st.info("Nobody has judged it blind yet.")
-    judged_csv(work)
+    judged_csv(work, author)
 
 
 def tell(blind: list[Judgement]) -> None:
@@ -117,12 +117,12 @@ def side_names(work: Workspace) -> dict[int, str]:
     return {run_id: name for candidate, name in zip(candidates, names, strict=True) for run_id in candidate.same}
 
 
-def judged_csv(work: Workspace) -> None:
-    """A button that downloads all that was judged."""
+def judged_csv(work: Workspace, author: str) -> None:
+    """A button that downloads all that was judged. Nobody is told the sides of what they may still judge blind."""
 
     def make() -> bytes:
         names = side_names(work)
-        return exports.safe_csv(judged_frame(work, lambda run_id: names.get(run_id, UNKNOWN)))
+        return exports.safe_csv(judged_frame(work, lambda run_id: names.get(run_id, UNKNOWN), reader=author))
 
     stem = work.store.path.stem
     st.download_button(
@@ -132,6 +132,6 @@ def judged_csv(work: Workspace) -> None:
         "text/csv",
         key="judged_csv",
         icon=":material/download:",
-        help="Thumbs on predictions and items, and blind comparisons with the names of their sides: "
-        "whoever opens it is not blind any more.",
+        help="Thumbs on predictions and items, and blind comparisons. Which build was which is told of those whose "
+        "results you have seen.",
     )

@@ -1,10 +1,16 @@
-"""Undo and redo of what this session changed: never of what other people did."""
+"""Lists of changes to choose from, and undo and redo of what this session changed: never of what others did."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
+import pandas as pd
 import streamlit as st
 
 from ..store import Store
+
+Row = TypeVar("Row")
 
 
 def own_changes(kind: str, store: Store) -> tuple[list[int], list[int]]:
@@ -17,3 +23,16 @@ def move_change(edit_id: int, here: list[int], there: list[int]) -> None:
     if edit_id in here:
         here.remove(edit_id)
         there.append(edit_id)
+
+
+def choose_row(table: pd.DataFrame, rows: Sequence[Row], *, key: str) -> Row | None:
+    """Shows a table with a column `When` (UTC); what stands behind the chosen row, None where none is chosen."""
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format="D MMM YYYY, HH:mm")},
+    )
+    return next((rows[row] for row in picked["selection"]["rows"]), None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from .. import charts, exports, model_answers, wording
+from .. import charts, exports, wording
 from ..granularity_effects import price_tokens, suggest_range
+from ..result_keys import words_depend
 from ..runs import past_recalls
 from ..taxonomy import default_granularity
 from ..workspace import Workspace
@@ -20,8 +21,7 @@ def choice_panel(work: Workspace, number: int) -> None:
     """The suggested range in words, and below it panels and numbers of what every choice brings."""
     k, built = work.config.transition.k, work.granularity if "evaluation" in work.keys else None
     made = [work.keys.get(stage) for stage in ALONGSIDE]
-    by_people = sorted((node, edit.edit_id) for node, edit in work.placed_edits().items())
-    words = [model_answers.count_answers(work.store), *by_people]
+    words = words_depend(work)
     effects = measure(work, made, words, None)
     suggested = suggest_range(effects, most=work.config.table.most_interests)
     default = default_granularity(work.tree, len(work.interactions.item_index))
@@ -52,7 +52,7 @@ def choice_panel(work: Workspace, number: int) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing all numbers of interests ...")
-def measure(_work: Workspace, made: list[str | None], words: list, numbers: list[int] | None) -> pd.DataFrame:
+def measure(_work: Workspace, made: list[str | None], words: tuple, numbers: list[int] | None) -> pd.DataFrame:
     """Kept per tree, first visits, and descriptions as they are now."""
     return _work.granularity_effects(numbers)
 

@@ -14,7 +14,7 @@ from ..taxonomy import MERGED_FROM, CurationEdit, Taxonomy
 from ..transitions import histories_of_items, list_moves
 from ..wording import plain_markdown
 from ..workspace import Workspace
-from .changes import move_change, own_changes
+from .changes import choose_row, move_change, own_changes
 from .opened import doing
 
 KINDS = {
@@ -221,15 +221,7 @@ def change_list(work: Workspace, number: int, names: Mapping[int, str]) -> None:
                 for record in records
             ]
         )
-        picked = st.dataframe(
-            table,
-            hide_index=True,
-            key=f"curation_list-{work.store.path.stem}-{len(records)}",
-            on_select="rerun",
-            selection_mode="single-row",
-            column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format="D MMM YYYY, HH:mm")},
-        )
-        chosen = next((records[row] for row in picked["selection"]["rows"]), None)
+        chosen = choose_row(table, records, key=f"curation_list-{work.store.path.stem}-{len(records)}")
         standing = [record.edit_id for record in records if not record.undone]
         with st.container(horizontal=True):
             if chosen and chosen.undone:

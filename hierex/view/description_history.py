@@ -12,7 +12,7 @@ import streamlit as st
 from ..description_edits import Edit
 from ..description_reviews import APPROVED, Review
 from ..wording import by_whom, plain_markdown
-from .changes import own_changes
+from .changes import choose_row, own_changes
 from .described import Described, bring_back, bring_back_one, take_back, take_back_one
 
 
@@ -86,15 +86,7 @@ def show_changes(shown: Described, changes: Sequence[Edit | Review]) -> None:
             for change in changes
         ]
     )
-    picked = st.dataframe(
-        table,
-        hide_index=True,
-        key=f"history-{shown.work.store.path.stem}-{len(changes)}",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format="D MMM YYYY, HH:mm")},
-    )
-    chosen = next((changes[row] for row in picked["selection"]["rows"]), None)
+    chosen = choose_row(table, changes, key=f"history-{shown.work.store.path.stem}-{len(changes)}")
     if chosen is None:
         st.caption("Choose a change to take it back, or to bring it back.")
         return

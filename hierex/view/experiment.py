@@ -15,7 +15,7 @@ from ..experiment.lineup import ARM_NAMES
 from ..experiment.tables import arm_name, best_control, lift_table, trial_table
 from ..exports import safe_csv
 from ..jobs import Job, expected_stages
-from ..trials import STAGE, hold_trial, latest_trial
+from ..trials import SLOW, STAGE, hold_trial, latest_trial
 from ..wording import plain_markdown
 from ..workspace import Workspace
 from .opened import doing, jobs
@@ -84,11 +84,19 @@ INTRODUCTION = (
     "of them but that. People neither leave nor find items elsewhere, and no interest is born or dies: what comes "
     "out is a reason to try it, not a proof."
 )
+TAKES_PART = {
+    SLOW: "The language model that this build has learned takes part, too. It is trained anew before every week, each "
+    "time about as long as in the build, so this trial takes long.",
+    "openai": "The answers that this build predicts with do not take part: they were asked for when everything was "
+    "known that the people here still keep back, and to ask anew before every week would cost money each time.",
+}
 
 
 def simulated_trial(work: Workspace) -> None:
     st.subheader("A simulated trial")
     st.markdown(INTRODUCTION)
+    if work.config.policy.kind in TAKES_PART:
+        st.caption(TAKES_PART[work.config.policy.kind])
     held = latest_trial(work)
     ask_for_trial(work, held[0] if held else ExperimentConfig())
     if held is None:

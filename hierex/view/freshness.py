@@ -14,7 +14,7 @@ from .opened import jobs, start_run
 
 
 def freshness(work: Workspace) -> None:
-    drift = drift_of(work.key("first_visits"), work.key("taxonomy"), work)
+    drift = drift_of(work.key("transitions"), work)
     verdict = judge_drift(drift)
     if verdict.ratio is None:
         st.info(wording.NO_DRIFT)
@@ -48,7 +48,7 @@ def refresh(work: Workspace) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner="Comparing how people moved over time ...")
-def drift_of(visits: str, taxonomy: str, _work: Workspace) -> pd.DataFrame:
-    """Kept per first visits and interests."""
+def drift_of(transitions: str, _work: Workspace) -> pd.DataFrame:
+    """Kept per moves, which are the same for the same transitions."""
     moves = _work.moves
     return measure_drift(moves, label_periods(moves.clock, has_dates=_work.interactions.has_dates))

@@ -11,6 +11,7 @@ import streamlit as st
 from .. import charts, wording
 from ..grounding import ground
 from ..persons import Person, recommend_usual, serve_person, visits_frame
+from ..result_keys import predictions_depend
 from ..serving import Served
 from ..transition_table import LONGEST
 from ..tree_distance import distance_from
@@ -37,8 +38,7 @@ def one_person(work: Workspace) -> None:
         st.info("This person has no interactions, so there is nothing to start from.")
         return
     context = show_history(work, person, names, colors)
-    keys = tuple(sorted(work.keys.items()))
-    found = served(keys, person.name, person.items.tobytes(), context, work, person)
+    found = served(predictions_depend(work), person.items.tobytes(), context, work, person)
     st.subheader("Which new interest comes next")
     note = note_of(work, "policies")
     if note:
@@ -56,7 +56,7 @@ def one_person(work: Workspace) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def served(keys: tuple, name: str, items: bytes, context: tuple, _work: Workspace, _person: Person) -> Served:
+def served(depends: tuple, items: bytes, context: tuple, _work: Workspace, _person: Person) -> Served:
     """Keyed by all that the answer depends on, so that a click elsewhere on the page does not ask again."""
     return serve_person(_work, _person, top=TOP, items=ITEMS, context=context)
 

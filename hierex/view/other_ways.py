@@ -14,7 +14,8 @@ from ..errors import ConfigError
 from ..persons import Person
 from ..policies import LanguagePolicy
 from ..releases import list_candidates
-from ..runs import config_of
+from ..result_keys import predictions_depend
+from ..runs import config_of, read_runs
 from ..what_if import COUNTED, as_it_is, count_anew
 from ..workspace import Workspace
 from .releasing import candidate_name
@@ -22,9 +23,10 @@ from .releasing import candidate_name
 
 def other_ways(work: Workspace, person: Person, context: tuple[int, ...], names: Sequence[str], *, top: int) -> None:
     """What the policies of other builds with the same interests, and those that count, would answer."""
-    keys = tuple(sorted(work.keys.items()))
-    policies, too_old = other_policies(keys, work)
-    said = others_say(keys, tuple(policies), person.items.tobytes(), context, top, work, person)
+    builds = tuple(run.run_id for run in read_runs(work.store, status="done"))
+    depends = str(work.store.path), builds, *predictions_depend(work)
+    _, too_old = other_policies(depends, work)
+    said = others_say(depends, person.items.tobytes(), context, top, work, person)
     shown = {name: [names[cluster] for cluster in novel] for name, novel in said.items()}
     table = pd.DataFrame({name: pd.Series(novel, dtype=object) for name, novel in shown.items()})
     table.index = pd.RangeIndex(1, len(table) + 1, name="#")
@@ -36,19 +38,22 @@ def other_ways(work: Workspace, person: Person, context: tuple[int, ...], names:
 
 @st.cache_data(max_entries=64, show_spinner="Asking the others ...")
 def others_say(
-    keys: tuple, policies: tuple, items: bytes, context: tuple, top: int, _work: Workspace, _person: Person
+    depends: tuple, items: bytes, context: tuple, top: int, _work: Workspace, _person: Person
 ) -> dict[str, np.ndarray]:
-    """By name, the novel interests, best first. Keyed as `served` is."""
-    found = other_policies(keys, _work)[0]
-    asked = {name: as_it_is(_work, found[name]).predict(_person, top=top, context=context) for name in policies}
+    """By name, the novel interests, best first. depends: as for `other_policies`."""
+    policies, _ = other_policies(depends, _work)
+    asked = {
+        name: as_it_is(_work, policy).predict(_person, top=top, context=context) for name, policy in policies.items()
+    }
     return {name: predictions.novel for name, predictions in asked.items()}
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the others ...")
-def other_policies(keys: tuple, _work: Workspace) -> tuple[dict[str, LanguagePolicy], list[str]]:
+def other_policies(depends: tuple, _work: Workspace) -> tuple[dict[str, LanguagePolicy], list[str]]:
     """By name on screen: what is shown now, what it is laid over, kept builds with the same interests, and counts.
 
     Of builds that learned in the same way, the one that is shown, or the latest. Also which builds cannot be read.
+    depends: on the workspace, the builds in it and the one that is shown.
     """
     policies = {wording.method_name(_work.policy.name): _work.policy}
     policies.setdefault(wording.method_name(_work.learned_policy.name), _work.learned_policy)

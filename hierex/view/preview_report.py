@@ -6,11 +6,14 @@ import streamlit as st
 
 from .. import exports, wording
 from ..judged import judged_frame
-from ..preview_report import report_frame, show_people, write_report
+from ..persons import Person
+from ..preview_report import Shown, report_frame, show_people, write_report
+from ..result_keys import shown_depends
 from ..store import now
 from ..workspace import Workspace
 from .blind_results import judged_csv
-from .supposing import people_to_compare
+from .interests import interest_names
+from .supposing import keyed, people_to_compare
 
 MIME_CSV, MIME_HTML = "text/csv", "text/html"
 
@@ -22,8 +25,7 @@ def preview_report(work: Workspace) -> None:
     )
     people = people_to_compare(work)
     stem = work.store.path.stem
-    with st.spinner("Looking at everybody ..."):
-        shown = show_people(work, people)
+    shown = shown_to(shown_depends(work), keyed(people), work, people)
     html, table = st.columns(2)
     html.download_button(
         "Download the report (HTML)",
@@ -41,9 +43,15 @@ def preview_report(work: Workspace) -> None:
         icon=":material/download:",
         width="stretch",
     )
-    judged_csv(work)
+    judged_csv(work, st.session_state.get("author", ""))
     for person in shown:
         st.markdown(f"**{wording.plain_markdown(person.name)}**: " + said_of(person.novel))
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking at everybody ...")
+def shown_to(depends: tuple, people: tuple, _work: Workspace, _people: dict[str, Person]) -> list[Shown]:
+    """Keyed by all that it depends on, so that nobody is predicted for anew at every click on the page."""
+    return show_people(_work, _people, interest_names(_work))
 
 
 def said_of(novel: list) -> str:

@@ -18,6 +18,7 @@ from ..model_answers import ModelAnswer
 from ..taxonomy import MERGED_FROM
 from ..wording import SOURCE_NAMES, by_whom, money, plain_markdown
 from ..workspace import Workspace
+from .changes import choose_row
 from .described import Described, save_words, show_table_anew
 from .opened import doing
 
@@ -58,15 +59,7 @@ def provenance_card(described: Described, node: int) -> None:
                 for version in versions
             ]
         )
-        picked = st.dataframe(
-            table,
-            hide_index=True,
-            key=f"versions-{work.store.path.stem}-{shown.cluster_id}-{len(versions)}",
-            on_select="rerun",
-            selection_mode="single-row",
-            column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format="D MMM YYYY, HH:mm")},
-        )
-        chosen = next((versions[row] for row in picked["selection"]["rows"]), None)
+        chosen = choose_row(table, versions, key=f"versions-{work.store.path.stem}-{shown.cluster_id}-{len(versions)}")
         if chosen is None:
             st.caption("Choose a version to see what is different, what the model was shown, and to use it again.")
             return

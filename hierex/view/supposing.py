@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,9 @@ from ..errors import HierexError
 from ..examples import Example
 from ..persons import Person, person_of, serve_person
 from ..releases import Candidate, list_candidates
+from ..result_keys import shown_depends
 from ..taxonomy import MERGED_FROM, CurationEdit
-from ..what_if import NEW, SAME, Foreseen, Supposed, as_it_is, compare_foreseen, suppose_interests
+from ..what_if import COUNTED, NEW, SAME, Foreseen, Supposed, as_it_is, compare_foreseen, suppose_interests
 from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
@@ -31,6 +32,9 @@ WORDS, NUMBER, SPLIT, MERGE, OTHER = (
     "interests were merged",
     "another build were used",
 )
+DESCRIPTIONS = ("descriptions", "Descriptions")
+GRANULARITY = ("granularity", "Granularity")
+NEXT_INTEREST = ("next_interest", "What comes next")
 SUPPOSED_EDIT = 900_000_000
 """The id of a change that is only looked at: later than all that people made."""
 TOP = 5
@@ -38,6 +42,27 @@ ITEMS = 5
 DRAWN = 5
 
 Foresee = Callable[[Person], Foreseen]
+
+
+@dataclass(frozen=True)
+class Question:
+    """asked: all that the answer depends on besides the present build; before, after: made where they are needed."""
+
+    asked: tuple
+    before: Callable[[], Foresee]
+    after: Callable[[], Foresee]
+    done_at: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """For one person. table: see `compare_foreseen`; n_items, n_others: shown then, and of these not shown now; first:
+    of each side the first interest with its items, in words."""
+
+    table: pd.DataFrame
+    n_items: int
+    n_others: int
+    first: tuple[str, str]
 
 
 def supposing(work: Workspace) -> None:
@@ -49,9 +74,10 @@ def supposing(work: Workspace) -> None:
     what = st.selectbox("What if …", [WORDS, NUMBER, SPLIT, MERGE, OTHER], key="what_if")
     ask = {WORDS: other_words, NUMBER: other_number, SPLIT: split_one, MERGE: merge_some, OTHER: other_build}[what]
     try:
-        found = ask(work)
-        if found is not None:
-            compare(people, *found)
+        question = ask(work)
+        if question is not None:
+            found = answers(shown_depends(work), keyed(people), question.asked, work, people, question)
+            show_answers(found, question.done_at)
     except HierexError as reason:
         st.warning(plain_markdown(str(reason)))
 
@@ -71,6 +97,11 @@ def people_to_compare(work: Workspace) -> dict[str, Person]:
     why = "None of the kept examples is in these logs" if missing else "No examples are kept yet"
     st.info(f"{why}, so {len(drawn)} people of the log stand in for them. Keep some under “One person”.")
     return {work.user_ids[user]: person_of(work, int(user)) for user in drawn}
+
+
+def keyed(people: dict[str, Person]) -> tuple:
+    """All that is told of them, to keep by."""
+    return tuple((name, person.items.tobytes()) for name, person in people.items())
 
 
 # -- what could be otherwise: how it is now, how it would be, and where it is done ------------------------------------
@@ -93,47 +124,49 @@ def by_learned(work: Workspace, supposed: Supposed) -> Foresee:
     )
 
 
-def as_now(work: Workspace) -> Foresee:
-    layered = work.policy.name != work.learned_policy.name
-    if layered:
+def ask_learned(work: Workspace, asked: tuple, suppose: Callable[[], Supposed], done_at: tuple[str, str]) -> Question:
+    """What `suppose` gives against the interests as they are, both answered for by what was learned."""
+    if work.policy.name != work.learned_policy.name:
         st.caption("Both are what was learned, without what is laid over it under “What comes next”.")
-    return by_learned(work, as_it_is(work))
+    return Question(asked, lambda: by_learned(work, as_it_is(work)), lambda: by_learned(work, suppose()), done_at)
 
 
-def other_words(work: Workspace) -> tuple | None:
+def other_words(work: Workspace) -> Question | None:
+    if work.learned_policy.name in COUNTED:
+        st.info("These predictions were counted and read no words, so other words would change nothing.")
+        return None
     cluster = interest_box(work, "Interest", "words_of")
     description = work.cluster_descriptions()[cluster]
     key = f"{of(work, 'other_words')}-{description.cluster_id}"
-    text = st.text_area("What is said of it, one phrase a line", "\n".join(description.phrases), key=key)
+    text = st.text_area("What is said of it, one phrase a line", "\n".join(description.phrases), height=260, key=key)
     phrases = tuple(" ".join(line.split()) for line in text.splitlines() if line.strip())
     if not phrases or phrases == description.phrases:
         st.info("Change the phrases: they are what predictions read.")
         return None
-    changed = replace(description, phrases=phrases)
-    supposed = suppose_interests(work, words={description.cluster_id: changed})
-    return as_now(work), by_learned(work, supposed), work, ("descriptions", "Descriptions")
+    changed = {description.cluster_id: replace(description, phrases=phrases)}
+    asked = WORDS, description.cluster_id, phrases
+    return ask_learned(work, asked, lambda: suppose_interests(work, words=changed), DESCRIPTIONS)
 
 
-def other_number(work: Workspace) -> tuple | None:
+def other_number(work: Workspace) -> Question | None:
     number = st.number_input("Number of interests", 2, work.tree.finest, work.granularity, key=of(work, "other_number"))
     if number == work.granularity:
         st.info(f"It is {number:,} now. Choose another number.")
         return None
-    supposed = suppose_interests(work, granularity=int(number))
-    return as_now(work), by_learned(work, supposed), work, ("granularity", "Granularity")
+    number = int(number)
+    return ask_learned(work, (NUMBER, number), lambda: suppose_interests(work, granularity=number), GRANULARITY)
 
 
-def split_one(work: Workspace) -> tuple | None:
+def split_one(work: Workspace) -> Question | None:
     cluster = interest_box(work, "Which", "split_which")
     nodes = work.taxonomy.nodes_of(cluster)
     if work.taxonomy.cluster_ids[cluster] >= MERGED_FROM:
         st.info("This one was merged by people. Take that back on the Granularity page to have its parts.")
         return None
-    supposed = suppose_interests(work, edits=[CurationEdit(SUPPOSED_EDIT, "split", (int(nodes[0]),))])
-    return as_now(work), by_learned(work, supposed), work, ("granularity", "Granularity")
+    return ask_edit(work, "split", (int(nodes[0]),))
 
 
-def merge_some(work: Workspace) -> tuple | None:
+def merge_some(work: Workspace) -> Question | None:
     names = interest_names(work)
     chosen = st.multiselect(
         "Which ones", list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, "merge_which")
@@ -142,11 +175,15 @@ def merge_some(work: Workspace) -> tuple | None:
         st.info("Choose two or more.")
         return None
     nodes = tuple(int(node) for cluster in chosen for node in work.taxonomy.nodes_of(cluster))
-    supposed = suppose_interests(work, edits=[CurationEdit(SUPPOSED_EDIT, "merge", nodes)])
-    return as_now(work), by_learned(work, supposed), work, ("granularity", "Granularity")
+    return ask_edit(work, "merge", nodes)
 
 
-def other_build(work: Workspace) -> tuple | None:
+def ask_edit(work: Workspace, kind: str, nodes: tuple[int, ...]) -> Question:
+    edits = [CurationEdit(SUPPOSED_EDIT, kind, nodes)]
+    return ask_learned(work, (kind, nodes), lambda: suppose_interests(work, edits=edits), GRANULARITY)
+
+
+def other_build(work: Workspace) -> Question | None:
     found = [c for c in list_candidates(work.store) if c.kept and c.run.keys != work.keys]
     if not found:
         st.info("Only one build is kept. Build with another number of interests, or learn another way, to compare.")
@@ -156,7 +193,8 @@ def other_build(work: Workspace) -> tuple | None:
         "Which", list(range(len(found))), format_func=lambda place: names[place], key=of(work, "other")
     )
     other = work_of(work, found[chosen])
-    return by_build(work), by_build(other), work, ("next_interest", "What comes next")
+    asked = OTHER, *shown_depends(other)
+    return Question(asked, lambda: by_build(work), lambda: by_build(other), NEXT_INTEREST)
 
 
 def work_of(work: Workspace, candidate: Candidate) -> Workspace:
@@ -175,17 +213,31 @@ def by_build(work: Workspace) -> Foresee:
 # -- before and after --------------------------------------------------------------------------------------------------
 
 
-def compare(
-    people: dict[str, Person], before: Foresee, after: Foresee, work: Workspace, done_at: tuple[str, str]
-) -> None:
-    tables: dict[str, pd.DataFrame] = {}
-    items: dict[str, tuple[Foreseen, Foreseen]] = {}
-    with st.spinner("Working it out for everybody ..."):
-        for name, person in people.items():
-            items[name] = before(person), after(person)
-            tables[name] = compare_foreseen(*items[name])
-    shown = sum(len(after.items) for _, after in items.values())
-    others = sum(len(after.items - before.items) for before, after in items.values())
+@st.cache_data(max_entries=32, show_spinner="Working it out for everybody ...")
+def answers(
+    depends: tuple, people: tuple, asked: tuple, _work: Workspace, _people: dict[str, Person], _question: Question
+) -> dict[str, Answer]:
+    """By name. Keyed by all that it depends on, so that a click elsewhere on the page does not work it out again."""
+    before, after = _question.before(), _question.after()
+    titles = _work.items["title"].to_numpy()
+    return {name: answer(before(person), after(person), titles) for name, person in _people.items()}
+
+
+def answer(before: Foreseen, after: Foreseen, titles: np.ndarray) -> Answer:
+    first = in_words(before, titles), in_words(after, titles)
+    return Answer(compare_foreseen(before, after), len(after.items), len(after.items - before.items), first)
+
+
+def in_words(side: Foreseen, titles: np.ndarray) -> str:
+    if not len(side.novel):
+        return ""
+    best = titles[side.served.grounded.items[0]]
+    return f"in “{plain_markdown(side.names[side.novel[0]])}”: {plain_markdown('; '.join(best))}"
+
+
+def show_answers(found: dict[str, Answer], done_at: tuple[str, str]) -> None:
+    tables = {name: one.table for name, one in found.items()}
+    shown, others = sum(one.n_items for one in found.values()), sum(one.n_others for one in found.values())
     changes = pd.concat(tables.values())["change"]
     changes = changes[changes != ""]
     first = sum(len(table) > 0 and table["change"].iloc[0] != SAME for table in tables.values())
@@ -197,21 +249,16 @@ def compare(
         f"interests as now and **{(changes == NEW).sum()}** new ones. The first suggestion would be another for "
         f"**{first}** of them. Of {shown} items in all of them, **{others}** would be others."
     )
-    titles = work.items["title"].to_numpy()
     for name, table in tables.items():
-        with st.expander(plain_markdown(name), expanded=len(tables) <= DRAWN):
+        alike = found[name].n_others == 0 and (table["before"] == table["after"]).all()
+        label = f"{plain_markdown(name)}: nothing changes" if alike else plain_markdown(name)
+        with st.expander(label, expanded=len(tables) <= DRAWN and not alike):
             titled = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
             st.dataframe(table.rename(columns=titled), hide_index=True)
-            show_items(titles, *items[name])
+            for column, side, best in zip(
+                st.columns(2), ("As it is", "As it would be"), found[name].first, strict=True
+            ):
+                if best:
+                    column.caption(f"{side}, {best}")
     page, label = done_at
     st.page_link(f"app_pages/{page}.py", label=f"Do it on the page “{label}”", icon=":material/arrow_forward:")
-
-
-def show_items(titles: np.ndarray, before: Foreseen, after: Foreseen) -> None:
-    """The items of each side's first interest."""
-    columns = st.columns(2)
-    for column, side, label in zip(columns, (before, after), ("As it is", "As it would be"), strict=True):
-        if len(side.novel):
-            best = side.served.grounded.items[0]
-            first = plain_markdown(side.names[side.novel[0]])
-            column.caption(f"{label}, in “{first}”: {plain_markdown('; '.join(titles[best]))}")

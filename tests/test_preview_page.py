@@ -1,0 +1,264 @@
+"""The Preview page and its neighbours on screen: equal names, old builds, recent moves, and what is worked out anew."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from opened_app import app_over, open_app, words
+from safetensors.numpy import load, save
+from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
+from streamlit.testing.v1 import AppTest
+from test_pages import multiselect, on_part, on_preview_part
+
+from hierex.config import LayerConfig, PolicyConfig, RunConfig
+from hierex.curation_edits import read_records, save_curation, set_undone
+from hierex.description_edits import Subject, read_edits, save_edits
+from hierex.description_steps import set_step_undone
+from hierex.examples import read_examples, save_example, set_example_deleted
+from hierex.item_thumbs import read_all_item_thumbs
+from hierex.persons import serve_person
+from hierex.pipeline import run_pipeline
+from hierex.runs import config_of, shown_run
+from hierex.store import Store, open_store
+from hierex.synthetic import make_world
+from hierex.what_if import Supposed
+from hierex.wording import clock_date
+from hierex.workspace import Workspace
+
+CONFIG = RunConfig(granularity=12, embedding=OWN_VECTORS, policy=PolicyConfig(kind="counts"))
+TITLE = "Bread"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three workspaces of the same logs, in which all items have one title; counted after EASE has learned."""
+    folder = tmp_path_factory.mktemp("preview-page")
+    world = make_world(n_items=160, n_users=80, n_interactions=1_600, seed=3)
+    world.items["title"] = TITLE
+    store = open_store(folder / "One.duckdb")
+    import_with_vectors(store, folder, world)
+    with quick_builds():
+        run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="ease")))
+        run_pipeline(store, CONFIG)
+        store.close()
+        for name in ("Left", "Right"):
+            shutil.copy(folder / "One.duckdb", folder / f"{name}.duckdb")
+        with app_over(folder):
+            yield folder
+
+
+@pytest.fixture
+def store(folder):
+    """What a test said of interests, changed or kept is taken back after it."""
+    store = open_store(folder / "One.duckdb")
+    runs = store.value("SELECT max(run_id) FROM runs")
+    yield store
+    for edit in read_edits(store):
+        set_step_undone(store, edit.step, True)
+    set_undone(store, [record.edit_id for record in read_records(store)], True)
+    for example in read_examples(store):
+        set_example_deleted(store, example.example_id, True)
+    if store.value("SELECT max(run_id) FROM runs") != runs:
+        run_pipeline(store, CONFIG)
+
+
+def work_of(store: Store) -> Workspace:
+    run = shown_run(store)
+    return Workspace(store, config_of(run.config), run.keys)
+
+
+def name_interests(work: Workspace, names: list[str]) -> None:
+    """A person calls the first interests so."""
+    described = work.cluster_descriptions()[: len(names)]
+    subjects = [
+        Subject(replace(description, name=name), ["1"], None)
+        for description, name in zip(described, names, strict=True)
+    ]
+    save_edits(work.store, subjects, tree_key=work.tree_key, author="Ann")
+
+
+def hide(work: Workspace, cluster: int) -> None:
+    where = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    save_curation(work.store, "hide", work.taxonomy.nodes_of(cluster).tolist(), **where)
+
+
+def told(app: AppTest) -> dict[str, str]:
+    """What the report says of each person."""
+    lines = [line.value.split("**: ") for line in app.markdown if line.value.startswith("**")]
+    return {name.strip("*"): said for name, said in lines}
+
+
+# -- equal names -------------------------------------------------------------------------------------------------------
+
+
+def test_interests_of_equal_names_stay_apart(store):
+    work = work_of(store)
+    n = work.taxonomy.n_clusters
+    name_interests(work, ["Same"] * n)
+    app = open_app("preview", "One")
+    app.session_state["whom-One"] = "Made up"
+    app.run()
+    options = multiselect(app, "made_up").options
+    assert len(set(options)) == n
+    assert all(option.startswith("Same") for option in options)
+    multiselect(app, "made_up").set_value([4, 7]).run()
+    assert not app.exception, app.exception
+    starts = [box for box in app.selectbox if str(box.key).startswith("start-")]
+    assert [box.value for box in starts] == [4, 7]
+    assert [box.options[box.index] for box in starts] == [options[4], options[7]]
+    table = next(frame.value for frame in app.dataframe if "New interest" in frame.value.columns)
+    assert table["New interest"].is_unique
+    assert not set(table["New interest"]) & {options[4], options[7]}
+    said = [line.split("; ") for line in told(on_preview_part("One", "Report")).values()]
+    assert max(map(len, said)) == 5
+    assert all(len(set(line)) == len(line) for line in said)
+
+
+def test_items_of_equal_titles_stay_apart(store):
+    app = open_app("preview", "One")
+    mixed = next(frame.value for frame in app.dataframe if "Comes from" in frame.value.columns)
+    assert mixed["Item"].tolist() == [TITLE] * 10
+    app.session_state["author"] = "Ann"
+    app.toggle(key="judging_items").set_value(True).run()
+    assert not app.exception, app.exception
+    thumbs = [thumb for thumb in app.feedback if str(thumb.key).startswith("item_thumb")]
+    assert len(thumbs) > 1
+    thumbs[1].set_value(0).run()
+    assert not app.exception, app.exception
+    (judged,) = read_all_item_thumbs(store).itertuples()
+    assert f"-{judged.item_id}-" in thumbs[1].key
+    assert [thumb.value for thumb in app.feedback if str(thumb.key).startswith("item_thumb")].count(0) == 1
+
+
+# -- what is worked out, and when --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Of whom it was worked out what they would be shown: in the report, and what if (now, and then)."""
+    looked = {"report": [], "what if": []}
+
+    def serve(work, person, **how):
+        looked["report"].append(person.name)
+        return serve_person(work, person, **how)
+
+    def suppose(self, work, person, *, served=Supposed.serve, **how):
+        looked["what if"].append(person.name)
+        return served(self, work, person, **how)
+
+    monkeypatch.setattr("hierex.preview_report.serve_person", serve)
+    monkeypatch.setattr(Supposed, "serve", suppose)
+    return looked
+
+
+def test_the_report_is_worked_out_anew_only_for_what_has_changed(store, looks):
+    work = work_of(store)
+    save_example(store, "Anna", work.user_ids[3])
+    app = on_preview_part("One", "Report")
+    first, anna, ben = told(app), work.user_ids[3], work.user_ids[4]
+    app.run()
+    assert told(on_preview_part("One", "Report")) == first
+    assert looks["report"] == [anna]
+
+    names = [f"Other {place}" for place in range(work.taxonomy.n_clusters)]
+    name_interests(work, names)
+    app.run()
+    assert set(told(app)["Anna"].split("; ")) <= set(names)
+    save_example(store, "Ben", work.user_ids[4])
+    app.run()
+    assert list(told(app)) == ["Anna", "Ben"]
+    set_example_deleted(store, read_examples(store)[0].example_id, True)
+    app.run()
+    assert list(told(app)) == ["Ben"]
+    assert looks["report"] == [anna, anna, anna, ben, ben]
+
+    hidden = names.index(told(app)["Ben"].split("; ")[0])
+    hide(work, hidden)
+    run_pipeline(store, CONFIG)
+    app.run()
+    assert names[hidden] not in told(app)["Ben"].split("; ")
+
+
+def test_another_workspace_of_the_same_logs_has_a_report_of_its_own(folder):
+    """In both the first change is of number one; it hides something else in each."""
+    said = []
+    for name, hidden in (("Left", 0), ("Right", 1)):
+        store = open_store(folder / f"{name}.duckdb")
+        work = work_of(store)
+        hide(work, hidden)
+        run_pipeline(store, CONFIG)
+        described = [description.name for description in work.cluster_descriptions()]
+        app = on_preview_part(name, "Report")
+        assert not [line for line in told(app).values() if described[hidden] in line.split("; ")]
+        said.append((shown_run(store).keys["taxonomy"], told(app)))
+    assert said[0][0] == said[1][0], "what is kept is told apart by more than that"
+    assert said[0][1] != said[1][1]
+
+
+def ask_number(app: AppTest, number: int) -> pd.DataFrame:
+    """What the first person would be shown at that number of interests."""
+    app.selectbox(key="what_if").select("there were more or fewer interests").run()
+    next(box for box in app.number_input if str(box.key).startswith("other_number")).set_value(number).run()
+    assert not app.exception, app.exception
+    return next(frame.value for frame in app.dataframe if "As it would be" in frame.value.columns)
+
+
+def test_suppositions_are_worked_out_anew_only_for_what_has_changed(store, looks):
+    work = work_of(store)
+    save_example(store, "Anna", work.user_ids[3])
+    app = on_preview_part("One", "What if")
+    at_nine = ask_number(app, 9)
+    app.run()
+    at_seven = ask_number(app, 7)
+    pd.testing.assert_frame_equal(ask_number(app, 9), at_nine)
+    assert not at_seven.equals(at_nine)
+    assert len(looks["what if"]) == 2 * 2, "now and then, for nine and for seven"
+
+    name_interests(work, [f"Other {place}" for place in range(work.taxonomy.n_clusters)])
+    app.run()
+    renamed = next(frame.value for frame in app.dataframe if "As it would be" in frame.value.columns)
+    assert renamed["As it is"].str.startswith("Other").all()
+    set_example_deleted(store, read_examples(store)[0].example_id, True)
+    save_example(store, "Ben", work.user_ids[5])
+    app.run()
+    assert [part.label for part in app.expander if part.label in ("Anna", "Ben")] == ["Ben"]
+
+
+# -- other builds ------------------------------------------------------------------------------------------------------
+
+
+def test_builds_of_an_earlier_version_are_left_out_of_a_comparison_and_that_is_said(store):
+    app = open_app("preview", "One")
+    app.checkbox(key="other_ways").check().run()
+    beside = next(frame.value for frame in app.dataframe if "What goes together" in frame.value.columns)
+    assert "earlier version" not in words(app)
+    row = "stage = 'policies' AND name = 'ease'"
+    kept = store.value(f"SELECT tensors FROM models WHERE {row}")
+    arrays = load(bytes(kept))
+    arrays["of old"] = arrays.pop("history.likeness")
+    try:
+        with store.transaction() as writer:
+            writer.execute(f"UPDATE models SET tensors = ? WHERE {row}", [save(arrays)])
+        run_pipeline(store, CONFIG)
+        app.run()
+        assert not app.exception, app.exception
+        assert "Left out, because an earlier version built them: What goes together" in words(app)
+        shown = next(frame.value for frame in app.dataframe if "What goes together" in frame.value.columns)
+        assert set(shown.columns) == set(beside.columns), "counted anew in its place"
+    finally:
+        with store.transaction() as writer:
+            writer.execute(f"UPDATE models SET tensors = ? WHERE {row}", [kept])
+
+
+def test_until_when_recent_moves_are_in_the_answers_is_shown(store):
+    assert "blended in" not in words(on_part("One", "Staying fresh"))
+    work = run_pipeline(store, replace(CONFIG, layers=LayerConfig(refreshed=True)))
+    clock = np.sort(work.interactions.clock)
+    half = clock[np.searchsorted(clock, work.split) :]
+    until = half[len(half) // 2]
+    said = words(on_part("One", "Staying fresh"))
+    assert "blended in" in said
+    assert f"{clock_date(work.judged_from):%d %B %Y}" in said
+    assert abs(clock_date(until) - clock_date(work.judged_from)).days <= 1, "the middle of what was held out"
