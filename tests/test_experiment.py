@@ -15,7 +15,7 @@ from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
 from hierex.experiment.conclusion import compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
-from hierex.experiment.fitting import fit_people, plant_people
+from hierex.experiment.fitting import fit_people, plant_people, share_visits
 from hierex.experiment.lineup import ARM_NAMES, Kept, Learned, line_up, simulate
 from hierex.experiment.measures import UCI, Bootstrap, PerPerson, measure_people
 from hierex.experiment.past import DAY, Viewers
@@ -135,6 +135,19 @@ def test_people_fitted_to_a_log_keep_its_later_interests_to_themselves(world, ca
         np.testing.assert_array_equal(past.consumed().items_of(person), log.items_of(user)[:n_earlier])
     longest = np.diff(log.starts)[able].argmax()
     assert people.activity[longest] == people.activity.max()
+    assert 14 * people.activity.mean() == pytest.approx(CONFIG.sessions)
+
+
+@pytest.mark.parametrize("sessions", [0.5, 1, 3, 6, 12, 14])
+def test_people_come_as_often_as_assumed_however_uneven_their_logs_are(sessions):
+    lengths = np.round(4 * (1 - draw(0, "people", np.arange(500))) ** -1.2)
+    activity = share_visits(lengths, sessions / 14)
+    assert 14 * activity.mean() == pytest.approx(sessions, rel=1e-6)
+    assert (np.diff(activity[np.argsort(lengths)]) >= 0).all()
+    assert activity.max() <= 1
+    assert activity.min() >= min(sessions, 1) / 14
+    free = (activity > activity.min()) & (activity < 1)
+    assert np.ptp(activity[free] / lengths[free]) < 1e-9 if free.any() else sessions in (0.5, 1, 14)
 
 
 def test_a_log_of_passers_by_cannot_be_simulated(world, catalogue):
