@@ -15,6 +15,7 @@ from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
 from hierex.experiment.conclusion import compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
+from hierex.experiment.explorers import PolicyExplorer
 from hierex.experiment.fitting import fit_people, plant_people, share_visits
 from hierex.experiment.lineup import ARM_NAMES, Kept, Learned, line_up, simulate
 from hierex.experiment.measures import UCI, Bootstrap, PerPerson, measure_people
@@ -24,6 +25,8 @@ from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_d
 from hierex.experiment.trial import Outcomes, run_trial
 from hierex.policies.counts import train_counts
 from hierex.synthetic import make_world
+from hierex.transition_table import predict_novel, tabulate
+from hierex.transitions import histories_of_items
 
 PACKAGE = Path(arms_module.__file__).parent
 CONFIG = ExperimentConfig(
@@ -244,6 +247,23 @@ def test_viewers_without_history_get_the_usual_items(catalogue, policies):
     items = arm.choose(Viewers(np.array([0, 1]), [nothing, np.arange(3, dtype=np.int32)], shown, has, 0))
     assert (items[0] >= 0).all()
     assert sorted(items[1]) == [-1] * 5 + [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", ["counts", "ease", "encoder"])
+def test_what_an_arm_of_hierex_draws_from_is_what_is_served(planted, catalogue, world, kind, monkeypatch):
+    _, past = planted
+    log, taxonomy = past.consumed(), catalogue.taxonomy
+    described = plant_descriptions(world.interests), interest_vectors(taxonomy, catalogue.item_vectors)
+    explorer = PolicyExplorer(catalogue, Learned(PolicyConfig(kind=kind), *described), draws=0)
+    explorer.learn(past, None, 0)
+    users = np.arange(log.n_users)
+    histories = histories_of_items(log, taxonomy.cluster_of_item, taxonomy.n_clusters)
+    has = np.zeros((log.n_users, taxonomy.n_clusters), bool)
+    has[log.user_index, taxonomy.cluster_of_item[log.item_index]] = True
+    served = predict_novel(explorer.policy, tabulate(explorer.policy, k=catalogue.k), histories, users, top=3)
+    monkeypatch.setattr("hierex.experiment.explorers.gumbel", np.zeros_like)
+    viewers = Viewers(users, [log.items_of(user) for user in users], np.zeros((len(users), log.n_items), bool), has, 0)
+    np.testing.assert_array_equal(explorer.choose(viewers, 3), served.novel.reshape(-1, 3))
 
 
 def test_novel_items_are_spread_among_the_usual_ones():

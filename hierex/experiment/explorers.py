@@ -22,6 +22,8 @@ Train = Callable[[Moves, int], LanguagePolicy]
 class PolicyExplorer:
     """Draws interests from a policy's answer, the likely ones more often; it learns anew from every past.
 
+    It is asked as Preview and predictions ask it, from everybody's latest interests.
+
     The best answer alone would be shown again and again to whoever does not take it up. What is in a history is left
     out, and so is what is hidden. Who has no history is told nothing.
     """
@@ -56,8 +58,6 @@ class PolicyExplorer:
             viewers.visit,
         )
         histories = some.interests(self.catalogue.taxonomy.cluster_of_item)
-        if hasattr(self.policy, "score_histories"):
-            return self.policy.score_histories(histories)
         starts, ends = histories.starts[:-1], histories.starts[1:]
         return self.policy.score(latest_contexts(histories, ends, starts, k=self.catalogue.k))
 
