@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,15 @@ from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
 from hierex.experiment.conclusion import compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
-from hierex.experiment.explorers import PolicyExplorer
+from hierex.experiment.explorers import NeuralExplorer, PolicyExplorer
 from hierex.experiment.fitting import fit_people, plant_people, share_visits
 from hierex.experiment.lineup import ARM_NAMES, Kept, Learned, line_up, simulate
 from hierex.experiment.measures import UCI, Bootstrap, PerPerson, measure_people
-from hierex.experiment.past import DAY, Viewers
+from hierex.experiment.past import DAY, Past, Viewers
 from hierex.experiment.people import Minds
 from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
-from hierex.experiment.trial import Outcomes, run_trial
+from hierex.experiment.trial import Outcomes, Room, run_trial
+from hierex.exploration import read_interests
 from hierex.policies.counts import train_counts
 from hierex.synthetic import make_world
 from hierex.transition_table import predict_novel, tabulate
@@ -264,6 +266,33 @@ def test_what_an_arm_of_hierex_draws_from_is_what_is_served(planted, catalogue, 
     monkeypatch.setattr("hierex.experiment.explorers.gumbel", np.zeros_like)
     viewers = Viewers(users, [log.items_of(user) for user in users], np.zeros((len(users), log.n_items), bool), has, 0)
     np.testing.assert_array_equal(explorer.choose(viewers, 3), served.novel.reshape(-1, 3))
+
+
+def test_histories_before_hold_nothing_of_the_same_visit_or_later():
+    log = Past(*(np.array(of) for of in ([0, 1, 0], [5, 7, 6], [-9, -5, -2], [True, True, True])), 2, 9)
+    past = log.then(np.array([0, 0, 1]), np.array([1, 2, 3]), 4, np.array([False, True, True]))
+    past = past.then(np.array([0]), np.array([4]), 8, np.array([False]))
+    histories, row = past.histories_before()
+    assert [histories[place].tolist() for place in row] == [[], [], [5], [5, 6], [5, 6], [7], [5, 6, 2]]
+
+
+def test_the_neural_bandit_learns_the_same_of_a_visit_at_once_and_afterwards(planted, catalogue, monkeypatch):
+    evenly = partial(read_interests, traffic=np.zeros(catalogue.n_items))
+    monkeypatch.setattr("hierex.experiment.explorers.read_interests", lambda *read: evenly(*read[:2]))
+    people, past = planted
+    recommender = arms_module.train_base("sequence", past, catalogue, CONFIG, 0)
+    at_once, afterwards = (Arm("neural", catalogue, CONFIG, explorer=NeuralExplorer(catalogue, 0)) for _ in range(2))
+    room = Room(people, past, CONFIG)
+    at_once.learn(past, recommender, 0)
+    for visit in range(5):
+        room.hold_visit(at_once, visit)
+    room.close_week()
+    afterwards.learn(room.past, recommender, 0)
+    one, other = at_once.explorer.bandit, afterwards.explorer.bandit
+    np.testing.assert_allclose(one.sigma, other.sigma, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(one.rewarded, other.rewarded, rtol=1e-3, atol=1e-3)
+    came_last = room.visits[-1].user
+    assert (one.user_vectors[came_last] != other.user_vectors[came_last]).any(), "afterwards the last visit is known"
 
 
 def test_novel_items_are_spread_among_the_usual_ones():

@@ -106,8 +106,9 @@ class HierarchicalExplorer:
 class NeuralExplorer:
     """The neural linear bandit on the last layer of the arm's recommender, with its source's settings.
 
-    Made anew with every recommender, on all of the past, and it learns from every visit at once. Where the recommender
-    has learned no vectors, for want of a log, it names nothing.
+    Made anew with every recommender, on all of the past, and it learns from every visit at once. Whatever was shown is
+    told with its person's vector of that time: that of now has read what came of it. Where the recommender has learned
+    no vectors, for want of a log, it names nothing.
     """
 
     catalogue: Catalogue
@@ -119,10 +120,12 @@ class NeuralExplorer:
         if recommender.name != "sequence":
             return
         consumed = past.consumed()
-        vectors = recommender.encode([consumed.items_of(user) for user in range(past.n_users)])
         interests = read_interests(recommender, self.catalogue.taxonomy, consumed.traffic())
-        self.recommender, self.bandit = recommender, NeuralLinearBandit(vectors, interests)
-        self.bandit.observe(*rewards_of(past, self.catalogue))
+        histories, then = past.histories_before()
+        _, shown, rewards = rewards_of(past, self.catalogue)
+        self.recommender, self.bandit = recommender, NeuralLinearBandit(recommender.encode(histories), interests)
+        self.bandit.observe(then, shown, rewards)
+        self.bandit.user_vectors = recommender.encode([consumed.items_of(user) for user in range(past.n_users)])
 
     def choose(self, viewers: Viewers, n: int) -> np.ndarray:
         if self.bandit is None:
