@@ -22,6 +22,8 @@ from .synthetic import SAMPLE_SIZE, make_world
 from .workspace import Workspace
 
 STAGE = "experiment"
+VERSION = 2
+"""Raise it when the same trial comes out otherwise."""
 POLICIES = ("counts", "ease", "encoder")
 """Arms of hierex in every trial. A policy of the build cannot take part: it has learned from what people keep back."""
 SLOW = "causal"
@@ -85,7 +87,7 @@ def trial_depends(work: Workspace, config: ExperimentConfig) -> list:
     """What the outcome of a trial depends on."""
     made = [work.key("logs"), work.key("embeddings"), interests_digest(work), digest(work.taxonomy.hidden_items)]
     policies = [[asdict(how), content_of(how.causal.base)] for how in trial_policies(work.config.policy)]
-    return [*made, work.words(), work.config.transition.k, policies, asdict(config)]
+    return [VERSION, *made, work.words(), work.config.transition.k, policies, asdict(config)]
 
 
 def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFrame]] | None:

@@ -14,18 +14,17 @@ from hierex.config import ExperimentConfig, PolicyConfig, RecommenderConfig
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
-from hierex.experiment.conclusion import compare_with_best, conclude
+from hierex.experiment.conclusion import EXPLORING, compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
 from hierex.experiment.explorers import NeuralExplorer, PolicyExplorer
 from hierex.experiment.fitting import fit_people, plant_people, share_visits
-from hierex.experiment.lineup import ARM_NAMES, Kept, Learned, line_up, simulate
+from hierex.experiment.lineup import ARM_NAMES, Learned, line_up, simulate
 from hierex.experiment.measures import UCI, Bootstrap, PerPerson, measure_people
 from hierex.experiment.past import DAY, Past, Viewers
 from hierex.experiment.people import Minds
 from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
 from hierex.experiment.trial import Outcomes, Room, run_trial
-from hierex.exploration import read_interests
-from hierex.policies.counts import train_counts
+from hierex.exploration import ProgressiveBandit, read_interests
 from hierex.synthetic import make_world
 from hierex.transition_table import predict_novel, tabulate
 from hierex.transitions import histories_of_items
@@ -300,16 +299,19 @@ def test_novel_items_are_spread_among_the_usual_ones():
     np.testing.assert_array_equal(interleave(usual, novel, 4), [[1, 8, 2, 9], [1, 8, 2, -1]])
 
 
-def test_a_policy_that_was_handed_in_stays_as_it_is(planted, catalogue):
-    from hierex.transitions import histories_of_items, list_moves
-
-    people, past = planted
-    taxonomy = catalogue.taxonomy
-    moves = list_moves(histories_of_items(past.consumed(), taxonomy.cluster_of_item, taxonomy.n_clusters), k=2)
-    arm = line_up(catalogue, {"mine": Kept(train_counts(moves, config=PolicyConfig()))}, CONFIG)[-1]
-    assert arm.name == "hierex-mine"
-    run_trial(people, past, [arm], config=replace(CONFIG, weeks=1))
-    assert arm.explorer.policy is arm.explorer.train.policy
+def test_both_hierarchical_bandits_take_part_and_read_the_past_in_its_order(planted, catalogue, policies):
+    arms = {arm.name: arm for arm in line_up(catalogue, policies, CONFIG)}
+    assert {"hierarchical", "progressive"} < set(EXPLORING) < set(arms)
+    _, past = planted
+    arms["progressive"].explorer.learn(past, None, 0)
+    bandit = arms["progressive"].explorer.bandit
+    taxonomy, row_by_row = catalogue.taxonomy, ProgressiveBandit(catalogue.levels, past.n_users)
+    for user, item in zip(past.user, past.item, strict=True):
+        row_by_row.observe(np.array([user]), taxonomy.cluster_of_item[[item]], np.ones(1))
+    for one, other in zip(bandit.opened, row_by_row.opened, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(opened.any() for opened in bandit.opened[:-1])
+    np.testing.assert_allclose(bandit.models.rewarded, row_by_row.models.rewarded)
 
 
 # -- measures ----------------------------------------------------------------------------------------------------------

@@ -131,6 +131,14 @@ def test_figures_have_every_arm_and_do_not_hang_on_colour(tables):
     assert charts.trial_trade_off(arms.iloc[:0]).layout.annotations
 
 
+def test_no_two_arms_look_alike():
+    given = charts.trial.styles(pd.DataFrame({"arm": list(ARM_NAMES)}))
+    assert [len(set(looks)) for looks in zip(*given.values(), strict=True)][:2] == 2 * [len(ARM_NAMES)]
+    dashes = [dash for arm, (_, _, dash) in given.items() if not arm.startswith("hierex")]
+    assert len(set(dashes)) == len(dashes)
+    assert "solid" not in dashes
+
+
 def compute_as_sent(self, function, *args, progress, **kwargs):
     """What a `Worker` does, without the process, which takes seconds to begin."""
     function, args, kwargs = pickle.loads(pickle.dumps((function, args, kwargs)))

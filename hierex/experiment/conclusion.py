@@ -7,7 +7,7 @@ import pandas as pd
 
 OURS = "hierex-"
 """Arms whose new interests a language policy names begin with this."""
-EXPLORING = ("boosted", "hierarchical", "neural")
+EXPLORING = ("boosted", "hierarchical", "progressive", "neural")
 """The exploration baselines that hierex is held against."""
 HEADLINES = ("uci", "pairs", "positive_rate", "positive_rate_novel", "enjoyment", "discovered")
 METRIC_NAMES = {

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..exploration import HierarchicalBandit, NeuralLinearBandit, read_interests
+from ..exploration import HierarchicalBandit, NeuralLinearBandit, ProgressiveBandit, read_interests
+from ..exploration.choosing import occurrences
 from ..policies import LanguagePolicy
 from ..recommenders import Recommender
 from ..transitions import Moves, histories_of_items, latest_contexts, list_moves
@@ -15,7 +16,7 @@ from .draws import draw, gumbel
 from .past import Catalogue, Past, Viewers
 
 Train = Callable[[Moves, int], LanguagePolicy]
-"""A policy from moves and a seed; one that ignores both was trained elsewhere and stays as it is."""
+"""A policy from moves and a seed."""
 
 
 @dataclass
@@ -82,17 +83,24 @@ class RandomExplorer:
 
 @dataclass
 class HierarchicalExplorer:
-    """The hierarchical contextual bandit, with its source's settings; it learns from every visit at once."""
+    """A hierarchical contextual bandit, with its source's settings; it learns from every visit at once."""
 
     catalogue: Catalogue
     draws: int
-    bandit: HierarchicalBandit | None = field(default=None, init=False)
+    make: type[HierarchicalBandit | ProgressiveBandit]
+    bandit: HierarchicalBandit | ProgressiveBandit | None = field(default=None, init=False)
 
     def learn(self, past: Past, recommender: Recommender, seed: int) -> None:
-        """Reads the shared past once; what the arm shows afterwards it has observed already."""
-        if self.bandit is None:
-            self.bandit = HierarchicalBandit(self.catalogue.levels, past.n_users)
-            self.bandit.observe(*rewards_of(past, self.catalogue))
+        """Reads the shared past once, row by row of each person, since what is visible to them changes with every row;
+        what the arm shows afterwards it has observed already."""
+        if self.bandit is not None:
+            return
+        self.bandit = self.make(self.catalogue.levels, past.n_users)
+        users, interests, rewards = rewards_of(past, self.catalogue)
+        turn = occurrences(users)
+        for now in range(turn.max(initial=-1) + 1):
+            rows = turn == now
+            self.bandit.observe(users[rows], interests[rows], rewards[rows])
 
     def choose(self, viewers: Viewers, n: int) -> np.ndarray:
         rng = np.random.default_rng([self.draws, viewers.visit])

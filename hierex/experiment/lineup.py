@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from ..config import ExperimentConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
+from ..exploration import HierarchicalBandit, ProgressiveBandit
 from ..policies import LanguagePolicy, train_policy
 from ..transitions import Moves
 from .arms import Arm
@@ -27,6 +29,7 @@ ARM_NAMES = {
     "popularity": "Most popular first",
     "boosted": "Recommender, new interests boosted",
     "hierarchical": "Hierarchical bandit",
+    "progressive": "Progressive hierarchical bandit",
     "neural": "Neural linear bandit",
     "random": "Any new interest",
     "hierex-counts": "hierex, counted from the log",
@@ -48,24 +51,16 @@ class Learned:
         return train_policy(moves, self.descriptions, self.vectors, config=self.config, seed=seed)
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A policy that stays as it is, such as a language model's answers."""
-
-    policy: LanguagePolicy
-
-    def __call__(self, moves: Moves, seed: int) -> LanguagePolicy:
-        return self.policy
-
-
 def line_up(catalogue: Catalogue, policies: dict[str, Train], config: ExperimentConfig) -> list[Arm]:
     """The baselines, and an arm `hierex-NAME` for every policy."""
+    down_the_tree = partial(HierarchicalExplorer, catalogue, config.seed)
     return [
         Arm("sequence", catalogue, config),
         Arm("boosted", catalogue, config, boost=BOOST),
         Arm("popularity", catalogue, config, base="popularity"),
         Arm("random", catalogue, config, explorer=RandomExplorer(catalogue, config.seed)),
-        Arm("hierarchical", catalogue, config, explorer=HierarchicalExplorer(catalogue, config.seed)),
+        Arm("hierarchical", catalogue, config, explorer=down_the_tree(HierarchicalBandit)),
+        Arm("progressive", catalogue, config, explorer=down_the_tree(ProgressiveBandit)),
         Arm("neural", catalogue, config, explorer=NeuralExplorer(catalogue, config.seed)),
         *(
             Arm(f"{OURS}{name}", catalogue, config, explorer=PolicyExplorer(catalogue, train, config.seed))
