@@ -423,6 +423,18 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
     assert ("Neural linear bandit" in said) == (verdict != "level")  # numbers only where they say something
 
 
+@pytest.mark.parametrize(
+    ("ours", "verdict"), [(0.9, "is ahead on"), (0.5, "cannot be told apart on"), (0.1, "is behind on")]
+)
+def test_the_conclusion_always_holds_hierex_against_chance(ours, verdict):
+    results = made_up(**{"hierex-counts": ours, "hierex-ease": 0.5, "neural": 0.4, "random": 0.5, "popularity": 0.05})
+    said = [line for line in conclude(results, ARM_NAMES) if line.startswith("Against “Any new interest”")]
+    assert verdict in said[0]
+    assert "interests discovered per person" in said[0]
+    assert "cannot be told apart on" in said[1]
+    assert not any("“Any new interest”, which is not made to explore" in line for line in conclude(results, ARM_NAMES))
+
+
 def test_without_somebody_to_compare_with_nothing_is_concluded():
     assert "nothing to compare" in conclude(made_up(**{"hierex-counts": 0.5, "sequence": 0.4}), ARM_NAMES)[0]
 
