@@ -1,6 +1,7 @@
 """The simulated trial: what must hold of it whatever comes out."""
 
 import ast
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from hierex.experiment.people import Minds
 from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
 from hierex.experiment.trial import Outcomes, Room, run_trial
 from hierex.exploration import ProgressiveBandit, read_interests
+from hierex.recommenders import PopularityRecommender
 from hierex.synthetic import make_world
 from hierex.transition_table import predict_novel, tabulate
 from hierex.transitions import histories_of_items
@@ -194,6 +196,29 @@ def test_every_arm_sees_the_same_people_at_the_same_visits_and_seeds_repeat(plan
     for name, seen in outcomes.items():
         np.testing.assert_array_equal(again[name].item, seen.item)
         np.testing.assert_array_equal(again[name].positive, seen.positive)
+
+
+def test_few_viewers_at_once_are_shown_what_all_at_once_are(planted, catalogue, policies, outcomes, monkeypatch):
+    monkeypatch.setattr(arms_module, "CELLS_AT_ONCE", 3 * catalogue.n_items)
+    again = run_trial(*planted, line_up(catalogue, policies, CONFIG), config=CONFIG)
+    for name, seen in outcomes.items():
+        np.testing.assert_array_equal(again[name].item, seen.item)
+
+
+def test_a_large_catalogue_takes_no_more_memory_than_is_said(monkeypatch):
+    """What is held beside the scores of a block is what was shown: nothing grows with viewers times items."""
+    n_items, m, n = 20_000, 200, 10
+    interest = np.repeat(np.arange(n, dtype=np.int32), n_items // n)
+    vectors = np.ones((n_items, 2), np.float32)
+    large = plant_catalogue([f"A > {name}" for name in range(n)], interest, np.ones(n_items), vectors)
+    arm = Arm("boosted", large, CONFIG, boost=1.0, recommender=PopularityRecommender(np.arange(n_items)))
+    viewers = Viewers(np.arange(m), [np.arange(3)] * m, np.zeros((m, n_items), bool), np.zeros((m, n), bool), visit=0)
+    monkeypatch.setattr(arms_module, "CELLS_AT_ONCE", 20 * n_items)
+    tracemalloc.start()
+    arm.choose(viewers)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * arms_module.CELLS_AT_ONCE
 
 
 def test_the_same_shown_gets_the_same_reaction_in_every_arm(outcomes, planted):

@@ -51,15 +51,8 @@ class PolicyExplorer:
         pass
 
     def _foresee(self, viewers: Viewers, rows: np.ndarray) -> np.ndarray:
-        some = Viewers(
-            viewers.users[rows],
-            [viewers.histories[row] for row in rows],
-            viewers.shown[rows],
-            viewers.has[rows],
-            viewers.visit,
-        )
-        histories = some.interests(self.catalogue.taxonomy.cluster_of_item)
-        starts, ends = histories.starts[:-1], histories.starts[1:]
+        histories = viewers.interests(self.catalogue.taxonomy.cluster_of_item)
+        starts, ends = histories.starts[rows], histories.starts[rows + 1]
         return self.policy.score(latest_contexts(histories, ends, starts, k=self.catalogue.k))
 
 

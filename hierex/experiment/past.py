@@ -101,6 +101,11 @@ class Viewers:
     has: np.ndarray
     visit: int
 
+    def part(self, rows: np.ndarray) -> Viewers:
+        """Some of them, by place."""
+        histories = [self.histories[row] for row in rows]
+        return Viewers(self.users[rows], histories, self.shown[rows], self.has[rows], self.visit)
+
     def interests(self, cluster_of_item: np.ndarray) -> Histories:
         """Their interests in order of first visit, by place in `users`."""
         lengths = np.array([len(history) for history in self.histories], np.int64)
