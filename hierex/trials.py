@@ -9,6 +9,7 @@ import pandas as pd
 
 from . import results
 from .config import ExperimentConfig, PolicyConfig, Progress, RecommenderConfig
+from .errors import ConfigError
 from .experiment.fitting import fit_people, plant_people
 from .experiment.lineup import Learned, simulate
 from .experiment.past import Catalogue
@@ -96,13 +97,19 @@ def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFr
     for key in kept["key"]:
         tables = results.read_evaluation(work.store, key)
         config = read_config(tables.pop("config")["config"][0])
-        if result_key(STAGE, *trial_depends(work, config)) == key:
+        if config and result_key(STAGE, *trial_depends(work, config)) == key:
             return config, tables
     return None
 
 
-def read_config(text: str) -> ExperimentConfig:
-    """The inverse of `json.dumps(asdict(config))`, which knows no tuples."""
+def read_config(text: str) -> ExperimentConfig | None:
+    """The inverse of `json.dumps(asdict(config))`, which knows no tuples; None where another version wrote it, which
+    had other settings or allowed other values."""
     said = json.loads(text)
-    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in said["recommender"].items()}
-    return ExperimentConfig(**said | {"recommender": RecommenderConfig(**chosen)})
+    try:
+        recommender = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in said["recommender"].items()
+        }
+        return ExperimentConfig(**said | {"recommender": RecommenderConfig(**recommender)})
+    except (TypeError, KeyError, ConfigError):
+        return None

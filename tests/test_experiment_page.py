@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, Recommen
 from hierex.experiment.lineup import ARM_NAMES
 from hierex.experiment.tables import lift_table, number_text, trial_table
 from hierex.pipeline import run_pipeline
+from hierex.results import record_result, write_evaluation
 from hierex.runs import config_of, shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -66,6 +67,24 @@ def test_a_trial_is_kept_by_its_key_with_what_it_assumed(folder, tables):
     pd.testing.assert_frame_equal(latest_trial(work)[1]["arms"], tables["arms"])
     at_other = Workspace(work.store, replace(work.config, transition=replace(work.config.transition, k=1)), work.keys)
     assert latest_trial(at_other) is None
+
+
+@pytest.mark.parametrize(
+    "other", [{"patience": 3}, {"recommender": {"patience": 3}}, {"recommender": None}, {"noise": 7}]
+)
+def test_a_trial_of_another_version_is_passed_over(folder, tables, other):
+    work = work_of(folder)
+    said = {name: value for name, value in (asdict(SMALL) | other).items() if value is not None}
+    kept = pd.DataFrame({"config": [json.dumps(said)]})
+    with work.store.transaction() as writer:
+        write_evaluation(writer, "another", tables | {"config": kept})
+        record_result(writer, STAGE, "another", 0.0)
+    try:
+        assert latest_trial(work)[0] == SMALL
+    finally:
+        with work.store.transaction() as writer:
+            writer.execute("DELETE FROM results WHERE key = 'another'")
+            writer.execute("DELETE FROM evaluation WHERE key = 'another'")
 
 
 def of_kind(work: Workspace, kind: str) -> Workspace:
