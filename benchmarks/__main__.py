@@ -25,7 +25,7 @@ def main() -> None:
     items = ["--items", str(catalogues[0])] if catalogues else []
     rows = ["--rows", options.rows]
     measured = {"run": data, "tree": peers, "behaviour": data, "policies": data, "recommender": peers}
-    measured |= {"map": [], "trie": [], "preview": [], "experiment": []}
+    measured |= {"text_tuning": data, "map": [], "trie": [], "preview": [], "experiment": []}
     measured |= {"embedding": items, "descriptions": data, "describe": data, "import": rows, "transitions": []}
     for name, arguments in measured.items():
         print(f"\n## {name}\n", flush=True)

@@ -3,9 +3,9 @@
     python -m benchmarks.bench_policies [--data FOLDER] [--vectors FOLDER] [--planted] [--seed 0]
 
 FOLDER holds a folder per data set with `items.parquet` and `interactions.parquet`; without it the sample is used.
-`--vectors` keeps what the text model read for the next time; `--planted` adds made-up worlds of three shapes, whose
-interests are known. Policies learn from the moves before the latest fifth of the interactions. A case is the last move
-of everybody who moved since; nothing of a history is a candidate, and recall@10 is measured.
+`--vectors` keeps the descriptions and what the text model read for the next time; `--planted` adds made-up worlds of
+three shapes, whose interests are known. Policies learn from the moves before the latest fifth of the interactions. A
+case is the last move of everybody who moved since; nothing of a history is a candidate, and recall@10 is measured.
 
 - popularity, counts, ease: the baselines, each tuned on the later moves that it learns from;
 - K = 2 and full history: what is read of each person;
@@ -19,6 +19,7 @@ of everybody who moved since; nothing of a history is a candidate, and recall@10
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import tempfile
@@ -68,15 +69,18 @@ CASES_AT_ONCE = 4_000
 class Interests:
     """Of a data set at one granularity.
 
-    labels: (n_items,) interest of each item; vectors: (n, d) of the descriptions; halves: by interest to be split, the
-    vectors (2, d) of its halves; second: (n_items,) bool, whether an item is in the second of them.
+    labels: (n_items,) interest of each item; vectors: (n, d) of the descriptions; words: these; halves: by interest to
+    be split, the vectors (2, d) of its halves, and half_words their descriptions; second: (n_items,) bool, whether an
+    item is in the second of them.
     """
 
     log: Interactions
     labels: np.ndarray
     vectors: np.ndarray
+    words: list[str]
     second: np.ndarray
     halves: dict[int, np.ndarray]
+    half_words: dict[int, list[str]]
 
     @property
     def n(self) -> int:
@@ -113,8 +117,9 @@ def read_interests(name: str, files: tuple[Path, Path], kept: Path) -> dict[int,
         return [described[node].text() for node in shown]
 
     nodes = np.zeros((len(tree.lo), vectors.shape[1]), np.float32)
-    nodes[shown] = read_texts(kept / f"{name}-descriptions.npy", words)
-    return {n: describe_cut(tree, taxonomy, in_two[n], nodes, log) for n, taxonomy in cuts.items()}
+    said = dict(zip(shown.tolist(), keep_words(kept / f"{name}-words.json", words), strict=True))
+    nodes[shown] = read_texts(kept / f"{name}-descriptions.npy", lambda: list(said.values()))
+    return {n: describe_cut(tree, taxonomy, in_two[n], nodes, said, log) for n, taxonomy in cuts.items()}
 
 
 def most_traffic(tree: InterestTree, nodes: np.ndarray) -> np.ndarray:
@@ -134,15 +139,29 @@ def read_texts(file: Path, texts: Callable[[], list[str]]) -> np.ndarray:
     return np.load(file)
 
 
+def keep_words(file: Path, words: Callable[[], list[str]]) -> list[str]:
+    if not file.exists():
+        file.write_text(json.dumps(words()))
+    return json.loads(file.read_text())
+
+
 def describe_cut(
-    tree: InterestTree, taxonomy: Taxonomy, in_two: np.ndarray, nodes: np.ndarray, log: Interactions
+    tree: InterestTree,
+    taxonomy: Taxonomy,
+    in_two: np.ndarray,
+    nodes: np.ndarray,
+    said: dict[int, str],
+    log: Interactions,
 ) -> Interests:
-    """in_two: the nodes to split; nodes: (n_nodes, d), vectors of the descriptions."""
-    second, halves = np.zeros(tree.n_items, bool), {}
+    """in_two: the nodes to split; nodes: (n_nodes, d), vectors of the descriptions; said: these, by node."""
+    second, halves, half_words = np.zeros(tree.n_items, bool), {}, {}
     for node, children in zip(in_two, halves_of(tree, in_two), strict=True):
         halves[taxonomy.index_of(int(node))] = nodes[children]
+        half_words[taxonomy.index_of(int(node))] = [said[child] for child in children.tolist()]
         second[tree.order[tree.lo[children[1]] : tree.hi[children[1]]]] = True
-    return Interests(log, taxonomy.cluster_of_item, nodes[taxonomy.cluster_ids], second, halves)
+    words = [said[node] for node in taxonomy.cluster_ids.tolist()]
+    vectors = nodes[taxonomy.cluster_ids]
+    return Interests(log, taxonomy.cluster_of_item, vectors, words, second, halves, half_words)
 
 
 def plant_interests(shape: dict[str, int], seed: int) -> Interests:
@@ -150,7 +169,7 @@ def plant_interests(shape: dict[str, int], seed: int) -> Interests:
     world = make_world(**shape, seed=seed)
     vectors, labels, n = world.vectors(seed=seed), world.interest_of_item, world.n_interests
     middles = np.array([vectors[labels == interest].mean(axis=0) for interest in range(n)])
-    return Interests(world.log(), labels, middles, np.zeros(len(labels), bool), {})
+    return Interests(world.log(), labels, middles, list(world.interests), np.zeros(len(labels), bool), {}, {})
 
 
 def find_cases(histories: Histories, split: int) -> Cases:

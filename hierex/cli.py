@@ -84,6 +84,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="for the policy 'causal': a causal language model, by the name of its folder in HIEREX_MODELS",
     )
+    run.add_argument(
+        "--tune-text",
+        action="store_true",
+        help="for the policy 'encoder': let the text model learn from the moves too, which takes minutes",
+    )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
         "--model",
@@ -156,7 +161,9 @@ def run_command(options: argparse.Namespace) -> None:
         granularity=options.granularity,
         seed=options.seed,
         regrow=options.regrow,
-        policy=PolicyConfig(kind=options.policy, causal=CausalConfig(base=options.base_model)),
+        policy=PolicyConfig(
+            kind=options.policy, tune_text=options.tune_text, causal=CausalConfig(base=options.base_model)
+        ),
         recommender=RecommenderConfig(kind=options.recommender),
         embedding=EmbeddingConfig(model=options.model),
         behaviour=BehaviourConfig(weight=options.behaviour),

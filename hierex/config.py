@@ -164,6 +164,8 @@ class PolicyConfig:
     """
     most_moves: int = 300_000
     """As many of the latest moves are learned from at most, to bound the time."""
+    tune_text: bool = False
+    """For the policy `encoder`: the text model learns from the moves too (`policies.text_tuning`)."""
     causal: CausalConfig = field(default_factory=CausalConfig)
 
     def __post_init__(self):

@@ -59,19 +59,25 @@ def fetch_model(config: EmbeddingConfig, *, progress: Progress = no_progress) ->
 
 
 def embed_texts(
-    texts: Sequence[str], *, config: EmbeddingConfig | None = None, progress: Progress = no_progress
+    texts: Sequence[str],
+    *,
+    config: EmbeddingConfig | None = None,
+    model: SentenceTransformer | None = None,
+    progress: Progress = no_progress,
 ) -> np.ndarray:
     """(n, dim) float32 unit vectors, in the order of the texts.
 
     Identical texts are embedded once, and a text's vector does not depend on its company (but for rounding). The
-    model stays loaded, so calling this chunk by chunk costs nothing but smaller batches.
+    model of `config` stays loaded, so calling this chunk by chunk costs nothing but smaller batches; `model` reads in
+    its place where it is given (`load_own`).
     Raises EmbedderError where the model cannot be loaded or gives vectors that cannot be used.
     """
     config = config or EmbeddingConfig()
     cleaned = [_clean(text, config.max_characters) for text in texts]
     row_of = {text: row for row, text in enumerate(dict.fromkeys(cleaned))}
-    folder = _folder(config.model)
-    model = _load(str(folder), _version(config.model, folder), _dtype(config.dtype))
+    if model is None:
+        folder = _folder(config.model)
+        model = _load(str(folder), _version(config.model, folder), _dtype(config.dtype))
     vectors = _embed_distinct(model, list(row_of), progress)
     _check(vectors, list(row_of), config.model)
     progress(1.0)
@@ -200,9 +206,21 @@ def _version(model: str, folder: Path) -> str:
     return _content(str(folder), tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
+def load_own(config: EmbeddingConfig) -> SentenceTransformer:
+    """The text model once more, in float32, for whoever changes it: the one that all others read with is another.
+
+    Raises EmbedderError where it cannot be loaded.
+    """
+    return _read(str(_folder(config.model)), "float32")
+
+
 @lru_cache(maxsize=1)
 def _load(folder: str, version: str, dtype: str) -> SentenceTransformer:
     """The model stays in memory until another one, or another version of it, is asked for."""
+    return _read(folder, dtype)
+
+
+def _read(folder: str, dtype: str) -> SentenceTransformer:
     import torch
     from sentence_transformers import SentenceTransformer
 

@@ -42,7 +42,7 @@ def lay_over(work: Workspace, policy: LanguagePolicy) -> LanguagePolicy:
         policy = refresh_policy(policy, moves_before(work, work.judged_from), since=work.split)
     if config.best_of:
         outcomes, _ = placed_outcomes(work)
-        vectors = work.read_words(work.words())
+        vectors = work.read_words(work.words(), policy=work.learned_policy)
         policy = AlignedPolicy(policy, train_alignment(outcomes, vectors, work.distances), config.best_of)
     if config.novelty:
         policy = NoveltyPolicy(policy, work.distances, config.novelty)

@@ -326,6 +326,7 @@ class Run:
             descriptions,
             vectors,
             config=self.config.policy,
+            reader=self.config.embedding.for_words(),
             seed=self.config.seed,
             progress=lambda share: progress(0.2 + 0.8 * share),
         )

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from .config import PolicyConfig
 from .curation_edits import CurationRecord
 from .embeddings import model_name
 from .kept_answers import answers_state
@@ -42,8 +43,9 @@ def behaviour_depends(work: Workspace) -> list:
 def weights_depends(work: Workspace) -> list:
     """What the comparison of weights at this granularity depends on, whatever weight was chosen."""
     config = work.config
-    compared = [config.tree, config.transition, replace(config.policy, kind="counts"), config.evaluation]
-    return [*behaviour_depends(work), *map(asdict, compared), work.granularity]
+    counting = _asdict(replace(config.policy, kind="counts"))
+    compared = [asdict(config.tree), asdict(config.transition), counting, asdict(config.evaluation)]
+    return [*behaviour_depends(work), *compared, work.granularity]
 
 
 def taxonomy_key(granularity: int, records: Sequence[CurationRecord]) -> str:
@@ -65,13 +67,21 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
     """
     config = work.config
     reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
-    how = asdict(config.policy)
+    how = _asdict(config.policy)
     if config.policy.kind != "causal":
         del how["causal"]
     base = [content_of(config.policy.causal.base)] if config.policy.kind == "causal" else []
     answers = [answers_state(work.store)] if config.policy.kind == "openai" else []
     version = [ENCODER_VERSION] if config.policy.kind == "encoder" else []
     return [work.keys["transitions"], words, how, config.seed, *reader, *base, *answers, *version]
+
+
+def _asdict(policy: PolicyConfig) -> dict:
+    """Without what does not apply to it and once was no choice: what was kept then is found again."""
+    how = asdict(policy)
+    if policy.kind != "encoder" or not policy.tune_text:
+        del how["tune_text"]
+    return how
 
 
 def predictions_depend(work: Workspace) -> tuple[str, ...]:

@@ -120,6 +120,7 @@ def choices_of(config: RunConfig) -> dict:
         "granularity": config.granularity,
         "seed": config.seed,
         "policy": config.policy.kind,
+        "tune_text": config.policy.tune_text,
         "base_model": config.policy.causal.base,
         "model": config.embedding.model,
         "behaviour": config.behaviour.weight,
@@ -133,7 +134,11 @@ def config_of(choices: dict) -> RunConfig:
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
-        policy=PolicyConfig(kind=choices["policy"], causal=CausalConfig(base=choices.get("base_model", ""))),
+        policy=PolicyConfig(
+            kind=choices["policy"],
+            tune_text=choices.get("tune_text", False),
+            causal=CausalConfig(base=choices.get("base_model", "")),
+        ),
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
         transition=TransitionConfig(k=choices.get("k", TransitionConfig.k)),

@@ -1,6 +1,7 @@
 """How the numeric libraries are told to use the cores, before they load: they read it from the environment once."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,15 +20,24 @@ def settle_threads() -> None:
         os.environ.setdefault(name, value)
 
 
+_before: list[int] = []
+_guard = threading.Lock()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """torch on one thread, and then on as many as before: on small matrices several would mostly wait for each other,
-    and long where others use the cores."""
+    and long where others use the cores. Sessions may overlap: the first remembers how many there were, and the last one
+    to leave brings them back."""
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    with _guard:
+        _before.append(_before[-1] if _before else torch.get_num_threads())
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _guard:
+            before = _before.pop()
+            if not _before:
+                torch.set_num_threads(before)

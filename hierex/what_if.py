@@ -142,7 +142,7 @@ def _tell_apart(work: Workspace, learned: EncoderPolicy, taxonomy: Taxonomy, des
     now = work.words()
     alone = np.bincount(target)[target] == 1
     words = [descriptions[t].text() if whole else now[o] for o, t, whole in zip(origin, target, alone, strict=True)]
-    policy = learned.with_interests(work.read_words(words), origin)
+    policy = learned.with_interests(work.read_words(words, policy=learned), origin)
     return Supposed(taxonomy, descriptions, policy, part_of_item.ravel(), target, work.config.transition.k)
 
 

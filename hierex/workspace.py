@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -261,13 +261,21 @@ class Workspace:
         vectors = None if self.config.embedding.from_file else self.vectors
         return measure_descriptions(taxonomy, chosen, words, vectors, shown=self._shown_items(taxonomy, chosen))
 
-    def read_words(self, texts: list[str], progress: Progress = no_progress) -> np.ndarray:
-        """(n, d) of texts by the text model, unit length; what was not read before is read here and kept."""
-        config = self.config.embedding.for_words()
+    def read_words(
+        self, texts: list[str], progress: Progress = no_progress, *, policy: LanguagePolicy | None = None
+    ) -> np.ndarray:
+        """(n, d) of texts by the text model, unit length; what was not read before is read here and kept.
+
+        policy: the one that reads them, with what the text model learned for it.
+        """
+        config, changes = self.config.embedding.for_words(), getattr(policy, "changes", None)
         model, keys = model_name(config), text_keys(texts, config)
+        read = partial(embed_texts, config=config)
+        if changes:
+            model, read = f"{model} {changes.digest}", partial(changes.read, reader=config)
         new = np.flatnonzero(~results.read_known(self.store, model, keys))
         if len(new):
-            vectors = embed_texts([texts[place] for place in new], config=config, progress=progress)
+            vectors = read([texts[place] for place in new], progress=progress)
             results.write_embeddings(self.store, model, [keys[place] for place in new], vectors)
         return results.read_embeddings(self.store, model, keys)[0]
 

@@ -237,6 +237,19 @@ def test_a_language_model_is_offered_where_the_server_has_one(workspaces, tmp_pa
     assert app.selectbox(key="language_model-Tiny").options == ["small"]
 
 
+def test_the_text_model_may_learn_only_where_the_policy_reads_words(workspaces, monkeypatch):
+    asked = []
+    monkeypatch.setattr(view, "start_run", asked.append)
+    app = open_app("logs", "Tiny")
+    app.radio(key="policy-Tiny").set_value("ease").run()
+    assert not [box for box in app.checkbox if box.key == "tune_text-Tiny"]
+    app.radio(key="policy-Tiny").set_value("encoder").run()
+    assert app.checkbox(key="tune_text-Tiny").value is False
+    app.checkbox(key="tune_text-Tiny").check().run()
+    next(button for button in app.button if button.label.startswith(("Build", "Continue"))).click().run()
+    assert [config.policy for config in asked] == [PolicyConfig(tune_text=True)]
+
+
 def test_models_with_the_same_last_part_of_their_name_are_told_apart(workspaces, tmp_path, monkeypatch):
     (tmp_path / "all-MiniLM-L6-v2").mkdir()
     (tmp_path / "all-MiniLM-L6-v2" / "modules.json").write_text("[]")

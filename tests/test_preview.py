@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pipeline import write_world
+from test_text_tuning import take_whatever_is_learned
 
 from hierex import examples
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
+from hierex.embeddings import embed_texts
 from hierex.errors import ConfigError, HierexError
 from hierex.imports import import_logs
 from hierex.persons import (
@@ -26,6 +28,7 @@ from hierex.persons import (
 )
 from hierex.pipeline import run_pipeline
 from hierex.preview_report import report_frame, show_people, write_report
+from hierex.result_keys import policy_depends
 from hierex.serving import Served, serve_users
 from hierex.store import open_store
 from hierex.taxonomy import CurationEdit, cut_tree
@@ -256,6 +259,49 @@ def test_halves_of_a_split_share_what_the_whole_had(work):
     assert len(halves) == 2
     found = split.predict(person_of(work, 0), top=11)
     assert halves <= set(found.novel.tolist())
+
+
+@pytest.fixture(scope="module")
+def tuned(store, work):
+    """The same with a text model that learned a little."""
+    with pytest.MonkeyPatch.context() as patch:
+        take_whatever_is_learned(patch)
+        policy = replace(CONFIG.policy, tune_text=True)
+        return run_pipeline(store, replace(CONFIG, policy=policy), until="policies")
+
+
+def test_supposed_words_are_read_by_the_text_model_that_learned(work, tuned):
+    description = tuned.cluster_descriptions()[0]
+    edited = replace(description, phrases=("trumpets", "brass bands"))
+    supposed = suppose_interests(tuned, words={description.cluster_id: edited})
+    words, contexts, itself = [edited.text(), *tuned.words()[1:]], np.array([[0, 1], [2, 3]]), np.arange(10)
+    learned = tuned.learned_policy
+    expected = learned.with_interests(learned.changes.read(words, reader=CONFIG.embedding), itself).score(contexts)
+    np.testing.assert_allclose(supposed.policy.score(contexts), expected, atol=1e-4)
+    unchanged = learned.with_interests(work.read_words(words), itself).score(contexts)
+    assert np.abs(np.exp(unchanged) - np.exp(expected)).max() > 1e-4
+
+
+def test_a_text_model_that_learned_leaves_items_and_other_readings_as_they_are(work, tuned):
+    assert {stage for stage in work.keys if work.keys[stage] != tuned.keys.get(stage)} == {
+        *("policies", "learned_policy", "transition_table", "recommenders", "grounding", "evaluation")
+    }
+    words = work.words()
+    plain, learned = work.read_words(words), tuned.read_words(words, policy=tuned.learned_policy)
+    assert np.abs(plain - learned).max() > 1e-3
+    np.testing.assert_array_equal(tuned.read_words(words), plain)
+    np.testing.assert_array_equal(tuned.read_words(words, policy=tuned.learned_policy), learned)
+    np.testing.assert_allclose(embed_texts(work.texts[:5], config=CONFIG.embedding), work.vectors[:5], atol=1e-6)
+
+
+def test_only_a_text_model_that_learns_makes_another_policy(store, work):
+    def key(**choices) -> list:
+        config = replace(CONFIG, policy=replace(CONFIG.policy, **choices))
+        return policy_depends(Workspace(store, config, work.keys), work.words())
+
+    assert key(tune_text=True) != key()
+    assert key(kind="counts", tune_text=True) == key(kind="counts")
+    assert "tune_text" not in key()[2]
 
 
 def test_counts_are_counted_anew(counted):

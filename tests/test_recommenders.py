@@ -29,6 +29,7 @@ from hierex.recommenders import (
 from hierex.recommenders.held_out import hold_out
 from hierex.recommenders.sequence import Transformer
 from hierex.recommenders.softmax_loss import SoftmaxLoss
+from hierex.recommenders.training import TrainedModel
 from hierex.recommenders.windows import cut_windows, draw_batches, read_windows
 
 N_ITEMS = 40
@@ -373,3 +374,21 @@ def test_the_loss_is_the_cross_entropy(dtype, tolerance):
     torch.testing.assert_close(loss, expected, rtol=tolerance, atol=tolerance)
     for a, b in zip(ours, theirs, strict=True):
         assert (a.grad - b.grad).norm() < tolerance * b.grad.norm()
+
+
+def test_the_sampled_loss_pulls_no_item_away_from_its_true_share():
+    """With items drawn one after another by their share, and a bias that is its log, there is nothing to learn."""
+    n_items, rng = 1_000, np.random.default_rng(3)
+    share = 1 / np.arange(1, n_items + 1)
+    share /= share.sum()
+    config = replace(SMALL, dropout=0.0, sample_above=10, negatives=128)
+    model = TrainedModel(np.round(share * 1e6), None, config).eval()
+    model.dtype = torch.float32
+    model.learned.data.zero_()
+    pull = np.zeros(n_items)
+    for _ in range(400):
+        sequences = rng.choice(n_items, (64, 2), p=model.traffic_share)
+        model.zero_grad()
+        model.loss(sequences[:, :1], np.ones((64, 1), bool), sequences[:, 1], rng).backward()
+        pull += model.bias.grad.numpy() / 400
+    assert abs(pull[:10].sum()) < 0.01

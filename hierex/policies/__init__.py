@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..config import PolicyConfig, Progress, no_progress
+from ..config import EmbeddingConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
 from ..errors import ConfigError
 from ..transitions import Histories, Moves
@@ -61,12 +61,14 @@ def train_policy(
     description_vectors: np.ndarray,
     *,
     config: PolicyConfig,
+    reader: EmbeddingConfig | None = None,
     seed: int,
     progress: Progress = no_progress,
 ) -> LanguagePolicy:
     """The policy of `config.kind`, learned from `moves`: all from before the split, as `list_moves` orders them.
 
-    descriptions: one per cluster, by cluster index; description_vectors: (n_clusters, d) float32, their text vectors.
+    descriptions: one per cluster, by cluster index; description_vectors: (n_clusters, d) float32, their text vectors;
+    reader: the text model that they are from, where it may learn too (`config.tune_text`).
     With fewer than `FEWEST_MOVES` moves the answer is a `counts` policy whose `note` says so. Raises ConfigError when
     there is not one of each per cluster.
     """
@@ -93,6 +95,12 @@ def train_policy(
 
         return train_causal(moves, descriptions, config=config, seed=seed, progress=progress)
     # Here and not above: torch takes seconds to import, and whoever only counts does without.
+    if config.tune_text:
+        from .text_tuning import train_tuned
+
+        words, reader = [description.text() for description in descriptions], reader or EmbeddingConfig()
+        how = {"reader": reader, "config": config, "seed": seed, "progress": progress}
+        return train_tuned(moves, words, description_vectors, **how)
     from .encoder import train_encoder
 
     return train_encoder(moves, description_vectors, config=config, seed=seed, progress=progress)

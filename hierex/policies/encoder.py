@@ -40,6 +40,7 @@ from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, 
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
 from .encoder_network import HALF_LIVES, EncoderNetwork, centre
+from .text_changes import TextChanges
 
 FEWEST_STEPS = 64
 """Steps in an epoch, at least; batches are smaller where moves are few."""
@@ -80,11 +81,15 @@ class Parts:
 
 @dataclass(frozen=True)
 class EncoderPolicy:
-    """The parts, and their weights in the answer: (parts,) for contexts, and for histories."""
+    """The parts, and their weights in the answer: (parts,) for contexts, and for histories.
+
+    changes: what the text model learned from the moves, with which new words have to be read; None where nothing.
+    """
 
     parts: Parts
     weights_of_context: np.ndarray
     weights_of_history: np.ndarray
+    changes: TextChanges | None = None
     note: str = ""
     name: str = "encoder"
 
@@ -100,8 +105,9 @@ class EncoderPolicy:
     def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderPolicy:
         """The same policy for interests that were described anew or split since, without learning again.
 
-        vectors: (n, d) float32, the text vectors of the descriptions; origin: (n,) int, the interest of this policy
-        that each one is, or is a part of. Parts share evenly what is known of the whole; their words tell them apart.
+        vectors: (n, d) float32, the text vectors of the descriptions, read with `changes` where there are any; origin:
+        (n,) int, the interest of this policy that each one is, or is a part of. Parts share evenly what is known of the
+        whole; their words tell them apart.
         Raises ConfigError where an origin is not an interest of this policy, or there is not one vector for each.
         """
         origin = np.asarray(origin, np.int64)
@@ -140,9 +146,11 @@ class EncoderPolicy:
         """See `LanguagePolicy`."""
         network = {name: value.numpy().copy() for name, value in self.parts.network.state_dict().items()}
         parts = {"network": network, "counts": self.parts.counts.arrays(), "ease": self.parts.ease.arrays()}
+        parts |= {"changes": self.changes.weights} if self.changes else {}
         named = {f"{part}/{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
         weights = {"weights_of_context": self.weights_of_context, "weights_of_history": self.weights_of_history}
-        return named | weights | {"origin": self.parts.origin}
+        note = {"note": np.frombuffer(self.note.encode(), np.uint8).copy()} if self.note else {}
+        return named | weights | note | {"origin": self.parts.origin}
 
 
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
@@ -155,7 +163,9 @@ def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
 
     state = {name: torch.from_numpy(np.array(value)) for name, value in of("network/").items()}
     parts = Parts(EncoderNetwork.of(state), load_counts(of("counts/")), load_ease(of("ease/")), arrays["origin"])
-    return EncoderPolicy(parts, arrays["weights_of_context"], arrays["weights_of_history"])
+    changes, note = of("changes/"), arrays["note"].tobytes().decode() if "note" in arrays else ""
+    weights = arrays["weights_of_context"], arrays["weights_of_history"]
+    return EncoderPolicy(parts, *weights, TextChanges(changes) if changes else None, note)
 
 
 def train_encoder(

@@ -118,8 +118,10 @@ class TrainedModel(nn.Module):
     def _sampled_loss(self, inputs, real, targets, rng):
         """Among the items of the batch and some drawn evenly, each score lowered by the log of how likely it is that
         its item is there (Jean et al. 2015, section 3), which makes the gradient that of the full softmax on average.
+
+        Every row brings its targets and, before them, the first of its inputs.
         """
-        n_items, n_drawn, n_seen = len(self.learned), self.config.negatives, len(targets)
+        n_items, n_drawn, n_seen = len(self.learned), self.config.negatives, len(targets) + len(inputs)
         drawn = rng.integers(0, n_items, n_drawn)
         items = np.unique(np.concatenate([inputs[real], targets, drawn]))
         absent = n_seen * np.log1p(-self.traffic_share[items]) + n_drawn * np.log1p(-1 / n_items)

@@ -22,6 +22,15 @@ def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
         key=f"policy-{name}",
         captions=[wording.METHOD_CAPTIONS[kind] for kind in kinds],
     )
+    if kind == "encoder":
+        tune_text = st.checkbox(
+            "Let the text model learn from the moves too (takes minutes)",
+            value=chosen.tune_text,
+            key=f"tune_text-{name}",
+            help="It then reads the words of interests as alike where people move from one to the other. What it "
+            "learned is tried on later moves before it is used, and may not help. Items are read as before.",
+        )
+        return replace(chosen, kind=kind, tune_text=tune_text)
     if kind != "causal":
         return replace(chosen, kind=kind)
     known = language_models()

@@ -218,9 +218,12 @@ def train_anew(work: Workspace) -> None:
 
 def candidate_name(candidate: Candidate) -> str:
     when = f"{candidate.run.started_at:%Y-%m-%d %H:%M}"
-    k = config_of(candidate.run.config).transition.k
+    config = config_of(candidate.run.config)
+    k = config.transition.k
     starts = "" if k == 2 else f" from the latest {k}" if k > 1 else " from the latest"
-    return f"{wording.method_name(candidate.policy)}{starts}, {candidate.granularity:,} interests, built {when}"
+    tuned = candidate.policy.startswith("encoder") and config.policy.tune_text
+    reads = ", text model learning too" if tuned else ""
+    return f"{wording.method_name(candidate.policy)}{starts}{reads}, {candidate.granularity:,} interests, built {when}"
 
 
 def by_whom(decision: Release) -> str:
