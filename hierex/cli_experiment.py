@@ -15,7 +15,7 @@ from .config import ExperimentConfig, Progress
 from .errors import HierexError
 from .experiment.conclusion import conclude
 from .experiment.lineup import ARM_NAMES, simulate
-from .experiment.tables import trial_table
+from .experiment.tables import trial_table, with_assumptions
 from .trials import hold_trial, latest_trial, planted_setting
 
 
@@ -42,7 +42,7 @@ def experiment_command(options: argparse.Namespace) -> None:
     config = replace(ExperimentConfig(), n_people=options.people, weeks=options.weeks, seed=options.seed)
     tables = hold_planted(config) if options.planted else hold_fitted(options, config)
     if options.out:
-        write_csv(tables["arms"], options.out)
+        write_csv(with_assumptions(tables["arms"], config), options.out)
         write_csv(tables["lifts"], options.out.with_name(f"{options.out.stem}-lifts.csv"))
     if options.json:
         print(json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}))

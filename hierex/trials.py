@@ -9,6 +9,7 @@ import pandas as pd
 
 from . import results
 from .config import ExperimentConfig, PolicyConfig, Progress, RecommenderConfig
+from .errors import ConfigError
 from .experiment.fitting import fit_people, plant_people
 from .experiment.lineup import Learned, simulate
 from .experiment.past import Catalogue
@@ -22,6 +23,8 @@ from .synthetic import SAMPLE_SIZE, make_world
 from .workspace import Workspace
 
 STAGE = "experiment"
+VERSION = 2
+"""Raise it when the same trial comes out otherwise."""
 POLICIES = ("counts", "ease", "encoder")
 """Arms of hierex in every trial. A policy of the build cannot take part: it has learned from what people keep back."""
 SLOW = "causal"
@@ -85,7 +88,7 @@ def trial_depends(work: Workspace, config: ExperimentConfig) -> list:
     """What the outcome of a trial depends on."""
     made = [work.key("logs"), work.key("embeddings"), interests_digest(work), digest(work.taxonomy.hidden_items)]
     policies = [[asdict(how), content_of(how.causal.base)] for how in trial_policies(work.config.policy)]
-    return [*made, work.words(), work.config.transition.k, policies, asdict(config)]
+    return [VERSION, *made, work.words(), work.config.transition.k, policies, asdict(config)]
 
 
 def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFrame]] | None:
@@ -94,13 +97,19 @@ def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFr
     for key in kept["key"]:
         tables = results.read_evaluation(work.store, key)
         config = read_config(tables.pop("config")["config"][0])
-        if result_key(STAGE, *trial_depends(work, config)) == key:
+        if config and result_key(STAGE, *trial_depends(work, config)) == key:
             return config, tables
     return None
 
 
-def read_config(text: str) -> ExperimentConfig:
-    """The inverse of `json.dumps(asdict(config))`, which knows no tuples."""
+def read_config(text: str) -> ExperimentConfig | None:
+    """The inverse of `json.dumps(asdict(config))`, which knows no tuples; None where another version wrote it, which
+    had other settings or allowed other values."""
     said = json.loads(text)
-    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in said["recommender"].items()}
-    return ExperimentConfig(**said | {"recommender": RecommenderConfig(**chosen)})
+    try:
+        recommender = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in said["recommender"].items()
+        }
+        return ExperimentConfig(**said | {"recommender": RecommenderConfig(**recommender)})
+    except (TypeError, KeyError, ConfigError):
+        return None

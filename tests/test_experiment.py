@@ -1,7 +1,9 @@
 """The simulated trial: what must hold of it whatever comes out."""
 
 import ast
+import tracemalloc
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +15,21 @@ from hierex.config import ExperimentConfig, PolicyConfig, RecommenderConfig
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
-from hierex.experiment.conclusion import compare_with_best, conclude
+from hierex.experiment.conclusion import EXPLORING, compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
-from hierex.experiment.fitting import fit_people, plant_people
-from hierex.experiment.lineup import ARM_NAMES, Kept, Learned, line_up, simulate
+from hierex.experiment.explorers import NeuralExplorer, PolicyExplorer
+from hierex.experiment.fitting import fit_people, plant_people, share_visits
+from hierex.experiment.lineup import ARM_NAMES, Learned, line_up, simulate
 from hierex.experiment.measures import UCI, Bootstrap, PerPerson, measure_people
-from hierex.experiment.past import DAY, Viewers
+from hierex.experiment.past import DAY, Past, Viewers
 from hierex.experiment.people import Minds
 from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
-from hierex.experiment.trial import Outcomes, run_trial
-from hierex.policies.counts import train_counts
+from hierex.experiment.trial import Outcomes, Room, run_trial
+from hierex.exploration import ProgressiveBandit, read_interests
+from hierex.recommenders import PopularityRecommender
 from hierex.synthetic import make_world
+from hierex.transition_table import predict_novel, tabulate
+from hierex.transitions import histories_of_items
 
 PACKAGE = Path(arms_module.__file__).parent
 CONFIG = ExperimentConfig(
@@ -135,6 +141,19 @@ def test_people_fitted_to_a_log_keep_its_later_interests_to_themselves(world, ca
         np.testing.assert_array_equal(past.consumed().items_of(person), log.items_of(user)[:n_earlier])
     longest = np.diff(log.starts)[able].argmax()
     assert people.activity[longest] == people.activity.max()
+    assert 14 * people.activity.mean() == pytest.approx(CONFIG.sessions)
+
+
+@pytest.mark.parametrize("sessions", [0.5, 1, 3, 6, 12, 14])
+def test_people_come_as_often_as_assumed_however_uneven_their_logs_are(sessions):
+    lengths = np.round(4 * (1 - draw(0, "people", np.arange(500))) ** -1.2)
+    activity = share_visits(lengths, sessions / 14)
+    assert 14 * activity.mean() == pytest.approx(sessions, rel=1e-6)
+    assert (np.diff(activity[np.argsort(lengths)]) >= 0).all()
+    assert activity.max() <= 1
+    assert activity.min() >= min(sessions, 1) / 14
+    free = (activity > activity.min()) & (activity < 1)
+    assert np.ptp(activity[free] / lengths[free]) < 1e-9 if free.any() else sessions in (0.5, 1, 14)
 
 
 def test_a_log_of_passers_by_cannot_be_simulated(world, catalogue):
@@ -147,11 +166,32 @@ def test_a_log_of_passers_by_cannot_be_simulated(world, catalogue):
 # -- arms --------------------------------------------------------------------------------------------------------------
 
 
+def imported_words(source: str) -> set[str]:
+    """All that stands in the imports of a module: packages, modules and names."""
+    words = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            said = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            words |= {word for name in said for word in name.split(".")}
+    return words
+
+
 def test_no_module_of_the_arms_knows_people():
     for name in ("arms", "explorers", "past"):
-        tree = ast.parse((PACKAGE / f"{name}.py").read_text())
-        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1}
-        assert not imported & {"people", "fitting", "trial", "lineup"}
+        assert not imported_words((PACKAGE / f"{name}.py").read_text()) & {"people", "fitting", "trial", "lineup"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from . import people",
+        "from .people import Minds",
+        "from ..experiment import people as p",
+        "import hierex.experiment.people",
+    ],
+)
+def test_however_people_are_imported_it_is_seen(line):
+    assert "people" in imported_words(line)
 
 
 def test_what_was_never_shown_changes_nothing_that_is_shown(planted, catalogue, policies, outcomes):
@@ -177,6 +217,30 @@ def test_every_arm_sees_the_same_people_at_the_same_visits_and_seeds_repeat(plan
     for name, seen in outcomes.items():
         np.testing.assert_array_equal(again[name].item, seen.item)
         np.testing.assert_array_equal(again[name].positive, seen.positive)
+
+
+def test_few_viewers_at_once_are_shown_what_all_at_once_are(planted, catalogue, policies, outcomes, monkeypatch):
+    monkeypatch.setattr(arms_module, "CELLS_AT_ONCE", 5 * catalogue.n_items)
+    one_week = replace(CONFIG, weeks=1)
+    again = run_trial(*planted, line_up(catalogue, policies, one_week), config=one_week)
+    for name, seen in outcomes.items():
+        np.testing.assert_array_equal(again[name].item, seen.item[seen.day < 7])
+
+
+def test_a_large_catalogue_takes_no_more_memory_than_is_said(monkeypatch):
+    """What is held beside the scores of a block is what was shown: nothing grows with viewers times items."""
+    n_items, m, n = 20_000, 200, 10
+    interest = np.repeat(np.arange(n, dtype=np.int32), n_items // n)
+    vectors = np.ones((n_items, 2), np.float32)
+    large = plant_catalogue([f"A > {name}" for name in range(n)], interest, np.ones(n_items), vectors)
+    arm = Arm("boosted", large, CONFIG, boost=1.0, recommender=PopularityRecommender(np.arange(n_items)))
+    viewers = Viewers(np.arange(m), [np.arange(3)] * m, np.zeros((m, n_items), bool), np.zeros((m, n), bool), visit=0)
+    monkeypatch.setattr(arms_module, "CELLS_AT_ONCE", 20 * n_items)
+    tracemalloc.start()
+    arm.choose(viewers)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * arms_module.CELLS_AT_ONCE
 
 
 def test_the_same_shown_gets_the_same_reaction_in_every_arm(outcomes, planted):
@@ -233,21 +297,68 @@ def test_viewers_without_history_get_the_usual_items(catalogue, policies):
     assert sorted(items[1]) == [-1] * 5 + [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("kind", ["counts", "ease", "encoder"])
+def test_what_an_arm_of_hierex_draws_from_is_what_is_served(planted, catalogue, world, kind, monkeypatch):
+    _, past = planted
+    log, taxonomy = past.consumed(), catalogue.taxonomy
+    described = plant_descriptions(world.interests), interest_vectors(taxonomy, catalogue.item_vectors)
+    explorer = PolicyExplorer(catalogue, Learned(PolicyConfig(kind=kind), *described), draws=0)
+    explorer.learn(past, None, 0)
+    users = np.arange(log.n_users)
+    histories = histories_of_items(log, taxonomy.cluster_of_item, taxonomy.n_clusters)
+    has = np.zeros((log.n_users, taxonomy.n_clusters), bool)
+    has[log.user_index, taxonomy.cluster_of_item[log.item_index]] = True
+    served = predict_novel(explorer.policy, tabulate(explorer.policy, k=catalogue.k), histories, users, top=3)
+    monkeypatch.setattr("hierex.experiment.explorers.gumbel", np.zeros_like)
+    viewers = Viewers(users, [log.items_of(user) for user in users], np.zeros((len(users), log.n_items), bool), has, 0)
+    np.testing.assert_array_equal(explorer.choose(viewers, 3), served.novel.reshape(-1, 3))
+
+
+def test_histories_before_hold_nothing_of_the_same_visit_or_later():
+    log = Past(*(np.array(of) for of in ([0, 1, 0], [5, 7, 6], [-9, -5, -2], [True, True, True])), 2, 9)
+    past = log.then(np.array([0, 0, 1]), np.array([1, 2, 3]), 4, np.array([False, True, True]))
+    past = past.then(np.array([0]), np.array([4]), 8, np.array([False]))
+    histories, row = past.histories_before()
+    assert [histories[place].tolist() for place in row] == [[], [], [5], [5, 6], [5, 6], [7], [5, 6, 2]]
+
+
+def test_the_neural_bandit_learns_the_same_of_a_visit_at_once_and_afterwards(planted, catalogue, monkeypatch):
+    evenly = partial(read_interests, traffic=np.zeros(catalogue.n_items))
+    monkeypatch.setattr("hierex.experiment.explorers.read_interests", lambda *read: evenly(*read[:2]))
+    people, past = planted
+    recommender = arms_module.train_base("sequence", past, catalogue, CONFIG, 0)
+    at_once, afterwards = (Arm("neural", catalogue, CONFIG, explorer=NeuralExplorer(catalogue, 0)) for _ in range(2))
+    room = Room(people, past, CONFIG)
+    at_once.learn(past, recommender, 0)
+    for visit in range(5):
+        room.hold_visit(at_once, visit)
+    room.close_week()
+    afterwards.learn(room.past, recommender, 0)
+    one, other = at_once.explorer.bandit, afterwards.explorer.bandit
+    np.testing.assert_allclose(one.sigma, other.sigma, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(one.rewarded, other.rewarded, rtol=1e-3, atol=1e-3)
+    came_last = room.visits[-1].user
+    assert (one.user_vectors[came_last] != other.user_vectors[came_last]).any(), "afterwards the last visit is known"
+
+
 def test_novel_items_are_spread_among_the_usual_ones():
     usual, novel = np.array([[1, 2, 3, 4], [1, 2, -1, -1]]), np.array([[8, 9], [8, -1]])
     np.testing.assert_array_equal(interleave(usual, novel, 4), [[1, 8, 2, 9], [1, 8, 2, -1]])
 
 
-def test_a_policy_that_was_handed_in_stays_as_it_is(planted, catalogue):
-    from hierex.transitions import histories_of_items, list_moves
-
-    people, past = planted
-    taxonomy = catalogue.taxonomy
-    moves = list_moves(histories_of_items(past.consumed(), taxonomy.cluster_of_item, taxonomy.n_clusters), k=2)
-    arm = line_up(catalogue, {"mine": Kept(train_counts(moves, config=PolicyConfig()))}, CONFIG)[-1]
-    assert arm.name == "hierex-mine"
-    run_trial(people, past, [arm], config=replace(CONFIG, weeks=1))
-    assert arm.explorer.policy is arm.explorer.train.policy
+def test_both_hierarchical_bandits_take_part_and_read_the_past_in_its_order(planted, catalogue, policies):
+    arms = {arm.name: arm for arm in line_up(catalogue, policies, CONFIG)}
+    assert {"hierarchical", "progressive"} < set(EXPLORING) < set(arms)
+    _, past = planted
+    arms["progressive"].explorer.learn(past, None, 0)
+    bandit = arms["progressive"].explorer.bandit
+    taxonomy, row_by_row = catalogue.taxonomy, ProgressiveBandit(catalogue.levels, past.n_users)
+    for user, item in zip(past.user, past.item, strict=True):
+        row_by_row.observe(np.array([user]), taxonomy.cluster_of_item[[item]], np.ones(1))
+    for one, other in zip(bandit.opened, row_by_row.opened, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(opened.any() for opened in bandit.opened[:-1])
+    np.testing.assert_allclose(bandit.models.rewarded, row_by_row.models.rewarded)
 
 
 # -- measures ----------------------------------------------------------------------------------------------------------
@@ -357,6 +468,18 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
     assert [word in said for word in words.values()] == [name == verdict for name in words]
     assert "50 simulated people" in said
     assert ("Neural linear bandit" in said) == (verdict != "level")  # numbers only where they say something
+
+
+@pytest.mark.parametrize(
+    ("ours", "verdict"), [(0.9, "is ahead on"), (0.5, "cannot be told apart on"), (0.1, "is behind on")]
+)
+def test_the_conclusion_always_holds_hierex_against_chance(ours, verdict):
+    results = made_up(**{"hierex-counts": ours, "hierex-ease": 0.5, "neural": 0.4, "random": 0.5, "popularity": 0.05})
+    said = [line for line in conclude(results, ARM_NAMES) if line.startswith("Against “Any new interest”")]
+    assert verdict in said[0]
+    assert "interests discovered per person" in said[0]
+    assert "cannot be told apart on" in said[1]
+    assert not any("“Any new interest”, which is not made to explore" in line for line in conclude(results, ARM_NAMES))
 
 
 def test_without_somebody_to_compare_with_nothing_is_concluded():

@@ -2,7 +2,8 @@
 
 import json
 import pickle
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,10 @@ from test_jobs import wait_for
 from hierex import charts, view
 from hierex.cli import main
 from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, RecommenderConfig, RunConfig
-from hierex.experiment.lineup import ARM_NAMES
-from hierex.experiment.tables import lift_table, number_text, trial_table
+from hierex.experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
+from hierex.experiment.tables import assumptions_text, lift_table, number_text, trial_table, with_assumptions
 from hierex.pipeline import run_pipeline
+from hierex.results import record_result, write_evaluation
 from hierex.runs import config_of, shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -68,6 +70,22 @@ def test_a_trial_is_kept_by_its_key_with_what_it_assumed(folder, tables):
     assert latest_trial(at_other) is None
 
 
+@pytest.mark.parametrize("other", [{"patience": 3}, {"recommender": {"gone": 3}}, {"recommender": None}, {"noise": 7}])
+def test_a_trial_of_another_version_is_passed_over(folder, tables, other):
+    work = work_of(folder)
+    said = {name: value for name, value in (asdict(SMALL) | other).items() if value is not None}
+    kept = pd.DataFrame({"config": [json.dumps(said)]})
+    with work.store.transaction() as writer:
+        write_evaluation(writer, "another", tables | {"config": kept})
+        record_result(writer, STAGE, "another", 0.0)
+    try:
+        assert latest_trial(work)[0] == SMALL
+    finally:
+        with work.store.transaction() as writer:
+            writer.execute("DELETE FROM results WHERE key = 'another'")
+            writer.execute("DELETE FROM evaluation WHERE key = 'another'")
+
+
 def of_kind(work: Workspace, kind: str) -> Workspace:
     """The same build, had its policy learned another way."""
     return Workspace(work.store, replace(work.config, policy=PolicyConfig(kind=kind)), work.keys)
@@ -100,7 +118,7 @@ def test_the_page_says_which_policies_take_part_and_why(folder, tables, kind, sa
     app = open_script(trial_of, *about)
     shown = " ".join(caption.value for caption in app.caption)
     assert said in shown
-    assert ("take" in shown) == bool(said)
+    assert bool(re.search("takes? part", shown)) == bool(said)
 
 
 def test_tables_say_what_was_measured(tables):
@@ -131,6 +149,14 @@ def test_figures_have_every_arm_and_do_not_hang_on_colour(tables):
     assert charts.trial_trade_off(arms.iloc[:0]).layout.annotations
 
 
+def test_no_two_arms_look_alike():
+    given = charts.trial.styles(pd.DataFrame({"arm": list(ARM_NAMES)}))
+    assert [len(set(looks)) for looks in zip(*given.values(), strict=True)][:2] == 2 * [len(ARM_NAMES)]
+    dashes = [dash for arm, (_, _, dash) in given.items() if not arm.startswith("hierex")]
+    assert len(set(dashes)) == len(dashes)
+    assert "solid" not in dashes
+
+
 def compute_as_sent(self, function, *args, progress, **kwargs):
     """What a `Worker` does, without the process, which takes seconds to begin."""
     function, args, kwargs = pickle.loads(pickle.dumps((function, args, kwargs)))
@@ -143,11 +169,12 @@ def test_the_page_shows_the_trial_and_runs_another(folder, tables, monkeypatch):
     said = words(app)
     assert "This is a simulation, not people" in said
     assert "against the best other way to explore" in said
-    app.selectbox(key="trial-control").set_value("random").run()
+    app.selectbox(key="trial-control-Busy").set_value("random").run()
     assert not app.exception
-    assert app.number_input(key="trial-n_people").value == SMALL.n_people
-    app.number_input(key="trial-n_people").set_value(50)
-    app.number_input(key="trial-noise").set_value(0.1)
+    asked = {field.label: field for field in app.number_input}
+    assert asked["People"].value == SMALL.n_people
+    asked["People"].set_value(50)
+    asked["Stray consumption"].set_value(0.1)
     next(button for button in app.button if button.label == "Run the trial").click().run()
     assert not app.exception
     job = view.jobs().of(folder / "Busy.duckdb")
@@ -155,6 +182,38 @@ def test_the_page_shows_the_trial_and_runs_another(folder, tables, monkeypatch):
     assert (job.status, job.error) == ("done", "")
     config, _ = latest_trial(work_of(folder))
     assert (config.n_people, config.noise, config.weeks) == (50, 0.1, SMALL.weeks)
+    said = words(open_app("evaluation", "Busy"))
+    assert "Held with 50 people, 1 week, 3 visits a week on average" in said
+    assert "10 % of what is outside their interests consumed anyway; seed 0." in said
+
+
+def test_what_a_trial_assumed_is_beside_its_result_whatever_the_form_says(folder, tables):
+    work = work_of(folder)
+    about = str(work.store.path), shown_run(work.store).run_id, json.dumps(work.keys)
+    app = open_script(trial_of, *about, json.dumps(shown_run(work.store).config))
+    config = latest_trial(work)[0]
+    said = assumptions_text(config, config.n_people)
+    assert said in [caption.value for caption in app.caption]
+    asked = {field.label: field for field in app.number_input}
+    asked["Weeks"].set_value(9).run()
+    assert said in [caption.value for caption in app.caption]
+    assert all(f"-Busy-{hash(config)}" in field.key for field in asked.values())
+    listed = next(text.value for text in app.markdown if text.value.startswith("- **Recommender alone**"))
+    assert listed.count("\n") + 1 == tables["arms"]["arm"].nunique()
+
+
+def test_the_file_of_a_trial_says_what_was_assumed(tables):
+    kept = with_assumptions(tables["arms"], SMALL)
+    assert (kept["assumed_n_people"] == SMALL.n_people).all()
+    assert (kept["assumed_seed"] == SMALL.seed).all()
+    pd.testing.assert_frame_equal(kept[tables["arms"].columns], tables["arms"])
+
+
+def test_every_arm_is_explained():
+    assert set(ARMS_EXPLAINED) == set(ARM_NAMES)
+    for wording in ARMS_EXPLAINED.values():
+        assert "cluster" not in wording
+        assert wording.endswith(".")
 
 
 def test_the_command_line_holds_a_trial_and_writes_it(folder, tables, tmp_path, capsys):
@@ -166,6 +225,7 @@ def test_the_command_line_holds_a_trial_and_writes_it(folder, tables, tmp_path, 
     assert "Hierarchical bandit" in said
     assert "simulated people" in said
     assert set(pd.read_csv(out)["arm"]) == set(tables["arms"]["arm"])
+    assert (pd.read_csv(out)["assumed_weeks"] == 1).all()
     assert len(pd.read_csv(tmp_path / "trial-lifts.csv")) == len(tables["lifts"])
     assert main(["experiment", "--store", store, *small, "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out.splitlines()[-1])) == {"arms", "lifts"}

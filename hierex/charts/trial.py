@@ -10,10 +10,12 @@ from ..experiment.tables import arm_name
 from .style import empty_figure, new_figure, percent, plain
 from .trade_off import trade_off
 
-COLORS = ("#d55e00", "#009e73", "#8a8f98", "#e69f00", "#56b4e9", "#cc79a7", "#1f83c6", "#7d6fd0", "#a06a2c", "#7f8f1f")
+BASELINE_COLORS = ("#d55e00", "#009e73", "#8a8f98", "#e69f00", "#56b4e9", "#ac2a80", "#cc79a7")
+COLORS = (*BASELINE_COLORS, "#1f83c6", "#7d6fd0", "#a06a2c", "#7f8f1f")
 """After Okabe and Ito (2008), those that are visible on light and on dark pages."""
-MARKERS = ("square", "diamond", "x", "cross", "triangle-up", "triangle-down", "circle", "star", "hexagon", "pentagon")
-DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot", "2px,6px", *4 * ("solid",))
+BASELINE_MARKERS = ("square", "diamond", "x", "cross", "triangle-up", "hourglass", "triangle-down")
+MARKERS = (*BASELINE_MARKERS, "circle", "star", "hexagon", "pentagon")
+DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot", "8px,3px,2px,3px,2px,3px", "2px,6px", *4 * ("solid",))
 BAND = 0.15
 NOTHING = "No trial was held yet."
 

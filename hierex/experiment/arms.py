@@ -13,6 +13,9 @@ from ..mixing import novel_places
 from ..recommenders import PopularityRecommender, Recommender, train_sequence
 from .past import Catalogue, Past, Viewers
 
+CELLS_AT_ONCE = 4_000_000
+"""Viewers times items for which scores are held at once: about 36 bytes each until the best are found."""
+
 
 class Explorer(Protocol):
     """Says which interests that are new to somebody come next."""
@@ -54,14 +57,20 @@ class Arm:
 
         The novel slots come evenly spaced among the usual ones; a slot that nothing novel is found for is a usual one.
         """
-        scores = self.score(viewers)
-        slots = self.config.slots
-        novel = np.full((len(viewers.users), 0), -1)
+        m = len(viewers.users)
+        wanted = np.full((m, 0), -1)
         if self.explorer and self.config.novel_slots:
             wanted = self.explorer.choose(viewers, self.config.novel_slots)
-            novel = ground_wanted(scores, wanted, self.catalogue)
-            who, place = np.nonzero(novel >= 0)
-            scores[who, novel[who, place]] = -np.inf
+        at_once = max(1, CELLS_AT_ONCE // self.catalogue.n_items)
+        blocks = [np.arange(m)[start : start + at_once] for start in range(0, m, at_once)]
+        return np.concatenate([self._fill(viewers.part(rows), wanted[rows]) for rows in blocks])
+
+    def _fill(self, viewers: Viewers, wanted: np.ndarray) -> np.ndarray:
+        scores = self.score(viewers)
+        slots = self.config.slots
+        novel = ground_wanted(scores, wanted, self.catalogue)
+        who, place = np.nonzero(novel >= 0)
+        scores[who, novel[who, place]] = -np.inf
         usual = best_columns(scores, slots)
         usual[np.take_along_axis(scores, usual, axis=1) == -np.inf] = -1
         return interleave(usual, novel, slots)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 OURS = "hierex-"
 """Arms whose new interests a language policy names begin with this."""
-EXPLORING = ("boosted", "hierarchical", "neural")
+EXPLORING = ("boosted", "hierarchical", "progressive", "neural")
 """The exploration baselines that hierex is held against."""
+CHANCE = "random"
+"""Explores, and knows nothing: what is not ahead of it has learned nothing that helps."""
 HEADLINES = ("uci", "pairs", "positive_rate", "positive_rate_novel", "enjoyment", "discovered")
 METRIC_NAMES = {
     "novel_share": "Items from interests new to the person",
@@ -51,12 +55,17 @@ def compare_with_best(results: dict[str, pd.DataFrame], arm: str) -> pd.DataFram
     Columns: metric, control, difference, low, high, relative, verdict: ahead, behind, or level where the interval of
     the difference holds 0 or is missing. Picking the best baseline anew for each metric can only speak against `arm`.
     """
-    arms, lifts = results["arms"], results["lifts"]
+    arms = results["arms"]
     baselines = [name for name in EXPLORING if name in set(arms["arm"])]
+    uci = telling_uci(arms, among=[arm, *baselines])
+    metrics = [uci if headline == "uci" else headline for headline in HEADLINES]
+    return compare(results["lifts"], arm, {metric: best_of(arms, baselines, metric) for metric in metrics})
+
+
+def compare(lifts: pd.DataFrame, arm: str, control_of: dict[str, str | None]) -> pd.DataFrame:
+    """The rows of `compare_with_best` for the given control of each metric."""
     rows = []
-    for headline in HEADLINES:
-        metric = telling_uci(arms, among=[arm, *baselines]) if headline == "uci" else headline
-        control = best_of(arms, baselines, metric)
+    for metric, control in control_of.items():
         found = lifts[(lifts["arm"] == arm) & (lifts["control"] == control) & (lifts["metric"] == metric)]
         rows += found.to_dict("records")
     table = pd.DataFrame(rows, columns=["metric", "control", "difference", "low", "high", "relative"])
@@ -64,7 +73,7 @@ def compare_with_best(results: dict[str, pd.DataFrame], arm: str) -> pd.DataFram
 
 
 def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list[str]:
-    """A sentence for each hierex arm, and one on how sure that is. arm_name: what arms are called on screen."""
+    """Sentences on each hierex arm, and one on how sure they are. arm_name: what arms are called on screen."""
     names = set(results["arms"]["arm"])
     ours = [arm for arm in results["arms"]["arm"].unique() if arm.startswith(OURS)]
     if not ours or not names & set(EXPLORING):
@@ -72,15 +81,12 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
     sentences = []
     for arm in ours:
         table = compare_with_best(results, arm)
-        rows = {verdict: table[table["verdict"] == verdict].to_dict("records") for verdict in VERDICTS}
-        parts = [
-            f"is {verdict} on {join([lift_text(row, arm_name) for row in rows[verdict]])}"
-            for verdict in ("ahead", "behind")
-            if rows[verdict]
-        ]
-        if rows["level"]:
-            parts.append(f"cannot be told apart on {join([in_sentence(row['metric']) for row in rows['level']])}")
-        sentences.append(f"{arm_name.get(arm, arm)}, against the best other way to explore, {'; '.join(parts)}.")
+        said = verdicts_text(table, lambda row: lift_text(row, arm_name))
+        sentences.append(f"{arm_name.get(arm, arm)}, against the best other way to explore, {said}.")
+        if CHANCE in names:
+            by_lot = compare(results["lifts"], arm, dict.fromkeys(table["metric"], CHANCE))
+            said = verdicts_text(by_lot, lambda row: in_sentence(row["metric"]))
+            sentences.append(f"Against “{arm_name.get(CHANCE, CHANCE)}”, which knows nothing of anybody, it {said}.")
         sentences += [
             f"“{arm_name.get(other, other)}”, which is not made to explore, is ahead of it on {join(metrics)}."
             for other, metrics in unexpected(results, arm, list(table["metric"])).items()
@@ -94,14 +100,27 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
 
 
 def unexpected(results: dict[str, pd.DataFrame], arm: str, metrics: list[str]) -> dict[str, list[str]]:
-    """By arm that is neither hierex's nor an exploration baseline: the metrics, in words, at which it is ahead."""
+    """By arm that is not made to explore: the metrics, in words, at which it is ahead."""
     lifts = results["lifts"]
-    is_other = ~lifts["control"].isin(EXPLORING) & ~lifts["control"].str.startswith(OURS)
+    is_other = ~lifts["control"].isin([*EXPLORING, CHANCE]) & ~lifts["control"].str.startswith(OURS)
     behind = lifts[(lifts["arm"] == arm) & is_other & lifts["metric"].isin(metrics) & (lifts["high"] < 0)]
     return {
         control: [in_sentence(metric) for metric in metrics if metric in set(rows["metric"])]
         for control, rows in behind.groupby("control", sort=False)
     }
+
+
+def verdicts_text(table: pd.DataFrame, told: Callable[[dict], str]) -> str:
+    """Where an arm is ahead and behind, `told` of each row, and where it cannot be told apart."""
+    rows = {verdict: table[table["verdict"] == verdict].to_dict("records") for verdict in VERDICTS}
+    parts = [
+        f"is {verdict} on {join([told(row) for row in rows[verdict]])}"
+        for verdict in ("ahead", "behind")
+        if rows[verdict]
+    ]
+    if rows["level"]:
+        parts.append(f"cannot be told apart on {join([in_sentence(row['metric']) for row in rows['level']])}")
+    return "; ".join(parts)
 
 
 def in_sentence(metric: str) -> str:

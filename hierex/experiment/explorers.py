@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..exploration import HierarchicalBandit, NeuralLinearBandit, read_interests
+from ..exploration import HierarchicalBandit, NeuralLinearBandit, ProgressiveBandit, read_interests
+from ..exploration.choosing import occurrences
 from ..policies import LanguagePolicy
 from ..recommenders import Recommender
 from ..transitions import Moves, histories_of_items, latest_contexts, list_moves
@@ -15,12 +16,14 @@ from .draws import draw, gumbel
 from .past import Catalogue, Past, Viewers
 
 Train = Callable[[Moves, int], LanguagePolicy]
-"""A policy from moves and a seed; one that ignores both was trained elsewhere and stays as it is."""
+"""A policy from moves and a seed."""
 
 
 @dataclass
 class PolicyExplorer:
     """Draws interests from a policy's answer, the likely ones more often; it learns anew from every past.
+
+    It is asked as Preview and predictions ask it, from everybody's latest interests.
 
     The best answer alone would be shown again and again to whoever does not take it up. What is in a history is left
     out, and so is what is hidden. Who has no history is told nothing.
@@ -48,17 +51,8 @@ class PolicyExplorer:
         pass
 
     def _foresee(self, viewers: Viewers, rows: np.ndarray) -> np.ndarray:
-        some = Viewers(
-            viewers.users[rows],
-            [viewers.histories[row] for row in rows],
-            viewers.shown[rows],
-            viewers.has[rows],
-            viewers.visit,
-        )
-        histories = some.interests(self.catalogue.taxonomy.cluster_of_item)
-        if hasattr(self.policy, "score_histories"):
-            return self.policy.score_histories(histories)
-        starts, ends = histories.starts[:-1], histories.starts[1:]
+        histories = viewers.interests(self.catalogue.taxonomy.cluster_of_item)
+        starts, ends = histories.starts[rows], histories.starts[rows + 1]
         return self.policy.score(latest_contexts(histories, ends, starts, k=self.catalogue.k))
 
 
@@ -82,17 +76,24 @@ class RandomExplorer:
 
 @dataclass
 class HierarchicalExplorer:
-    """The hierarchical contextual bandit, with its source's settings; it learns from every visit at once."""
+    """A hierarchical contextual bandit, with its source's settings; it learns from every visit at once."""
 
     catalogue: Catalogue
     draws: int
-    bandit: HierarchicalBandit | None = field(default=None, init=False)
+    make: type[HierarchicalBandit | ProgressiveBandit]
+    bandit: HierarchicalBandit | ProgressiveBandit | None = field(default=None, init=False)
 
     def learn(self, past: Past, recommender: Recommender, seed: int) -> None:
-        """Reads the shared past once; what the arm shows afterwards it has observed already."""
-        if self.bandit is None:
-            self.bandit = HierarchicalBandit(self.catalogue.levels, past.n_users)
-            self.bandit.observe(*rewards_of(past, self.catalogue))
+        """Reads the shared past once, row by row of each person, since what is visible to them changes with every row;
+        what the arm shows afterwards it has observed already."""
+        if self.bandit is not None:
+            return
+        self.bandit = self.make(self.catalogue.levels, past.n_users)
+        users, interests, rewards = rewards_of(past, self.catalogue)
+        turn = occurrences(users)
+        for now in range(turn.max(initial=-1) + 1):
+            rows = turn == now
+            self.bandit.observe(users[rows], interests[rows], rewards[rows])
 
     def choose(self, viewers: Viewers, n: int) -> np.ndarray:
         rng = np.random.default_rng([self.draws, viewers.visit])
@@ -106,8 +107,9 @@ class HierarchicalExplorer:
 class NeuralExplorer:
     """The neural linear bandit on the last layer of the arm's recommender, with its source's settings.
 
-    Made anew with every recommender, on all of the past, and it learns from every visit at once. Where the recommender
-    has learned no vectors, for want of a log, it names nothing.
+    Made anew with every recommender, on all of the past, and it learns from every visit at once. Whatever was shown is
+    told with its person's vector of that time: that of now has read what came of it. Where the recommender has learned
+    no vectors, for want of a log, it names nothing.
     """
 
     catalogue: Catalogue
@@ -119,10 +121,12 @@ class NeuralExplorer:
         if recommender.name != "sequence":
             return
         consumed = past.consumed()
-        vectors = recommender.encode([consumed.items_of(user) for user in range(past.n_users)])
         interests = read_interests(recommender, self.catalogue.taxonomy, consumed.traffic())
-        self.recommender, self.bandit = recommender, NeuralLinearBandit(vectors, interests)
-        self.bandit.observe(*rewards_of(past, self.catalogue))
+        histories, then = past.histories_before()
+        _, shown, rewards = rewards_of(past, self.catalogue)
+        self.recommender, self.bandit = recommender, NeuralLinearBandit(recommender.encode(histories), interests)
+        self.bandit.observe(then, shown, rewards)
+        self.bandit.user_vectors = recommender.encode([consumed.items_of(user) for user in range(past.n_users)])
 
     def choose(self, viewers: Viewers, n: int) -> np.ndarray:
         if self.bandit is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from ..config import ExperimentConfig
+from ..config import MOST_SESSIONS, ExperimentConfig
 from ..errors import TooLittleData
 from ..logs import Interactions
 from ..taxonomy import Taxonomy
@@ -17,7 +17,8 @@ FEWEST_ROWS = 4
 """A log that is shorter says too little of its person."""
 LEAST_APPEAL = 0.5
 """Of an interest that a person has, beside the one they consume most."""
-LEAST_ACTIVITY = 1 / 14
+LEAST_ACTIVITY = 1 / MOST_SESSIONS
+HALVINGS = 60
 
 
 def fit_people(
@@ -137,16 +138,30 @@ def describe_people(
     direction = np.add.reduceat(own[log.item_index], log.starts[:-1], axis=0) / lengths[:, None]
     spread = np.sqrt(np.einsum("ud,de,ue->u", direction, own.T @ own / len(own), direction))
     direction /= np.maximum(spread, 1e-9)[:, None]
-    activity = config.sessions / 14 * lengths / lengths.mean()
     return People(
         appeal.astype(np.float32),
         known,
-        np.clip(activity, LEAST_ACTIVITY, 1),
+        share_visits(lengths, config.sessions / MOST_SESSIONS),
         direction.astype(np.float32),
         own.astype(np.float32),
         rank_quality(log.traffic(), taxonomy),
         taxonomy.cluster_of_item,
     )
+
+
+def share_visits(lengths: np.ndarray, mean: float) -> np.ndarray:
+    """(n_people,) float64: in proportion to the logs' lengths, but from `LEAST_ACTIVITY` to 1, and `mean` on average.
+
+    A mean below `LEAST_ACTIVITY` is everybody's.
+    """
+    low, high = 0.0, 2 / lengths.min()
+    for _ in range(HALVINGS):
+        factor = (low + high) / 2
+        if np.clip(factor * lengths, LEAST_ACTIVITY, 1).mean() < mean:
+            low = factor
+        else:
+            high = factor
+    return np.clip(high * lengths, min(LEAST_ACTIVITY, mean), 1)
 
 
 def inside_interests(item_vectors: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:

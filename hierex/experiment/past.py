@@ -65,6 +65,17 @@ class Past:
             self.n_items,
         )
 
+    def histories_before(self) -> tuple[list[np.ndarray], np.ndarray]:
+        """What a person had consumed before each time that they were shown something, and (n,) which of these a row of
+        the past belongs to. The histories are views of one log."""
+        consumed = self.consumed()
+        times, row = np.unique(np.stack([self.user.astype(np.int64), self.clock]), axis=1, return_inverse=True)
+        histories = []
+        for user, clock in times.T:
+            span = slice(consumed.starts[user], consumed.starts[user + 1])
+            histories.append(consumed.item_index[span][: np.searchsorted(consumed.clock[span], clock)])
+        return histories, row.reshape(-1)
+
     def consumed(self) -> Interactions:
         """The log of what was consumed."""
         rows = np.flatnonzero(self.positive)
@@ -89,6 +100,11 @@ class Viewers:
     shown: np.ndarray
     has: np.ndarray
     visit: int
+
+    def part(self, rows: np.ndarray) -> Viewers:
+        """Some of them, by place."""
+        histories = [self.histories[row] for row in rows]
+        return Viewers(self.users[rows], histories, self.shown[rows], self.has[rows], self.visit)
 
     def interests(self, cluster_of_item: np.ndarray) -> Histories:
         """Their interests in order of first visit, by place in `users`."""

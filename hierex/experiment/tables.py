@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 
+from ..config import ExperimentConfig
 from .conclusion import best_of, is_share, metric_name, telling_uci
 from .lineup import ARM_NAMES
 from .measures import LEVEL
@@ -49,6 +52,26 @@ def lift_table(results: dict[str, pd.DataFrame], control: str) -> pd.DataFrame:
             f"At {LEVEL} %": side.map(VERDICTS),
         }
     ).reset_index(drop=True)
+
+
+def assumptions_text(config: ExperimentConfig, n_people: int) -> str:
+    """What a trial of people from a log was held with. n_people: as many as there were, maybe fewer than asked."""
+    weeks = "1 week" if config.weeks == 1 else f"{config.weeks} weeks"
+    return (
+        f"Held with {n_people:,} people, {weeks}, {config.sessions:g} visits a week on average, "
+        f"{config.slots} items at a visit ({config.novel_slots} for new interests in the arms that explore); interests "
+        f"that begin in the latest {100 * config.later_share:g} % of a person's log not discovered at first; "
+        f"{100 * config.readiness:g} % as ready for what is new as later on; each item takes "
+        f"{100 * config.satiation:g} % off the appeal of its interest, two thirds of it back after "
+        f"{config.recovery_days:g} days; {100 * config.noise:g} % of what is outside their interests consumed anyway; "
+        f"seed {config.seed}."
+    )
+
+
+def with_assumptions(arms: pd.DataFrame, config: ExperimentConfig) -> pd.DataFrame:
+    """Every row with what the trial assumed, in columns that begin with `assumed_`: a file that explains itself."""
+    said = {f"assumed_{name}": value for name, value in asdict(config).items() if name != "recommender"}
+    return arms.assign(**said)
 
 
 def best_control(arms: pd.DataFrame) -> str:

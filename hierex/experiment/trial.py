@@ -16,7 +16,7 @@ from .past import DAY, Past, Viewers
 from .people import Minds, People
 
 MOST_CELLS = 300_000_000
-"""People times items: a byte each for what was shown."""
+"""People times items: a byte each for what was shown, and another for those who come at once."""
 
 
 @dataclass(frozen=True)

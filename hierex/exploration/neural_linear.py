@@ -21,7 +21,8 @@ class NeuralLinearBandit:
     value is drawn from N(phi . beta, noise phi^T Sigma^+ phi), anew for every candidate and choice.
 
     user_vectors: (n_users, d), what `SequenceRecommender.encode` gives; interests: see `read_interests`. When the
-    recommender is trained anew, all vectors change: make another bandit and have it observe the whole log again.
+    recommender is trained anew, all vectors change: make another bandit and have it observe the whole log
+    again, with the users' vectors of the time: those of now have read what came of it.
     """
 
     name = "neural linear bandit"

@@ -11,8 +11,9 @@ import streamlit as st
 from .. import charts
 from ..config import MOST_SESSIONS, ExperimentConfig
 from ..experiment.conclusion import conclude
-from ..experiment.lineup import ARM_NAMES
-from ..experiment.tables import arm_name, best_control, lift_table, trial_table
+from ..experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
+from ..experiment.measures import LEVEL
+from ..experiment.tables import arm_name, assumptions_text, best_control, lift_table, trial_table, with_assumptions
 from ..exports import safe_csv
 from ..jobs import Job, expected_stages
 from ..trials import SLOW, STAGE, hold_trial, latest_trial
@@ -73,16 +74,37 @@ ASSUMPTIONS = (
         0.01,
         "How often an item outside their interests is consumed anyway.",
     ),
-    Assumption("seed", "Seed", 0, 10_000, 1, "Another one draws other people and trains every arm anew."),
+    Assumption(
+        "seed",
+        "Seed",
+        0,
+        10_000,
+        1,
+        "Where chance begins. The same number gives the same result again; another one draws other people, with other "
+        "luck in what they take up and in what is learned. A result worth acting on should hold for several.",
+    ),
 )
+ARM_HELP = "One way to choose what people are shown. Under 'All arms' is what each of them does."
+SURE_HELP = (
+    "Ahead or behind where the whole bracket lies on one side of zero. By chance alone that happens about once in "
+    "twenty comparisons."
+)
+COLUMNS = {
+    "Arm": st.column_config.Column(help=ARM_HELP),
+    "Difference": st.column_config.Column(
+        help="Between averages of the same people; the true one may lie anywhere in the bracket."
+    ),
+    "Lift": st.column_config.Column(help="The difference as a share of what the other arm has."),
+    f"At {LEVEL} %": st.column_config.Column(help=SURE_HELP),
+}
 GOAL = "trial"
 INTRODUCTION = (
     "What would happen if people were shown these predictions for some weeks? **This is a simulation, not people.** It "
     "makes up people from this log. They have the interests of the earlier part of their log; those that begin later "
     "they would like, but have not discovered. They tire of an interest for a while, and take up what is new a little "
-    "less readily. Every arm meets the same people, learns each week from what it has shown itself, and knows nothing "
-    "of them but that. People neither leave nor find items elsewhere, and no interest is born or dies: what comes "
-    "out is a reason to try it, not a proof."
+    "less readily. Several ways to choose what is shown, the *arms* of the trial, each meet the same people, learn "
+    "each week from what they have shown themselves, and know nothing of them but that. People neither leave nor find "
+    "items elsewhere, and no interest is born or dies: what comes out is a reason to try it, not a proof."
 )
 TAKES_PART = {
     SLOW: "The language model that this build has learned takes part, too. It is trained anew before every week, each "
@@ -102,7 +124,7 @@ def simulated_trial(work: Workspace) -> None:
     if held is None:
         st.info("No trial was held with these interests yet.", icon=":material/science:")
         return
-    show_trial(held[1])
+    show_trial(work, *held)
 
 
 def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
@@ -112,12 +134,12 @@ def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
         with st.expander("What is assumed", icon=":material/tune:"):
             columns = st.columns(3)
             for place, asked in enumerate(ASSUMPTIONS):
-                ask_for(columns[place % 3], asked, getattr(config, asked.field))
+                ask_for(columns[place % 3], asked, getattr(config, asked.field), field_key(work, config, asked.field))
         st.form_submit_button(
             "Run the trial",
             icon=":material/play_arrow:",
             on_click=start_trial,
-            args=(work,),
+            args=(work, config),
             disabled=busy,
             help="In the background, many minutes for the default size; progress and 'Stop' are in the side bar.",
         )
@@ -125,7 +147,12 @@ def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
         st.caption("The trial is under way. Its progress, and 'Stop', are in the side bar.")
 
 
-def ask_for(box, asked: Assumption, value: float) -> None:
+def field_key(work: Workspace, config: ExperimentConfig, field: str) -> str:
+    """Of a field in the form of one workspace, beside the trial that was held with `config`."""
+    return f"trial-{field}-{work.store.path.stem}-{hash(config)}"
+
+
+def ask_for(box, asked: Assumption, value: float, key: str) -> None:
     kind = type(value)
     box.number_input(
         asked.label,
@@ -134,23 +161,25 @@ def ask_for(box, asked: Assumption, value: float) -> None:
         value=value,
         step=kind(asked.step),
         help=asked.help,
-        key=f"trial-{asked.field}",
+        key=key,
     )
 
 
-def start_trial(work: Workspace) -> None:
-    """For callbacks: holds a trial with what the form says, in the background."""
+def start_trial(work: Workspace, beside: ExperimentConfig) -> None:
+    """For callbacks: holds a trial with what the form says, in the background. beside: what the shown one assumed."""
 
     def begin() -> None:
-        config = ExperimentConfig(**{a.field: st.session_state[f"trial-{a.field}"] for a in ASSUMPTIONS})
+        said = {a.field: st.session_state[field_key(work, beside, a.field)] for a in ASSUMPTIONS}
+        config = ExperimentConfig(**said)
         job = Job(work.store.path, work.config, expected_stages(work.store, [STAGE]), goal=GOAL)
         jobs().begin(job, partial(hold_trial, work.store, work, config))
 
     doing(begin, "The trial goes on in the background; you can go on looking around.")
 
 
-def show_trial(tables: dict[str, pd.DataFrame]) -> None:
+def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.DataFrame]) -> None:
     arms = tables["arms"]
+    st.caption(assumptions_text(config, int(arms["n_people"].iloc[0])))
     for sentence in conclude(tables, ARM_NAMES):
         st.markdown(f"- {plain_markdown(sentence)}")
     st.markdown("**New interests against what is consumed**")
@@ -163,17 +192,18 @@ def show_trial(tables: dict[str, pd.DataFrame]) -> None:
         names,
         index=names.index(best_control(arms)),
         format_func=arm_name,
-        key="trial-control",
-        help="Differences are of the same people, with the 95 % interval in brackets.",
+        key=f"trial-control-{work.store.path.stem}",
+        help="Differences are of the same people. A bracket holds the true difference in about 95 of 100 such trials.",
     )
-    st.dataframe(lift_table(tables, control), hide_index=True)
+    st.dataframe(lift_table(tables, control), hide_index=True, column_config=COLUMNS)
     with st.expander("All arms"):
-        st.dataframe(trial_table(arms), hide_index=True)
+        st.dataframe(trial_table(arms), hide_index=True, column_config={"Arm": COLUMNS["Arm"]})
+        st.markdown("\n".join(f"- **{arm_name(name)}**: {ARMS_EXPLAINED[name]}" for name in names))
     st.download_button(
         "Download all measures",
-        safe_csv(arms),
+        safe_csv(with_assumptions(arms, config)),
         "trial.csv",
         "text/csv",
         icon=":material/download:",
-        key="trial-download",
+        key=f"trial-download-{work.store.path.stem}",
     )
