@@ -53,7 +53,7 @@ from .peers import recommend_with_sasrec
 
 TOP = 10
 N_INTERESTS = 761
-PEER_EPOCHS = (5, 10, 20)
+PEER_EPOCHS = (5, 10, 20, 40)
 PEER_RATES = (1e-3, 4e-3)
 CONFIG = RecommenderConfig()
 SIZE = {"factors": CONFIG.dimensions, "blocks": CONFIG.layers, "heads": CONFIG.heads, "length": CONFIG.max_length}
