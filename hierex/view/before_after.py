@@ -34,6 +34,10 @@ class Answer:
     n_others: int
     first: tuple[str, str]
 
+    @property
+    def alike(self) -> bool:
+        return self.n_others == 0 and bool((self.table["before"] == self.table["after"]).all())
+
 
 def answer(before: Foreseen, after: Foreseen, titles: np.ndarray) -> Answer:
     first = in_words(before, titles), in_words(after, titles)
@@ -52,6 +56,9 @@ def in_words(side: Foreseen, titles: np.ndarray) -> str:
 def in_short(found: list[Answer]) -> str:
     """Each suggestion then is as one of now, lies in one, holds one, or is new; each of now has one of these or is
     gone."""
+    people = counted(len(found), "person", "people")
+    if all(one.alike for one in found):
+        return f"Nothing would change for {people}: the same interests in the same order, with the same items."
     every = pd.concat([one.table for one in found])
     changes, n_now = every["change"][every["change"] != ""], (every["before"] != "").sum()
     gone, others_first = sum(one.n_gone for one in found), sum(not one.keeps_first for one in found)
@@ -64,7 +71,7 @@ def in_short(found: list[Answer]) -> str:
     last = kinds.pop()
     listed = f"{', '.join(kinds)} and {last}" if kinds else last
     shown, others = sum(one.n_items for one in found), sum(one.n_others for one in found)
-    suggested, people = counted(len(changes), "suggestion"), counted(len(found), "person", "people")
+    suggested = counted(len(changes), "suggestion")
     return (
         f"Of {suggested} to {people}, {listed}. Of the {n_now} of now, **{gone}** would be gone. The first suggestion "
         f"would not be that of now for **{others_first}** of them. Of {shown} items in all of these, **{others}** "
@@ -79,7 +86,7 @@ def show_answers(found: dict[str, Answer], done_at: tuple[str, str]) -> None:
         return
     st.markdown(in_short(list(found.values())))
     for name, table in tables.items():
-        alike = found[name].n_others == 0 and (table["before"] == table["after"]).all()
+        alike = found[name].alike
         label = f"{plain_markdown(name)}: nothing changes" if alike else plain_markdown(name)
         with st.expander(label, expanded=len(tables) <= OPENED and not alike):
             titled = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
