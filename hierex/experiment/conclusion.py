@@ -111,7 +111,7 @@ def unexpected(results: dict[str, pd.DataFrame], arm: str, metrics: list[str]) -
 
 
 def verdicts_text(table: pd.DataFrame, told: Callable[[dict], str]) -> str:
-    """Where an arm is ahead and behind, `told` of each row, and where it cannot be told apart."""
+    """Where an arm is ahead and behind, `told` of each row, and whether that is all."""
     rows = {verdict: table[table["verdict"] == verdict].to_dict("records") for verdict in VERDICTS}
     parts = [
         f"is {verdict} on {join([told(row) for row in rows[verdict]])}"
@@ -119,7 +119,7 @@ def verdicts_text(table: pd.DataFrame, told: Callable[[dict], str]) -> str:
         if rows[verdict]
     ]
     if rows["level"]:
-        parts.append(f"cannot be told apart on {join([in_sentence(row['metric']) for row in rows['level']])}")
+        parts.append(f"cannot be told apart on {'the other measures' if parts else 'any measure'}")
     return "; ".join(parts)
 
 
