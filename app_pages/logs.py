@@ -14,7 +14,7 @@ from hierex.config import (
     RunConfig,
 )
 from hierex.embeddings import is_published_name
-from hierex.logs import InteractionColumns, ItemColumns, LogFile
+from hierex.logs import InteractionColumns, ItemColumns, LogFile, middle_rating
 from hierex.presets import active_preset
 from hierex.runs import config_of, read_runs, shown_run
 
@@ -243,7 +243,12 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
         item_id = choose_column("Item id", names, item_guess.item_id, f"item_id-{file_key}")
         title = choose_column("Title", names, item_guess.title, f"title-{file_key}", optional=True)
         text = st.multiselect(
-            "Other words about the item", names, list(item_guess.text), key=f"text-{file_key}", persist_state="session"
+            "Other words about the item",
+            names,
+            list(item_guess.text),
+            key=f"text-{file_key}",
+            select_all=False,
+            persist_state="session",
         )
         vector = choose_column("Vectors", names, item_guess.vector, f"vector-{file_key}", optional=True)
         st.dataframe(item_rows.head(PREVIEW_ROWS), hide_index=True)
@@ -254,11 +259,35 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
         item = choose_column("Item id", names, interaction_guess.item_id, f"item-{file_key}")
         timestamp = choose_column("Time", names, interaction_guess.timestamp, f"time-{file_key}", optional=True)
         order = choose_column("Order", names, interaction_guess.order, f"order-{file_key}", optional=True)
+        rating, liked_from = choose_rating(interaction_rows, interaction_guess, file_key)
         st.dataframe(interaction_rows.head(PREVIEW_ROWS), hide_index=True)
     if not (item_id and (title or text) and user_id and item):
         st.info("Choose the columns that were not recognised: item id, a title or other words, person id.")
         return None
-    return ItemColumns(item_id, title, tuple(text), vector), InteractionColumns(user_id, item, timestamp, order)
+    if rating and liked_from is None:
+        st.info("Say from which rating on somebody liked an item, or choose no column of ratings.")
+        return None
+    of_log = InteractionColumns(user_id, item, timestamp, order, rating, liked_from)
+    return ItemColumns(item_id, title, tuple(text), vector), of_log
+
+
+def choose_rating(rows: pd.DataFrame, guess: InteractionColumns, file_key: str) -> tuple[str | None, float | None]:
+    """The column of ratings, and what counts as liked; no column where every interaction counts."""
+    rating = choose_column("Rating", list(rows.columns), guess.rating, f"rating-{file_key}", optional=True)
+    if rating is None:
+        return None, None
+    liked_from = st.number_input(
+        "Liked from",
+        value=guess.liked_from if rating == guess.rating else middle_rating(rows[rating]),
+        step=0.5,
+        format="%g",
+        placeholder="A number",
+        key=f"liked_from-{file_key}-{rating}",
+        persist_state="session",
+        help="What is rated lower shows no interest: nothing is learned from it, nor is that person shown it again. "
+        "What is not rated counts as liked. Choose no column of ratings to count everything.",
+    )
+    return rating, liked_from
 
 
 def start_check(items: LogFile, item_columns: ItemColumns, interactions: LogFile, columns: InteractionColumns) -> None:

@@ -76,6 +76,12 @@ def build_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="import logs and run the whole pipeline")
     run.add_argument("--items", type=Path, required=True, help="item catalogue: CSV, TSV, JSONL or Parquet")
     run.add_argument("--interactions", type=Path, required=True, help="interaction log, in one of the same formats")
+    run.add_argument(
+        "--liked-from",
+        type=float,
+        metavar="RATING",
+        help="what the log rates lower shows no interest and is not suggested again; without it ratings don't count",
+    )
     run.add_argument("--policy", choices=POLICIES, default="encoder")
     run.add_argument("--recommender", choices=RECOMMENDERS, default="sequence")
     run.add_argument(
@@ -170,7 +176,9 @@ def run_command(options: argparse.Namespace) -> None:
     )
     with open_workspace(options, create=True) as store:
         lines = StageLines()
-        report = lines.timed("logs", lambda: import_files(store, options.items, options.interactions))
+        report = lines.timed(
+            "logs", lambda: import_files(store, options.items, options.interactions, options.liked_from)
+        )
         active = active_preset(store)
         if active and config.granularity is None:
             print(f"{active.granularity:,} interests: '{active.name}', the saved number that is active", flush=True)
@@ -263,7 +271,7 @@ def sample_command(options: argparse.Namespace) -> None:
             return
         print("Building the sample workspace (about a minute, once) ...", flush=True)
         lines = StageLines()
-        lines.timed("logs", lambda: import_files(store, SAMPLE / "items.csv", SAMPLE / "interactions.csv.gz"))
+        lines.timed("logs", lambda: import_files(store, SAMPLE / "items.csv", SAMPLE / "interactions.csv.gz", None))
         run_pipeline(store, RunConfig(), watch=lines.watch)
 
 
@@ -286,8 +294,9 @@ class StageLines:
         return result
 
 
-def import_files(store, items: Path, interactions: Path) -> LogReport:
-    return import_logs(store, LogFile(items, items.name), LogFile(interactions, interactions.name))
+def import_files(store, items: Path, interactions: Path, liked_from: float | None) -> LogReport:
+    files = LogFile(items, items.name), LogFile(interactions, interactions.name)
+    return import_logs(store, *files, liked_from=liked_from)
 
 
 def read_ids(path: Path) -> list[str]:

@@ -37,18 +37,23 @@ def ground(
     item_histories: Sequence[np.ndarray],
     *,
     top: int,
+    disliked: Sequence[np.ndarray] | None = None,
 ) -> GroundedItems:
     """The `top` best items of each predicted interest for its user, without those that the user has had and
     those that people have hidden.
 
     item_histories: for every row of `predictions`, all items of that row's user, earliest first; they are both what
-    the recommender reads and what is left out. Equal scores come in the order of the item index.
+    the recommender reads and what is left out. disliked: the same for what is only left out. Equal scores come in the
+    order of the item index.
 
     Each user is encoded once, and the users of an interest are one matrix product with the interest's slice.
     """
     _, first, user = np.unique(predictions.user, return_index=True, return_inverse=True)
     histories = [item_histories[row] for row in first]
-    consumed = Consumed(histories, taxonomy.cluster_of_item, taxonomy.n_clusters)
+    left_out = (
+        histories if disliked is None else [np.concatenate([item_histories[row], disliked[row]]) for row in first]
+    )
+    consumed = Consumed(left_out, taxonomy.cluster_of_item, taxonomy.n_clusters)
     hidden = taxonomy.hidden_items
     return _rank(recommender, histories, consumed, user, predictions.novel, taxonomy.items_of, top, hidden)
 
@@ -60,13 +65,17 @@ def recommend_anything(
     *,
     top: int,
     hidden: np.ndarray | None = None,
+    disliked: Sequence[np.ndarray] | None = None,
 ) -> GroundedItems:
     """The `top` best items of the whole catalogue for each user, without those that the user has had.
 
-    hidden: (n_items,) bool, those that people have hidden, which are left out too. What the same recommender gives when
-    it is not held to an interest: one row per history.
+    What the same recommender gives when it is not held to an interest: one row per history. disliked: see `ground`;
+    hidden: (n_items,) bool, those that people have hidden. Both are left out too.
     """
-    consumed = Consumed(item_histories, np.zeros(n_items, np.int32), 1)
+    left_out = (
+        item_histories if disliked is None else list(map(np.concatenate, zip(item_histories, disliked, strict=True)))
+    )
+    consumed = Consumed(left_out, np.zeros(n_items, np.int32), 1)
     user = np.arange(len(item_histories))
     return _rank(
         recommender, item_histories, consumed, user, np.zeros_like(user), lambda _: np.arange(n_items), top, hidden

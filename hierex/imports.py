@@ -6,7 +6,7 @@ import logging
 import re
 import shutil
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,9 +49,17 @@ def preview_file(folder: Path, file: LogFile) -> pd.DataFrame:
         scratch.discard()
 
 
-def import_logs(store: Store, items: LogFile, interactions: LogFile, *, progress: Progress = no_progress) -> LogReport:
+def import_logs(
+    store: Store,
+    items: LogFile,
+    interactions: LogFile,
+    *,
+    liked_from: float | None = None,
+    progress: Progress = no_progress,
+) -> LogReport:
     """Recognises the columns, checks the logs and puts them in place, unless these very logs are there already.
 
+    liked_from: what is rated lower shows no interest; without it every interaction does, whatever its rating.
     Raises LogError when a needed column is not recognised or the logs cannot be used; nothing is changed then.
     """
     clear_leftovers(store.path.parent)
@@ -59,8 +67,9 @@ def import_logs(store: Store, items: LogFile, interactions: LogFile, *, progress
     try:
         database = scratch.database
         with plain_errors(scratch.path):
-            columns = guess_columns(preview(database, items), preview(database, interactions))
-            report = stage_logs(database, items, columns[0], interactions, columns[1], progress=progress)
+            of_items, of_log = guess_columns(preview(database, items), preview(database, interactions))
+            of_log = replace(of_log, liked_from=liked_from)
+            report = stage_logs(database, items, of_items, interactions, of_log, progress=progress)
         scratch.finish()
         put_in_place(store, scratch, report)
     finally:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from .grounding import ground, recommend_anything
+from .grounding import GroundedItems, ground, recommend_anything
+from .recommenders import Recommender
 from .reviewers import Subject
 from .serving import Served
 from .taxonomy import Taxonomy
-from .transition_table import predict_novel
+from .transition_table import Predictions, predict_novel
 from .transitions import Histories
 from .workspace import Workspace
 
@@ -23,12 +24,19 @@ ITEMS_PER_INTEREST = 3
 @dataclass(frozen=True)
 class Person:
     """name: the id in the log, or what a made-up person is called; items: (n,) int32, earliest first, repeats included;
-    user: the index in the log, None for a made-up person; example_id: of a made-up one who is kept."""
+    user: the index in the log, None for a made-up person; example_id: of a made-up one who is kept; disliked: (m,)
+    int32, what they had too, which shows no interest."""
 
     name: str
     items: np.ndarray
     user: int | None = None
     example_id: int | None = None
+    disliked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+
+    @property
+    def had(self) -> bytes:
+        """All that answers for them depend on, as a key."""
+        return self.items.tobytes() + b"|" + self.disliked.tobytes()
 
     @property
     def subject(self) -> Subject:
@@ -52,7 +60,9 @@ def in_order(labels: np.ndarray) -> np.ndarray:
 
 
 def person_of(work: Workspace, user: int) -> Person:
-    return Person(work.user_ids[user], work.interactions.items_of(user), int(user))
+    return Person(
+        work.user_ids[user], work.interactions.items_of(user), int(user), disliked=work.disliked.items_of(user)
+    )
 
 
 def made_up_name(name: str) -> str:
@@ -106,13 +116,25 @@ def serve_person(
         contexts=None if context is None else np.array([context]),
         hidden=work.taxonomy.hidden,
     )
-    had = [person.items] * len(predictions)
-    return Served(predictions, ground(predictions, work.recommender, work.taxonomy, had, top=items))
+    return Served(predictions, ground_for(work.recommender, work.taxonomy, person, predictions, top=items))
+
+
+def ground_for(
+    recommender: Recommender, taxonomy: Taxonomy, person: Person, predictions: Predictions, *, top: int
+) -> GroundedItems:
+    """The items of each of the predictions, which are all for this person."""
+    had, disliked = ([items] * len(predictions) for items in (person.items, person.disliked))
+    return ground(predictions, recommender, taxonomy, had, top=top, disliked=disliked)
 
 
 def recommend_usual(work: Workspace, person: Person, *, top: int) -> np.ndarray:
     """(<= top,) item indices, best first: what the recommender gives where it is not held to an interest."""
     found = recommend_anything(
-        work.recommender, [person.items], len(work.items), top=top, hidden=work.taxonomy.hidden_items
+        work.recommender,
+        [person.items],
+        len(work.items),
+        top=top,
+        hidden=work.taxonomy.hidden_items,
+        disliked=[person.disliked],
     )
     return found.items[0]

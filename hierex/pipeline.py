@@ -23,7 +23,6 @@ from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation import Built, evaluate_run
 from .gates import refuse_unknown_answers
-from .grounding import ground
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
@@ -39,9 +38,10 @@ from .result_keys import (
     taxonomy_key,
     weights_depends,
 )
+from .serving import serve_users
 from .store import Store, Writer
 from .taxonomy import leaf_of_item
-from .transition_table import predict_novel, tabulate
+from .transition_table import tabulate
 from .transitions import count_transitions
 from .weights import compare_weights
 from .workspace import Workspace
@@ -390,10 +390,8 @@ class Run:
         n_users = work.histories.n_users
         rng = np.random.default_rng(self.config.seed)
         users = np.sort(rng.choice(n_users, min(config.check_users, n_users), replace=False))
-        hidden = work.taxonomy.hidden
-        predictions = predict_novel(work.policy, work.table, work.histories, users, top=3, hidden=hidden)
-        consumed = [work.interactions.items_of(user) for user in predictions.user]
-        return predictions, ground(predictions, work.recommender, work.taxonomy, consumed, top=config.items)
+        found = serve_users(work, users, top=3, items=config.items)
+        return found.predictions, found.grounded
 
     def evaluation(self) -> None:
         hidden = self.work.taxonomy.hidden_items

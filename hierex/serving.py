@@ -33,9 +33,8 @@ def serve_users(
     predictions = predict_novel(
         work.policy, work.table, work.histories, users, top=top, contexts=contexts, hidden=work.taxonomy.hidden
     )
-    consumed = {user: work.interactions.items_of(user) for user in np.unique(predictions.user)}
-    histories = [consumed[user] for user in predictions.user]
-    return Served(predictions, ground(predictions, work.recommender, work.taxonomy, histories, top=items))
+    had, disliked = (list(map(log.items_of, predictions.user)) for log in (work.interactions, work.disliked))
+    return Served(predictions, ground(predictions, work.recommender, work.taxonomy, had, top=items, disliked=disliked))
 
 
 def served_frame(work: Workspace, served: Served) -> pd.DataFrame:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from .errors import NotReady
-from .logs import Interactions, LogReport
+from .logs import Disliked, Interactions, LogReport
 from .store import Scratch, Store, now
 
-TABLES = ("items", "users", "interactions")
+TABLES = ("items", "users", "interactions", "disliked")
 
 
 def replace_logs(store: Store, scratch: Scratch, report: LogReport) -> None:
@@ -88,6 +88,13 @@ def read_vectors(store: Store) -> np.ndarray:
 def read_users(store: Store) -> list[str]:
     """User ids; position = user index."""
     return store.table("SELECT user_id FROM users ORDER BY user_index")["user_id"].to_pylist()
+
+
+def read_disliked(store: Store) -> Disliked:
+    columns = store.columns("SELECT user_index, item_index FROM disliked ORDER BY user_index, item_index")
+    n_users = store.value("SELECT count(*) FROM users")
+    counts = np.bincount(columns["user_index"], minlength=n_users)
+    return Disliked(columns["item_index"], np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
 
 def read_interactions(store: Store) -> Interactions:

@@ -16,8 +16,7 @@ import pandas as pd
 
 from .descriptions import Description
 from .errors import HierexError
-from .grounding import ground
-from .persons import Person, in_order
+from .persons import Person, ground_for, in_order
 from .policies import LanguagePolicy
 from .policies.counts import train_counts
 from .policies.ease import train_ease
@@ -80,8 +79,7 @@ class Supposed:
 
     def serve(self, work: Workspace, person: Person, *, top: int, items: int) -> Served:
         predictions = self.predict(person, top=top)
-        had = [person.items] * len(predictions)
-        return Served(predictions, ground(predictions, work.recommender, self.taxonomy, had, top=items))
+        return Served(predictions, ground_for(work.recommender, self.taxonomy, person, predictions, top=items))
 
 
 def as_it_is(work: Workspace, policy: LanguagePolicy | None = None) -> Supposed:

@@ -25,7 +25,7 @@ from .errors import NotReady
 from .granularity_effects import measure_granularities
 from .interest_tree import InterestTree, item_weights
 from .item_map import ItemMap
-from .logs import Interactions
+from .logs import Disliked, Interactions
 from .placement import idle_moves, move_items
 from .policies import LanguagePolicy, load_policy
 from .recommenders import PopularityRecommender, Recommender, load_recommender
@@ -79,6 +79,10 @@ class Workspace:
     @cached_property
     def interactions(self) -> Interactions:
         return stored_logs.read_interactions(self.store)
+
+    @cached_property
+    def disliked(self) -> Disliked:
+        return stored_logs.read_disliked(self.store)
 
     @cached_property
     def split(self) -> int:

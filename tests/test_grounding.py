@@ -137,3 +137,12 @@ def test_hidden_items_are_left_out_of_an_interest_that_is_shown():
     assert [items.tolist() for items in found.items] == [[3], []]
     assert found.path.tolist() == ["popularity", "empty"]
     assert hidden.hidden.tolist() == [False, True]
+
+
+def test_what_was_not_liked_is_left_out_and_not_read():
+    taxonomy, recommender = taxonomy_of(range(4), [2, 2]), PopularityRecommender(np.array([1, 9, 5, 5]))
+    had, disliked = [np.empty(0, np.int32)] * 2, [np.array([1], np.int32), np.empty(0, np.int32)]
+    found = ground(predictions_of([0, 1], [0, 0]), recommender, taxonomy, had, top=4, disliked=disliked)
+    assert [items.tolist() for items in found.items] == [[0], [1, 0]]
+    free = recommend_anything(recommender, had, 4, top=4, disliked=disliked)
+    assert [items.tolist() for items in free.items] == [[2, 3, 0], [1, 2, 3, 0]]

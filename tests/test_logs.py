@@ -101,7 +101,7 @@ def stage(items: LogFile, interactions: LogFile, columns=ITEM_COLUMNS, log_colum
     report = stage_logs(DATABASE, items, columns, interactions, log_columns)
     check_report(report)
     names = {name for (name,) in DATABASE.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    assert names == {"items", "users", "interactions"}, "nothing temporary is left"
+    assert names == {"items", "users", "interactions", "disliked"}, "nothing temporary is left"
     return {name: DATABASE.execute(f"FROM {name}").df() for name in names}, report
 
 

@@ -13,7 +13,7 @@ from .style import BLUE, GRID, QUIET, empty_figure, name_rows, new_figure, perce
 
 ROW_HEIGHT = 26
 BAR_HEIGHT = 24
-FRAME_HEIGHT = 70
+FRAME_HEIGHT = 96
 WHEN = "when"
 COLOR = "color"
 
@@ -35,7 +35,7 @@ def history_timeline(visits: pd.DataFrame, *, starting: Collection[str] = (), mo
     starts_here = kept[columns.NAME].isin(list(starting)).to_numpy() & first
     traces = [_life_lines(kept, row), _visits(kept, row, first, starts_here)]
     hidden = len(names) - len(shown)
-    figure = new_figure(*traces, height=75 + ROW_HEIGHT * len(shown))
+    figure = new_figure(*traces, height=101 + ROW_HEIGHT * len(shown))
     dated = pd.api.types.is_datetime64_any_dtype(visits[WHEN])
     figure.update_xaxes(title_text="Date" if dated else "Number of the interaction", showgrid=True)
     if not dated:

@@ -14,6 +14,8 @@ QUIET = "#7d828c"
 """Readable on white and on black: about 3.9 : 1 on the one, 5.4 : 1 on the other."""
 INK, PAPER = "#16181d", "#ffffff"
 FONT_SIZE = 14
+TOOLBAR = 36
+"""Pixels above a figure that the buttons which appear there do not cover."""
 BLUE, GREY = "#1f83c6", "#8a8f98"
 """Told apart by people of every colour vision, and both visible on light and dark pages."""
 
@@ -45,7 +47,7 @@ def new_figure(*traces: object, **layout: int) -> go.Figure:
     return settle(go.Figure(list(traces)), **layout)
 
 
-def settle(figure: go.Figure, *, height: int, left: int = 10, top: int = 10, right: int = 20, bottom: int = 50):
+def settle(figure: go.Figure, *, height: int, left: int = 10, top: int = TOOLBAR, right: int = 20, bottom: int = 50):
     """Takes background and legend away and quietens the axes; text keeps the colour of the page's theme."""
     figure.update_layout(
         height=height,

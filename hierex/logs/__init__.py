@@ -16,6 +16,7 @@ from .columns import (
     guess_columns,
     guess_interaction_columns,
     guess_item_columns,
+    middle_rating,
 )
 from .files import LogFile, digest, sniff
 from .formats import FileFormat
@@ -24,6 +25,7 @@ from .sources import preview
 from .staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, vector_size, workbench, worth_telling
 
 __all__ = [
+    "Disliked",
     "Drop",
     "FileFormat",
     "InteractionColumns",
@@ -34,6 +36,7 @@ __all__ = [
     "guess_columns",
     "guess_interaction_columns",
     "guess_item_columns",
+    "middle_rating",
     "preview",
     "sniff",
     "stage_logs",
@@ -91,6 +94,20 @@ class Interactions:
         return int(np.partition(self.clock, place)[place])
 
 
+@dataclass(frozen=True)
+class Disliked:
+    """What people had and rated too low to show an interest: it is learned from nowhere, and never suggested again.
+
+    item_index: (n,) int32, user u's are `starts[u]:starts[u + 1]`, ascending. starts: (n_users + 1,) int64.
+    """
+
+    item_index: np.ndarray
+    starts: np.ndarray
+
+    def items_of(self, user: int) -> np.ndarray:
+        return self.item_index[self.starts[user] : self.starts[user + 1]]
+
+
 def stage_logs(
     database,
     items: LogFile,
@@ -100,12 +117,13 @@ def stage_logs(
     *,
     progress: Progress = no_progress,
 ) -> LogReport:
-    """Checks both files and makes the tables `items`, `users` and `interactions` in the current schema of `database`.
+    """Checks both files and makes the tables `items`, `users`, `interactions` and `disliked` in the current schema of
+    `database`.
 
     items (item_index, item_id, title, text, vector: missing where no column of vectors was chosen) in the order of the
     file; users (user_index, user_id) in the order of their ids; interactions (user_index, item_index, position, clock)
-    in the order of user and position. Raises LogError when a file or a column cannot be used, TooLittleData when too
-    few items or people are left; no table is made then.
+    in the order of user and position; disliked (user_index, item_index). Raises LogError when a file or a column cannot
+    be used, TooLittleData when too few items or people are left; no table is made then.
     """
     dated = interaction_columns.timestamp is not None
     with workbench(database):
@@ -113,7 +131,7 @@ def stage_logs(
         progress(0.1)
         interactions_in, form, lost = stage_log(database, interactions, interaction_columns)
         progress(0.7)
-        drops += lost + stage_people(database, interactions)
+        drops += lost + stage_people(database, interactions, lost)
         progress(0.75)
         run(database, "stage_tables")
         progress(0.95)
@@ -139,9 +157,12 @@ def stage_logs(
 
 
 def _content_key(items: LogFile, item_columns, interactions: LogFile, interaction_columns) -> str:
-    """Files and columns, and nothing else, decide what is staged. No column of vectors is as if there were no such."""
+    """Files and columns, and nothing else, decide what is staged. No column of vectors is as if there were no such, and
+    so with ratings."""
     columns = [{**asdict(chosen), "why": None} for chosen in (item_columns, interaction_columns)]
     if item_columns.vector is None:
         del columns[0]["vector"]
+    if interaction_columns.liked_from is None:
+        del columns[1]["rating"], columns[1]["liked_from"]
     told = json.dumps([VERSION, digest(items), digest(interactions), *columns])
     return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()

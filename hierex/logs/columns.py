@@ -9,9 +9,23 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
-from .words import DATES, ID_WORDS, ITEMS, NO_TEXT, ORDERS, STRONG_ITEM_IDS, TEXTS, TITLES, USERS, VECTORS, WEAK_USERS
+from .words import (
+    DATES,
+    ID_WORDS,
+    ITEMS,
+    NO_TEXT,
+    ORDERS,
+    RATINGS,
+    STRONG_ITEM_IDS,
+    TEXTS,
+    TITLES,
+    USERS,
+    VECTORS,
+    WEAK_USERS,
+)
 
 LONGEST_ID = 200
 MOST_TEXTS = 8
@@ -24,6 +38,16 @@ NUMBER = r"(?:[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|[-+]?inf(?:inity)?|
 NUMBERS = re.compile(rf"\[?\s*{NUMBER}(?:[\s,;]+{NUMBER})+[\s,;]*\]?", re.IGNORECASE)
 ENOUGH_LISTS = 0.5
 MANY_NUMBERS = 16
+WORDS_OF = {
+    "item_id": ITEMS,
+    "title": TITLES,
+    "user_id": USERS,
+    "timestamp": DATES,
+    "order": ORDERS,
+    "rating": RATINGS,
+}
+MOST_RATINGS = 101
+"""Steps of a scale, at most."""
 STROKES = str.maketrans("łøđħı", "lodhi")
 
 
@@ -43,12 +67,18 @@ class ItemColumns:
 
 @dataclass(frozen=True)
 class InteractionColumns:
-    """Columns of the log. `timestamp` and `order` may both be None: then the order of the rows is the order in time."""
+    """Columns of the log. `timestamp` and `order` may both be None: then the order of the rows is the order in time.
+
+    `rating`: the one that says how an item was liked, if there is one; what is rated below `liked_from` shows no
+    interest. Both or neither.
+    """
 
     user_id: str | None
     item_id: str | None
     timestamp: str | None = None
     order: str | None = None
+    rating: str | None = None
+    liked_from: float | None = None
     why: dict[str, str] = field(default_factory=dict, compare=False)
 
 
@@ -172,17 +202,38 @@ def _guess_interactions(frame: pd.DataFrame, shared: dict[str, str]) -> Interact
     rest.pop(item_id, None)
     orders = {name: 3.0 * (_named(name, ORDERS) and look.numeric > 0.9) for name, look in rest.items()}
     order = _choose("order", orders, why, {}, floor=2)
+    rest.pop(order, None)
+    ratings = {name: 3.0 * (_named(name, RATINGS) and look.numeric > 0.9) for name, look in rest.items()}
+    rating = _choose("rating", ratings, why, {}, floor=2)
+    liked_from = None if rating is None else middle_rating(frame[rating])
+    if liked_from is None:
+        rating = None
+        why.pop("rating", None)
     if user_id is None and item_id is not None:
-        user_id = _only_id_left(rest, order, why)
-    return InteractionColumns(user_id, item_id, timestamp, order, why)
+        user_id = _only_id_left(rest, rating, why)
+    return InteractionColumns(user_id, item_id, timestamp, order, rating, liked_from, why)
 
 
-def _only_id_left(rest: dict[str, _Look], order: str | None, why: dict[str, str]) -> str | None:
+def middle_rating(values: pd.Series) -> float | None:
+    """The lowest rating in the upper half of the scale.
+
+    None where these hardly are ratings: all the same, too many different ones, or most low, as counts of votes are.
+    """
+    numbers = pd.to_numeric(_texts(values), errors="coerce").to_numpy(float)
+    numbers = numbers[np.isfinite(numbers)]
+    scale = np.unique(numbers)
+    if not 2 <= len(scale) <= MOST_RATINGS:
+        return None
+    middle = scale[scale >= (scale[0] + scale[-1]) / 2][0]
+    return float(middle) if np.mean(numbers >= middle) >= 0.5 else None
+
+
+def _only_id_left(rest: dict[str, _Look], rating: str | None, why: dict[str, str]) -> str | None:
     """The one other column whose values come again as a person's id does: not words, dates or a scale of few steps."""
     left = [
         name
         for name, look in rest.items()
-        if name != order and not _named(name, ITEMS) and look.spaced < 0.1 and look.dated < 0.5 and look.recurs
+        if name != rating and not _named(name, ITEMS) and look.spaced < 0.1 and look.dated < 0.5 and look.recurs
     ]
     if len(left) != 1:
         return None
@@ -198,7 +249,7 @@ def _choose(
     if best is None or scores[best] < floor:
         return None
     sure = "sure" if scores[best] >= 4 else "likely" if scores[best] >= 3 else "a guess"
-    words = {"item_id": ITEMS, "title": TITLES, "user_id": USERS, "timestamp": DATES, "order": ORDERS}[role]
+    words = WORDS_OF[role]
     by_name = _named(best, words) or (role.endswith("_id") and _is_id(best))
     reasons = ["its name"] * by_name + ([shared[best]] if best in shared else [])
     why[role] = f"{sure}: {' and '.join(reasons) or 'what is in it'}"

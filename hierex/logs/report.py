@@ -30,6 +30,11 @@ REASONS = {
         "Interactions without a possible time (from 2 January 1970 to tomorrow).",
     ),
     "no_order": ("interactions", False, "Interactions whose order is not a number."),
+    "not_liked": (
+        "interactions",
+        False,
+        "Interactions rated lower than what counts as liked: they show no interest. The items are not suggested again.",
+    ),
     "duplicate": ("interactions", False, "Interactions that are there twice: same person, item and time."),
     "single": (
         "interactions",

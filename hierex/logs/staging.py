@@ -7,6 +7,7 @@ names of columns are in `sql/stage_*.sql`.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ LONGEST = 10_000
 MADE_TITLE = 80
 SHARES = 1_000_000
 SETTINGS = {"TimeZone": "UTC", "preserve_insertion_order": "true"}
-TABLES = "items lines broken broken_scan catalogue users item_values order duplicates people"
+TABLES = "items lines broken broken_scan catalogue users item_values order disliked duplicates people"
 MACROS = "clock kept_clock trim id title words"
 SHOWN_COLUMNS = 20
 VECTOR_PROBLEMS = {
@@ -107,6 +108,7 @@ def stage_log(database, file: LogFile, columns: InteractionColumns) -> tuple[int
         run(database, "stage_item_values")
         form = _define_clock(database, columns)
         _put_in_order(database, columns)
+        run(database, "stage_disliked")
         usable = count(database, "staged_order")
         if usable < rows:
             drops += _problems(database, columns)
@@ -117,8 +119,11 @@ def stage_log(database, file: LogFile, columns: InteractionColumns) -> tuple[int
     return rows_in, form, drops
 
 
-def stage_people(database, file: LogFile) -> list[Drop]:
-    """Takes duplicates out of staged_order and makes staged_people. Raises TooLittleData."""
+def stage_people(database, file: LogFile, lost: list[Drop]) -> list[Drop]:
+    """Takes duplicates out of staged_order and makes staged_people. lost: what was left out before.
+
+    Raises TooLittleData.
+    """
     run(database, "stage_duplicates")
     drops = [drop("duplicate", count(database, "staged_duplicates"), _duplicate_examples(database))]
     if drops[0].count:
@@ -128,8 +133,8 @@ def stage_people(database, file: LogFile) -> list[Drop]:
     if kept < LEAST_USERS:
         raise TooLittleData(
             f"Only {kept} of the {users:,} people with usable interactions in '{file.name}' have two or more; at least "
-            f"{LEAST_USERS} such people are needed, better hundreds. Choose a longer log, or another column for the "
-            "person's id."
+            f"{LEAST_USERS} such people are needed, better hundreds. {_main_reason(lost)}Choose a longer log, or "
+            "another column for the person's id."
         )
     chosen = "SELECT min(user_id) FROM staged_users {} JOIN staged_people USING (user_key)"
     chosen += " WHERE user_key IS NOT NULL AND {} GROUP BY user_key ORDER BY 1"
@@ -159,13 +164,16 @@ def _need(source: Source, chosen: dict[str, str | None], *others: str) -> None:
 def _read_log(database, source: Source, columns: InteractionColumns) -> None:
     """Makes the view staged_log: the mapped columns, numbered. Parquet is read in place, all else once into a table."""
     times = [name for name in (columns.timestamp, columns.order) if name]
-    _need(source, {"person's id": columns.user_id, "item id": columns.item_id}, *times)
+    needed = {"person's id": columns.user_id, "item id": columns.item_id}
+    needed |= {"rating": columns.rating} if columns.liked_from is not None else {}
+    _need(source, needed, *times)
     if columns.user_id == columns.item_id:
         raise LogError(f"'{columns.user_id}' cannot be the column of the person's id and of the item id at once.")
     in_place = source.format.kind == "parquet" and "file_row_number" not in map(str.lower, source.columns)
     row = "file_row_number" if in_place else "rowid"
     values = {"user_value": source.id(columns.user_id), "item_value": source.id(columns.item_id)}
     values |= dict(zip(("moment", "sequence"), map(source.moment, times), strict=False))
+    values |= {"rating": source.moment(columns.rating)} if columns.liked_from is not None else {}
     if in_place:
         relation = source.relation(numbered=True)
     else:  # values as they are: the database would take a cast in this statement as a reason to reject rows
@@ -174,8 +182,21 @@ def _read_log(database, source: Source, columns: InteractionColumns) -> None:
         values, relation = {name: name for name in values}, "staged_lines"
     if len(times) == 2:
         values["sequence"] = order_expression(source.columns[columns.order], values["sequence"])
-    values = {"file_row": row, "moment": row} | values
+    rating = values.pop("rating", None)
+    liked = "TRUE" if rating is None else _liked(database, source, columns, rating, relation)
+    values = {"file_row": row, "moment": row, "liked": liked} | values
     database.execute(f"CREATE OR REPLACE TEMP VIEW staged_log AS SELECT {_named(values)} FROM {relation}")
+
+
+def _liked(database, source: Source, columns: InteractionColumns, rating: str, relation: str) -> str:
+    """SQL for whether an item was liked: rated high enough, or not rated. Raises LogError for no numbers."""
+    if not math.isfinite(columns.liked_from):
+        raise LogError(f"What counts as liked has to be a number, not {columns.liked_from}.")
+    number = order_expression(source.columns[columns.rating], rating)
+    filled, numbers = database.execute(f"SELECT count({rating}), count({number}) FROM {relation}").fetchone()
+    if 2 * numbers <= filled:
+        raise LogError(f"The column of ratings '{columns.rating}' does not hold numbers. Choose another, or none.")
+    return f"coalesce({number} >= {columns.liked_from!r}, TRUE)"
 
 
 def _named(values: dict[str, str]) -> str:

@@ -79,6 +79,12 @@ DATES = _words(
     "data ora orario quando tijd tijdstip tid tidspunkt tidpunkt czas kiedy cas zaman tarih "
     "дата время когда 时间 時間 时间戳 日期 日時 日付 タイムスタンプ 시간 날짜 일시 تاريخ وقت תאריך זמן"
 )
+RATINGS = _words(
+    "rating ratings rate rated stars star score scores grade vote votes mark marks thumbs "
+    "bewertung bewertungen note noten sterne wertung evaluation etoiles puntuacion calificacion valoracion estrellas "
+    "avaliacao nota estrelas valutazione voto stelle beoordeling cijfer sterren vurdering karakter betyg "
+    "ocena oceny hodnoceni puan оценка рейтинг 评分 評分 星级 打分 評価 スコア 평점 별점 تقييم דירוג"
+)
 ORDERS = _words(
     "seq sequence order position pos step rank ordinal sequenceno seqno rownum rownumber "
     "reihenfolge folge ordre rang orden secuencia ordem sequencia ordine sequenza volgorde rekkefolge ordning "

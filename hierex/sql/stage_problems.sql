@@ -9,6 +9,7 @@ FROM (
             WHEN NOT is_known THEN 'unknown_item'
             WHEN item_index IS NULL THEN 'left_out_item'
             WHEN staged_clock(moment) IS NULL THEN 'impossible_time'
+            WHEN NOT liked THEN 'not_liked'
         END AS problem,
         CASE
             WHEN problem IN ('unknown_item', 'left_out_item') THEN item_id

@@ -19,3 +19,9 @@ SELECT
 FROM (SELECT rowid AS place, * FROM staged_order) JOIN staged_people USING (user_key)
 WHERE user_index IS NOT NULL
 ORDER BY place;
+
+CREATE OR REPLACE TABLE disliked AS
+SELECT user_index, item_index
+FROM staged_disliked JOIN staged_people USING (user_key)
+WHERE user_index IS NOT NULL
+ORDER BY user_index, item_index;

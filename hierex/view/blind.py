@@ -74,7 +74,7 @@ class Opened:
 
     def show(self, judged: Judged) -> tuple[Side, Side]:
         person = judged.person
-        first, second = (shown_by(predictions_depend(w), person.items.tobytes(), w, person) for w in self.works)
+        first, second = (shown_by(predictions_depend(w), person.had, w, person) for w in self.works)
         return first, second
 
     def differ(self, judged: Judged) -> bool:

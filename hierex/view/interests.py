@@ -20,6 +20,9 @@ from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .choice import choose, linked_choice, write_address
 
+RANK = {"#": st.column_config.NumberColumn(width=40)}
+"""Places in a list need little room."""
+
 
 def chosen_number(work: Workspace) -> int:
     """The slider's place; where nobody moved it, the active saved number, else the one that was built."""
@@ -57,6 +60,22 @@ def interest_names(work: Workspace) -> list[str]:
     return told_apart([description.name for description in work.cluster_descriptions()])
 
 
+def interests_box(
+    label: str, names: Sequence[str], *, key: str, placeholder: str, help: str | None = None
+) -> list[int]:
+    """The indices of chosen interests, in the order of choosing. Enter takes the first that has the letters typed."""
+    return st.multiselect(
+        label,
+        list(range(len(names))),
+        format_func=lambda cluster: names[cluster],
+        key=key,
+        placeholder=placeholder,
+        help=help,
+        filter_mode="contains",
+        select_all=False,
+    )
+
+
 def colors_of(work: Workspace, taxonomy: Taxonomy) -> list[str]:
     return interest_colors(work.tree, taxonomy.main_nodes(work.tree))
 
@@ -87,4 +106,4 @@ def item_list(
         columns["Interest"] = interests
     if said is not None:
         columns["You said"] = said
-    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={"#": st.column_config.NumberColumn(width=40)})
+    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config=RANK)

@@ -12,6 +12,7 @@ from ..mixing import USUAL, mix_lists
 from ..persons import Person, recommend_usual
 from ..serving import Served
 from ..workspace import Workspace
+from .interests import RANK
 
 LENGTH = 10
 PLACES = 3
@@ -42,5 +43,5 @@ def one_list(work: Workspace, person: Person, found: Served, names: Sequence[str
             }
         ),
         hide_index=True,
-        column_config={"#": st.column_config.NumberColumn(width=40)},
+        column_config=RANK,
     )

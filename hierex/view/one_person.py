@@ -9,15 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from .. import charts, wording
-from ..grounding import ground
-from ..persons import Person, recommend_usual, serve_person, visits_frame
+from ..persons import Person, ground_for, recommend_usual, serve_person, visits_frame
 from ..result_keys import predictions_depend
 from ..serving import Served
 from ..transition_table import LONGEST
 from ..tree_distance import distance_from
 from ..wording import plain_markdown
 from ..workspace import Workspace
-from .interests import colors_of, interest_names, item_list, note_of
+from .interests import RANK, colors_of, interest_names, item_list, note_of
 from .item_thumbs import judged_items, judging_items
 from .liked import thumb
 from .one_list import one_list
@@ -27,6 +26,8 @@ from .person_choice import choose_person
 
 TOP = 5
 ITEMS = 10
+LONGEST_NAME = 60
+"""Characters of a name that a heading has room for; one made of many interests is longer."""
 
 
 def one_person(work: Workspace) -> None:
@@ -38,7 +39,7 @@ def one_person(work: Workspace) -> None:
         st.info("This person has no interactions, so there is nothing to start from.")
         return
     context = show_history(work, person, names, colors)
-    found = served(predictions_depend(work), person.items.tobytes(), context, work, person)
+    found = served(predictions_depend(work), person.had, context, work, person)
     st.subheader("Which new interest comes next")
     note = note_of(work, "policies")
     if note:
@@ -77,7 +78,8 @@ def show_history(work: Workspace, person: Person, names: Sequence[str], colors: 
     """Draws it, and returns the interests that the prediction starts from."""
     taxonomy = work.taxonomy
     history = person.history(taxonomy)
-    st.subheader(f"What {plain_markdown(person.name)} was interested in")
+    called = person.name if len(person.name) <= LONGEST_NAME else "this person"
+    st.subheader(f"What {plain_markdown(called)} was interested in")
     context = choose_context(work, person, history, names)
     # only the tab that is open is drawn: the others would cost the browser more than all the rest
     over_time, on_map = st.tabs(["Over time", "On the map"], on_change="rerun", key="history_tabs")
@@ -173,7 +175,7 @@ def show_predictions(
         table,
         hide_index=True,
         column_config={
-            "#": st.column_config.NumberColumn(width=40),
+            **RANK,
             "Probability": st.column_config.NumberColumn(format="percent"),
             "How far": st.column_config.ProgressColumn(
                 help="From the nearest interest that the person has, in the tree: 0 the same, 1 parted by the very "
@@ -264,5 +266,4 @@ def show_items(
 
 def popular_items(work: Workspace, person: Person, found: Served) -> list[np.ndarray]:
     """For each predicted interest, its most consumed items that the person has not had."""
-    had = [person.items] * len(found.predictions)
-    return ground(found.predictions, work.popularity, work.taxonomy, had, top=ITEMS).items
+    return ground_for(work.popularity, work.taxonomy, person, found.predictions, top=ITEMS).items

@@ -26,7 +26,7 @@ def other_ways(work: Workspace, person: Person, context: tuple[int, ...], names:
     builds = tuple(run.run_id for run in read_runs(work.store, status="done"))
     depends = str(work.store.path), builds, *predictions_depend(work)
     _, too_old = other_policies(depends, work)
-    said = others_say(depends, person.items.tobytes(), context, top, work, person)
+    said = others_say(depends, person.had, context, top, work, person)
     shown = {name: [names[cluster] for cluster in novel] for name, novel in said.items()}
     table = pd.DataFrame({name: pd.Series(novel, dtype=object) for name, novel in shown.items()})
     table.index = pd.RangeIndex(1, len(table) + 1, name="#")

@@ -10,6 +10,7 @@ from ..examples import Example
 from ..persons import Person, made_up_name, make_up, person_of
 from ..wording import plain_markdown
 from ..workspace import Workspace
+from .interests import interests_box
 from .opened import doing
 
 EXAMPLE, DRAWN, BY_ID, MADE_UP = "An example", "Drawn at random", "By id", "Made up"
@@ -133,10 +134,9 @@ def person_by_id(work: Workspace, names: list[str]) -> Person | None:
 
 
 def made_up_person(work: Workspace, names: list[str]) -> Person | None:
-    chosen = st.multiselect(
+    chosen = interests_box(
         "Interests, in the order in which they came",
-        list(range(len(names))),
-        format_func=lambda cluster: names[cluster],
+        names,
         key=f"made_up-{work.store.path.stem}-{work.key('taxonomy')}",
         placeholder="Choose one or more",
         help="Such a person has had the three most consumed items of each.",

@@ -21,7 +21,7 @@ from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .before_after import Answer, answer, show_answers
-from .interests import interest_names
+from .interests import interest_names, interests_box
 from .opened import read_work
 from .releasing import candidate_name
 
@@ -90,7 +90,7 @@ def people_to_compare(work: Workspace) -> dict[str, Person]:
 
 def keyed(people: dict[str, Person]) -> tuple:
     """All that is told of them, to keep by."""
-    return tuple((name, person.items.tobytes()) for name, person in people.items())
+    return tuple((name, person.had) for name, person in people.items())
 
 
 # -- what could be otherwise: how it is now, how it would be, and where it is done ------------------------------------
@@ -157,9 +157,7 @@ def split_one(work: Workspace) -> Question | None:
 
 def merge_some(work: Workspace) -> Question | None:
     names = interest_names(work)
-    chosen = st.multiselect(
-        "Which ones", list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, "merge_which")
-    )
+    chosen = interests_box("Which ones", names, key=of(work, "merge_which"), placeholder="Choose two or more")
     if len(chosen) < 2:
         st.info("Choose two or more.")
         return None
