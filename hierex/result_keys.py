@@ -14,6 +14,7 @@ from .curation_edits import CurationRecord
 from .embeddings import model_name
 from .kept_answers import answers_state
 from .policies.model_folder import content_of
+from .transitions import TASK_FIRST
 from .workspace import Workspace
 
 VERSION = 6
@@ -72,7 +73,7 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
         del how["causal"]
     base = [content_of(config.policy.causal.base)] if config.policy.kind == "causal" else []
     answers = [answers_state(work.store)] if config.policy.kind == "openai" else []
-    version = [ENCODER_VERSION] if config.policy.kind == "encoder" else []
+    version = {"encoder": [ENCODER_VERSION], "causal": [TASK_FIRST]}.get(config.policy.kind, [])
     return [work.keys["transitions"], words, how, config.seed, *reader, *base, *answers, *version]
 
 

@@ -15,6 +15,8 @@ from .errors import ConfigError
 from .logs import Interactions
 
 TARGET_PREFIX = "New cluster: "
+TASK_FIRST = 2
+"""The version of how a language model of our own is asked; kept ones of another are trained anew."""
 PROMPT = (Path(__file__).parent / "prompts" / "novel_interest.txt").read_text(encoding="utf-8").strip()
 
 
@@ -224,13 +226,18 @@ def fine_tuning_examples(transitions: Transitions, descriptions: Sequence[Descri
         }
 
 
-def context_prompt(context: Sequence[int], shown: Sequence[str]) -> str:
+def context_prompt(context: Sequence[int], shown: Sequence[str], *, task_first: bool = False) -> str:
     """What a language model is asked about a context. shown: by cluster index, see `phrases_on_one_line`.
 
-    A context that repeats an interest, for a person who has no other, shows it once.
+    A context that repeats an interest, for a person who has no other, shows it once. The paper has the interests first
+    and then the task (figure 2). With `task_first` they stand after it, before the last sentence, which says how an
+    answer begins: all questions then begin with the same words, and end with the same.
     """
     lines = [f"Cluster {place}: {shown[cluster]}" for place, cluster in enumerate(dict.fromkeys(context), start=1)]
-    return PROMPT.replace("{clusters}", "\n".join(lines))
+    introduction, task = (part.strip() for part in PROMPT.split("{clusters}"))
+    task, _, form = task.rpartition("\n")
+    interests = "\n".join([introduction, *lines])
+    return "\n".join([task, interests, form] if task_first else [interests, task, form])
 
 
 def phrases_on_one_line(description: Description) -> str:

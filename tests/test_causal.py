@@ -1,5 +1,6 @@
 """The causal policy: what it answers is always a known interest, and as likely as the model itself finds it."""
 
+import json
 import os
 import pickle
 import shutil
@@ -381,6 +382,10 @@ def test_another_base_under_the_same_name_is_refused(models, moves, descriptions
     shutil.copytree(models / "llama", tmp_path / "llama")
     monkeypatch.setenv("HIEREX_MODELS", str(tmp_path))
     assert load_policy("causal", policy.arrays()).digest == policy.digest
+    about = json.loads(policy.arrays()["about"].tobytes())
+    earlier = np.frombuffer(json.dumps({**about, "asked": 1}).encode(), np.uint8)
+    with pytest.raises(ConfigError, match="trained by an earlier version"):
+        load_policy("causal", policy.arrays() | {"about": earlier})
     make_model(tmp_path / "llama", ["another one"], seed=1)
     assert content_of("llama") != policy.digest
     with pytest.raises(ConfigError, match="is not the one that the predictions were trained on"):

@@ -68,7 +68,7 @@ def test_low_ratings_of_people_with_nothing_else_are_left_out_with_them(tmp_path
         (replace(RATED, rating="stars"), "has no column 'stars'"),
         (replace(RATED, rating=None), "is the rating was not recognised"),
         (replace(RATED, liked_from=float("nan")), "has to be a number"),
-        (replace(RATED, liked_from=9.0), "Interactions rated lower than what counts as liked"),
+        (replace(RATED, liked_from=9.0), "Interactions rated too low"),
     ],
 )
 def test_ratings_that_cannot_be_used_are_explained(tmp_path, columns, said):

@@ -17,6 +17,7 @@ from hierex.transitions import (
     Transitions,
     balance_examples,
     collect_histories,
+    context_prompt,
     count_transitions,
     fine_tuning_examples,
     latest_contexts,
@@ -190,6 +191,18 @@ def test_item_text_cannot_break_the_form(phrases):
     assert len(prompt.splitlines()) == len(PROMPT.splitlines()) + 1
     assert "\nCluster 2: plain\n" in prompt
     json.dumps(example, ensure_ascii=False).encode("utf-8")
+
+
+def test_a_question_has_the_interests_first_as_in_the_paper_or_the_task():
+    shown = ["bread, rye", "{clusters}"]
+    paper, task_first = (context_prompt((0, 1), shown, task_first=turned) for turned in (False, True))
+    assert paper == PROMPT.replace("{clusters}", "Cluster 1: bread, rye\nCluster 2: {clusters}")
+    assert sorted(paper.splitlines()) == sorted(task_first.splitlines())
+    other = context_prompt((1, 0), shown, task_first=True)
+    begins = task_first[: task_first.index("Cluster 1: ")]
+    assert other.startswith(begins)
+    assert begins.endswith("belong to these clusters:\n")
+    assert task_first.splitlines()[-1] == other.splitlines()[-1] == PROMPT.splitlines()[-1]
 
 
 def test_one_line_keeps_words_of_every_script_whole():

@@ -18,7 +18,11 @@ REASONS = {
     "title_from_text": ("items", True, "Items without a title; the first of their other words serve as one."),
     "title_shortened": ("items", True, "Titles that were cut because they are longer than 10,000 characters."),
     "text_shortened": ("items", True, "Texts that were cut because they are longer than 10,000 characters."),
-    "item_without_traffic": ("items", True, "Items that nobody interacted with. They are on the map all the same."),
+    "item_without_traffic": (
+        "items",
+        True,
+        "Items without an interaction that counts. They are on the map all the same.",
+    ),
     "broken_row": ("interactions", False, "Rows of the log that do not have the fields that its first line names."),
     "no_user": ("interactions", False, "Interactions that do not say whose they are."),
     "no_item": ("interactions", False, "Interactions that do not say with which item."),
@@ -33,7 +37,7 @@ REASONS = {
     "not_liked": (
         "interactions",
         False,
-        "Interactions rated lower than what counts as liked: they show no interest. The items are not suggested again.",
+        "Interactions rated too low to show an interest. These items are not suggested to that person again.",
     ),
     "duplicate": ("interactions", False, "Interactions that are there twice: same person, item and time."),
     "single": (

@@ -78,11 +78,14 @@ class Phrasebook:
         self.tokenizer, self.shown = tokenizer, tuple(shown)
 
     def prompts(self, contexts: np.ndarray) -> list[list[int]]:
-        """Token ids of the question about each context (n, K), up to where the answer begins."""
+        """Token ids of the question about each context (n, K), up to where the answer begins.
+
+        They begin with the task, and pairs with the same first interest have that in common too: read once for all.
+        """
         if not len(contexts):
             return []
         chats = [
-            [{"role": "user", "content": context_prompt(context, self.shown)}]
+            [{"role": "user", "content": context_prompt(context, self.shown, task_first=True)}]
             for context in np.asarray(contexts).tolist()
         ]
         return self.tokenizer.apply_chat_template(

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from ..config import CausalConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
 from ..errors import ConfigError, TooLittleData
-from ..transitions import Moves, balance_examples, count_transitions, phrases_on_one_line
+from ..transitions import TASK_FIRST, Moves, balance_examples, count_transitions, phrases_on_one_line
 from .base_model import Phrasebook, load_base
 from .choices import judge_choices, leave_out_context, mark_seen, part_by_time
 from .match_rate import MatchReport, measure_matches
@@ -97,7 +97,13 @@ class CausalPolicy:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`. Without the base model, unless all its weights were trained."""
-        about = {"base": self.base, "digest": self.digest, "rank": self.rank, "shown": self.book.shown}
+        about = {
+            "asked": TASK_FIRST,
+            "base": self.base,
+            "digest": self.digest,
+            "rank": self.rank,
+            "shown": self.book.shown,
+        }
         about |= {"note": self.note, "matches": astuple(self.matches)}
         text = np.frombuffer(json.dumps(about).encode(), np.uint8)
         return {ABOUT: text.copy()} | {WEIGHTS + name: value.numpy() for name, value in self.weights.items()}
@@ -138,8 +144,13 @@ def generate_answers(policy: CausalPolicy, contexts: np.ndarray) -> list[str]:
 
 
 def load_causal(arrays: dict[str, np.ndarray]) -> CausalPolicy:
-    """The policy whose `arrays()` these are. Raises ConfigError where its base model is not there as it was."""
+    """The policy whose `arrays()` these are.
+
+    Raises ConfigError where its base model is not there as it was, and where an earlier version asked otherwise.
+    """
     about = json.loads(arrays[ABOUT].tobytes())
+    if about.get("asked") != TASK_FIRST:
+        raise ConfigError("This policy was trained by an earlier version of hierex. Build again to train it anew.")
     base = load_base(about["base"], digest=about["digest"])
     weights = {
         name.removeprefix(WEIGHTS): torch.from_numpy(np.array(value))
