@@ -475,11 +475,12 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
 )
 def test_the_conclusion_always_holds_hierex_against_chance(ours, verdict):
     results = made_up(**{"hierex-counts": ours, "hierex-ease": 0.5, "neural": 0.4, "random": 0.5, "popularity": 0.05})
-    said = [line for line in conclude(results, ARM_NAMES) if line.startswith("Against “Any new interest”")]
+    paragraphs = conclude(results, ARM_NAMES)[:2]
+    said = [text.partition("Against “Any new interest”")[2].partition(". “")[0] for text in paragraphs]
     assert verdict in said[0]
     assert ("interests discovered per person" in said[0]) == (ours != 0.5)
     assert "cannot be told apart on any measure" in said[1]
-    assert not any("“Any new interest”, which is not made to explore" in line for line in conclude(results, ARM_NAMES))
+    assert not any("“Any new interest”, which is not made to explore" in text for text in paragraphs)
 
 
 def test_without_somebody_to_compare_with_nothing_is_concluded():

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from .. import columns
 from ..evaluation import FROM_HISTORY
-from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, name_rows, percent, plain, settle
+from .style import BLUE, FONT_SIZE, GREY, HEADED, QUIET, empty_figure, name_rows, percent, plain, settle
 
 BASELINES = ("popularity", "chance", "random")
 METHOD_NAMES = {
@@ -50,7 +50,7 @@ def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Fig
     for place, metric in enumerate(metrics, start=1):
         rows = recalls[recalls["metric"] == metric].set_index(who).loc[names]
         figure.add_traces(_bars_with_intervals(rows), rows=1, cols=place)
-    settle(figure, height=95 + ROW_HEIGHT * len(names), top=30)
+    settle(figure, height=125 + ROW_HEIGHT * len(names), top=HEADED)
     figure.update_layout(bargap=0.35, barmode="overlay")
     reach = 1.3 * max(np.nanmax(recalls[["value", "high"]].to_numpy(float)), 1e-3)
     figure.update_xaxes(tickformat=",.1~%", range=[0, reach], nticks=4, tickangle=0)

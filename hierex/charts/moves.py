@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from .flow import BAND
-from .style import BLUE, FONT_SIZE, INK, PAPER, QUIET, empty_figure, name_rows, new_figure, percent, plain
+from .style import BLUE, FONT_SIZE, HEADED, INK, PAPER, QUIET, empty_figure, name_rows, new_figure, percent, plain
 
 CELL = 24
 NAME = 26
@@ -113,7 +113,7 @@ def around_interest(
         },
         textfont={"size": FONT_SIZE - 1, "color": PAPER if dark else INK, "shadow": "none"},
     )
-    figure = new_figure(trace, height=110 + 34 * max(len(left), len(right), 2), top=40, bottom=20)
+    figure = new_figure(trace, height=130 + 34 * max(len(left), len(right), 2), top=HEADED, bottom=20)
     for x, anchor, text in ((0, "left", "Led to it"), (0.5, "center", "This interest"), (1, "right", "Came next")):
         figure.add_annotation(
             text=text, x=x, y=1, xref="paper", yref="paper", xanchor=anchor, yanchor="bottom", showarrow=False,

@@ -16,6 +16,8 @@ INK, PAPER = "#16181d", "#ffffff"
 FONT_SIZE = 14
 TOOLBAR = 36
 """Pixels above a figure that the buttons which appear there do not cover."""
+HEADED = TOOLBAR + 24
+"""The same where headings stand above it."""
 BLUE, GREY = "#1f83c6", "#8a8f98"
 """Told apart by people of every colour vision, and both visible on light and dark pages."""
 

@@ -73,16 +73,16 @@ def compare(lifts: pd.DataFrame, arm: str, control_of: dict[str, str | None]) ->
 
 
 def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list[str]:
-    """Sentences on each hierex arm, and one on how sure they are. arm_name: what arms are called on screen."""
+    """A paragraph on each hierex arm, and one on how sure they are. arm_name: what arms are called on screen."""
     names = set(results["arms"]["arm"])
     ours = [arm for arm in results["arms"]["arm"].unique() if arm.startswith(OURS)]
     if not ours or not names & set(EXPLORING):
         return ["This trial had no arm of hierex beside another way to explore, so there is nothing to compare."]
-    sentences = []
+    paragraphs = []
     for arm in ours:
         table = compare_with_best(results, arm)
         said = verdicts_text(table, lambda row: lift_text(row, arm_name))
-        sentences.append(f"{arm_name.get(arm, arm)}, against the best other way to explore, {said}.")
+        sentences = [f"{arm_name.get(arm, arm)}, against the best other way to explore, {said}."]
         if CHANCE in names:
             by_lot = compare(results["lifts"], arm, dict.fromkeys(table["metric"], CHANCE))
             said = verdicts_text(by_lot, lambda row: in_sentence(row["metric"]))
@@ -91,9 +91,10 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
             f"“{arm_name.get(other, other)}”, which is not made to explore, is ahead of it on {join(metrics)}."
             for other, metrics in unexpected(results, arm, list(table["metric"])).items()
         ]
+        paragraphs.append(" ".join(sentences))
     n_people = int(results["arms"]["n_people"].iloc[0])
     return [
-        *sentences,
+        *paragraphs,
         f"Brackets are 95 % intervals over the {n_people:,} simulated people. About one in twenty differences would be "
         "called ahead or behind by chance alone, and another seed trains every arm a little differently.",
     ]

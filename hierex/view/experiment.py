@@ -130,7 +130,7 @@ def simulated_trial(work: Workspace) -> None:
 def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
     job = jobs().of(work.store.path)
     busy = bool(job and job.active)
-    with st.form("trial", border=False):
+    with st.form("trial", border=False, enter_to_submit=False):
         with st.expander("What is assumed", icon=":material/tune:"):
             columns = st.columns(3)
             for place, asked in enumerate(ASSUMPTIONS):
@@ -180,8 +180,8 @@ def start_trial(work: Workspace, beside: ExperimentConfig) -> None:
 def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.DataFrame]) -> None:
     arms = tables["arms"]
     st.caption(assumptions_text(config, int(arms["n_people"].iloc[0])))
-    for sentence in conclude(tables, ARM_NAMES):
-        st.markdown(f"- {plain_markdown(sentence)}")
+    for paragraph in conclude(tables, ARM_NAMES):
+        st.markdown(f"- {plain_markdown(paragraph)}")
     st.markdown("**New interests against what is consumed**")
     st.plotly_chart(charts.trial_trade_off(arms), alt="Novelty against consumption, a point per arm.")
     st.markdown("**People by how many interests they consumed in the last week**")
