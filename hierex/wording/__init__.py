@@ -116,7 +116,7 @@ EFFECT_NAMES = {
 
 METHOD_CAPTIONS = {
     "ease": "Counts which interests people have together, whatever their order.",
-    "openai": "What a language model answered ahead of time; has to be asked first, under “What comes next”.",
+    "openai": "What a language model answered ahead of time; asked under “Releases” of “What comes next”.",
     "encoder": "Knows what the interests are about; works for rare ones too.",
     "counts": "Only counts who moved where.",
     "causal": "Reads the descriptions as sentences, as in the paper; slow.",
