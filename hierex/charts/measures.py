@@ -46,7 +46,7 @@ def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Fig
         return empty_figure("Nothing could be measured: nobody reached something new after the split date.")
     metrics, names = list(recalls["metric"].unique()), list(recalls[who].unique())
     titles = [_among_the_first(int(metric.split("@")[1])) for metric in metrics]
-    figure = make_subplots(1, len(metrics), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.03)
+    figure = make_subplots(1, len(metrics), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
     for place, metric in enumerate(metrics, start=1):
         rows = recalls[recalls["metric"] == metric].set_index(who).loc[names]
         figure.add_traces(_bars_with_intervals(rows), rows=1, cols=place)
