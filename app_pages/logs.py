@@ -41,6 +41,8 @@ def show_report(report) -> None:
     facts[4].metric("To", f"{report.last_date:%d %b %Y}" if report.has_dates else "only an order")
     if report.vector_size:
         st.caption(f"Every item has a vector of {report.vector_size:,} numbers, to be chosen under 'More choices'.")
+    if report.liked:
+        st.caption(f"Only what is {wording.plain_markdown(report.liked)} shows an interest.")
     if not report.drops:
         st.caption("Nothing was left out.")
         return
@@ -273,19 +275,21 @@ def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, In
 
 def choose_rating(rows: pd.DataFrame, guess: InteractionColumns, file_key: str) -> tuple[str | None, float | None]:
     """The column of ratings, and what counts as liked; no column where every interaction counts."""
-    rating = choose_column("Rating", list(rows.columns), guess.rating, f"rating-{file_key}", optional=True)
+    guessed = None if guess.liked_from is None else guess.rating
+    rating = choose_column("Rating", list(rows.columns), guessed, f"rating-{file_key}", optional=True)
     if rating is None:
         return None, None
     liked_from = st.number_input(
         "Liked from",
-        value=guess.liked_from if rating == guess.rating else middle_rating(rows[rating]),
+        value=middle_rating(rows[rating]),
         step=0.5,
         format="%g",
         placeholder="A number",
         key=f"liked_from-{file_key}-{rating}",
         persist_state="session",
         help="What is rated lower shows no interest: nothing is learned from it, nor is that person shown it again. "
-        "What is not rated counts as liked. Choose no column of ratings to count everything.",
+        "What is not rated counts as liked; a number that stands for that, such as -1, counts as low. Choose no column "
+        "of ratings to count everything.",
     )
     return rating, liked_from
 

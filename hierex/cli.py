@@ -179,6 +179,8 @@ def run_command(options: argparse.Namespace) -> None:
         report = lines.timed(
             "logs", lambda: import_files(store, options.items, options.interactions, options.liked_from)
         )
+        if report.liked:
+            print(f"{'':<18}only what is {report.liked} shows an interest", flush=True)
         active = active_preset(store)
         if active and config.granularity is None:
             print(f"{active.granularity:,} interests: '{active.name}', the saved number that is active", flush=True)

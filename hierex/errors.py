@@ -19,6 +19,16 @@ class ConfigError(HierexError):
     """A setting is outside what is allowed."""
 
 
+class EarlierVersion(ConfigError):
+    """A policy that an earlier version of hierex kept, and that this one cannot use."""
+
+    def __init__(self):
+        super().__init__(
+            "This policy was trained by an earlier version of hierex. Build again to train it anew; where it was "
+            "released, release the new one."
+        )
+
+
 class EmbedderError(HierexError):
     """The text model cannot be loaded, or gave vectors that cannot be used."""
 

@@ -194,7 +194,7 @@ def serve_release(present: Workspace, run: RunRecord) -> Workspace:
     if not is_kept(present.store, run):
         raise HierexError("What is released was forgotten to save room. Build it again, then release it.")
     if run.keys["logs"] == present.keys["logs"]:
-        return Workspace(present.store, config, dict(run.keys))
+        return with_policy(Workspace(present.store, config, dict(run.keys)))
     own = {stage: run.keys[stage] for stage in ("taxonomy", "policies", "transition_table", "evaluation")}
     own["learned_policy"] = run.keys.get("learned_policy", run.keys["policies"])
     served = Workspace(present.store, config, present.keys | own)
@@ -207,4 +207,10 @@ def serve_release(present: Workspace, run: RunRecord) -> Workspace:
     same_interests = np.array_equal(known, ids) if len(known) else served.policy.n_clusters == len(ids)
     if not same_items or not same_interests:
         raise HierexError(other)
+    return with_policy(served)
+
+
+def with_policy(served: Workspace) -> Workspace:
+    """The same, once its policy could be loaded. Raises ConfigError where an earlier version made it."""
+    _ = served.policy  # now, so that what is wrong with it is said here
     return served

@@ -9,6 +9,7 @@ import pandas as pd
 
 from .errors import HierexError
 from .grounding import GroundedItems, ground
+from .logs import Disliked, Interactions
 from .transition_table import Predictions, predict_novel
 from .workspace import Workspace
 
@@ -33,8 +34,14 @@ def serve_users(
     predictions = predict_novel(
         work.policy, work.table, work.histories, users, top=top, contexts=contexts, hidden=work.taxonomy.hidden
     )
-    had, disliked = (list(map(log.items_of, predictions.user)) for log in (work.interactions, work.disliked))
+    had, disliked = (items_by_row(log, predictions.user) for log in (work.interactions, work.disliked))
     return Served(predictions, ground(predictions, work.recommender, work.taxonomy, had, top=items, disliked=disliked))
+
+
+def items_by_row(log: Interactions | Disliked, user: np.ndarray) -> list[np.ndarray]:
+    """For each row its user's items: one array for all rows of a user."""
+    of_user = {index: log.items_of(index) for index in np.unique(user)}
+    return [of_user[index] for index in user]
 
 
 def served_frame(work: Workspace, served: Served) -> pd.DataFrame:

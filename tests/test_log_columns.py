@@ -117,7 +117,7 @@ def test_each_choice_says_why():
     found_items, found_log = guess_columns(pd.DataFrame(items), pd.DataFrame(interactions))
     assert found_items.why["item_id"] == "sure: its name and both files have it"
     assert set(found_items.why) == {"item_id", "title", "text"}
-    assert set(found_log.why) == {"user_id", "item_id", "timestamp", "order"}
+    assert set(found_log.why) == {"user_id", "item_id", "timestamp", "order", "rating"}
     unnamed = guess_columns(*(pd.DataFrame(frame) for frame in CASES["names that say nothing"][:2]))[1]
     assert unnamed.why["user_id"].startswith("a guess")
 

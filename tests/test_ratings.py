@@ -80,10 +80,42 @@ def test_ratings_are_recognised_by_name_and_scale():
     frame = rated_log()
     found = guess_interaction_columns(frame)
     assert (found.rating, found.liked_from) == ("rating", 4.0)
-    assert guess_interaction_columns(frame.rename(columns={"rating": "Bewertung"})).rating == "Bewertung"
-    assert guess_interaction_columns(frame.rename(columns={"rating": "minutes"})).rating is None
-    votes = frame.assign(rating=np.arange(len(frame)) ** 3)
-    assert guess_interaction_columns(votes).rating is None, "most are low: these are counts"
+    for name in ("Bewertung", "user_rating", "overall", "stars"):
+        assert guess_interaction_columns(frame.rename(columns={"rating": name})).rating == name
+    for name in ("minutes", "avg_rating", "rating_count", "age_rating", "bit_rate", "helpful_votes"):
+        assert guess_interaction_columns(frame.rename(columns={"rating": name})).rating is None
+        both = frame.assign(**{name: 5 * frame["rating"]})[[name, *frame.columns]]
+        assert guess_interaction_columns(both).rating == "rating", "the better one, not the first"
+
+
+@pytest.mark.parametrize("values", [[1, 1, 2, 1, 5], [5, 5, 5], [-1, 7, 8, 10]])
+def test_ratings_of_an_odd_scale_are_known_by_name_but_not_where_liked_begins(values):
+    found = guess_interaction_columns(log().assign(rating=np.resize(values, 30)))
+    assert (found.rating, found.liked_from) == ("rating", None)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_ratings_are_read_as_people_write_them(tmp_path, kind):
+    frame = log().assign(rating=np.resize(["2,5", "3.5", "", "true", "false", "awful?"], 30))
+    files = write(catalogue(), tmp_path / "i"), write(frame, tmp_path / f"l.{kind}", kind)
+    tables, report = stage(*files, ITEM_COLUMNS, replace(RATED, liked_from=1.0))
+    assert named(tables, "disliked") == pairs(frame[frame["rating"] == "false"])
+    (unread,) = [drop for drop in report.drops if drop.reason == "unread_rating"]
+    assert (unread.count, unread.examples, unread.kept) == (5, ("awful?",), True)
+    assert report.liked == "rated 1 or more in 'rating'"
+    strict, _ = stage(*files, ITEM_COLUMNS, replace(RATED, liked_from=3.0))
+    low = frame["rating"].isin(["2,5", "true", "false"]) & frame["user_id"].isin(strict["users"]["user_id"])
+    assert named(strict, "disliked") == pairs(frame[low])
+
+
+def test_too_few_people_are_not_blamed_on_what_cost_little(tmp_path):
+    frame = pd.DataFrame(
+        {"user_id": [f"u{k}" for k in range(20)] + [None], "item_id": "001", "timestamp": 1_600_000_000}
+    )
+    files = write(catalogue(), tmp_path / "i"), write(frame, tmp_path / "l")
+    with pytest.raises(TooLittleData) as raised:
+        stage(*files)
+    assert "Most were left out" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

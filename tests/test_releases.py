@@ -11,7 +11,7 @@ from test_pipeline import write_world
 from hierex import releases, results
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
-from hierex.errors import HierexError
+from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
 from hierex.logs import LogFile
@@ -228,3 +228,15 @@ def test_a_measure_that_was_never_taken_is_not_called_a_bad_one():
     assert not report.passed
     assert "did not measure" in releases.why_not(report)
     assert "0%" not in releases.why_not(report)
+
+
+def test_a_policy_of_an_earlier_version_is_refused_when_what_is_released_is_opened(store, easy, monkeypatch):
+    work = run_pipeline(store, CONFIG)
+    release_run(store, shown_run(store).run_id, author="Ann")
+
+    def refuse(*_):
+        raise EarlierVersion
+
+    monkeypatch.setattr("hierex.workspace.load_policy", refuse)
+    with pytest.raises(EarlierVersion, match="release the new one"):
+        serve_release(work, releases.released_run(store))

@@ -153,6 +153,7 @@ def stage_logs(
         drops=tuple(found for found in drops if found.count),
         content_key=_content_key(items, item_columns, interactions, interaction_columns),
         vector_size=vector_size(database) if item_columns.vector else None,
+        liked=interaction_columns.liked,
     )
 
 
@@ -164,5 +165,7 @@ def _content_key(items: LogFile, item_columns, interactions: LogFile, interactio
         del columns[0]["vector"]
     if interaction_columns.liked_from is None:
         del columns[1]["rating"], columns[1]["liked_from"]
+    else:
+        columns[1]["liked_from"] = float(interaction_columns.liked_from)
     told = json.dumps([VERSION, digest(items), digest(interactions), *columns])
     return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()

@@ -16,8 +16,10 @@ from .words import (
     DATES,
     ID_WORDS,
     ITEMS,
+    NO_RATINGS,
     NO_TEXT,
     ORDERS,
+    PLAIN_RATINGS,
     RATINGS,
     STRONG_ITEM_IDS,
     TEXTS,
@@ -70,7 +72,7 @@ class InteractionColumns:
     """Columns of the log. `timestamp` and `order` may both be None: then the order of the rows is the order in time.
 
     `rating`: the one that says how an item was liked, if there is one; what is rated below `liked_from` shows no
-    interest. Both or neither.
+    interest. Without it ratings don't count.
     """
 
     user_id: str | None
@@ -80,6 +82,11 @@ class InteractionColumns:
     rating: str | None = None
     liked_from: float | None = None
     why: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def liked(self) -> str:
+        """What counts as liked, in words; empty where everything does."""
+        return "" if self.liked_from is None else f"rated {self.liked_from:g} or more in '{self.rating}'"
 
 
 def guess_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[ItemColumns, InteractionColumns]:
@@ -203,12 +210,8 @@ def _guess_interactions(frame: pd.DataFrame, shared: dict[str, str]) -> Interact
     orders = {name: 3.0 * (_named(name, ORDERS) and look.numeric > 0.9) for name, look in rest.items()}
     order = _choose("order", orders, why, {}, floor=2)
     rest.pop(order, None)
-    ratings = {name: 3.0 * (_named(name, RATINGS) and look.numeric > 0.9) for name, look in rest.items()}
-    rating = _choose("rating", ratings, why, {}, floor=2)
+    rating = _choose("rating", {name: _rating_score(name, look) for name, look in rest.items()}, why, {}, floor=2)
     liked_from = None if rating is None else middle_rating(frame[rating])
-    if liked_from is None:
-        rating = None
-        why.pop("rating", None)
     if user_id is None and item_id is not None:
         user_id = _only_id_left(rest, rating, why)
     return InteractionColumns(user_id, item_id, timestamp, order, rating, liked_from, why)
@@ -217,12 +220,13 @@ def _guess_interactions(frame: pd.DataFrame, shared: dict[str, str]) -> Interact
 def middle_rating(values: pd.Series) -> float | None:
     """The lowest rating in the upper half of the scale.
 
-    None where these hardly are ratings: all the same, too many different ones, or most low, as counts of votes are.
+    None where that cannot be told: all are the same, of too many steps, mostly low, as counts of votes are, or -1
+    seems to stand for no rating.
     """
     numbers = pd.to_numeric(_texts(values), errors="coerce").to_numpy(float)
     numbers = numbers[np.isfinite(numbers)]
     scale = np.unique(numbers)
-    if not 2 <= len(scale) <= MOST_RATINGS:
+    if not 2 <= len(scale) <= MOST_RATINGS or (scale[0] == -1 and scale[-1] > 1):
         return None
     middle = scale[scale >= (scale[0] + scale[-1]) / 2][0]
     return float(middle) if np.mean(numbers >= middle) >= 0.5 else None
@@ -293,6 +297,13 @@ def _log_item_score(name: str, look: _Look) -> float:
     if _plain(name) in STRONG_ITEM_IDS or (_is_id(name) and _named(name, ITEMS)):
         return 4
     return 3 if _named(name, ITEMS) else 0
+
+
+def _rating_score(name: str, look: _Look) -> float:
+    """A part of a name is enough for plain words, unless another part makes it a count or a property of the item."""
+    if look.numeric < 0.9 or set(_parts(name)) & NO_RATINGS:
+        return 0
+    return 4 if _plain(name) in RATINGS else 3 if _named(name, PLAIN_RATINGS) else 0
 
 
 def _time_score(name: str, look: _Look) -> float:

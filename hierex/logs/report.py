@@ -39,6 +39,7 @@ REASONS = {
         False,
         "Interactions rated too low to show an interest. These items are not suggested to that person again.",
     ),
+    "unread_rating": ("interactions", True, "Interactions whose rating is no number. They count as liked."),
     "duplicate": ("interactions", False, "Interactions that are there twice: same person, item and time."),
     "single": (
         "interactions",
@@ -92,7 +93,8 @@ class LogReport:
 
     first_date, last_date: None where the log has only an order. time_form: how its times were read.
     content_key: the same for the same files and columns, and for no others. vector_size: how many numbers the vector of
-    every item has; None where the catalogue brought none.
+    every item has; None where the catalogue brought none. liked: which ratings count as liked, in words; empty where
+    every interaction counts.
     """
 
     items_in: int
@@ -108,6 +110,7 @@ class LogReport:
     drops: tuple[Drop, ...]
     content_key: str
     vector_size: int | None = None
+    liked: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=datetime.isoformat)

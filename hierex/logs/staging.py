@@ -17,7 +17,7 @@ from .files import LogFile
 from .formats import DELIMITERS
 from .report import EXAMPLES, LONGEST_EXAMPLE, REASONS, Drop, drop
 from .sources import Source, opened, reading
-from .times import order_expression, recognise_times
+from .times import is_number, order_expression, recognise_times
 
 SQL = Path(__file__).parents[1] / "sql"
 LEAST_ITEMS = 10
@@ -100,9 +100,9 @@ def vector_size(database) -> int | None:
 def stage_log(database, file: LogFile, columns: InteractionColumns) -> tuple[int, str, list[Drop]]:
     """Makes staged_order; the rows that came in, how their time was read, what was left out. Raises LogError."""
     with opened(database, file) as source, reading(file):
-        _read_log(database, source, columns)
+        unread = _read_log(database, source, columns)
         rows = count(database, "staged_log")
-        drops = [_broken(database, source, rows, "broken_row")]
+        drops = [_broken(database, source, rows, "broken_row"), *unread]
         rows_in = rows + drops[0].count
         run(database, "stage_users")
         run(database, "stage_item_values")
@@ -129,11 +129,12 @@ def stage_people(database, file: LogFile, lost: list[Drop]) -> list[Drop]:
     if drops[0].count:
         run(database, "stage_order_once")
     run(database, "stage_people")
+    low = [found for found in lost if found.reason == "not_liked"]
     users, kept = database.execute("SELECT count(*), count(user_index) FROM staged_people").fetchone()
     if kept < LEAST_USERS:
         raise TooLittleData(
             f"Only {kept} of the {users:,} people with usable interactions in '{file.name}' have two or more; at least "
-            f"{LEAST_USERS} such people are needed, better hundreds. {_main_reason(lost)}Choose a longer log, or "
+            f"{LEAST_USERS} such people are needed, better hundreds. {_main_reason(low)}Choose a longer log, or "
             "another column for the person's id."
         )
     chosen = "SELECT min(user_id) FROM staged_users {} JOIN staged_people USING (user_key)"
@@ -161,8 +162,11 @@ def _need(source: Source, chosen: dict[str, str | None], *others: str) -> None:
             raise LogError(f"'{file}' has no column '{name}'. Its columns are {names}. Choose one of them.")
 
 
-def _read_log(database, source: Source, columns: InteractionColumns) -> None:
-    """Makes the view staged_log: the mapped columns, numbered. Parquet is read in place, all else once into a table."""
+def _read_log(database, source: Source, columns: InteractionColumns) -> list[Drop]:
+    """Makes the view staged_log: the mapped columns, numbered. Parquet is read in place, all else once into a table.
+
+    Returns what is to be told of ratings.
+    """
     times = [name for name in (columns.timestamp, columns.order) if name]
     needed = {"person's id": columns.user_id, "item id": columns.item_id}
     needed |= {"rating": columns.rating} if columns.liked_from is not None else {}
@@ -182,21 +186,34 @@ def _read_log(database, source: Source, columns: InteractionColumns) -> None:
         values, relation = {name: name for name in values}, "staged_lines"
     if len(times) == 2:
         values["sequence"] = order_expression(source.columns[columns.order], values["sequence"])
-    rating = values.pop("rating", None)
-    liked = "TRUE" if rating is None else _liked(database, source, columns, rating, relation)
+    drops = []
+    liked = "TRUE"
+    if columns.liked_from is not None:
+        liked, unread = _liked(database, source.columns[columns.rating], columns, values.pop("rating"), relation)
+        drops.append(unread)
     values = {"file_row": row, "moment": row, "liked": liked} | values
     database.execute(f"CREATE OR REPLACE TEMP VIEW staged_log AS SELECT {_named(values)} FROM {relation}")
+    return drops
 
 
-def _liked(database, source: Source, columns: InteractionColumns, rating: str, relation: str) -> str:
-    """SQL for whether an item was liked: rated high enough, or not rated. Raises LogError for no numbers."""
+def _liked(database, kind: str, columns: InteractionColumns, rating: str, relation: str) -> tuple[str, Drop]:
+    """SQL for whether an item was liked: rated high enough, or not rated; and the ratings that cannot be read.
+
+    Raises LogError where most cannot, or the bound is no number.
+    """
     if not math.isfinite(columns.liked_from):
         raise LogError(f"What counts as liked has to be a number, not {columns.liked_from}.")
-    number = order_expression(source.columns[columns.rating], rating)
-    filled, numbers = database.execute(f"SELECT count({rating}), count({number}) FROM {relation}").fetchone()
+    written = rating if is_number(kind) else f"nullif(trim(lower({rating}::VARCHAR)), '')"
+    plain = f"CASE {written} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE replace({written}, ',', '.') END"
+    number = order_expression(kind, written if is_number(kind) else plain)
+    filled, numbers = database.execute(f"SELECT count({written}), count({number}) FROM {relation}").fetchone()
     if 2 * numbers <= filled:
         raise LogError(f"The column of ratings '{columns.rating}' does not hold numbers. Choose another, or none.")
-    return f"coalesce({number} >= {columns.liked_from!r}, TRUE)"
+    others = f"SELECT {written}::VARCHAR FROM {relation} WHERE {written} IS NOT NULL AND {number} IS NULL"
+    examples = [value for (value,) in database.execute(f"{others} LIMIT {EXAMPLES}").fetchall()]
+    return f"coalesce({number} >= {float(columns.liked_from)!r}, TRUE)", drop(
+        "unread_rating", filled - numbers, examples
+    )
 
 
 def _named(values: dict[str, str]) -> str:

@@ -79,11 +79,17 @@ DATES = _words(
     "data ora orario quando tijd tijdstip tid tidspunkt tidpunkt czas kiedy cas zaman tarih "
     "дата время когда 时间 時間 时间戳 日期 日時 日付 タイムスタンプ 시간 날짜 일시 تاريخ وقت תאריך זמן"
 )
-RATINGS = _words(
-    "rating ratings rate rated stars star score scores grade vote votes mark marks thumbs "
-    "bewertung bewertungen note noten sterne wertung evaluation etoiles puntuacion calificacion valoracion estrellas "
-    "avaliacao nota estrelas valutazione voto stelle beoordeling cijfer sterren vurdering karakter betyg "
-    "ocena oceny hodnoceni puan оценка рейтинг 评分 評分 星级 打分 評価 スコア 평점 별점 تقييم דירוג"
+PLAIN_RATINGS = _words(
+    "rating ratings stars bewertung bewertungen sterne etoiles puntuacion calificacion valoracion estrellas avaliacao "
+    "estrelas valutazione stelle beoordeling sterren vurdering ocena oceny hodnoceni "
+    "рейтинг оценка 评分 評分 打分 評価 평점 별점"
+)
+RATINGS = PLAIN_RATINGS | _words(
+    "rate rated star score scores grade vote votes mark marks thumb thumbs overall liked "
+    "note noten wertung evaluation nota voto cijfer karakter betyg puan 星级 スコア"
+)
+NO_RATINGS = _words(
+    "avg average mean median count counts num number total sum helpful age content bit sample frame play playback"
 )
 ORDERS = _words(
     "seq sequence order position pos step rank ordinal sequenceno seqno rownum rownumber "

@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 
 from ..config import CausalConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
-from ..errors import ConfigError, TooLittleData
+from ..errors import ConfigError, EarlierVersion, TooLittleData
 from ..transitions import TASK_FIRST, Moves, balance_examples, count_transitions, phrases_on_one_line
 from .base_model import Phrasebook, load_base
 from .choices import judge_choices, leave_out_context, mark_seen, part_by_time
@@ -150,7 +150,7 @@ def load_causal(arrays: dict[str, np.ndarray]) -> CausalPolicy:
     """
     about = json.loads(arrays[ABOUT].tobytes())
     if about.get("asked") != TASK_FIRST:
-        raise ConfigError("This policy was trained by an earlier version of hierex. Build again to train it anew.")
+        raise EarlierVersion
     base = load_base(about["base"], digest=about["digest"])
     weights = {
         name.removeprefix(WEIGHTS): torch.from_numpy(np.array(value))

@@ -33,7 +33,7 @@ import torch
 from torch.nn import functional
 
 from ..config import PolicyConfig, Progress, no_progress
-from ..errors import ConfigError
+from ..errors import ConfigError, EarlierVersion
 from ..threads import one_thread
 from ..transitions import Histories, Moves, latest_contexts
 from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
@@ -156,7 +156,7 @@ class EncoderPolicy:
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
     """The policy whose `arrays()` these are. Raises ConfigError for those that an earlier version of hierex kept."""
     if "origin" not in arrays:
-        raise ConfigError("This policy was trained by an earlier version of hierex. Build again to train it anew.")
+        raise EarlierVersion
 
     def of(part: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}

@@ -23,7 +23,8 @@ def list_measures(lists: pd.DataFrame | None) -> None:
         return
     st.caption(
         "Everybody gets ten items that they have not had, made in different ways from what was known at the time. What "
-        "they had later says how well the lists fit."
+        "they had later says how well the lists fit. Items that they rated low may be among these; when served, they "
+        "are not."
     )
     st.markdown(lists_conclusion(lists))
     quality = st.segmented_control(
