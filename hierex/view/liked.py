@@ -88,7 +88,6 @@ def order_by_it(work: Workspace, n: float) -> None:
         disabled=busy or n < FEWEST_OUTCOMES,
         on_click=start_run,
         args=(replace(work.config, layers=replace(layers, best_of=chosen)),),
-        help=f"It takes {FEWEST_OUTCOMES} outcomes from {FOLDS} starting points.",
         width="stretch",
     )
     off.button(
@@ -99,6 +98,8 @@ def order_by_it(work: Workspace, n: float) -> None:
         args=(replace(work.config, layers=replace(layers, best_of=0)),),
         width="stretch",
     )
+    if n < FEWEST_OUTCOMES:
+        st.caption(f"Ordering takes {FEWEST_OUTCOMES} outcomes from {FOLDS} starting points; there are {n:,.0f}.")
 
 
 def take_in(work: Workspace) -> None:
@@ -220,7 +221,8 @@ def show_batch(work: Workspace, batch: Batch) -> None:
     line, button = st.columns([5, 1], vertical_alignment="center")
     who = f" by {wording.plain_markdown(batch.author)}" if batch.author else ""
     when = f"{batch.given_at:%Y-%m-%d %H:%M} UTC"
-    text = f"{batch.n:,.0f} outcomes, {batch.liked:,.0f} liked, from {SOURCES[batch.source]}{who}, {when}"
+    outcomes = f"{batch.n:,.0f} outcome{'s' * (batch.n != 1)}"
+    text = f"{outcomes}, {batch.liked:,.0f} liked, from {SOURCES[batch.source]}{who}, {when}"
     line.markdown(f"~~{text}~~ (taken back)" if batch.undone else text)
     if batch.source == feedback.FILE:
         button.button(
