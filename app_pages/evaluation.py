@@ -42,7 +42,7 @@ else:
     with st.expander("All numbers"):
         st.dataframe(wording.metric_table(items, "recommender"), hide_index=True)
 
-view.list_measures(parts.get("lists"))
+view.list_measures(parts.get("lists"), rated=bool(len(work.disliked.item_index)))
 view.simulated_trial(work)
 
 st.page_link(

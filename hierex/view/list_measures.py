@@ -12,8 +12,9 @@ OURS = ("mixed", "novel")
 SYMBOLS = ("circle", "square", "x", "triangle-up", "cross", "diamond", "star")
 
 
-def list_measures(lists: pd.DataFrame | None) -> None:
-    """lists: what `evaluation.evaluate_lists` found; None where an earlier version measured."""
+def list_measures(lists: pd.DataFrame | None, *, rated: bool) -> None:
+    """lists: what `evaluation.evaluate_lists` found; None where an earlier version measured. rated: whether there are
+    items that people rated low."""
     st.subheader("New or likely: whole lists")
     if lists is None:
         st.info("An earlier version measured this build. Build again to have whole lists judged too.")
@@ -23,8 +24,8 @@ def list_measures(lists: pd.DataFrame | None) -> None:
         return
     st.caption(
         "Everybody gets ten items that they have not had, made in different ways from what was known at the time. What "
-        "they had later says how well the lists fit. Items that they rated low may be among these; when served, they "
-        "are not."
+        "they had later says how well the lists fit."
+        + (" Items that they rated low may be among these; when served, they are not." if rated else "")
     )
     st.markdown(lists_conclusion(lists))
     quality = st.segmented_control(
