@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
-from hierex import imports, stored_logs, view, wording
+from hierex import stored_logs, view, wording
 from hierex.config import (
     LARGEST_SEED,
     VECTORS_IN_FILE,
@@ -14,45 +13,12 @@ from hierex.config import (
     RunConfig,
 )
 from hierex.embeddings import is_published_name
-from hierex.logs import InteractionColumns, ItemColumns, LogFile, middle_rating
 from hierex.presets import active_preset
 from hierex.runs import config_of, read_runs, shown_run
-
-FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
-NOT_THERE = "(none)"
-PREVIEW_ROWS = 6
 
 st.title("Logs")
 store = view.current_store()
 report = stored_logs.log_report(store)
-import_jobs = st.session_state.setdefault("import_jobs", {})  # this session's, one at most in each workspace
-for gone in [other for other in import_jobs if not other.is_open]:  # renamed or deleted meanwhile
-    import_jobs.pop(gone).cancel()
-imports_done = st.session_state.setdefault("imports_done", {})
-
-
-def show_report(report) -> None:
-    """What came in and what was left out, with examples."""
-    facts = st.columns(5)
-    facts[0].metric("Items", f"{report.items_kept:,}", help=f"{report.items_in:,} rows in the catalogue")
-    facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
-    facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
-    facts[3].metric("From", f"{report.first_date:%d %b %Y}" if report.has_dates else "no dates")
-    facts[4].metric("To", f"{report.last_date:%d %b %Y}" if report.has_dates else "only an order")
-    if report.vector_size:
-        st.caption(f"Every item has a vector of {report.vector_size:,} numbers, to be chosen under 'More choices'.")
-    if report.liked:
-        st.caption(f"Only what is {wording.plain_markdown(report.liked)} shows an interest.")
-    if not report.drops:
-        st.caption("Nothing was left out.")
-        return
-    with st.expander(f"What was left out or changed, and why ({len(report.drops)})"):
-        st.dataframe(
-            pd.DataFrame(
-                [{"Why": d.sentence, "Rows": d.count, "For example": ", ".join(d.examples)} for d in report.drops]
-            ),
-            hide_index=True,
-        )
 
 
 def show_build() -> None:
@@ -200,168 +166,6 @@ def show_weights() -> None:
     )
 
 
-def pick_file(what: str, key: str) -> LogFile | None:
-    """An uploaded file, which stays chosen until another one is, or one from the server's folder, if there is one."""
-    place = f"{key}-{store.path.stem}-{imports_done.get(store, 0)}"
-    uploads = st.session_state.setdefault("uploads", {})
-    uploaded = st.file_uploader(what, key=f"upload-{place}", help=FORMATS, on_change=lambda: uploads.pop(place, None))
-    if uploaded is not None:
-        uploads[place] = imports.spool(view.uploads_folder(), uploaded.file_id, uploaded.name, uploaded)
-    kept = uploads.get(place)
-    if kept and uploaded is None:
-        st.caption(f"Still chosen: {wording.plain_markdown(kept.name)}. Upload another file to replace it.")
-    return kept or pick_server_file(what, place)
-
-
-def pick_server_file(what: str, place: str) -> LogFile | None:
-    folder = view.server().files
-    if folder is None:
-        return None
-    if not folder.is_dir():
-        st.caption("The folder of files that this server's owner named (HIEREX_FILES) is not there.")
-        return None
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    label = f"or a file on the server ({what.lower()})"
-    name = st.selectbox(label, names, index=None, key=f"server-{place}", persist_state="session")
-    return LogFile(folder / name, name) if name else None
-
-
-def choose_column(label: str, columns: list[str], guess: str | None, key: str, *, optional: bool = False) -> str | None:
-    options = [NOT_THERE, *columns] if optional else columns
-    index = options.index(guess) if guess in options else (0 if optional else None)
-    chosen = st.selectbox(label, options, index=index, key=key, placeholder="Choose a column", persist_state="session")
-    return None if chosen == NOT_THERE else chosen
-
-
-def show_mapping(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, InteractionColumns] | None:
-    """Which column is what, as recognised, to be corrected; None while something needed is not chosen."""
-    item_rows, interaction_rows = view.preview(items), view.preview(interactions)
-    item_guess, interaction_guess = view.guess(items, interactions)
-    file_key = f"{items.path.name}-{interactions.path.name}"
-    left, right = st.columns(2)
-    with left:
-        names = list(item_rows.columns)
-        st.markdown("**Catalogue**")
-        item_id = choose_column("Item id", names, item_guess.item_id, f"item_id-{file_key}")
-        title = choose_column("Title", names, item_guess.title, f"title-{file_key}", optional=True)
-        text = st.multiselect(
-            "Other words about the item",
-            names,
-            list(item_guess.text),
-            key=f"text-{file_key}",
-            select_all=False,
-            persist_state="session",
-        )
-        vector = choose_column("Vectors", names, item_guess.vector, f"vector-{file_key}", optional=True)
-        st.dataframe(item_rows.head(PREVIEW_ROWS), hide_index=True)
-    with right:
-        names = list(interaction_rows.columns)
-        st.markdown("**Log**")
-        user_id = choose_column("Person id", names, interaction_guess.user_id, f"user-{file_key}")
-        item = choose_column("Item id", names, interaction_guess.item_id, f"item-{file_key}")
-        timestamp = choose_column("Time", names, interaction_guess.timestamp, f"time-{file_key}", optional=True)
-        order = choose_column("Order", names, interaction_guess.order, f"order-{file_key}", optional=True)
-        rating, liked_from = choose_rating(interaction_rows, interaction_guess, file_key)
-        st.dataframe(interaction_rows.head(PREVIEW_ROWS), hide_index=True)
-    if not (item_id and (title or text) and user_id and item):
-        st.info("Choose the columns that were not recognised: item id, a title or other words, person id.")
-        return None
-    if rating and liked_from is None:
-        st.info("Say from which rating on somebody liked an item, or choose no column of ratings.")
-        return None
-    of_log = InteractionColumns(user_id, item, timestamp, order, rating, liked_from)
-    return ItemColumns(item_id, title, tuple(text), vector), of_log
-
-
-def choose_rating(rows: pd.DataFrame, guess: InteractionColumns, file_key: str) -> tuple[str | None, float | None]:
-    """The column of ratings, and what counts as liked; no column where every interaction counts."""
-    guessed = None if guess.liked_from is None else guess.rating
-    rating = choose_column("Rating", list(rows.columns), guessed, f"rating-{file_key}", optional=True)
-    if rating is None:
-        return None, None
-    liked_from = st.number_input(
-        "Liked from",
-        value=middle_rating(rows[rating]),
-        step=0.5,
-        format="%g",
-        placeholder="A number",
-        key=f"liked_from-{file_key}-{rating}",
-        persist_state="session",
-        help="What is rated lower shows no interest: nothing is learned from it, nor is that person shown it again. "
-        "What is not rated counts as liked; a number that stands for that, such as -1, counts as low. Choose no column "
-        "of ratings to count everything.",
-    )
-    return rating, liked_from
-
-
-def start_check(items: LogFile, item_columns: ItemColumns, interactions: LogFile, columns: InteractionColumns) -> None:
-    job = imports.ImportJob(store, items, item_columns, interactions, columns)
-    if view.doing(job.start):
-        import_jobs[store] = job
-
-
-def forget_import() -> None:
-    import_jobs.pop(store).cancel()
-
-
-def accept_import() -> None:
-    job = import_jobs[store]
-
-    def accept() -> None:
-        with view.claimed(store.path):
-            job.accept()
-
-    if view.doing(accept, "The logs are in place. Press 'Build'."):
-        del import_jobs[store]
-        imports_done[store] = imports_done.get(store, 0) + 1
-
-
-def draw_check(job: imports.ImportJob) -> None:
-    """The check while it runs; then the page shows what it found."""
-    if job.status == "checking":
-        st.progress(job.share, "Checking the files …")
-        st.button("Stop", on_click=forget_import, key="stop_check", icon=":material/stop_circle:")
-    elif st.session_state.get("import_shown") is not job:
-        st.session_state["import_shown"] = job
-        st.rerun()
-
-
-def show_import() -> None:
-    st.subheader("Import other logs" if report else "Import your logs")
-    job = import_jobs.get(store)
-    if job is not None:
-        st.fragment(run_every=1.0 if job.status == "checking" else None)(draw_check)(job)
-        if job.status == "failed":
-            st.error(wording.plain_markdown(job.error), icon=":material/error:")
-            st.button("Change files or columns", on_click=forget_import, icon=":material/arrow_back:")
-        elif job.status == "checked":
-            st.markdown("**This is what would come in.** Nothing has been replaced yet.")
-            show_report(job.report)
-            with st.container(horizontal=True):
-                st.button("Use these logs", type="primary", on_click=accept_import, icon=":material/check:")
-                st.button("Change files or columns", on_click=forget_import, icon=":material/arrow_back:")
-        return
-    st.caption(
-        f"Two files: a catalogue with a line per item, and a log with a line per interaction. {FORMATS}. "
-        "Columns are recognised and can be corrected; you see what would come in before anything is replaced."
-    )
-    left, right = st.columns(2)
-    with left:
-        items = pick_file("Item catalogue", "items")
-    with right:
-        interactions = pick_file("Interaction log", "interactions")
-    if not (items and interactions):
-        return
-    columns = show_mapping(items, interactions)
-    if columns:
-        st.button(
-            "Check these files",
-            type="primary",
-            on_click=start_check,
-            args=(items, columns[0], interactions, columns[1]),
-        )
-
-
 def exchange_logs() -> None:
     def exchange() -> None:
         with view.claimed(store.path):
@@ -371,7 +175,7 @@ def exchange_logs() -> None:
 
 
 if report:
-    show_report(report)
+    view.log_facts(report)
     previous = stored_logs.previous_report(store)
     if previous:
         st.button(
@@ -380,4 +184,4 @@ if report:
             icon=":material/undo:",
         )
     show_build()
-show_import()
+view.log_import(store, first=report is None)

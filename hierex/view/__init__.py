@@ -14,7 +14,7 @@ from .description_history import description_history, undo_bar
 from .description_table import description_caption, description_table
 from .dial import novelty_dial
 from .experiment import simulated_trial
-from .files import expected_seconds, guess, language_models, preview, server_models, uploads_folder
+from .files import expected_seconds, server_models
 from .freshness import freshness
 from .interest_search import find_interests
 from .interests import (
@@ -31,6 +31,7 @@ from .learned import learned_examples
 from .liked import liked, thumb
 from .list_measures import list_measures
 from .live_map import live_map
+from .log_import import log_facts, log_import
 from .model_run import another_try, model_panel
 from .moving import move_button
 from .one_person import one_person
@@ -76,7 +77,6 @@ __all__ = [
     "fewest_people",
     "find_interests",
     "freshness",
-    "guess",
     "item_list",
     "item_thumb",
     "jobs",
@@ -84,11 +84,12 @@ __all__ = [
     "judged_items",
     "judging_items",
     "keep_chosen",
-    "language_models",
     "learned_examples",
     "liked",
     "list_measures",
     "live_map",
+    "log_facts",
+    "log_import",
     "marks_of",
     "model_panel",
     "move_button",
@@ -100,7 +101,6 @@ __all__ = [
     "people_moves",
     "plain_errors",
     "preset_menu",
-    "preview",
     "preview_report",
     "provenance_card",
     "read_described",
@@ -118,5 +118,4 @@ __all__ = [
     "thumb",
     "tree_note",
     "undo_bar",
-    "uploads_folder",
 ]
