@@ -253,12 +253,12 @@ def test_builds_of_an_earlier_version_are_left_out_of_a_comparison_and_that_is_s
 
 
 def test_until_when_recent_moves_are_in_the_answers_is_shown(store):
-    assert "blended in" not in words(on_part("One", "Staying fresh"))
+    assert "were refreshed with" not in words(on_part("One", "Staying fresh"))
     work = run_pipeline(store, replace(CONFIG, layers=LayerConfig(refreshed=True)))
     clock = np.sort(work.interactions.clock)
     half = clock[np.searchsorted(clock, work.split) :]
     until = half[len(half) // 2]
     said = words(on_part("One", "Staying fresh"))
-    assert "blended in" in said
+    assert "were refreshed with" in said
     assert f"{clock_date(work.judged_from):%d %B %Y}" in said
     assert abs(clock_date(until) - clock_date(work.judged_from)).days <= 1, "the middle of what was held out"

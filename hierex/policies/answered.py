@@ -19,8 +19,8 @@ from ..config import PolicyConfig
 from ..descriptions import Description
 from ..errors import ConfigError
 from ..transitions import TARGET_PREFIX, Moves, phrases_on_one_line
-from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
-from .counts import FEWEST_TO_CHOOSE_BY, CountsPolicy, CountTable, load_counts, train_counts
+from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from .counts import CountsPolicy, CountTable, load_counts, train_counts
 from .match_rate import MatchReport, measure_matches
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)

@@ -15,6 +15,8 @@ from scipy import sparse
 from ..errors import ConfigError
 from ..transitions import Histories, Moves
 
+FEWEST_TO_CHOOSE_BY = 50
+"""With fewer later moves than this, settings stay what they are without any."""
 TOP = 10
 """Recall is measured in the ten best."""
 MOST_JUDGED = 10_000

@@ -17,9 +17,16 @@ from scipy import sparse
 
 from ..config import PolicyConfig
 from ..transitions import Moves
-from .choices import follow_popularity, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from .choices import (
+    FEWEST_TO_CHOOSE_BY,
+    follow_popularity,
+    judge_choices,
+    leave_out_context,
+    mark_seen,
+    part_by_time,
+    thin_out,
+)
 
-FEWEST_TO_CHOOSE_BY = 50
 SWEEPS = 2
 
 

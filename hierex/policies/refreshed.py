@@ -2,7 +2,7 @@
 
 Nothing is trained again. What the policy says counts as much as `strength` people; the recent moves on from the
 context's latest interest are added to it, and to that the recent moves on from the whole context, whatever its order.
-How strong it is, is chosen on the latest of the recent moves.
+How strong it is, is chosen on the latest of the recent moves; where these are too few to choose by, nothing is added.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from scipy import sparse
 
 from ..transitions import Moves
-from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 from .counts import CountTable, back_off
 from .layers import Layer, keep_with_base
 
 if TYPE_CHECKING:
     from . import LanguagePolicy
 
-NO_USE = "Recent moves did not foretell what came after them, so they count nothing."
+NO_USE = "Recent moves were too few, or did not foretell what came after them, so they count nothing."
 STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, np.inf)
 """In people; with an infinite one, recent moves would not count."""
 LATER_SHARE = 0.2
@@ -41,11 +41,7 @@ class RefreshedPolicy(Layer):
 
     @property
     def note(self) -> str:
-        if np.isinf(self.strength):
-            return (
-                self.base.note + " Recent moves did not foretell what came after them, so they count nothing."
-            ).strip()
-        return self.base.note
+        return f"{self.base.note} {NO_USE}".strip() if np.isinf(self.strength) else self.base.note
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
@@ -70,7 +66,7 @@ def refresh_policy(policy: LanguagePolicy, moves: Moves, *, since: int) -> Refre
     earlier, later = (recent[rows] for rows in part_by_time(moves.take(recent), LATER_SHARE))
     later = thin_out(later, moves.n_clusters)
     strength = np.inf
-    if len(later) and len(earlier):
+    if len(later) >= FEWEST_TO_CHOOSE_BY:
         contexts, novel, seen = moves.contexts[later], moves.novel[later], mark_seen(moves, later)
         answers, tables = policy.score(contexts), _count(moves.take(earlier))
 
