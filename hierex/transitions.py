@@ -157,6 +157,19 @@ def latest_contexts(histories: Histories, ends: np.ndarray, starts: np.ndarray, 
     return histories.cluster[rows]
 
 
+def repeat_earliest(contexts: np.ndarray) -> np.ndarray:
+    """(n, k): contexts of any make in the form of `latest_contexts`: every interest once, where it is latest, and the
+    earliest repeated for what is left over. (a, b, b) and (b, a, b) both become (a, a, b)."""
+    contexts = np.asarray(contexts)
+    n, k = contexts.shape
+    again = np.zeros((n, k), bool)
+    for place, later in combinations(range(k), 2):
+        again[:, place] |= contexts[:, place] == contexts[:, later]
+    tidy = np.take_along_axis(contexts, np.argsort(~again, axis=1, kind="stable"), axis=1)
+    begin = again.sum(axis=1)
+    return np.take_along_axis(tidy, np.maximum(np.arange(k), begin[:, None]), axis=1)
+
+
 def list_moves(histories: Histories, *, k: int) -> Moves:
     """Every move with the `k` interests it started from. A person's very first interest is no move.
 

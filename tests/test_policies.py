@@ -383,6 +383,16 @@ def test_contexts_may_have_another_length(kind, k):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_a_context_repeats_counts_once_wherever_it_is(kind):
+    """On the Preview page the interests that a prediction starts from are chosen freely."""
+    policy = train_policy(random_moves(k=3), text_vectors(), config=replace(QUICK, kind=kind), seed=0)
+    usual, later_twice, around, other = policy.score(np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [0, 2, 2]]))
+    np.testing.assert_array_equal(later_twice, usual)
+    np.testing.assert_array_equal(around, usual)
+    assert not np.array_equal(other, usual)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_degenerate_worlds_are_survived(kind):
     config = replace(QUICK, kind=kind, epochs=2)
     two = moves_of([[0, 1], [1, 0]] * 100, 2)

@@ -25,10 +25,11 @@ class LanguagePolicy(Protocol):
     """What every policy offers.
 
     `score` takes contexts (n, K) int of cluster indices and returns (n, n_clusters) float32 log-probabilities. The
-    clusters of the context itself get -inf; every row sums to one after `exp`. A context that repeats one cluster
-    means a person who has only that interest. `note` says in plain words what a person should know about how the
-    policy came to be, or is empty. Policies can be pickled, so that they cross to other processes. A policy whose
-    scores are dear may also have `best(contexts, top)`: what `rank_best` would make of them, without computing all.
+    clusters of the context itself get -inf; every row sums to one after `exp`. What a context repeats counts once,
+    where it is latest; one cluster alone means a person who has only that interest. `note` says in plain words what a
+    person should know about how the policy came to be, or is empty. Policies can be pickled, so that they cross to
+    other processes. A policy whose scores are dear may also have `best(contexts, top)`: what `rank_best` would make of
+    them, without computing all.
     """
 
     name: str

@@ -18,7 +18,7 @@ from scipy import sparse
 from ..config import PolicyConfig
 from ..descriptions import Description
 from ..errors import ConfigError
-from ..transitions import TARGET_PREFIX, Moves, phrases_on_one_line
+from ..transitions import TARGET_PREFIX, Moves, phrases_on_one_line, repeat_earliest
 from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 from .counts import CountsPolicy, CountTable, load_counts, train_counts
 from .match_rate import MatchReport, measure_matches
@@ -85,13 +85,13 @@ class AnsweredPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
-        contexts = np.asarray(contexts)
+        contexts = repeat_earliest(contexts)
         said = self.answers.look_up(_context_keys(contexts, self.n_clusters))
         return leave_out_context(np.log(_blend(said, self.counts.foresee(contexts), self.strength)), contexts)
 
     def knows(self, contexts: np.ndarray) -> np.ndarray:
         """(n,) bool: which contexts a model gave an answer for that can be used."""
-        return np.isin(_context_keys(np.asarray(contexts), self.n_clusters), self.answers.keys)
+        return np.isin(_context_keys(repeat_earliest(contexts), self.n_clusters), self.answers.keys)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from ..config import CausalConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
 from ..errors import ConfigError, EarlierVersion, TooLittleData
-from ..transitions import TASK_FIRST, Moves, balance_examples, count_transitions, phrases_on_one_line
+from ..transitions import TASK_FIRST, Moves, balance_examples, count_transitions, phrases_on_one_line, repeat_earliest
 from .base_model import Phrasebook, load_base
 from .choices import judge_choices, leave_out_context, mark_seen, part_by_time
 from .match_rate import MatchReport, measure_matches
@@ -74,7 +74,7 @@ class CausalPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`. Exact: every answer is looked at."""
-        contexts = np.asarray(contexts, np.int64)
+        contexts = repeat_earliest(contexts)
         found = np.empty((len(contexts), self.n_clusters), np.float32)
         for rows, prompts in self.portions(contexts, len(self.book.trie.fork_node)):
             found[rows] = score_answers(self.network, prompts, self.book.trie)
@@ -85,7 +85,7 @@ class CausalPolicy:
 
         Narrower where fewer are left besides a context of K different interests.
         """
-        contexts = np.asarray(contexts, np.int64)
+        contexts = repeat_earliest(contexts)
         width = max(min(top, self.n_clusters - contexts.shape[1]), 0)
         novel, share = np.empty((len(contexts), width), np.int32), np.empty((len(contexts), width), np.float32)
         for rows, prompts in self.portions(contexts, 1):

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from ..errors import ConfigError
-from ..transitions import Histories, Moves
+from ..transitions import Histories, Moves, repeat_earliest
 
 FEWEST_TO_CHOOSE_BY = 50
 """With fewer later moves than this, settings stay what they are without any."""
@@ -46,7 +46,8 @@ class Pasts:
 
     @classmethod
     def of_contexts(cls, contexts: np.ndarray) -> Pasts:
-        """contexts: (n, K); where one repeats its earliest interest, that is there once."""
+        """contexts: (n, K); what one repeats is there once."""
+        contexts = repeat_earliest(contexts)
         n, k = contexts.shape
         is_first = np.concatenate([contexts[:, 1:] != contexts[:, :-1], np.ones((n, 1), bool)], axis=1)
         begin = np.arange(n, dtype=np.int64) * k
@@ -198,7 +199,7 @@ def leave_out(log_probs: np.ndarray, pasts: Pasts) -> np.ndarray:
 
 def leave_out_context(log_probs: np.ndarray, contexts: np.ndarray) -> np.ndarray:
     """The same with each row's context as all that the person has."""
-    return leave_out(log_probs, Pasts.of_contexts(np.asarray(contexts)))
+    return leave_out(log_probs, Pasts.of_contexts(contexts))
 
 
 @dataclass(frozen=True)

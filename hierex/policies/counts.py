@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from ..config import PolicyConfig
-from ..transitions import Moves
+from ..transitions import Moves, repeat_earliest
 from .choices import (
     FEWEST_TO_CHOOSE_BY,
     follow_popularity,
@@ -96,7 +96,7 @@ class CountsPolicy:
 
     def foresee(self, contexts: np.ndarray) -> np.ndarray:
         """(n, n_clusters) float32 log-probabilities with the context not yet left out, all finite."""
-        counts = _look_up(self.tables, np.asarray(contexts), self.n_clusters)
+        counts = _look_up(self.tables, repeat_earliest(contexts), self.n_clusters)
         return np.log(_blend(counts, self.log_popularity, self.smoothing))
 
     def knows(self, contexts: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ class EasePolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
-        pasts = Pasts.of_contexts(np.asarray(contexts))
+        pasts = Pasts.of_contexts(contexts)
         return leave_out(self.by_context.foresee(pasts), pasts)
 
     def score_histories(self, histories: Histories) -> np.ndarray:

@@ -35,7 +35,7 @@ from torch.nn import functional
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError, EarlierVersion
 from ..threads import one_thread
-from ..transitions import Histories, Moves, latest_contexts
+from ..transitions import Histories, Moves, latest_contexts, repeat_earliest
 from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
@@ -121,7 +121,7 @@ class EncoderPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
-        contexts = np.asarray(contexts, np.int64)
+        contexts = repeat_earliest(contexts)
         return self._score(contexts, Pasts.of_contexts(contexts), whole=False)
 
     def score_histories(self, histories: Histories) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from scipy import sparse
 
-from ..transitions import Moves
+from ..transitions import Moves, repeat_earliest
 from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 from .counts import CountTable, back_off
 from .layers import Layer, keep_with_base
@@ -45,6 +45,7 @@ class RefreshedPolicy(Layer):
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
+        contexts = repeat_earliest(contexts)
         answers = self.base.score(contexts)
         if np.isinf(self.strength):
             return answers

@@ -13,6 +13,7 @@ from ..persons import Person, ground_for, recommend_usual, serve_person, visits_
 from ..result_keys import predictions_depend
 from ..serving import Served
 from ..transition_table import LONGEST
+from ..transitions import repeat_earliest
 from ..tree_distance import distance_from
 from ..wording import plain_markdown
 from ..workspace import Workspace
@@ -123,7 +124,7 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
     place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}-{k}-{person.name}"
     labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
     *boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
-    context = tuple(
+    chosen = tuple(
         box.selectbox(
             label,
             options,
@@ -138,8 +139,8 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
         for place, start in enumerate(default):
             st.session_state.pop(f"start-{place}-{place_of_choice}-{start}", None)
 
-    reset_box.button("Their latest", on_click=reset, disabled=context == default, width="stretch")
-    return context
+    reset_box.button("Their latest", on_click=reset, disabled=chosen == default, width="stretch")
+    return tuple(repeat_earliest([chosen])[0].tolist())
 
 
 # -- what comes next ---------------------------------------------------------------------------------------------------
