@@ -20,7 +20,7 @@ from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment.lineup import Learned
 from hierex.policies import load_policy, train_policy
 from hierex.policies.base_model import Phrasebook, load_base
-from hierex.policies.causal import CausalPolicy, _loss, generate_answers
+from hierex.policies.causal import FREELY, WRITTEN, CausalPolicy, _loss, generate_answers
 from hierex.policies.match_rate import MatchReport, measure_matches
 from hierex.policies.model_folder import content_of, list_base_models
 from hierex.policies.trie import find_same, fold_answers
@@ -338,6 +338,24 @@ def test_same_seed_same_policy_and_watching_changes_nothing(models, moves, descr
     assert not np.array_equal(first.score(some_contexts(N, 3)), other.score(some_contexts(N, 3)))
     assert all(0 < earlier <= later <= 1 for earlier, later in pairwise(shares))
     assert (shares[-1], len(shares) > 3) == (1, True)
+
+
+def test_answers_are_written_freely_about_people_from_all_over_the_log(models, descriptions, monkeypatch):
+    """Moves lie person by person, so a slice of them would be neighbours: here half of the people each have theirs."""
+    lists = [[0, 1, 2, 3]] * 200 + [[6, 7, 8, 9]] * 200
+    clock = np.random.default_rng(0).permutation(1_600)
+    moves = list_moves(Histories(np.concatenate(lists).astype(np.int32), clock, np.arange(0, 1_601, 4), N), k=2)
+    asked = []
+
+    def write(policy, contexts):
+        asked.append(contexts)
+        return generate_answers(policy, contexts[:2])
+
+    monkeypatch.setattr("hierex.policies.causal.generate_answers", write)
+    learn(moves, descriptions, replace(QUICK, causal=replace(QUICK.causal, judged=100)))
+    assert list(map(len, asked)) == [WRITTEN, FREELY]
+    for contexts in asked:
+        assert 0.4 < (contexts >= 6).all(axis=1).mean() < 0.6
 
 
 def test_training_can_be_stopped(models, moves, descriptions):

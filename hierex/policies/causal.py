@@ -26,7 +26,7 @@ from ..descriptions import Description
 from ..errors import ConfigError, EarlierVersion, TooLittleData
 from ..transitions import TASK_FIRST, Moves, balance_examples, count_transitions, phrases_on_one_line, repeat_earliest
 from .base_model import Phrasebook, load_base
-from .choices import judge_choices, leave_out_context, mark_seen, part_by_time
+from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, spread_out
 from .match_rate import MatchReport, measure_matches
 from .trie_reading import find_best, prompts_at_once, score_answers, understands_trie
 
@@ -44,7 +44,7 @@ IGNORED = -100
 
 UNASKED = MatchReport(0, 0, ())
 FREELY = 128
-"""Answers are written freely about so many contexts, to measure how often they match."""
+"""Answers are written freely about so many of the later moves, to measure how often they match."""
 
 Weights = dict[str, torch.Tensor]
 Examples = list[tuple[list[int], list[int]]]
@@ -193,7 +193,7 @@ def train_causal(
             f"Nobody moved on to a novel interest from {moves.contexts.shape[1]} interests, so that a language model "
             "has no example to learn from. Choose another method, or a log with longer histories."
         )
-    judged = later[np.unique(np.linspace(0, len(later) - 1, min(options.judged, len(later))).astype(np.int64))]
+    judged = spread_out(later, options.judged)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         base = load_base(options.base)
@@ -210,7 +210,7 @@ def train_causal(
         learner = CausalPolicy(base.name, base.digest, options.rank, book, network, {})
         weights = _learn(learner, pairs, lambda: _judge(learner, moves, judged), options, seed, progress)
     trained = load_causal(CausalPolicy(base.name, base.digest, options.rank, book, network, weights).arrays())
-    written = generate_answers(trained, moves.contexts[later[-FREELY:]])
+    written = generate_answers(trained, moves.contexts[spread_out(later, FREELY)])
     progress(1.0)
     return replace(trained, matches=measure_matches(written, book.shown))
 
@@ -262,7 +262,7 @@ def _judge(learner: CausalPolicy, moves: Moves, rows: np.ndarray) -> tuple[bool,
     In that order of importance: a model that cannot spell yet has not been trained for too long.
     """
     contexts = moves.contexts[rows]
-    matches = measure_matches(generate_answers(learner, contexts[:WRITTEN]), learner.book.shown)
+    matches = measure_matches(generate_answers(learner, spread_out(contexts, WRITTEN)), learner.book.shown)
     return matches.rate >= SPELLS, *judge_choices(learner.score(contexts), moves.novel[rows], mark_seen(moves, rows))
 
 

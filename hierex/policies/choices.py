@@ -151,10 +151,12 @@ def follow_popularity(moves: Moves, half_life: float) -> tuple[np.ndarray, np.nd
 
 def thin_out(rows: np.ndarray, n_clusters: int) -> np.ndarray:
     """At most as many rows as are needed to judge by, spread evenly."""
-    most = max(min(MOST_JUDGED, CELLS_JUDGED // max(n_clusters, 1)), 1)
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return spread_out(rows, max(min(MOST_JUDGED, CELLS_JUDGED // max(n_clusters, 1)), 1))
+
+
+def spread_out(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the rows, spread evenly over the people, since moves lie person by person."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def weigh_people(user: np.ndarray) -> np.ndarray:
