@@ -222,6 +222,14 @@ def balance_examples(transitions: Transitions, *, per_novel: int) -> Transitions
     )
 
 
+def pick_examples(moves: Moves, hidden: np.ndarray, *, per_novel: int) -> Transitions:
+    """The balanced set of these moves, as a language model is taught it: see `balance_examples`.
+
+    hidden: (n_clusters,) bool, the interests that are not to be predicted and so are no answers; they may lead to one.
+    """
+    return balance_examples(count_transitions(moves.take(~hidden[moves.novel])), per_novel=per_novel)
+
+
 def fine_tuning_examples(transitions: Transitions, descriptions: Sequence[Description]) -> Iterator[dict]:
     """One chat example per transition: the context's descriptions in, the novel interest's phrases out.
 

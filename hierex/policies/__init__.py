@@ -63,13 +63,15 @@ def train_policy(
     *,
     config: PolicyConfig,
     reader: EmbeddingConfig | None = None,
+    hidden: np.ndarray | None = None,
     seed: int,
     progress: Progress = no_progress,
 ) -> LanguagePolicy:
     """The policy of `config.kind`, learned from `moves`: all from before the split, as `list_moves` orders them.
 
     descriptions: one per cluster, by cluster index; description_vectors: (n_clusters, d) float32, their text vectors;
-    reader: the text model that they are from, where it may learn too (`config.tune_text`).
+    reader: the text model that they are from, where it may learn too (`config.tune_text`). hidden: (n_clusters,) bool,
+    the interests that a language model is not taught to name; the others learn from all moves.
     With fewer than `FEWEST_MOVES` moves the answer is a `counts` policy whose `note` says so. Raises ConfigError when
     there is not one of each per cluster.
     """
@@ -94,7 +96,8 @@ def train_policy(
     if config.kind == "causal":
         from .causal import train_causal
 
-        return train_causal(moves, descriptions, config=config, seed=seed, progress=progress)
+        hidden = np.zeros(moves.n_clusters, bool) if hidden is None else hidden
+        return train_causal(moves, descriptions, config=config, hidden=hidden, seed=seed, progress=progress)
     # Here and not above: torch takes seconds to import, and whoever only counts does without.
     if config.tune_text:
         from .text_tuning import train_tuned

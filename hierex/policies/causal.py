@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from ..config import CausalConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
 from ..errors import ConfigError, EarlierVersion, TooLittleData
-from ..transitions import TASK_FIRST, Moves, balance_examples, count_transitions, phrases_on_one_line, repeat_earliest
+from ..transitions import TASK_FIRST, Moves, phrases_on_one_line, pick_examples, repeat_earliest
 from .base_model import Phrasebook, load_base
 from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, spread_out
 from .match_rate import MatchReport, measure_matches
@@ -177,21 +177,24 @@ def train_causal(
     descriptions: Sequence[Description],
     *,
     config: PolicyConfig,
+    hidden: np.ndarray,
     seed: int,
     progress: Progress = no_progress,
 ) -> CausalPolicy:
     """Learn from `moves` (rows as `list_moves` gives them) and the descriptions (one per cluster).
 
+    hidden: (n_clusters,) bool, the interests that it is neither taught to answer nor judged by.
     Leaves torch's random state as it was. Raises ConfigError where the base model cannot be used, two interests have
     the same words or the prompts are too long for it, TooLittleData where nobody moved on from K interests.
     """
     options = config.causal
     earlier, later = part_by_time(moves, config.validation_share)
-    examples = balance_examples(count_transitions(moves.take(earlier)), per_novel=options.contexts_per_novel)
-    if not len(examples):
+    later = later[~hidden[moves.novel[later]]]
+    examples = pick_examples(moves.take(earlier), hidden, per_novel=options.contexts_per_novel)
+    if not len(examples) or not len(later):
         raise TooLittleData(
-            f"Nobody moved on to a novel interest from {moves.contexts.shape[1]} interests, so that a language model "
-            "has no example to learn from. Choose another method, or a log with longer histories."
+            f"Nobody moved on to a novel interest from {moves.contexts.shape[1]} interests, or to hidden ones only, so "
+            "that a language model has no example to learn from. Choose another method, or a log with longer histories."
         )
     judged = spread_out(later, options.judged)
     with torch.random.fork_rng(devices=[]):
