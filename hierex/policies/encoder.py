@@ -8,8 +8,8 @@ whole history as one sum in which older interests weigh as it learns. Four thing
   what is learned is what the context adds to it, and not the fashion of the day; for predictions it is the latest one;
 - a move is learned as a choice among the interests that were still open to that person;
 - half of the moves are learned without the history before their context, so that one network answers both;
-- it learns from the earlier moves, is judged on the later ones, and then goes on with all of them, for the latest are
-  the most like what comes.
+- it learns from the earlier moves, is judged on the later ones, and then goes on with both, for the latest are the most
+  like what comes. Each time these are the latest `config.most_moves` at most; popularity is known from all.
 
 Both times the steps first grow and then die away (Smith & Topin 2018): a few epochs of large steps end where many of
 small ones would, and nobody has to search for when to stop.
@@ -219,7 +219,7 @@ class Learner:
         self.network = EncoderNetwork(texts, middle, k, config.dimensions, config.dropout)
 
     def learn(self, rows: np.ndarray, progress: Progress) -> None:
-        """Go through these rows a few times; the network then also knows what is popular after them."""
+        """Go through the latest of these rows a few times; the network then also knows what is popular after them."""
         config = self.config
         step_of = np.zeros(len(self.moves), np.int64)
         followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in HALF_LIVES]
