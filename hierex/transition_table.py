@@ -9,7 +9,7 @@ import numpy as np
 from .config import Progress, TableConfig, no_progress
 from .errors import ConfigError
 from .policies import LanguagePolicy
-from .transitions import Histories, latest_contexts
+from .transitions import Histories, latest_contexts, number_contexts
 
 LONGEST = 2
 """Contexts of more interests are too many to answer ahead of time: they are answered when they are asked for."""
@@ -36,7 +36,7 @@ class TransitionTable:
 
     def rows_of(self, contexts: np.ndarray) -> np.ndarray:
         """(n,) the rows that answer contexts (n, k)."""
-        return np.ravel_multi_index(tuple(np.asarray(contexts, np.int64).T), (self.n_clusters,) * self.k)
+        return number_contexts(contexts, self.n_clusters)
 
 
 @dataclass(frozen=True)

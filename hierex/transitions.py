@@ -170,6 +170,12 @@ def repeat_earliest(contexts: np.ndarray) -> np.ndarray:
     return np.take_along_axis(tidy, np.maximum(np.arange(k), begin[:, None]), axis=1)
 
 
+def number_contexts(contexts: np.ndarray, n_clusters: int) -> np.ndarray:
+    """(n,) int64: one number per context (n, k) of the interests 0..n_clusters - 1; they sort as the contexts do."""
+    contexts = np.asarray(contexts, np.int64)
+    return np.ravel_multi_index(tuple(contexts.T), (max(n_clusters, 1),) * contexts.shape[1])
+
+
 def list_moves(histories: Histories, *, k: int) -> Moves:
     """Every move with the `k` interests it started from. A person's very first interest is no move.
 
@@ -191,16 +197,13 @@ def count_transitions(moves: Moves) -> Transitions:
     A user reaches a novel interest once, so the count is one of users. Contexts of fewer than K distinct interests
     (people at their very beginning) are left out.
     """
-    k = moves.contexts.shape[1]
     again = np.zeros(len(moves), bool)
     for one, other in combinations(moves.contexts.T, 2):
         again |= one == other
     moves = moves.take(~again)
-    shape = (max(moves.n_clusters, 1),) * (k + 1)
-    keys = np.ravel_multi_index((*moves.contexts.T, moves.novel), shape)
-    keys, n_users = np.unique(keys, return_counts=True)
-    columns = np.stack(np.unravel_index(keys, shape), axis=1).astype(np.int32)
-    return Transitions(columns[:, :k], columns[:, k], n_users.astype(np.int64), moves.n_clusters)
+    keys = number_contexts(np.column_stack([moves.contexts, moves.novel]), moves.n_clusters)
+    _, row, n_users = np.unique(keys, return_index=True, return_counts=True)
+    return Transitions(moves.contexts[row], moves.novel[row], n_users.astype(np.int64), moves.n_clusters)
 
 
 def balance_examples(transitions: Transitions, *, per_novel: int) -> Transitions:
@@ -209,8 +212,7 @@ def balance_examples(transitions: Transitions, *, per_novel: int) -> Transitions
     Sorted by novel interest, most frequent first; ties go to the context with the smaller indices. Source: paper,
     section 3 (ten contexts for each of 761 interests).
     """
-    shape = (max(transitions.n_clusters, 1),) * transitions.contexts.shape[1]
-    by_context = np.argsort(np.ravel_multi_index(tuple(transitions.contexts.T), shape), kind="stable")
+    by_context = np.argsort(number_contexts(transitions.contexts, transitions.n_clusters), kind="stable")
     most, n = int(transitions.n_users.max(initial=0)), len(transitions)
     rank = transitions.novel.astype(np.int64) * (most + 1) + (most - transitions.n_users)
     order = by_context[np.sort(rank[by_context] * n + np.arange(n)) % max(n, 1)]

@@ -28,7 +28,7 @@ from hierex.policies.choices import (
 )
 from hierex.policies.counts import train_counts
 from hierex.policies.ease import Tuning, fit_ease
-from hierex.policies.encoder import EXPECTED
+from hierex.policies.encoder import EXPECTED, Learner
 from hierex.transitions import Histories, Moves, list_moves
 
 KINDS = ("counts", "ease", "encoder")
@@ -132,6 +132,22 @@ def test_training_leaves_torch_as_it_was():
 def test_another_seed_is_another_encoder(encoder):
     other = train_policy(random_moves(), text_vectors(), config=QUICK, seed=1)
     assert not np.array_equal(other.score(every_context()), encoder.score(every_context()))
+
+
+def test_the_network_goes_through_the_latest_moves_alone(monkeypatch):
+    moves, loss, seen = random_moves(n_users=400), Learner._loss, []
+
+    def note_rows(learner, rows, popularity):
+        seen.append(rows)
+        return loss(learner, rows, popularity)
+
+    monkeypatch.setattr(Learner, "_loss", note_rows)
+    config = replace(QUICK, epochs=1, most_moves=200)
+    train_policy(moves, text_vectors(), config=config, seed=0)
+    learned_from = np.sort(moves.clock[np.unique(np.concatenate(seen))])
+    earlier = moves.clock[part_by_time(moves, config.validation_share)[0]]
+    latest = (np.sort(clock)[-config.most_moves :] for clock in (earlier, moves.clock))
+    assert learned_from.tolist() == sorted(set(np.concatenate([*latest]).tolist()))
 
 
 @pytest.fixture(scope="module", params=["ease", "encoder"])

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from ..config import PolicyConfig
-from ..transitions import Moves, repeat_earliest
+from ..transitions import Moves, number_contexts, repeat_earliest
 from .choices import (
     FEWEST_TO_CHOOSE_BY,
     follow_popularity,
@@ -28,6 +28,7 @@ from .choices import (
 )
 
 SWEEPS = 2
+CSR_PARTS = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,17 @@ class CountTable:
         known, row = np.unique(keys, return_inverse=True)
         ones = np.ones(len(novel), np.float32)
         return cls(known, sparse.csr_array((ones, (row, novel)), shape=(len(known) + 1, n_clusters)))
+
+    @classmethod
+    def load(cls, arrays: dict[str, np.ndarray], name: str, n_clusters: int) -> CountTable:
+        """The one whose `arrays(name)` are among these."""
+        keys = arrays[f"{name}.keys"]
+        parts = tuple(arrays[f"{name}.{part}"] for part in CSR_PARTS)
+        return cls(keys, sparse.csr_array(parts, shape=(len(keys) + 1, n_clusters)))
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """What has to be kept of it, by names that begin with `name`."""
+        return {f"{name}.keys": self.keys} | {f"{name}.{part}": getattr(self.counts, part) for part in CSR_PARTS}
 
     def look_up(self, keys: np.ndarray) -> np.ndarray:
         """(len(keys), n) float32, zeros where the key was never seen."""
@@ -111,25 +123,16 @@ class CountsPolicy:
             "k": np.array([self.k]),
         }
         for place, table in enumerate(self.tables):
-            arrays |= {
-                f"{place}.keys": table.keys,
-                f"{place}.indptr": table.counts.indptr,
-                f"{place}.indices": table.counts.indices,
-                f"{place}.data": table.counts.data,
-            }
+            arrays |= table.arrays(str(place))
         return arrays
 
 
 def load_counts(arrays: dict[str, np.ndarray]) -> CountsPolicy:
     """The policy whose `arrays()` these are."""
     k, n = int(arrays["k"][0]), len(arrays["log_popularity"])
-    tables = []
-    for place in range(3 * k - 2):
-        keys = arrays[f"{place}.keys"]
-        parts = tuple(arrays[f"{place}.{part}"] for part in ("data", "indices", "indptr"))
-        tables.append(CountTable(keys, sparse.csr_array(parts, shape=(len(keys) + 1, n))))
+    tables = tuple(CountTable.load(arrays, str(place), n) for place in range(3 * k - 2))
     smoothing = Smoothing(*map(float, arrays["smoothing"]))
-    return CountsPolicy(tuple(tables), arrays["log_popularity"], smoothing, k)
+    return CountsPolicy(tables, arrays["log_popularity"], smoothing, k)
 
 
 def train_counts(moves: Moves, *, config: PolicyConfig) -> CountsPolicy:
@@ -155,15 +158,13 @@ def count_moves(moves: Moves, smoothing: Smoothing) -> CountsPolicy:
 
 def _level_keys(contexts: np.ndarray, n_clusters: int) -> Iterator[np.ndarray]:
     """One number per context and level: each interest, latest first; then the last 2, ..., K, unordered and ordered."""
-    contexts = contexts.astype(np.int64)
     k = contexts.shape[1]
     for place in range(k - 1, -1, -1):
-        yield contexts[:, place]
+        yield contexts[:, place].astype(np.int64)
     for length in range(2, k + 1):
         last = contexts[:, -length:]
-        shape = (n_clusters,) * length
-        yield np.ravel_multi_index(tuple(np.sort(last, axis=1).T), shape)
-        yield np.ravel_multi_index(tuple(last.T), shape)
+        yield number_contexts(np.sort(last, axis=1), n_clusters)
+        yield number_contexts(last, n_clusters)
 
 
 def _look_up(tables: tuple[CountTable, ...], contexts: np.ndarray, n_clusters: int) -> list[np.ndarray]:

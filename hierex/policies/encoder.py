@@ -39,7 +39,7 @@ from ..transitions import Histories, Moves, latest_contexts, repeat_earliest
 from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
-from .encoder_network import HALF_LIVES, EncoderNetwork, centre
+from .encoder_network import MEMORIES, EncoderNetwork, centre
 from .text_changes import TextChanges
 
 FEWEST_STEPS = 64
@@ -50,7 +50,7 @@ MOST_STEPS = 600
 WITHOUT_HISTORY = 0.5
 """The share of moves that are learned from their context alone."""
 
-EXPECTED = np.array([1 / 3] * 3 + [0.0] * len(HALF_LIVES))
+EXPECTED = np.array([1 / 3] * 3 + [0.0] * len(MEMORIES))
 """Of the weights: an even share for the network, `counts` and `ease`, each of which knows what is popular by itself."""
 DOUBT = 1.0
 """In moves per interest, what it costs weights to lie 1 away from that: the more there are, the less each is known."""
@@ -222,7 +222,7 @@ class Learner:
         """Go through the latest of these rows a few times; the network then also knows what is popular after them."""
         config = self.config
         step_of = np.zeros(len(self.moves), np.int64)
-        followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in HALF_LIVES]
+        followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in MEMORIES]
         step_of[rows] = followed[0][0]
         popularity = torch.from_numpy(np.stack([popularity for _, popularity in followed], axis=1))
         rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import sparse
 
-from ..transitions import Moves, repeat_earliest
+from ..transitions import Moves, number_contexts, repeat_earliest
 from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 from .counts import CountTable, back_off
 from .layers import Layer, keep_with_base
@@ -53,11 +52,8 @@ class RefreshedPolicy(Layer):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
-        arrays = {"strength": np.array([self.strength])}
-        for name, table in (("latest", self.latest), ("together", self.together)):
-            arrays |= {f"{name}.keys": table.keys}
-            arrays |= {f"{name}.{part}": getattr(table.counts, part) for part in ("data", "indices", "indptr")}
-        return keep_with_base(self.base, arrays)
+        tables = self.latest.arrays("latest") | self.together.arrays("together")
+        return keep_with_base(self.base, {"strength": np.array([self.strength])} | tables)
 
 
 def refresh_policy(policy: LanguagePolicy, moves: Moves, *, since: int) -> RefreshedPolicy:
@@ -81,11 +77,7 @@ def refresh_policy(policy: LanguagePolicy, moves: Moves, *, since: int) -> Refre
 
 def load_refreshed(base: LanguagePolicy, arrays: dict[str, np.ndarray]) -> RefreshedPolicy:
     """The policy over `base` whose `arrays()` these are."""
-    tables = []
-    for name in ("latest", "together"):
-        keys = arrays[f"{name}.keys"]
-        parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
-        tables.append(CountTable(keys, sparse.csr_array(parts, shape=(len(keys) + 1, base.n_clusters))))
+    tables = (CountTable.load(arrays, name, base.n_clusters) for name in ("latest", "together"))
     return RefreshedPolicy(base, *tables, float(arrays["strength"][0]))
 
 
@@ -95,9 +87,7 @@ def _count(moves: Moves) -> tuple[CountTable, CountTable]:
 
 
 def _keys(contexts: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
-    contexts = np.asarray(contexts, np.int64)
-    together = np.ravel_multi_index(tuple(np.sort(contexts, axis=1).T), (n_clusters,) * contexts.shape[1])
-    return contexts[:, -1], together
+    return contexts[:, -1].astype(np.int64), number_contexts(np.sort(contexts, axis=1), n_clusters)
 
 
 def _blend(
