@@ -56,6 +56,13 @@ class Histories:
     def of(self, user: int) -> np.ndarray:
         return self.cluster[self.starts[user] : self.starts[user + 1]]
 
+    def take(self, users: np.ndarray) -> Histories:
+        """Those of these users (indices), in that order."""
+        lengths = np.diff(self.starts)[users]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.arange(starts[-1]) + np.repeat(self.starts[users] - starts[:-1], lengths)
+        return Histories(self.cluster[rows], self.clock[rows], starts, self.n_clusters)
+
     def before(self, clock: int) -> Histories:
         """Only what was first visited before `clock`; every user keeps their index."""
         keep = self.clock < clock
