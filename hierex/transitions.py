@@ -1,4 +1,9 @@
-"""How people's interests move: from the last K interests to one that is new to them (paper, section 3)."""
+"""How people's interests move: from the last K interests to one that is new to them (paper, section 3).
+
+The log is gone through once, in the database, for who first reached which of the tree's finest nodes when. That is
+small, and everything at any granularity comes from it in memory, since policies learn from arrays and made-up people
+are in no database.
+"""
 
 from __future__ import annotations
 
