@@ -20,7 +20,7 @@ from .list_quality import find_cases, list_arms, measure_lists
 from .logs import Interactions
 from .metrics import ndcg_at, recall_at, resample_means
 from .novelty_curve import measure_dial
-from .policies import HistoryPolicy, LanguagePolicy
+from .policies import HistoryPolicy, LanguagePolicy, reads_histories
 from .policies.counts import train_counts
 from .policies.ease import train_ease
 from .recommenders import Recommender
@@ -163,7 +163,7 @@ def evaluate_policies(
         return lambda part: np.where(hidden, -np.inf, score(part))
 
     scorers = {name: ask(policy) for name, policy in policies.items()}
-    reading = {name: policy for name, policy in policies.items() if hasattr(policy, "score_histories")}
+    reading = {name: policy for name, policy in policies.items() if reads_histories(policy)}
     scorers |= {name + FROM_HISTORY: ask_whole(policy) for name, policy in reading.items()}
     scorers = {name: without_hidden(score) for name, score in _with_baselines(scorers, people).items()}
     return _with_match_rates(_measure(scorers, cases, columns.POLICY, config, seed, progress), policies)

@@ -1,4 +1,9 @@
-"""How people's interests move: from the last K interests to one that is new to them (paper, section 3)."""
+"""How people's interests move: from the last K interests to one that is new to them (paper, section 3).
+
+The log is gone through once, in the database, for who first reached which of the tree's finest nodes when. That is
+small, and everything at any granularity comes from it in memory, since policies learn from arrays and made-up people
+are in no database.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +60,13 @@ class Histories:
 
     def of(self, user: int) -> np.ndarray:
         return self.cluster[self.starts[user] : self.starts[user + 1]]
+
+    def take(self, users: np.ndarray) -> Histories:
+        """Those of these users (indices), in that order."""
+        lengths = np.diff(self.starts)[users]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.arange(starts[-1]) + np.repeat(self.starts[users] - starts[:-1], lengths)
+        return Histories(self.cluster[rows], self.clock[rows], starts, self.n_clusters)
 
     def before(self, clock: int) -> Histories:
         """Only what was first visited before `clock`; every user keeps their index."""

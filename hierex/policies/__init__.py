@@ -56,6 +56,11 @@ class HistoryPolicy(LanguagePolicy, Protocol):
     def score_histories(self, histories: Histories) -> np.ndarray: ...
 
 
+def reads_histories(policy: LanguagePolicy) -> bool:
+    """Whether it is a `HistoryPolicy`."""
+    return hasattr(policy, "score_histories")
+
+
 def train_policy(
     moves: Moves,
     descriptions: Sequence[Description],
