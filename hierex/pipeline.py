@@ -35,7 +35,6 @@ from .result_keys import (
     interests_digest,
     policy_depends,
     result_key,
-    taxonomy_key,
     weights_depends,
 )
 from .serving import serve_users
@@ -225,7 +224,8 @@ class Run:
     def taxonomy(self) -> None:
         """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
         started = perf_counter()
-        self.keys["taxonomy"] = taxonomy_key(self.work.granularity, curation_edits.read_records(self.store))
+        records = curation_edits.read_records(self.store)
+        self.keys["taxonomy"] = curation_edits.taxonomy_key(self.work.granularity, records)
         _ = self.work.taxonomy  # a granularity that cannot be is refused here
         self.watch("taxonomy", "made", perf_counter() - started)
 

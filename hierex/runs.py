@@ -17,6 +17,7 @@ from .config import (
     RunConfig,
     TransitionConfig,
 )
+from .curation_edits import read_taxonomy_key
 from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
@@ -89,7 +90,7 @@ def past_recalls(store: Store, config: RunConfig, *, metric: str = "recall@10") 
         recall = measured[measured["metric"] == metric].set_index("policy")
         policy = run.config["policy"]
         if policy in recall.index and "chance" in recall.index:
-            told = {"granularity": int(run.keys["taxonomy"].partition(":")[0]), "policy": policy}
+            told = {"granularity": read_taxonomy_key(run.keys["taxonomy"])[0], "policy": policy}
             told |= {"started_at": run.started_at, "chance": recall.loc["chance", "value"]}
             rows.append(told | recall.loc[policy, ["value", "low", "high"]].to_dict())
     frame = pd.DataFrame(rows, columns=["granularity", "policy", "started_at", "value", "low", "high", "chance"])
