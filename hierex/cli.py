@@ -163,17 +163,7 @@ def add_describe(commands) -> argparse.ArgumentParser:
 
 def run_command(options: argparse.Namespace) -> None:
     started = perf_counter()
-    config = RunConfig(
-        granularity=options.granularity,
-        seed=options.seed,
-        regrow=options.regrow,
-        policy=PolicyConfig(
-            kind=options.policy, tune_text=options.tune_text, causal=CausalConfig(base=options.base_model)
-        ),
-        recommender=RecommenderConfig(kind=options.recommender),
-        embedding=EmbeddingConfig(model=options.model),
-        behaviour=BehaviourConfig(weight=options.behaviour),
-    )
+    config = config_from(options)
     with open_workspace(options, create=True) as store:
         lines = StageLines()
         report = lines.timed(
@@ -188,6 +178,21 @@ def run_command(options: argparse.Namespace) -> None:
         work = run_pipeline(store, config, until=options.until, watch=lines.watch)
         if options.json:
             print(json.dumps(summary(work, report, lines.seconds, perf_counter() - started)))
+
+
+def config_from(options: argparse.Namespace) -> RunConfig:
+    """What `run` is told."""
+    return RunConfig(
+        granularity=options.granularity,
+        seed=options.seed,
+        regrow=options.regrow,
+        policy=PolicyConfig(
+            kind=options.policy, tune_text=options.tune_text, causal=CausalConfig(base=options.base_model)
+        ),
+        recommender=RecommenderConfig(kind=options.recommender),
+        embedding=EmbeddingConfig(model=options.model),
+        behaviour=BehaviourConfig(weight=options.behaviour),
+    )
 
 
 def predict_command(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from .config import (
     EmbeddingConfig,
     LayerConfig,
     PolicyConfig,
+    RecommenderConfig,
     RunConfig,
     TransitionConfig,
 )
@@ -127,11 +128,12 @@ def choices_of(config: RunConfig) -> dict:
         "behaviour": config.behaviour.weight,
         "k": config.transition.k,
         "layers": asdict(config.layers),
+        "recommender": config.recommender.kind,
     }
 
 
 def config_of(choices: dict) -> RunConfig:
-    """The inverse of `choices_of`; what runs of earlier versions could not choose, they had none of."""
+    """The inverse of `choices_of`; what runs of earlier versions did not keep is as it is by default."""
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
@@ -144,4 +146,5 @@ def config_of(choices: dict) -> RunConfig:
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
         transition=TransitionConfig(k=choices.get("k", TransitionConfig.k)),
         layers=LayerConfig(**choices.get("layers", {})),
+        recommender=RecommenderConfig(kind=choices.get("recommender", RecommenderConfig.kind)),
     )
