@@ -124,6 +124,9 @@ class Workspace:
 
     @cached_property
     def granularity(self) -> int:
+        """That of the run, once it has one: what hierex chooses by itself changes with the logs."""
+        if "taxonomy" in self.keys:
+            return curation_edits.read_taxonomy_key(self.keys["taxonomy"])[0]
         return self.config.granularity or default_granularity(self.grown_tree, len(self.interactions.item_index))
 
     @cached_property

@@ -133,12 +133,13 @@ def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, m
     assert {candidate.granularity for candidate in list_candidates(store)} == {10, 12, 14, 16}, "reports stay"
 
 
-def add_items(tmp_path):
-    """The same logs with a few more items and people."""
+def add_items(tmp_path, n=4):
+    """The same logs with a few more items, and somebody who had each of them."""
     items = pd.read_csv(tmp_path / "logs" / "items.csv")
     log = pd.read_csv(tmp_path / "logs" / "interactions.csv")
-    new = items.head(4).assign(item_id=["n1", "n2", "n3", "n4"])
-    visits = log.head(12).assign(item_id=["n1", "n2", "n3", "n4"] * 3)
+    ids = [f"n{place}" for place in range(n)]
+    new = items.head(n).assign(item_id=ids)
+    visits = log.head(3 * n).assign(item_id=ids * 3)
     pd.concat([items, new]).to_csv(tmp_path / "items.csv", index=False)
     pd.concat([log, visits]).to_csv(tmp_path / "interactions.csv", index=False)
     return LogFile(tmp_path / "items.csv", "items.csv"), LogFile(tmp_path / "interactions.csv", "interactions.csv")
@@ -152,6 +153,18 @@ def test_a_release_goes_on_over_new_logs_where_the_tree_was_kept(store, easy, tm
     served = serve_release(present, releases.released_run(store))
     assert served.taxonomy.n_clusters == 10
     assert served.taxonomy.cluster_of_item.shape == (244,)
+    assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
+
+
+def test_a_release_keeps_its_number_of_interests_where_hierex_would_choose_another_now(store, easy, tmp_path):
+    chosen_by_hierex = replace(CONFIG, granularity=None)
+    first = run_pipeline(store, chosen_by_hierex)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    import_logs(store, *add_items(tmp_path, 45))
+    present = run_pipeline(store, chosen_by_hierex)
+    assert present.taxonomy.n_clusters != first.taxonomy.n_clusters
+    served = serve_release(present, releases.released_run(store))
+    assert served.granularity == served.taxonomy.n_clusters == first.taxonomy.n_clusters
     assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
 
 
