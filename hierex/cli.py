@@ -18,7 +18,7 @@ import pandas as pd
 from . import ON_DEMAND, STAGES, __version__
 from .cli_experiment import add_experiment
 from .cli_models import add_model_commands
-from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
+from .cli_parts import MeterLine, add_cap, endpoint_of, notes_of, open_workspace, positive, print_json, work_at
 from .config import (
     POLICIES,
     RECOMMENDERS,
@@ -176,6 +176,7 @@ def run_command(options: argparse.Namespace) -> None:
             print(f"{active.granularity:,} interests: '{active.name}', the saved number that is active", flush=True)
             config = replace(config, granularity=active.granularity)
         work = run_pipeline(store, config, until=options.until, watch=lines.watch)
+        lines.say(notes_of(work))
         if options.json:
             print(json.dumps(summary(work, report, lines.seconds, perf_counter() - started)))
 
@@ -294,6 +295,11 @@ class StageLines:
         self.seconds[stage] = round(value, 3)
         print(f"{stage:<18}{value:8.1f} s{'  (kept)' if state == 'reused' else ''}", flush=True)
 
+    def say(self, notes: dict[str, str]) -> None:
+        """What has to be said about how results came about."""
+        for stage, note in notes.items():
+            print(f"{stage:<18}{note}", flush=True)
+
     def timed(self, stage: str, work: Callable):
         started = perf_counter()
         result = work()
@@ -336,6 +342,7 @@ def summary(work: Workspace, report: LogReport, seconds: dict[str, float], total
         "version": __version__,
         "seconds": round(total, 3),
         "stage_seconds": seconds,
+        "notes": notes_of(work),
         "counts": {
             "items": len(work.items),
             "users": len(work.user_ids),

@@ -42,9 +42,7 @@ class RefreshedPolicy(Layer):
     @property
     def note(self) -> str:
         if np.isinf(self.strength):
-            return (
-                self.base.note + " Recent moves did not foretell what came after them, so they count nothing."
-            ).strip()
+            return f"{self.base.note} {NO_USE}".strip()
         return self.base.note
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
