@@ -3,10 +3,15 @@
 from dataclasses import fields, is_dataclass, replace
 
 import pytest
+from opened_app import app_over, open_app, words
+from small_worlds import import_with_vectors
 
 from hierex.cli import build_parser, config_from
 from hierex.config import RunConfig
+from hierex.pipeline import run_pipeline
 from hierex.runs import choices_of, config_of
+from hierex.store import open_store
+from hierex.synthetic import make_world
 
 CHOSEN = {
     "granularity": 7,
@@ -87,6 +92,22 @@ def test_every_option_of_the_command_line_is_read_back():
         setattr(options, name, value)
         chosen = config_from(options)
         assert config_of(choices_of(chosen)) == chosen, name
+
+
+def test_build_again_keeps_every_choice_and_says_what_it_shows_no_widget_for(tmp_path, monkeypatch):
+    chosen, asked = RunConfig(), []
+    for name, value in CHOSEN.items():
+        chosen = choose(chosen, name, value)
+    with open_store(tmp_path / "One.duckdb") as store:
+        import_with_vectors(store, tmp_path, make_world(n_items=30, n_users=12, n_interactions=150, seed=4))
+        run_pipeline(store, chosen, until="logs")
+    monkeypatch.setattr("hierex.jobs.Jobs.start", lambda self, store, config: asked.append(config))
+    with app_over(tmp_path):
+        app = open_app("logs", "One")
+        assert "starting from the latest 3 interests, with recent moves, ordered by what was liked" in words(app)
+        next(button for button in app.button if button.label == "Build again").click().run()
+        assert not app.exception
+    assert asked == [chosen]
 
 
 def test_what_earlier_versions_did_not_keep_is_as_it_is_by_default():

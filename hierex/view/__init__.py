@@ -37,7 +37,7 @@ from .moving import move_button
 from .one_person import one_person
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
 from .people_moves import fewest_people, people_moves
-from .policy_choice import choose_policy, choose_recommender
+from .policy_choice import choose_policy, choose_recommender, chosen_elsewhere
 from .preset_menu import preset_menu
 from .preview_report import preview_report
 from .provenance import provenance_card
@@ -57,6 +57,7 @@ __all__ = [
     "choose",
     "choose_policy",
     "choose_recommender",
+    "chosen_elsewhere",
     "chosen_number",
     "chosen_taxonomy",
     "claimed",
