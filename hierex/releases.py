@@ -230,7 +230,8 @@ def as_made(present: Workspace, run: RunRecord) -> Workspace:
         raise HierexError("What is released was forgotten to save room. Build it again, then release it.")
     if run.keys["logs"] == present.keys["logs"]:
         return Workspace(present.store, config, dict(run.keys))
-    own = {stage: run.keys[stage] for stage in ("taxonomy", "policies", "transition_table", "evaluation")}
+    made = ("taxonomy", "transitions", "policies", "transition_table", "evaluation")
+    own = {stage: run.keys[stage] for stage in made}
     own["learned_policy"] = run.keys.get("learned_policy", run.keys["policies"])
     served = Workspace(present.store, config, present.keys | own)
     other = "The interests have changed since: build again and release anew."

@@ -11,12 +11,14 @@ from test_pipeline import write_world
 from hierex import releases, results
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.description_edits import save_edit
 from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
 from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run, serve_release
+from hierex.result_keys import policy_is_stale
 from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users
 from hierex.store import open_store
@@ -154,6 +156,21 @@ def test_a_release_goes_on_over_new_logs_where_the_tree_was_kept(store, easy, tm
     assert served.taxonomy.n_clusters == 10
     assert served.taxonomy.cluster_of_item.shape == (244,)
     assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
+
+
+def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store, easy, tmp_path):
+    run_pipeline(store, CONFIG)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    log = pd.read_csv(tmp_path / "logs" / "interactions.csv")
+    pd.concat([log, log.head(1)]).to_csv(tmp_path / "interactions.csv", index=False)
+    files = tmp_path / "logs" / "items.csv", tmp_path / "interactions.csv"
+    import_logs(store, *(LogFile(file, file.name) for file in files))
+    served = serve_release(run_pipeline(store, CONFIG), releases.released_run(store))
+    assert served.key("logs") != releases.released_run(store).keys["logs"]
+    assert not policy_is_stale(served)
+    described = replace(served.cluster_descriptions()[0], phrases=("completely", "other words"))
+    save_edit(store, described, tree_key=served.tree_key, item_ids=["a"], author="", seen_edit_id=None)
+    assert policy_is_stale(served)
 
 
 def test_a_release_keeps_its_number_of_interests_where_hierex_would_choose_another_now(store, easy, tmp_path):

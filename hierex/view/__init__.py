@@ -44,6 +44,7 @@ from .provenance import provenance_card
 from .releasing import releasing, shown_predictions
 from .side_by_side import side_by_side
 from .sidebar import draw_sidebar
+from .stale_note import stale_note
 from .supposing import supposing
 from .tree_note import tree_note
 
@@ -112,6 +113,7 @@ __all__ = [
     "shown_predictions",
     "side_by_side",
     "simulated_trial",
+    "stale_note",
     "start_comparison",
     "start_run",
     "supposing",
