@@ -183,6 +183,12 @@ def why_not(report: GateReport) -> str:
             f"the first answer is right {report.recall.value:.1f} times as often as chance on later time, and it takes "
             f"{report.recall.needed:g} times."
         )
+    if report.recall.out_of_reach:
+        reasons.append(
+            f"No method can get there: so few interests are new to people that answers that are always right would be "
+            f"so {report.recall.most:.1f} times as often as chance. Build with more interests, so that people have at "
+            f"least {report.recall.needed:g} left to choose from."
+        )
     return " ".join(reasons)
 
 

@@ -247,6 +247,12 @@ def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(store, p
     withdraw(store, author="Ann")
 
 
+def test_the_page_says_that_with_so_few_interests_nothing_can_be_released(folder):
+    said = words(on_part("One", "Releases"))
+    assert "No method can get there" in said
+    assert "Build with more interests" in said
+
+
 # -- other builds ------------------------------------------------------------------------------------------------------
 
 

@@ -47,6 +47,15 @@ def test_gates_ask_for_known_answers_and_ten_times_chance():
     assert judge_policy(measured(match=0.9, note=""), "mine").passed
 
 
+def test_a_gate_that_no_policy_could_pass_is_said_to_be_one_and_no_other_is():
+    report = judge_policy(measured(recall=0.4, chance=0.125), "mine")
+    assert report.recall.out_of_reach
+    assert "would be so 8.0 times as often as chance. Build with more interests" in releases.why_not(report)
+    for recall, chance in ((0.4, 0.1), (0.4, 0.05), (1.0, 0.1)):
+        assert "No method" not in releases.why_not(judge_policy(measured(recall=recall, chance=chance), "mine"))
+    assert "No method" not in releases.why_not(judge_policy(measured().iloc[:0].assign(n_cases=[]), "mine"))
+
+
 def test_what_could_not_be_measured_passes_no_gate():
     report = judge_policy(measured().iloc[:0].assign(n_cases=[]), "mine")
     assert not report.passed
@@ -72,7 +81,7 @@ def test_what_does_not_pass_cannot_be_released_and_nothing_is_by_itself(store):
     run = shown_run(store)
     assert current_release(store) is None
     assert not list_candidates(store)[0].report.passed, "ten interests leave no room for ten times chance"
-    with pytest.raises(GateFailed, match="times as often as chance"):
+    with pytest.raises(GateFailed, match="No method can get there"):
         release_run(store, run.run_id, author="Ann")
     assert not read_releases(store)
 
