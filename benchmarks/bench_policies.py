@@ -9,6 +9,10 @@ case is the last move of everybody who moved since; nothing of a history is a ca
 
 - popularity, counts, ease: the baselines, each tuned on the later moves that it learns from;
 - K = 2 and full history: what is read of each person;
+- weights of then, popularity of then: what could be reached at most by weighing the encoder's parts better, and by
+  knowing how popular interests would be. Both look at the cases: weights are the likeliest there (Newton's steps, every
+  person counting the same), and popularity is that of the cases themselves, as one more part;
+- ratio: the encoder's mean over the best baseline's, with 95 % intervals (people of each data set drawn anew);
 - rare: the cases whose answer is among the half of the interests that fewest moved to; every move: all cases, and not
   only everybody's last;
 - best baseline: the best of the three by the mean over data sets, at each granularity; of full histories it is ease;
@@ -39,11 +43,11 @@ from hierex.evaluation import Cases, rank_answers
 from hierex.imports import import_logs
 from hierex.interest_tree import InterestTree, grow_tree
 from hierex.logs import Interactions, LogFile
-from hierex.metrics import recall_at
-from hierex.policies.choices import follow_popularity
+from hierex.metrics import recall_at, resample_means
+from hierex.policies.choices import Pasts, follow_popularity, leave_out_context, thin_out, weigh_parts, weigh_people
 from hierex.policies.counts import count_moves, train_counts
 from hierex.policies.ease import train_ease
-from hierex.policies.encoder import train_encoder
+from hierex.policies.encoder import EncoderPolicy, train_encoder
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.taxonomy import Taxonomy, cut_tree
@@ -63,6 +67,7 @@ SHAPES = (
 )
 K = 2
 CASES_AT_ONCE = 4_000
+RESAMPLES = 1_000
 
 
 @dataclass(frozen=True)
@@ -194,8 +199,45 @@ def find_answers(score: Scorer, histories: Histories, cases: Cases) -> np.ndarra
     return np.concatenate(found)
 
 
-def measure(interests: Interests, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Recall by kind of case and scorer; and by scorer that of moves to the halves of split interests."""
+def look_ahead(policy: EncoderPolicy, histories: Histories, cases: Cases, more: list[np.ndarray]) -> Scorer:
+    """The encoder's parts and `more`, under weights that were chosen on the cases themselves."""
+
+    def foresee(contexts: np.ndarray) -> list[np.ndarray]:
+        return [*policy.parts.foresee(contexts, Pasts.of_contexts(contexts), whole=False), *more]
+
+    def score(contexts: np.ndarray, _: Histories) -> np.ndarray:
+        weighed = (np.float32(weight) * part for weight, part in zip(weights, foresee(contexts), strict=True))
+        return leave_out_context(sum(weighed), contexts)
+
+    some = cases.take(thin_out(np.arange(len(cases)), cases.n_choices))
+    seen = Pasts.of_histories(some.histories()).mark(cases.n_choices)
+    parts = foresee(latest_contexts(histories, some.ends, some.starts, k=K))
+    weights = weigh_parts(parts, some.sequence[some.ends], seen, weigh_people(some.user))
+    return score
+
+
+@dataclass(frozen=True)
+class Found:
+    """hits: by scorer, (n,) recall@10 of each case; user: (n,) int64; kinds: by kind of case, (n,) bool."""
+
+    hits: dict[str, np.ndarray]
+    user: np.ndarray
+    kinds: dict[str, np.ndarray]
+
+    def recall(self, kind: str) -> dict[str, float]:
+        rows = self.kinds[kind]
+        return {name: hit[rows].mean() if rows.any() else np.nan for name, hit in self.hits.items()}
+
+    def resampled(self, kind: str, names: list[str]) -> np.ndarray:
+        """(RESAMPLES, len(names))"""
+        rows = self.kinds[kind]
+        _, person = np.unique(self.user[rows], return_inverse=True)
+        sums = np.stack([np.bincount(person, self.hits[name][rows]) for name in names], axis=1)
+        return resample_means(sums, np.bincount(person), resamples=RESAMPLES, seed=0)
+
+
+def measure(interests: Interests, seed: int) -> tuple[Found, dict[str, float]]:
+    """What is found of each case; and by scorer the recall of moves to the halves of split interests."""
     moves, histories = interests.training_moves(), interests.histories()
     config = PolicyConfig()
     policies = {
@@ -210,17 +252,17 @@ def measure(interests: Interests, seed: int) -> tuple[dict[str, dict[str, float]
     for kind in ("ease", "encoder"):
         scorers[f"{kind}, full history"] = lambda _, pasts, kind=kind: policies[kind].score_histories(pasts)
     cases = find_cases(histories, interests.split)
+    answers = cases.sequence[cases.ends]
+    of_then = np.log(np.bincount(answers, minlength=interests.n) + 0.5).astype(np.float32)
+    scorers["weights of then"] = look_ahead(policies["encoder"], histories, cases, [])
+    scorers["popularity of then"] = look_ahead(policies["encoder"], histories, cases, [of_then])
     is_last = np.append(cases.user[1:] != cases.user[:-1], True)
     reached = np.bincount(moves.novel, minlength=interests.n)
-    is_rare = np.argsort(np.argsort(reached, kind="stable"))[cases.sequence[cases.ends]] < interests.n // 2
+    is_rare = np.argsort(np.argsort(reached, kind="stable"))[answers] < interests.n // 2
     every = np.ones(len(cases), bool)
-    chosen = {"": is_last, "rare": is_last & is_rare, "every move": every, "every move, rare": is_rare}
-    found = {name: find_answers(score, histories, cases) for name, score in scorers.items()}
-    recall = {
-        kind: {name: hit[rows].mean() if rows.any() else np.nan for name, hit in found.items()} | {"cases": rows.sum()}
-        for kind, rows in chosen.items()
-    }
-    return recall, measure_split(interests, moves, policies)
+    kinds = {"": is_last, "rare": is_last & is_rare, "every move": every, "every move, rare": is_rare}
+    hits = {name: find_answers(score, histories, cases) for name, score in scorers.items()}
+    return Found(hits, cases.user, kinds), measure_split(interests, moves, policies)
 
 
 def measure_split(interests: Interests, moves: Moves, policies: dict) -> dict[str, float]:
@@ -253,24 +295,42 @@ def split_in_two(interests: Interests, one: int, moves: Moves, policies: dict) -
     return {name: find_answers(score, histories, cases) for name, score in scorers.items() if len(cases)}
 
 
-def show_ratios(measured: dict[str, dict[int, dict[str, dict[str, float]]]]) -> None:
+def show_found(found: Found) -> None:
+    rows = {kind: found.recall(kind) | {"cases": found.kinds[kind].sum()} for kind in found.kinds}
+    print(markdown(pd.DataFrame(rows).T.map("{:.4g}".format)), flush=True)
+
+
+def show_ratios(measured: dict[str, dict[int, Found]]) -> None:
     rows = {}
     for n in GRANULARITIES:
         at = [by_n[n] for by_n in measured.values() if n in by_n]
-        for kind in at[0] if at else ():
-            mean = pd.DataFrame([recall[kind] for recall in at]).mean()
-            best = mean[list(BASELINES)].idxmax()
-            cells = [recall[kind]["encoder"] / max(recall[kind][name] for name in BASELINES) for recall in at]
-            full = mean["encoder, full history"] / mean["ease, full history"]
-            rows[f"N = {n}{', ' if kind else ''}{kind}"] = {
-                "best baseline": f"{best} {mean[best]:.4f}",
-                "encoder": f"{mean['encoder']:.4f}",
-                "ratio": f"{mean['encoder'] / mean[best]:.3f}",
-                "least ratio in a data set, to its own best": f"{min(cells):.3f}",
-                "full history, to ease": f"{full:.3f}",
-            }
+        for kind in at[0].kinds if at else ():
+            rows[f"N = {n}{', ' if kind else ''}{kind}"] = compare(at, kind)
     print(f"\nMeans over {len(measured)} data sets\n")
     print(markdown(pd.DataFrame.from_dict(rows, orient="index")), flush=True)
+
+
+def compare(found: list[Found], kind: str) -> dict[str, str]:
+    """The encoder to the best baseline, by the means over data sets."""
+    recalls = [of_set.recall(kind) for of_set in found]
+    mean = pd.DataFrame(recalls).mean()
+    best = mean[list(BASELINES)].idxmax()
+    cells = [recall["encoder"] / max(recall[name] for name in BASELINES) for recall in recalls]
+
+    def ratio(one: str, other: str) -> str:
+        ours, theirs = sum(of_set.resampled(kind, [one, other]) for of_set in found).T
+        low, high = np.percentile(ours / theirs, [2.5, 97.5])
+        return f"{mean[one] / mean[other]:.3f} [{low:.3f}, {high:.3f}]"
+
+    return {
+        "best baseline": f"{best} {mean[best]:.4f}",
+        "encoder": f"{mean['encoder']:.4f}",
+        "ratio": ratio("encoder", best),
+        "least ratio in a data set, to its own best": f"{min(cells):.3f}",
+        "full history, to ease": ratio("encoder, full history", "ease, full history"),
+        "weights of then": ratio("weights of then", best),
+        "popularity of then": ratio("popularity of then", best),
+    }
 
 
 def measure_time(seed: int, n: int = 761, n_moves: int = 300_000, length: int = 11) -> None:
@@ -304,14 +364,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.", flush=True)
-    measured: dict[str, dict[int, dict[str, dict[str, float]]]] = {}
+    measured: dict[str, dict[int, Found]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, files in data_sets(options.data).items():
             measured[name] = {}
             for n, interests in read_interests(name, files, options.vectors or Path(folder)).items():
                 measured[name][n], split = measure(interests, options.seed)
                 print(f"\n{name}, N = {n}\n")
-                print(markdown(pd.DataFrame(measured[name][n]).T.map("{:.4g}".format)))
+                show_found(measured[name][n])
                 print(
                     "\nAfter a split: " + ", ".join(f"{who} {recall:.4f}" for who, recall in split.items()), flush=True
                 )
@@ -319,7 +379,7 @@ def main() -> None:
     for shape in SHAPES if options.planted else ():
         interests = plant_interests(shape, options.seed)
         print(f"\nPlanted, N = {interests.n}: {shape}\n")
-        print(markdown(pd.DataFrame(measure(interests, options.seed)[0]).T.map("{:.4g}".format)), flush=True)
+        show_found(measure(interests, options.seed)[0])
     measure_time(options.seed)
 
 

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from .errors import TooLittleData
+from .transitions import number_contexts
 
 FEWEST_OUTCOMES = 50
 """Outcomes, and at least so many contexts with interests as FOLDS, that a model can be learned from."""
@@ -66,9 +67,9 @@ class AlignmentModel:
         novel = candidates.ravel()
         features = (_features(contexts, novel, self.vectors, self.parts, self.distances) - self.centre) / self.scale
         expected = 1 / (1 + np.exp(-(features @ self.coefficients + self.intercept)))
-        known = np.searchsorted(self.keys, _key(contexts, novel, len(self.vectors)))
-        known = np.minimum(known, len(self.keys) - 1)
-        hit = self.keys[known] == _key(contexts, novel, len(self.vectors))
+        keys = number_contexts(np.column_stack([contexts, novel]), len(self.vectors))
+        known = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        hit = self.keys[known] == keys
         positive, counted = np.where(hit, self.positive[known], 0), np.where(hit, self.n[known], 0)
         return ((positive + STRENGTH * expected) / (counted + STRENGTH)).reshape(n, m).astype(np.float32)
 
@@ -100,7 +101,7 @@ def train_alignment(outcomes: Outcomes, vectors: np.ndarray, distances: np.ndarr
     weight, group = weight[kept], np.tile(groups, 2)[kept]
     model = LogisticRegression(C=RIDGE, max_iter=1_000)
     fitted = model.fit(rows, label, sample_weight=weight)
-    keys = _key(outcomes.contexts, outcomes.novel, len(vectors))
+    keys = number_contexts(np.column_stack([outcomes.contexts, outcomes.novel]), len(vectors))
     order = np.argsort(keys)
     return AlignmentModel(
         coefficients=fitted.coef_[0],
@@ -144,8 +145,3 @@ def _main_directions(vectors: np.ndarray) -> np.ndarray:
     """(n_clusters, <= TEXT_PARTS): what the interests are about, along the directions in which they differ most."""
     n_parts = min(TEXT_PARTS, *vectors.shape)
     return PCA(n_parts, svd_solver="full").fit_transform(vectors).astype(np.float32)
-
-
-def _key(contexts: np.ndarray, novel: np.ndarray, n_clusters: int) -> np.ndarray:
-    shape = (n_clusters,) * (contexts.shape[1] + 1)
-    return np.ravel_multi_index((*np.asarray(contexts, np.int64).T, np.asarray(novel, np.int64)), shape)

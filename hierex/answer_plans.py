@@ -92,7 +92,7 @@ def plan_answers(
     known = KnownAnswers(work.cluster_descriptions())
     schema, note = choose_schema(known.answers) if form == "schema" else (None, "")
     asked = AskedAs(endpoint.model, "schema" if schema else "text", temperature, prompt_digest())
-    contexts, n_people = people_contexts(work.histories, k=work.config.transition.k)
+    contexts, n_people = people_contexts(work.histories, k=work.config.transition.k, split=work.split)
     wanted = contexts if which == "people" else all_contexts(contexts, work.taxonomy.n_clusters)
     wanted = wanted[:most]
     share = n_people[: len(wanted)].sum() / max(n_people.sum(), 1)
@@ -139,13 +139,18 @@ def choose_schema(answers: Sequence[str]) -> tuple[Schema | None, str]:
     return Schema("next_interest", {"answer": {"type": "string", "enum": list(answers)}}), ""
 
 
-def people_contexts(histories: Histories, *, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every context that anybody had at any time, (m, k) int32, and how many people had it; the most frequent first."""
+def people_contexts(histories: Histories, *, k: int, split: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every context that anybody had at any time, (m, k) int32, and how many people had it.
+
+    The most frequent before the `split` (a clock) come first: a bound on how many are asked about must not be spent by
+    what the held-out time will ask.
+    """
     lengths = np.diff(histories.starts)
     starts = np.repeat(histories.starts[:-1], lengths)
     rows = latest_contexts(histories, np.arange(1, len(starts) + 1), starts, k=k)
-    contexts, n_people = np.unique(rows, axis=0, return_counts=True)
-    order = np.argsort(-n_people, kind="stable")
+    contexts, place, n_people = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    n_before = np.bincount(place.ravel()[histories.clock < split], minlength=len(contexts))
+    order = np.lexsort((-n_people, -n_before))
     return contexts[order].astype(np.int32).reshape(-1, k), n_people[order]
 
 

@@ -124,6 +124,11 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--items", type=positive, default=10, help="items for each novel interest")
     predict.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
     predict.add_argument("--latest", action="store_true", help="of the latest build, also where another is released")
+    predict.add_argument(
+        "--whole-history",
+        action="store_true",
+        help="read everything that a user had, and not the latest interests: for 'encoder' and 'ease'",
+    )
     predict.set_defaults(command=predict_command)
 
     evaluate = commands.add_parser("evaluate", help="how well the predictions do on held-out time")
@@ -205,7 +210,7 @@ def predict_command(options: argparse.Namespace) -> None:
             users = np.arange(len(work.user_ids))
         else:
             users = find_users(work, options.user or read_ids(options.users))
-        served = serve_users(work, users, top=options.top, items=options.items)
+        served = serve_users(work, users, top=options.top, items=options.items, whole=options.whole_history)
         frame = served_frame(work, served)
     write_parquet(frame, options.out)
     print(f"{frame['user_id'].nunique():,} of {len(users):,} users, {len(frame):,} predictions: {options.out}")

@@ -60,7 +60,7 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     policy = train_answered(
         work.training_moves, answered.contexts, answered.answers, answered.known, config=work.config.policy
     )
-    contexts, n_people = people_contexts(work.histories, k=work.config.transition.k)
+    contexts, n_people = people_contexts(work.histories, k=work.config.transition.k, split=work.split)
     known = policy.knows(contexts)
     share = n_people[known].sum() / max(n_people.sum(), 1)
     matched = policy.matches

@@ -151,19 +151,21 @@ class CausalConfig:
 class PolicyConfig:
     kind: str = "encoder"
     epochs: int = 5
-    """How often the earlier moves are gone through, and after that all of them; less often where they are many."""
+    """How often the earlier moves are gone through, and then the earlier and later ones; less often where they are
+    many."""
     batch_size: int = 1_024
     learning_rate: float = 1e-2
     weight_decay: float = 1e-2
     dropout: float = 0.6
     dimensions: int = 32
     validation_share: float = 0.2
-    """The latest share of the moves, by which settings are chosen; then all of them are learned from.
+    """The latest share of the moves, by which settings are chosen; then they are learned from too (not by `causal`).
 
     As much as evaluation holds out, so that what is chosen holds for as long as predictions have to.
     """
     most_moves: int = 300_000
-    """As many of the latest moves are learned from at most, to bound the time."""
+    """Each time the network of `encoder` goes through the latest so many of its moves at most, to bound the time; what
+    is counted beside it is of all."""
     tune_text: bool = False
     """For the policy `encoder`: the text model learns from the moves too (`policies.text_tuning`)."""
     causal: CausalConfig = field(default_factory=CausalConfig)

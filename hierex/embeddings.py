@@ -32,8 +32,10 @@ PACKAGED_NAMES = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 BATCH_TOKENS = {"cpu": 1_024, "cuda": 32_768}
 """Word pieces per batch. On a processor the activations of one batch should stay in the cache of one core."""
 
-OTHER_FORMATS = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite", "*.gguf"]
-"""Files of a published model that torch has no use for."""
+PICKLES = ["*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl"]
+"""Files whose reading may run code that somebody put into them: never read."""
+OTHER_FORMATS = [*PICKLES, "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite", "*.gguf"]
+"""Files of a published model that are not read."""
 
 _one_at_a_time = threading.Lock()
 
@@ -224,13 +226,23 @@ def _read(folder: str, dtype: str) -> SentenceTransformer:
     import torch
     from sentence_transformers import SentenceTransformer
 
+    _refuse_pickles(Path(folder))
     with _one_at_a_time, quiet():
         try:
-            kwargs = {"dtype": getattr(torch, dtype)}
+            kwargs = {"dtype": getattr(torch, dtype), "use_safetensors": True}
             return SentenceTransformer(folder, local_files_only=True, model_kwargs=kwargs).eval()
         except Exception as error:
             first_line = (str(error) or type(error).__name__).splitlines()[0]
             raise _cannot_load(folder, f"its files could not be read ({first_line[:200]})") from error
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """A part of a model (a folder in it) whose weights are pickled only would be read from them."""
+    for pattern in PICKLES:
+        for file in folder.rglob(pattern):
+            if not any(file.parent.glob("*.safetensors")):
+                reason = f"its weights are in '{file.name}', which can hold code; only safetensors are read"
+                raise _cannot_load(str(folder), reason)
 
 
 def _cannot_load(model: str, reason: str) -> EmbedderError:

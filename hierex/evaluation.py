@@ -20,7 +20,7 @@ from .list_quality import find_cases, list_arms, measure_lists
 from .logs import Interactions
 from .metrics import ndcg_at, recall_at, resample_means
 from .novelty_curve import measure_dial
-from .policies import HistoryPolicy, LanguagePolicy
+from .policies import HistoryPolicy, LanguagePolicy, reads_histories
 from .policies.counts import train_counts
 from .policies.ease import train_ease
 from .recommenders import Recommender
@@ -150,14 +150,8 @@ def evaluate_policies(
     """
     if k < 1:
         raise ConfigError(f"A prediction cannot start from {k} interests. Choose 1 or more.")
-    starts = np.repeat(histories.starts[:-1], np.diff(histories.starts))
-    is_move = np.arange(len(starts)) > starts
-    held_out = histories.clock >= split
     hidden = np.zeros(histories.n_clusters, bool) if hidden is None else hidden
-    ends = np.flatnonzero(is_move & held_out & ~hidden[histories.cluster])
-    user = np.searchsorted(histories.starts, ends, side="right") - 1
-    cases = Cases(histories.cluster, starts[ends], ends, user, histories.n_clusters)
-    people = np.bincount(histories.cluster[is_move & ~held_out], minlength=histories.n_clusters)
+    cases, people = _next_interests(histories, split, hidden)
 
     def ask(policy: LanguagePolicy) -> Scorer:
         return lambda part: policy.score(latest_contexts(histories, part.ends, part.starts, k=k))
@@ -169,10 +163,14 @@ def evaluate_policies(
         return lambda part: np.where(hidden, -np.inf, score(part))
 
     scorers = {name: ask(policy) for name, policy in policies.items()}
-    reading = {name: policy for name, policy in policies.items() if hasattr(policy, "score_histories")}
+    reading = {name: policy for name, policy in policies.items() if reads_histories(policy)}
     scorers |= {name + FROM_HISTORY: ask_whole(policy) for name, policy in reading.items()}
     scorers = {name: without_hidden(score) for name, score in _with_baselines(scorers, people).items()}
-    table = _measure(scorers, cases, columns.POLICY, config, seed, progress)
+    return _with_match_rates(_measure(scorers, cases, columns.POLICY, config, seed, progress), policies)
+
+
+def _with_match_rates(table: pd.DataFrame, policies: dict[str, LanguagePolicy]) -> pd.DataFrame:
+    """The table with a row more for every policy in it."""
     matches = table.drop_duplicates(columns.POLICY)
     matches = matches[matches[columns.POLICY].isin(list(policies))]
     measured = [getattr(policies[name], "matches", None) for name in matches[columns.POLICY]]
@@ -315,6 +313,17 @@ def _places_seen(cases: Cases) -> tuple[np.ndarray, np.ndarray]:
     lengths = cases.ends - cases.starts
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return np.repeat(np.arange(len(cases)), lengths), cases.sequence[np.repeat(cases.starts, lengths) + within]
+
+
+def _next_interests(histories: Histories, split: int, hidden: np.ndarray) -> tuple[Cases, np.ndarray]:
+    """Every move at or after `split` to an interest that is not hidden; and how many people moved to each before."""
+    starts = np.repeat(histories.starts[:-1], np.diff(histories.starts))
+    is_move = np.arange(len(starts)) > starts
+    held_out = histories.clock >= split
+    ends = np.flatnonzero(is_move & held_out & ~hidden[histories.cluster])
+    user = np.searchsorted(histories.starts, ends, side="right") - 1
+    people = np.bincount(histories.cluster[is_move & ~held_out], minlength=histories.n_clusters)
+    return Cases(histories.cluster, starts[ends], ends, user, histories.n_clusters), people
 
 
 def _next_items(interactions: Interactions, split: int) -> Cases:

@@ -12,7 +12,7 @@ import pandas as pd
 from . import results
 from .errors import HierexError
 from .move_pairs import without_rare
-from .transitions import Transitions, balance_examples, count_transitions, fine_tuning_examples
+from .transitions import Transitions, fine_tuning_examples, pick_examples
 from .workspace import Workspace
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -118,10 +118,8 @@ def fine_tuning_lines(work: Workspace, *, fewest: int = 1) -> str:
 
 def balanced_transitions(work: Workspace, *, fewest: int = 1) -> Transitions:
     """The balanced set, without what leads to a hidden interest and what fewer than `fewest` people did."""
-    moves = work.training_moves
-    transitions = count_transitions(moves.take(~work.taxonomy.hidden[moves.novel]))
-    balanced = balance_examples(transitions, per_novel=work.config.transition.contexts_per_novel)
-    return without_rare(balanced, fewest=fewest)
+    per_novel = work.config.transition.contexts_per_novel
+    return without_rare(pick_examples(work.training_moves, work.taxonomy.hidden, per_novel=per_novel), fewest=fewest)
 
 
 def chat_examples(work: Workspace, transitions: Transitions) -> Iterator[dict]:

@@ -225,7 +225,8 @@ def check_outcomes(frame: pd.DataFrame, known: dict[str, int], *, k: int = 2) ->
     for what, rows in faults.items():
         if rows.any():
             lines = ", ".join(f"{line + 2:,}" for line in rows.index[rows][:SHOWN_FAULTS])
-            raise HierexError(f"{int(rows.sum()):,} lines cannot be used. Line {lines} {what}.")
+            n = int(rows.sum())
+            raise HierexError(f"{n:,} {'line' if n == 1 else 'lines'} cannot be used. Line {lines} {what}.")
     if not len(frame):
         raise HierexError("No line of the file says how many people an interest was shown to.")
     return ids.astype(int).assign(shown=counts["shown"], liked=counts["liked"])

@@ -11,6 +11,7 @@ from .alignment import Outcomes, train_alignment
 from .feedback import place_outcomes
 from .policies import LanguagePolicy
 from .policies.aligned import AlignedPolicy
+from .policies.choices import FEWEST_TO_CHOOSE_BY
 from .policies.novelty import NoveltyPolicy
 from .policies.refreshed import refresh_policy
 from .taxonomy import cluster_of_leaf
@@ -23,7 +24,7 @@ def layer_depends(work: Workspace) -> list:
     config = work.config.layers
     parts = []
     if config.refreshed:
-        parts += [work.judged_from]
+        parts += [work.judged_from, FEWEST_TO_CHOOSE_BY]
     if config.best_of:
         outcomes, _ = placed_outcomes(work)
         said = hashlib.blake2b(digest_size=12)

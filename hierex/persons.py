@@ -100,10 +100,17 @@ def visits_frame(work: Workspace, person: Person, names: Sequence[str], colors: 
 
 
 def serve_person(
-    work: Workspace, person: Person, *, top: int, items: int, context: Sequence[int] | None = None
+    work: Workspace,
+    person: Person,
+    *,
+    top: int,
+    items: int,
+    context: Sequence[int] | None = None,
+    whole: bool = False,
 ) -> Served:
-    """The `top` best novel interests and `items` items in each. context: interests (indices) to start from instead of
-    their latest. Without a history, or with every interest, there are no rows.
+    """The `top` best novel interests and `items` items in each. Without a history, or with every interest, no rows.
+
+    context: interests (indices) to start from instead of their latest; whole: see `predict_novel`.
     """
     history = person.history(work.taxonomy)
     alone = Histories(history, np.zeros(len(history), np.int64), np.array([0, len(history)]), work.taxonomy.n_clusters)
@@ -115,6 +122,7 @@ def serve_person(
         top=top,
         contexts=None if context is None else np.array([context]),
         hidden=work.taxonomy.hidden,
+        whole=whole,
     )
     return Served(predictions, ground_for(work.recommender, work.taxonomy, person, predictions, top=items))
 

@@ -332,6 +332,7 @@ class Run:
             vectors,
             config=self.config.policy,
             reader=self.config.embedding.for_words(),
+            hidden=self.work.taxonomy.hidden,
             seed=self.config.seed,
             progress=lambda share: progress(0.2 + 0.8 * share),
         )

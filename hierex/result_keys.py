@@ -57,17 +57,19 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
     """What a policy depends on; the text model is in the key of the transitions, by way of the tree.
 
     Unless items have vectors of their own: then the words are read by a model that the tree knows nothing of. A policy
-    of a model's answers is another one as soon as there is another answer.
+    of a model's answers is another one as soon as there is another answer; a language model, as soon as something else
+    is hidden.
     """
     config = work.config
     reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
+    causal = config.policy.kind == "causal"
     how = _asdict(config.policy)
-    if config.policy.kind != "causal":
+    if not causal:
         del how["causal"]
-    base = [content_of(config.policy.causal.base)] if config.policy.kind == "causal" else []
+    taught = [content_of(config.policy.causal.base), digest(work.taxonomy.hidden)] if causal else []
     answers = [answers_state(work.store)] if config.policy.kind == "openai" else []
     version = {"encoder": [ENCODER_VERSION], "causal": [TASK_FIRST]}.get(config.policy.kind, [])
-    return [work.keys["transitions"], words, how, config.seed, *reader, *base, *answers, *version]
+    return [work.keys["transitions"], words, how, config.seed, *reader, *taught, *answers, *version]
 
 
 def _asdict(policy: PolicyConfig) -> dict:

@@ -1,4 +1,9 @@
-"""How people's interests move: from the last K interests to one that is new to them (paper, section 3)."""
+"""How people's interests move: from the last K interests to one that is new to them (paper, section 3).
+
+The log is gone through once, in the database, for who first reached which of the tree's finest nodes when. That is
+small, and everything at any granularity comes from it in memory, since policies learn from arrays and made-up people
+are in no database.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +60,13 @@ class Histories:
 
     def of(self, user: int) -> np.ndarray:
         return self.cluster[self.starts[user] : self.starts[user + 1]]
+
+    def take(self, users: np.ndarray) -> Histories:
+        """Those of these users (indices), in that order."""
+        lengths = np.diff(self.starts)[users]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.arange(starts[-1]) + np.repeat(self.starts[users] - starts[:-1], lengths)
+        return Histories(self.cluster[rows], self.clock[rows], starts, self.n_clusters)
 
     def before(self, clock: int) -> Histories:
         """Only what was first visited before `clock`; every user keeps their index."""
@@ -157,6 +169,25 @@ def latest_contexts(histories: Histories, ends: np.ndarray, starts: np.ndarray, 
     return histories.cluster[rows]
 
 
+def repeat_earliest(contexts: np.ndarray) -> np.ndarray:
+    """(n, k): contexts of any make in the form of `latest_contexts`: every interest once, where it is latest, and the
+    earliest repeated for what is left over. (a, b, b) and (b, a, b) both become (a, a, b)."""
+    contexts = np.asarray(contexts)
+    n, k = contexts.shape
+    again = np.zeros((n, k), bool)
+    for place, later in combinations(range(k), 2):
+        again[:, place] |= contexts[:, place] == contexts[:, later]
+    tidy = np.take_along_axis(contexts, np.argsort(~again, axis=1, kind="stable"), axis=1)
+    begin = again.sum(axis=1)
+    return np.take_along_axis(tidy, np.maximum(np.arange(k), begin[:, None]), axis=1)
+
+
+def number_contexts(contexts: np.ndarray, n_clusters: int) -> np.ndarray:
+    """(n,) int64: one number per context (n, k) of the interests 0..n_clusters - 1; they sort as the contexts do."""
+    contexts = np.asarray(contexts, np.int64)
+    return np.ravel_multi_index(tuple(contexts.T), (max(n_clusters, 1),) * contexts.shape[1])
+
+
 def list_moves(histories: Histories, *, k: int) -> Moves:
     """Every move with the `k` interests it started from. A person's very first interest is no move.
 
@@ -178,16 +209,13 @@ def count_transitions(moves: Moves) -> Transitions:
     A user reaches a novel interest once, so the count is one of users. Contexts of fewer than K distinct interests
     (people at their very beginning) are left out.
     """
-    k = moves.contexts.shape[1]
     again = np.zeros(len(moves), bool)
     for one, other in combinations(moves.contexts.T, 2):
         again |= one == other
     moves = moves.take(~again)
-    shape = (max(moves.n_clusters, 1),) * (k + 1)
-    keys = np.ravel_multi_index((*moves.contexts.T, moves.novel), shape)
-    keys, n_users = np.unique(keys, return_counts=True)
-    columns = np.stack(np.unravel_index(keys, shape), axis=1).astype(np.int32)
-    return Transitions(columns[:, :k], columns[:, k], n_users.astype(np.int64), moves.n_clusters)
+    keys = number_contexts(np.column_stack([moves.contexts, moves.novel]), moves.n_clusters)
+    _, row, n_users = np.unique(keys, return_index=True, return_counts=True)
+    return Transitions(moves.contexts[row], moves.novel[row], n_users.astype(np.int64), moves.n_clusters)
 
 
 def balance_examples(transitions: Transitions, *, per_novel: int) -> Transitions:
@@ -196,8 +224,7 @@ def balance_examples(transitions: Transitions, *, per_novel: int) -> Transitions
     Sorted by novel interest, most frequent first; ties go to the context with the smaller indices. Source: paper,
     section 3 (ten contexts for each of 761 interests).
     """
-    shape = (max(transitions.n_clusters, 1),) * transitions.contexts.shape[1]
-    by_context = np.argsort(np.ravel_multi_index(tuple(transitions.contexts.T), shape), kind="stable")
+    by_context = np.argsort(number_contexts(transitions.contexts, transitions.n_clusters), kind="stable")
     most, n = int(transitions.n_users.max(initial=0)), len(transitions)
     rank = transitions.novel.astype(np.int64) * (most + 1) + (most - transitions.n_users)
     order = by_context[np.sort(rank[by_context] * n + np.arange(n)) % max(n, 1)]
@@ -207,6 +234,14 @@ def balance_examples(transitions: Transitions, *, per_novel: int) -> Transitions
     return Transitions(
         transitions.contexts[kept], transitions.novel[kept], transitions.n_users[kept], transitions.n_clusters
     )
+
+
+def pick_examples(moves: Moves, hidden: np.ndarray, *, per_novel: int) -> Transitions:
+    """The balanced set of these moves, as a language model is taught it: see `balance_examples`.
+
+    hidden: (n_clusters,) bool, the interests that are not to be predicted and so are no answers; they may lead to one.
+    """
+    return balance_examples(count_transitions(moves.take(~hidden[moves.novel])), per_novel=per_novel)
 
 
 def fine_tuning_examples(transitions: Transitions, descriptions: Sequence[Description]) -> Iterator[dict]:

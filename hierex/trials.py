@@ -61,7 +61,7 @@ def fitted_setting(work: Workspace, config: ExperimentConfig) -> tuple:
     taxonomy, vectors = work.taxonomy, work.vectors
     catalogue = Catalogue(taxonomy, vectors, level_interests(work.tree, taxonomy, vectors), work.config.transition.k)
     described = work.cluster_descriptions(), work.read_words(work.words())
-    policies = {how.kind: Learned(how, *described) for how in trial_policies(work.config.policy)}
+    policies = {how.kind: Learned(how, *described, taxonomy.hidden) for how in trial_policies(work.config.policy)}
     return *fit_people(work.interactions, taxonomy, vectors, config=config), catalogue, policies
 
 

@@ -164,15 +164,22 @@ def test_interests_with_the_same_words_are_refused_by_name():
 def test_people_s_contexts_come_first_and_all_of_them_are_there():
     starts, cluster = np.array([0, 3, 5, 5, 6]), np.array([0, 1, 2, 0, 1, 0], np.int32)
     histories = Histories(cluster, np.arange(6), starts, 4)
-    contexts, n_people = people_contexts(histories, k=2)
+    contexts, n_people = people_contexts(histories, k=2, split=6)
     assert contexts.tolist()[:2] == [[0, 0], [0, 1]]
     assert n_people.tolist() == [3, 2, 1]
     every = all_contexts(contexts, 4)
     assert every[:3].tolist() == contexts.tolist()
     assert len(np.unique(every, axis=0)) == len(every) == 16
-    assert people_contexts(histories, k=3)[0].shape == (3, 3)
+    assert people_contexts(histories, k=3, split=6)[0].shape == (3, 3)
     with pytest.raises(ConfigError, match="those that people have"):
         all_contexts(contexts, 5_000)
+
+
+def test_held_out_time_does_not_set_which_contexts_come_first():
+    starts, cluster = np.array([0, 2, 3, 4]), np.array([2, 0, 0, 0], np.int32)
+    histories = Histories(cluster, np.array([0, 1, 8, 9]), starts, 3)
+    assert people_contexts(histories, k=1, split=10)[0].tolist() == [[0], [2]]
+    assert people_contexts(histories, k=1, split=1)[0].tolist() == [[2], [0]], "0 is the more frequent one only later"
 
 
 def test_a_list_that_is_longer_than_endpoints_take_is_left_out_and_said():

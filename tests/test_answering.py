@@ -110,7 +110,7 @@ BOTH = pytest.mark.parametrize("way", [ask, ask_in_batches], ids=["one by one", 
 
 @BOTH
 def test_answers_are_asked_once_and_kept_as_they_came(work, way):
-    contexts = people_contexts(work.histories, k=2)[0]
+    contexts = people_contexts(work.histories, k=2, split=work.split)[0]
     with LlmServer(answer=know_it_all(work)) as server:
         outcome = way(work, server)
         n_asked = len(server.requests) + sum(len(server.account.files[f]) > 0 for f in server.account.purposes)
@@ -136,7 +136,7 @@ def test_the_prompt_is_that_of_the_examples_and_the_most_frequent_come_first(wor
         (asked,) = {request["temperature"] for request in server.requests}
         prompts = [request["messages"][0]["content"] for request in server.requests]
         assert not any("response_format" in request for request in server.requests)
-    contexts, n_people = people_contexts(work.histories, k=2)
+    contexts, n_people = people_contexts(work.histories, k=2, split=work.split)
     assert (asked, outcome.answered) == (0, 5)
     assert sorted(prompts) == sorted(context_prompt(context, lines_of(work)) for context in contexts[:5].tolist())
     note = make_policy(work, collect_answers(work)).note
@@ -376,7 +376,7 @@ def test_the_cap_holds(work):
         outcome = ask(work, server, cap=Cap(tokens=3_000), concurrency=4)
         assert server.read + server.written <= 3_000
     assert outcome.ended == "cap"
-    assert 0 < outcome.answered < len(people_contexts(work.histories, k=2)[0])
+    assert 0 < outcome.answered < len(people_contexts(work.histories, k=2, split=work.split)[0])
     with pytest.raises(ConfigError, match="price"):
         ask(work, server, plan=replace(plan_answers(work, endpoint_at(server)), price=None), cap=Cap(1.0))
 
@@ -461,7 +461,11 @@ def test_stopping_ends_the_batches_and_what_they_answered_is_collected_next_time
         assert server.account.batches["batch-0"]["states"][-1] == "cancelled"
         server.account.batch_states = ["completed"]
         again = ask_in_batches(work, server)
-    assert again.answered == len(collect_answers(work).contexts) == len(people_contexts(work.histories, k=2)[0])
+    assert (
+        again.answered
+        == len(collect_answers(work).contexts)
+        == len(people_contexts(work.histories, k=2, split=work.split)[0])
+    )
     assert len(server.account.batches) == 2
     n_second = server.account.files[server.account.batches["batch-1"]["input_file_id"]].count(b"\n")
     assert n_second == again.answered - 3

@@ -18,9 +18,10 @@ from hierex.config import CausalConfig, PolicyConfig, RunConfig, TableConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment.lineup import Learned
-from hierex.policies import load_policy, train_policy
+from hierex.policies import causal, load_policy, train_policy
 from hierex.policies.base_model import Phrasebook, load_base
-from hierex.policies.causal import CausalPolicy, _loss, generate_answers
+from hierex.policies.causal import FREELY, WRITTEN, CausalPolicy, _loss, generate_answers
+from hierex.policies.choices import part_by_time
 from hierex.policies.match_rate import MatchReport, measure_matches
 from hierex.policies.model_folder import content_of, list_base_models
 from hierex.policies.trie import find_same, fold_answers
@@ -29,7 +30,7 @@ from hierex.runs import choices_of, config_of
 from hierex.synthetic import make_world
 from hierex.synthetic.interests import read_vocabulary
 from hierex.transition_table import rank_best, tabulate
-from hierex.transitions import PROMPT, TARGET_PREFIX, Histories, list_moves, phrases_on_one_line
+from hierex.transitions import PROMPT, TARGET_PREFIX, Histories, list_moves, phrases_on_one_line, pick_examples
 
 N = 12
 HOSTILE = (
@@ -338,6 +339,50 @@ def test_same_seed_same_policy_and_watching_changes_nothing(models, moves, descr
     assert not np.array_equal(first.score(some_contexts(N, 3)), other.score(some_contexts(N, 3)))
     assert all(0 < earlier <= later <= 1 for earlier, later in pairwise(shares))
     assert (shares[-1], len(shares) > 3) == (1, True)
+
+
+def test_answers_are_written_freely_about_people_from_all_over_the_log(models, descriptions, monkeypatch):
+    """Moves lie person by person, so a slice of them would be neighbours: here half of the people each have theirs."""
+    lists = [[0, 1, 2, 3]] * 200 + [[6, 7, 8, 9]] * 200
+    clock = np.random.default_rng(0).permutation(1_600)
+    moves = list_moves(Histories(np.concatenate(lists).astype(np.int32), clock, np.arange(0, 1_601, 4), N), k=2)
+    asked = []
+
+    def write(policy, contexts):
+        asked.append(contexts)
+        return generate_answers(policy, contexts[:2])
+
+    monkeypatch.setattr(causal, "generate_answers", write)
+    learn(moves, descriptions, replace(QUICK, causal=replace(QUICK.causal, judged=100)))
+    assert list(map(len, asked)) == [WRITTEN, FREELY]
+    for contexts in asked:
+        assert 0.4 < (contexts >= 6).all(axis=1).mean() < 0.6
+
+
+def test_what_is_hidden_is_neither_taught_nor_judged_by(models, moves, descriptions, monkeypatch):
+    hidden = np.isin(np.arange(N), [1, 4, 7])
+    taught, judged = [], []
+
+    def learn_and_tell(learner, pairs, *others):
+        taught.extend(learner.book.answers.index(answer) for _, answer in pairs)
+        return causal_learn(learner, pairs, *others)
+
+    def judge_and_tell(learner, moves, rows):
+        judged.extend(moves.novel[rows].tolist())
+        return causal_judge(learner, moves, rows)
+
+    causal_learn, causal_judge = causal._learn, causal._judge
+    monkeypatch.setattr(causal, "_learn", learn_and_tell)
+    monkeypatch.setattr(causal, "_judge", judge_and_tell)
+    learn(moves, descriptions, QUICK, hidden=hidden)
+    earlier = moves.take(part_by_time(moves, QUICK.validation_share)[0])
+    picked = pick_examples(earlier, hidden, per_novel=QUICK.causal.contexts_per_novel)
+    assert taught == picked.novel.tolist(), "what the page shows, of the earlier moves"
+    assert set(taught) == set(np.flatnonzero(~hidden))
+    assert judged
+    assert not hidden[judged].any()
+    with pytest.raises(TooLittleData, match="hidden ones only"):
+        learn(moves, descriptions, QUICK, hidden=np.ones(N, bool))
 
 
 def test_training_can_be_stopped(models, moves, descriptions):

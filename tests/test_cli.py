@@ -84,6 +84,23 @@ def test_predict_for_some_users(built, tmp_path):
     assert set(from_file["user_id"]) == set(users)
 
 
+def test_predict_reads_whole_histories_where_the_policy_can(built, tmp_path, capsys):
+    store, out = str(built / "w.duckdb"), tmp_path / "p.parquet"
+    assert main(["predict", "--store", store, "--all", "--whole-history", "--out", str(out)]) == 2
+    assert "cannot read whole histories" in capsys.readouterr().err
+    assert not out.exists()
+    assert run(built, "--policy", "ease") == 0
+    try:
+        assert main(["predict", "--store", store, "--all", "--out", str(out)]) == 0
+        latest = pd.read_parquet(out)
+        assert main(["predict", "--store", store, "--all", "--whole-history", "--out", str(out)]) == 0
+        whole = pd.read_parquet(out)
+        assert whole["user_id"].tolist() == latest["user_id"].tolist()
+        assert not np.allclose(whole["score"], latest["score"])
+    finally:
+        assert run(built, "--policy", "counts") == 0
+
+
 def test_an_unknown_user_is_named_and_nothing_is_written(built, tmp_path, capsys):
     out = tmp_path / "p.parquet"
     assert main(["predict", "--store", str(built / "w.duckdb"), "--user", "nobody", "--out", str(out)]) == 2

@@ -286,3 +286,24 @@ def test_a_published_model_that_is_here_is_not_looked_up_again(monkeypatch, tmp_
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     embeddings.fetch_model(EmbeddingConfig(model="intfloat/multilingual-e5-small"))
     assert asked == [("intfloat/multilingual-e5-small", True, embeddings.OTHER_FORMATS)]
+
+
+@pytest.mark.parametrize("part", ["", "2_Dense"])
+def test_pickled_weights_are_refused(small_model, tmp_path, part):
+    folder = tmp_path / "pickled"
+    shutil.copytree(small_model, folder)
+    if part:
+        (folder / part).mkdir()
+    else:
+        (folder / "model.safetensors").unlink()
+    torch.save({}, folder / part / "pytorch_model.bin")
+    with pytest.raises(EmbedderError, match=r"pytorch_model\.bin', which can hold code"):
+        embed_texts(["a"], config=EmbeddingConfig(model=str(folder)))
+
+
+def test_pickled_weights_beside_others_are_not_read(small_model, tmp_path):
+    folder = tmp_path / "both"
+    shutil.copytree(small_model, folder)
+    (folder / "pytorch_model.bin").write_bytes(b"no pickle at all")
+    expected = embed_texts(["a"], config=EmbeddingConfig(model=str(small_model)))
+    np.testing.assert_array_equal(embed_texts(["a"], config=EmbeddingConfig(model=str(folder))), expected)

@@ -897,6 +897,12 @@ def test_moves_of_too_few_people_are_not_shown(workspaces):
     assert fewer["People"].min() >= 5
 
 
+def test_whose_learning_the_examples_are_is_said(workspaces):
+    said = words(on_part("Busy", "What is learned"))
+    assert "Only a language model learns from these" in said
+    assert "All other ways to predict, the usual one too, learn from all moves" in said
+
+
 def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeypatch):
     monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
     app = on_part("Busy", "Releases")

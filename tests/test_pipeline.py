@@ -175,11 +175,18 @@ def test_what_people_changed_counts_from_the_next_build_on(built, tmp_path):
     tree, item_ids = work.tree, work.items["item_id"].to_numpy()
     common = {"tree_key": work.key("interest_tree"), "tree": tree, "item_ids": item_ids}
     made = [save_curation(store, "merge", (first, second), **common), save_curation(store, "hide", (hidden,), **common)]
+    told = {}
+
+    def compute(function, *args, progress, **settings):
+        told[function.__name__] = settings
+        return function(*args, progress=progress, **settings)
+
     try:
         watched = Watched()
-        changed = run_pipeline(store, CONFIG, watch=watched)
+        changed = run_pipeline(store, CONFIG, compute=compute, watch=watched)
         assert {"transitions", "policies"} <= watched.made()
         assert "recommenders" not in watched.made()
+        assert changed.taxonomy.cluster_ids[told["train_policy"]["hidden"]].tolist() == [hidden]
         merged = MERGED_FROM + made[0]
         assert changed.taxonomy.n_clusters == work.taxonomy.n_clusters - 1
         served = serve_users(changed, np.arange(len(work.user_ids)), top=11, items=5)

@@ -28,7 +28,7 @@ from hierex.policies.choices import (
 )
 from hierex.policies.counts import train_counts
 from hierex.policies.ease import Tuning, fit_ease
-from hierex.policies.encoder import EXPECTED
+from hierex.policies.encoder import EXPECTED, Learner
 from hierex.transitions import Histories, Moves, list_moves
 
 KINDS = ("counts", "ease", "encoder")
@@ -132,6 +132,22 @@ def test_training_leaves_torch_as_it_was():
 def test_another_seed_is_another_encoder(encoder):
     other = train_policy(random_moves(), text_vectors(), config=QUICK, seed=1)
     assert not np.array_equal(other.score(every_context()), encoder.score(every_context()))
+
+
+def test_the_network_goes_through_the_latest_moves_alone(monkeypatch):
+    moves, loss, seen = random_moves(n_users=400), Learner._loss, []
+
+    def note_rows(learner, rows, popularity):
+        seen.append(rows)
+        return loss(learner, rows, popularity)
+
+    monkeypatch.setattr(Learner, "_loss", note_rows)
+    config = replace(QUICK, epochs=1, most_moves=200)
+    train_policy(moves, text_vectors(), config=config, seed=0)
+    learned_from = np.sort(moves.clock[np.unique(np.concatenate(seen))])
+    earlier = moves.clock[part_by_time(moves, config.validation_share)[0]]
+    latest = (np.sort(clock)[-config.most_moves :] for clock in (earlier, moves.clock))
+    assert learned_from.tolist() == sorted(set(np.concatenate([*latest]).tolist()))
 
 
 @pytest.fixture(scope="module", params=["ease", "encoder"])
@@ -380,6 +396,16 @@ def test_contexts_may_have_another_length(kind, k):
     np.testing.assert_allclose(np.exp(policy.score(contexts)).sum(axis=1), 1, rtol=1e-5)
     kept = load_policy(policy.name, policy.arrays())
     np.testing.assert_array_equal(kept.score(contexts), policy.score(contexts))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_context_repeats_counts_once_wherever_it_is(kind):
+    """On the Preview page the interests that a prediction starts from are chosen freely."""
+    policy = train_policy(random_moves(k=3), text_vectors(), config=replace(QUICK, kind=kind), seed=0)
+    usual, later_twice, around, other = policy.score(np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [0, 2, 2]]))
+    np.testing.assert_array_equal(later_twice, usual)
+    np.testing.assert_array_equal(around, usual)
+    assert not np.array_equal(other, usual)
 
 
 @pytest.mark.parametrize("kind", KINDS)

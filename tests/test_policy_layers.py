@@ -11,10 +11,10 @@ from hierex.errors import TooLittleData
 from hierex.interest_tree import grow_tree
 from hierex.policies import load_policy
 from hierex.policies.aligned import AlignedPolicy
-from hierex.policies.choices import leave_out_context
+from hierex.policies.choices import FEWEST_TO_CHOOSE_BY, leave_out_context
 from hierex.policies.counts import train_counts
 from hierex.policies.novelty import NoveltyPolicy
-from hierex.policies.refreshed import refresh_policy
+from hierex.policies.refreshed import NO_USE, refresh_policy
 from hierex.taxonomy import curate
 from hierex.tree_distance import distance_from, measure_distances
 
@@ -119,6 +119,18 @@ def test_where_recent_moves_foretell_nothing_they_do_not_count():
     refreshed = refresh_policy(old, moves, since=int(moves.clock.max()) + 1)
     assert np.array_equal(refreshed.score(every_context()), old.score(every_context()))
     assert "count nothing" in refreshed.note
+
+
+def test_a_few_recent_moves_are_too_few_to_choose_by():
+    """Fifty later moves are enough; of what fewer say, nothing is taken."""
+    moves, since = changed_law()
+    old = train_counts(moves.take(moves.clock < since), config=CONFIG)
+    recent = np.flatnonzero(moves.clock >= since)
+    for n, counts in ((5, False), (FEWEST_TO_CHOOSE_BY, False), (6 * FEWEST_TO_CHOOSE_BY, True)):
+        refreshed = refresh_policy(old, moves.take(recent[:n]), since=since)
+        assert np.isfinite(refreshed.strength) == counts
+        assert (refreshed.score(np.array([[0, 0]])).argmax() == 2) == counts
+        assert refreshed.note == ("" if counts else NO_USE)
 
 
 def test_what_people_like_comes_first_among_the_best(alignment):

@@ -309,6 +309,18 @@ def test_only_a_text_model_that_learns_makes_another_policy(store, work):
     assert "tune_text" not in key()[2]
 
 
+def test_a_language_model_is_another_one_when_something_else_is_hidden(store, work):
+    def key(kind: str, hidden: list[int]) -> list:
+        there = Workspace(store, replace(CONFIG, policy=PolicyConfig(kind=kind)), work.keys)
+        hidden_items = np.isin(work.taxonomy.cluster_of_item, hidden)
+        there.built = replace(work.built, taxonomy=replace(work.taxonomy, hidden_items=hidden_items))
+        return policy_depends(there, work.words())
+
+    assert key("causal", []) == key("causal", [])
+    assert key("causal", []) != key("causal", [1]) != key("causal", [2])
+    assert key("encoder", [1]) == key("encoder", [])
+
+
 def test_counts_are_counted_anew(counted):
     supposed = suppose_interests(counted, granularity=14)
     assert supposed.policy.name == "counts"

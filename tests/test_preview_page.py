@@ -18,7 +18,7 @@ from hierex.description_edits import Subject, read_edits, save_edits
 from hierex.description_steps import set_step_undone
 from hierex.examples import read_examples, save_example, set_example_deleted
 from hierex.item_thumbs import read_all_item_thumbs
-from hierex.persons import serve_person
+from hierex.persons import person_of, serve_person
 from hierex.pipeline import run_pipeline
 from hierex.releases import release_run, withdraw
 from hierex.runs import config_of, shown_run
@@ -280,12 +280,35 @@ def test_builds_of_an_earlier_version_are_left_out_of_a_comparison_and_that_is_s
 
 
 def test_until_when_recent_moves_are_in_the_answers_is_shown(store):
-    assert "blended in" not in words(on_part("One", "Staying fresh"))
+    assert "were refreshed with" not in words(on_part("One", "Staying fresh"))
     work = run_pipeline(store, replace(CONFIG, layers=LayerConfig(refreshed=True)))
     clock = np.sort(work.interactions.clock)
     half = clock[np.searchsorted(clock, work.split) :]
     until = half[len(half) // 2]
     said = words(on_part("One", "Staying fresh"))
-    assert "blended in" in said
+    assert "were refreshed with" in said
     assert f"{clock_date(work.judged_from):%d %B %Y}" in said
     assert abs(clock_date(until) - clock_date(work.judged_from)).days <= 1, "the middle of what was held out"
+
+
+# -- what a prediction reads -------------------------------------------------------------------------------------------
+
+
+def test_a_prediction_reads_everything_where_it_can_and_that_is_asked_for(store):
+    counted = open_app("preview", "One")
+    assert "reads-2" not in counted.session_state, "counts read no histories"
+    work = run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="ease")))
+    app = open_app("preview", "One")
+    assert "looked up in the table" in words(app)
+    person = person_of(work, app.session_state["person"])
+    assert sum(box.label.startswith(("The prediction starts", "and from")) for box in app.selectbox) == 2
+    app.session_state["reads-2"] = "Everything they had"
+    app.run()
+    assert not app.exception, app.exception
+    assert "computed from everything that this person had" in words(app)
+    assert not any(box.label.startswith("The prediction starts") for box in app.selectbox)
+    expected = serve_person(work, person, top=5, items=10, whole=True).predictions
+    shown = next(frame.value for frame in app.dataframe if "New interest" in frame.value.columns)
+    np.testing.assert_allclose(shown["Probability"], expected.score)
+    latest = serve_person(work, person, top=5, items=10).predictions
+    assert not np.array_equal(latest.score, expected.score)

@@ -235,7 +235,8 @@ def test_predictions_may_start_from_one_interest_or_three(store, easy, k):
     served = serve_users(again, np.arange(20), top=3, items=2)
     assert len(served.predictions)
     assert served.predictions.context.shape[1] == k
-    assert set(served.predictions.path) == {"table" if k == 1 else "computed"} or k == 1
+    paths = set(served.predictions.path)
+    assert "table" in paths if k == 1 else paths == {"computed"}
 
 
 def test_a_release_is_still_known_when_the_same_was_built_again(store, easy):

@@ -25,7 +25,7 @@ class RandomPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         self.asked += len(contexts)
-        a, b = np.asarray(contexts, np.int64).T[:, :, None]
+        a, b = np.asarray(contexts, np.int64).T[-2:, :, None]
         scores = -1.0 - ((31 * a + 17 * b + 7 * np.arange(self.n_clusters)) % 5).astype(np.float32)
         np.put_along_axis(scores, np.asarray(contexts, np.int64), -np.inf, axis=1)
         total = np.exp(scores).sum(axis=1, keepdims=True)
@@ -175,3 +175,47 @@ def test_contexts_of_one_are_looked_up_and_of_three_computed(k):
         scores = policy.score(found.context[rows][:1])[0]
         scores[histories.of(user)] = -np.inf
         assert found.novel[rows].tolist() == np.argsort(-scores, kind="stable")[:3].tolist()
+
+
+class ReadingPolicy(RandomPolicy):
+    """Of a whole history it says that the best is what comes after its largest."""
+
+    def score_histories(self, histories):
+        self.asked += histories.n_users
+        best = [int(histories.of(user).max()) + 1 for user in range(histories.n_users)]
+        steps = np.abs(np.arange(self.n_clusters) - np.array(best)[:, None])
+        return -np.log(2.0) * steps.astype(np.float32)
+
+
+def test_whole_histories_are_read_where_that_is_asked_for():
+    policy, histories = ReadingPolicy(9), histories_of([[4, 0], [], [1], [6, 2, 0]], 9)
+    users, hidden = np.array([3, 0, 1]), np.arange(9) == 7
+    found = predict_novel(policy, tabulate(policy), histories, users, top=2, hidden=hidden, whole=True)
+    assert (found.user.tolist(), found.novel.tolist()) == ([3, 3, 0, 0], [8, 5, 5, 6])
+    assert set(found.path) == {"history"}
+    assert found.context.tolist() == [[2, 0], [2, 0], [4, 0], [4, 0]]
+    np.testing.assert_allclose(found.score, [0.5, 0.25, 1, 0.5])
+
+
+def test_whole_histories_are_refused_where_they_cannot_be_read():
+    histories = histories_of([[4, 0]], 9)
+    with pytest.raises(ConfigError, match="cannot read whole histories"):
+        predict_novel(RandomPolicy(9), tabulate(RandomPolicy(9)), histories, np.array([0]), top=2, whole=True)
+    policy, contexts = ReadingPolicy(9), np.array([[1, 2]])
+    with pytest.raises(ConfigError, match="no other interests"):
+        predict_novel(policy, tabulate(policy), histories, np.array([0]), top=2, contexts=contexts, whole=True)
+
+
+def test_what_was_asked_beyond_the_table_is_remembered(monkeypatch):
+    monkeypatch.setattr("hierex.transition_table.REMEMBERED_CELLS", 2 * 9)
+    policy = RandomPolicy(9)
+    table, users = tabulate(policy, k=3), np.array([0, 1, 0])
+    histories = histories_of([[4, 0, 1], [2, 3, 5], [6, 7, 8]], 9)
+    policy.asked = 0
+    first = predict_novel(policy, table, histories, users, top=3)
+    assert policy.asked == 2
+    again = predict_novel(policy, table, histories, users, top=3)
+    assert policy.asked == 2
+    np.testing.assert_array_equal(first.novel, again.novel)
+    predict_novel(policy, table, histories, np.array([2]), top=3)
+    assert list(table.asked) == [(4, 0, 1), (6, 7, 8)]

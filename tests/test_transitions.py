@@ -23,6 +23,7 @@ from hierex.transitions import (
     latest_contexts,
     list_moves,
     one_line,
+    repeat_earliest,
 )
 
 N_LEAVES = 12
@@ -127,6 +128,15 @@ def test_a_person_with_one_interest_starts_from_it_twice():
     assert len(count_transitions(moves)) == 0
     ends, starts = histories.starts[[1, 2]], histories.starts[[0, 1]]
     assert latest_contexts(histories, ends, starts, k=3).tolist() == [[3, 3, 3], [4, 4, 5]]
+
+
+@given(st.integers(1, 4), st.integers(0, 5), st.data())
+def test_a_context_of_any_make_holds_every_interest_once_where_it_is_latest(k, n, data):
+    row = st.lists(st.integers(0, 3), min_size=k, max_size=k)
+    contexts = data.draw(st.lists(row, min_size=n, max_size=n))
+    once = [list(dict.fromkeys(context[::-1]))[::-1] for context in contexts]
+    tidy = repeat_earliest(np.array(contexts, np.int32).reshape(n, k))
+    assert tidy.tolist() == [[kept[0]] * (k - len(kept)) + kept for kept in once]
 
 
 def test_moves_need_at_least_one_interest_to_start_from():

@@ -65,9 +65,11 @@ class Learned:
     config: PolicyConfig
     descriptions: Sequence[Description]
     vectors: np.ndarray
+    hidden: np.ndarray | None = None
 
     def __call__(self, moves: Moves, seed: int) -> LanguagePolicy:
-        return train_policy(moves, self.descriptions, self.vectors, config=self.config, seed=seed)
+        how = {"config": self.config, "hidden": self.hidden, "seed": seed}
+        return train_policy(moves, self.descriptions, self.vectors, **how)
 
 
 def line_up(catalogue: Catalogue, policies: dict[str, Train], config: ExperimentConfig) -> list[Arm]:

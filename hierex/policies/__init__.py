@@ -25,10 +25,11 @@ class LanguagePolicy(Protocol):
     """What every policy offers.
 
     `score` takes contexts (n, K) int of cluster indices and returns (n, n_clusters) float32 log-probabilities. The
-    clusters of the context itself get -inf; every row sums to one after `exp`. A context that repeats one cluster
-    means a person who has only that interest. `note` says in plain words what a person should know about how the
-    policy came to be, or is empty. Policies can be pickled, so that they cross to other processes. A policy whose
-    scores are dear may also have `best(contexts, top)`: what `rank_best` would make of them, without computing all.
+    clusters of the context itself get -inf; every row sums to one after `exp`. What a context repeats counts once,
+    where it is latest; one cluster alone means a person who has only that interest. `note` says in plain words what a
+    person should know about how the policy came to be, or is empty. Policies can be pickled, so that they cross to
+    other processes. A policy whose scores are dear may also have `best(contexts, top)`: what `rank_best` would make of
+    them, without computing all.
     """
 
     name: str
@@ -55,6 +56,11 @@ class HistoryPolicy(LanguagePolicy, Protocol):
     def score_histories(self, histories: Histories) -> np.ndarray: ...
 
 
+def reads_histories(policy: LanguagePolicy) -> bool:
+    """Whether it is a `HistoryPolicy`."""
+    return hasattr(policy, "score_histories")
+
+
 def train_policy(
     moves: Moves,
     descriptions: Sequence[Description],
@@ -62,13 +68,15 @@ def train_policy(
     *,
     config: PolicyConfig,
     reader: EmbeddingConfig | None = None,
+    hidden: np.ndarray | None = None,
     seed: int,
     progress: Progress = no_progress,
 ) -> LanguagePolicy:
     """The policy of `config.kind`, learned from `moves`: all from before the split, as `list_moves` orders them.
 
     descriptions: one per cluster, by cluster index; description_vectors: (n_clusters, d) float32, their text vectors;
-    reader: the text model that they are from, where it may learn too (`config.tune_text`).
+    reader: the text model that they are from, where it may learn too (`config.tune_text`). hidden: (n_clusters,) bool,
+    the interests that a language model is not taught to name; the others learn from all moves.
     With fewer than `FEWEST_MOVES` moves the answer is a `counts` policy whose `note` says so. Raises ConfigError when
     there is not one of each per cluster.
     """
@@ -93,7 +101,8 @@ def train_policy(
     if config.kind == "causal":
         from .causal import train_causal
 
-        return train_causal(moves, descriptions, config=config, seed=seed, progress=progress)
+        hidden = np.zeros(moves.n_clusters, bool) if hidden is None else hidden
+        return train_causal(moves, descriptions, config=config, hidden=hidden, seed=seed, progress=progress)
     # Here and not above: torch takes seconds to import, and whoever only counts does without.
     if config.tune_text:
         from .text_tuning import train_tuned

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..alignment import AlignmentModel
+from ..transitions import repeat_earliest
 from .layers import Layer, keep_with_base
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ class AlignedPolicy(Layer):
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
+        contexts = repeat_earliest(contexts)
         answers = self.base.score(contexts)
         n = min(self.best_of, answers.shape[1])
         best = np.argsort(-answers, axis=1, kind="stable")[:, :n]
         chances = np.take_along_axis(answers, best, axis=1)
-        liked = self.alignment.expect(np.asarray(contexts), best)
+        liked = self.alignment.expect(contexts, best)
         liked[np.isneginf(chances)] = -1
         order = np.argsort(-liked, axis=1, kind="stable")
         np.put_along_axis(answers, np.take_along_axis(best, order, axis=1), chances, axis=1)

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from ..config import PolicyConfig
 from ..descriptions import Description
 from ..errors import ConfigError
-from ..transitions import TARGET_PREFIX, Moves, phrases_on_one_line
-from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
-from .counts import FEWEST_TO_CHOOSE_BY, CountsPolicy, CountTable, load_counts, train_counts
+from ..transitions import TARGET_PREFIX, Moves, number_contexts, phrases_on_one_line, repeat_earliest
+from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from .counts import CountsPolicy, CountTable, back_off, load_counts, train_counts
 from .match_rate import MatchReport, measure_matches
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -85,24 +84,21 @@ class AnsweredPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
-        contexts = np.asarray(contexts)
-        said = self.answers.look_up(_context_keys(contexts, self.n_clusters))
-        return leave_out_context(np.log(_blend(said, self.counts.foresee(contexts), self.strength)), contexts)
+        contexts = repeat_earliest(contexts)
+        said = self.answers.look_up(number_contexts(contexts, self.n_clusters))
+        foreseen = np.exp(self.counts.foresee(contexts))
+        return leave_out_context(np.log(back_off(said, foreseen, self.strength)), contexts)
 
     def knows(self, contexts: np.ndarray) -> np.ndarray:
         """(n,) bool: which contexts a model gave an answer for that can be used."""
-        return np.isin(_context_keys(np.asarray(contexts), self.n_clusters), self.answers.keys)
+        return np.isin(number_contexts(repeat_earliest(contexts), self.n_clusters), self.answers.keys)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
-        table = self.answers.counts
         return {
             "strength": np.array([self.strength]),
             "matches": np.array([self.matches.n, self.matches.matched]),
-            "answers.keys": self.answers.keys,
-            "answers.indptr": table.indptr,
-            "answers.indices": table.indices,
-            "answers.data": table.data,
+            **self.answers.arrays("answers"),
             **{f"counts.{name}": array for name, array in self.counts.arrays().items()},
         }
 
@@ -110,11 +106,9 @@ class AnsweredPolicy:
 def load_answered(arrays: dict[str, np.ndarray]) -> AnsweredPolicy:
     """The policy whose `arrays()` these are; which answers missed is not kept with it."""
     counts = load_counts({name.removeprefix("counts."): a for name, a in arrays.items() if name.startswith("counts.")})
-    keys = arrays["answers.keys"]
-    parts = tuple(arrays[f"answers.{part}"] for part in ("data", "indices", "indptr"))
-    table = sparse.csr_array(parts, shape=(len(keys) + 1, counts.n_clusters))
+    table = CountTable.load(arrays, "answers", counts.n_clusters)
     matches = MatchReport(*map(int, arrays["matches"]), misses=())
-    return AnsweredPolicy(CountTable(keys, table), counts, float(arrays["strength"][0]), matches)
+    return AnsweredPolicy(table, counts, float(arrays["strength"][0]), matches)
 
 
 def train_answered(
@@ -129,7 +123,7 @@ def train_answered(
     named = [known.interest(answer) for answer in answers]
     used = [row for row, cluster in enumerate(named) if cluster is not None and cluster not in contexts[row]]
     novel = np.array([named[row] for row in used], np.int64)
-    keys = _context_keys(np.asarray(contexts, np.int64).reshape(-1, moves.contexts.shape[1])[used], moves.n_clusters)
+    keys = number_contexts(np.asarray(contexts, np.int64).reshape(-1, moves.contexts.shape[1])[used], moves.n_clusters)
     table = CountTable.of(keys, novel, moves.n_clusters)
     strength = _choose_strength(moves, table, config)
     return AnsweredPolicy(table, train_counts(moves, config=config), strength, known.measure(answers))
@@ -138,25 +132,14 @@ def train_answered(
 def _choose_strength(moves: Moves, answers: CountTable, config: PolicyConfig) -> float:
     """Under which answers and counts of the earlier moves give the later ones, where answered, the most likelihood."""
     earlier, later = part_by_time(moves, config.validation_share)
-    keys = _context_keys(moves.contexts, moves.n_clusters)
+    keys = number_contexts(moves.contexts, moves.n_clusters)
     later = thin_out(later[np.isin(keys[later], answers.keys)], moves.n_clusters)
     if len(later) < FEWEST_TO_CHOOSE_BY:
         return STRENGTH
-    foreseen = train_counts(moves.take(earlier), config=config).foresee(moves.contexts[later])
+    foreseen = np.exp(train_counts(moves.take(earlier), config=config).foresee(moves.contexts[later]))
     said, seen, novel = answers.look_up(keys[later]), mark_seen(moves, later), moves.novel[later]
-    likelihood = {s: judge_choices(np.log(_blend(said, foreseen, s)), novel, seen)[1] for s in STRENGTHS}
+    likelihood = {s: judge_choices(np.log(back_off(said, foreseen, s)), novel, seen)[1] for s in STRENGTHS}
     return max(STRENGTHS, key=likelihood.get)
-
-
-def _blend(said: np.ndarray, foreseen: np.ndarray, strength: float) -> np.ndarray:
-    """(n, n_clusters) float32 probabilities. said: counts of answers; foreseen: log-probabilities, all finite."""
-    strength = np.float32(strength)
-    return (said + strength * np.exp(foreseen)) / (said.sum(axis=1, keepdims=True) + strength)
-
-
-def _context_keys(contexts: np.ndarray, n_clusters: int) -> np.ndarray:
-    """(n,) int64, one number per ordered context."""
-    return np.ravel_multi_index(tuple(contexts.astype(np.int64).T), (n_clusters,) * contexts.shape[1])
 
 
 def _loosen(text: str) -> str:

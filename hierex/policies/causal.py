@@ -24,9 +24,9 @@ from transformers import PreTrainedModel
 from ..config import CausalConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
 from ..errors import ConfigError, EarlierVersion, TooLittleData
-from ..transitions import TASK_FIRST, Moves, balance_examples, count_transitions, phrases_on_one_line
+from ..transitions import TASK_FIRST, Moves, phrases_on_one_line, pick_examples, repeat_earliest
 from .base_model import Phrasebook, load_base
-from .choices import judge_choices, leave_out_context, mark_seen, part_by_time
+from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, spread_out
 from .match_rate import MatchReport, measure_matches
 from .trie_reading import find_best, prompts_at_once, score_answers, understands_trie
 
@@ -44,7 +44,7 @@ IGNORED = -100
 
 UNASKED = MatchReport(0, 0, ())
 FREELY = 128
-"""Answers are written freely about so many contexts, to measure how often they match."""
+"""Answers are written freely about so many of the later moves, to measure how often they match."""
 
 Weights = dict[str, torch.Tensor]
 Examples = list[tuple[list[int], list[int]]]
@@ -74,7 +74,7 @@ class CausalPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`. Exact: every answer is looked at."""
-        contexts = np.asarray(contexts, np.int64)
+        contexts = repeat_earliest(contexts)
         found = np.empty((len(contexts), self.n_clusters), np.float32)
         for rows, prompts in self.portions(contexts, len(self.book.trie.fork_node)):
             found[rows] = score_answers(self.network, prompts, self.book.trie)
@@ -85,7 +85,7 @@ class CausalPolicy:
 
         Narrower where fewer are left besides a context of K different interests.
         """
-        contexts = np.asarray(contexts, np.int64)
+        contexts = repeat_earliest(contexts)
         width = max(min(top, self.n_clusters - contexts.shape[1]), 0)
         novel, share = np.empty((len(contexts), width), np.int32), np.empty((len(contexts), width), np.float32)
         for rows, prompts in self.portions(contexts, 1):
@@ -177,23 +177,26 @@ def train_causal(
     descriptions: Sequence[Description],
     *,
     config: PolicyConfig,
+    hidden: np.ndarray,
     seed: int,
     progress: Progress = no_progress,
 ) -> CausalPolicy:
     """Learn from `moves` (rows as `list_moves` gives them) and the descriptions (one per cluster).
 
+    hidden: (n_clusters,) bool, the interests that it is neither taught to answer nor judged by.
     Leaves torch's random state as it was. Raises ConfigError where the base model cannot be used, two interests have
     the same words or the prompts are too long for it, TooLittleData where nobody moved on from K interests.
     """
     options = config.causal
     earlier, later = part_by_time(moves, config.validation_share)
-    examples = balance_examples(count_transitions(moves.take(earlier)), per_novel=options.contexts_per_novel)
-    if not len(examples):
+    later = later[~hidden[moves.novel[later]]]
+    examples = pick_examples(moves.take(earlier), hidden, per_novel=options.contexts_per_novel)
+    if not len(examples) or not len(later):
         raise TooLittleData(
-            f"Nobody moved on to a novel interest from {moves.contexts.shape[1]} interests, so that a language model "
-            "has no example to learn from. Choose another method, or a log with longer histories."
+            f"Nobody moved on to a novel interest from {moves.contexts.shape[1]} interests, or to hidden ones only, so "
+            "that a language model has no example to learn from. Choose another method, or a log with longer histories."
         )
-    judged = later[np.unique(np.linspace(0, len(later) - 1, min(options.judged, len(later))).astype(np.int64))]
+    judged = spread_out(later, options.judged)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         base = load_base(options.base)
@@ -210,7 +213,7 @@ def train_causal(
         learner = CausalPolicy(base.name, base.digest, options.rank, book, network, {})
         weights = _learn(learner, pairs, lambda: _judge(learner, moves, judged), options, seed, progress)
     trained = load_causal(CausalPolicy(base.name, base.digest, options.rank, book, network, weights).arrays())
-    written = generate_answers(trained, moves.contexts[later[-FREELY:]])
+    written = generate_answers(trained, moves.contexts[spread_out(later, FREELY)])
     progress(1.0)
     return replace(trained, matches=measure_matches(written, book.shown))
 
@@ -262,7 +265,7 @@ def _judge(learner: CausalPolicy, moves: Moves, rows: np.ndarray) -> tuple[bool,
     In that order of importance: a model that cannot spell yet has not been trained for too long.
     """
     contexts = moves.contexts[rows]
-    matches = measure_matches(generate_answers(learner, contexts[:WRITTEN]), learner.book.shown)
+    matches = measure_matches(generate_answers(learner, spread_out(contexts, WRITTEN)), learner.book.shown)
     return matches.rate >= SPELLS, *judge_choices(learner.score(contexts), moves.novel[rows], mark_seen(moves, rows))
 
 

@@ -13,8 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from ..errors import ConfigError
-from ..transitions import Histories, Moves
+from ..transitions import Histories, Moves, repeat_earliest
 
+FEWEST_TO_CHOOSE_BY = 50
+"""With fewer later moves than this, settings stay what they are without any."""
 TOP = 10
 """Recall is measured in the ten best."""
 MOST_JUDGED = 10_000
@@ -44,7 +46,8 @@ class Pasts:
 
     @classmethod
     def of_contexts(cls, contexts: np.ndarray) -> Pasts:
-        """contexts: (n, K); where one repeats its earliest interest, that is there once."""
+        """contexts: (n, K); what one repeats is there once."""
+        contexts = repeat_earliest(contexts)
         n, k = contexts.shape
         is_first = np.concatenate([contexts[:, 1:] != contexts[:, :-1], np.ones((n, 1), bool)], axis=1)
         begin = np.arange(n, dtype=np.int64) * k
@@ -148,10 +151,12 @@ def follow_popularity(moves: Moves, half_life: float) -> tuple[np.ndarray, np.nd
 
 def thin_out(rows: np.ndarray, n_clusters: int) -> np.ndarray:
     """At most as many rows as are needed to judge by, spread evenly."""
-    most = max(min(MOST_JUDGED, CELLS_JUDGED // max(n_clusters, 1)), 1)
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return spread_out(rows, max(min(MOST_JUDGED, CELLS_JUDGED // max(n_clusters, 1)), 1))
+
+
+def spread_out(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the rows, spread evenly over the people, since moves lie person by person."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def weigh_people(user: np.ndarray) -> np.ndarray:
@@ -196,7 +201,7 @@ def leave_out(log_probs: np.ndarray, pasts: Pasts) -> np.ndarray:
 
 def leave_out_context(log_probs: np.ndarray, contexts: np.ndarray) -> np.ndarray:
     """The same with each row's context as all that the person has."""
-    return leave_out(log_probs, Pasts.of_contexts(np.asarray(contexts)))
+    return leave_out(log_probs, Pasts.of_contexts(contexts))
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,19 @@ import numpy as np
 from scipy import sparse
 
 from ..config import PolicyConfig
-from ..transitions import Moves
-from .choices import follow_popularity, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from ..transitions import Moves, number_contexts, repeat_earliest
+from .choices import (
+    FEWEST_TO_CHOOSE_BY,
+    follow_popularity,
+    judge_choices,
+    leave_out_context,
+    mark_seen,
+    part_by_time,
+    thin_out,
+)
 
-FEWEST_TO_CHOOSE_BY = 50
 SWEEPS = 2
+CSR_PARTS = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,17 @@ class CountTable:
         ones = np.ones(len(novel), np.float32)
         return cls(known, sparse.csr_array((ones, (row, novel)), shape=(len(known) + 1, n_clusters)))
 
+    @classmethod
+    def load(cls, arrays: dict[str, np.ndarray], name: str, n_clusters: int) -> CountTable:
+        """The one whose `arrays(name)` are among these."""
+        keys = arrays[f"{name}.keys"]
+        parts = tuple(arrays[f"{name}.{part}"] for part in CSR_PARTS)
+        return cls(keys, sparse.csr_array(parts, shape=(len(keys) + 1, n_clusters)))
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """What has to be kept of it, by names that begin with `name`."""
+        return {f"{name}.keys": self.keys} | {f"{name}.{part}": getattr(self.counts, part) for part in CSR_PARTS}
+
     def look_up(self, keys: np.ndarray) -> np.ndarray:
         """(len(keys), n) float32, zeros where the key was never seen."""
         row = np.searchsorted(self.keys, keys)
@@ -89,7 +108,7 @@ class CountsPolicy:
 
     def foresee(self, contexts: np.ndarray) -> np.ndarray:
         """(n, n_clusters) float32 log-probabilities with the context not yet left out, all finite."""
-        counts = _look_up(self.tables, np.asarray(contexts), self.n_clusters)
+        counts = _look_up(self.tables, repeat_earliest(contexts), self.n_clusters)
         return np.log(_blend(counts, self.log_popularity, self.smoothing))
 
     def knows(self, contexts: np.ndarray) -> np.ndarray:
@@ -104,25 +123,16 @@ class CountsPolicy:
             "k": np.array([self.k]),
         }
         for place, table in enumerate(self.tables):
-            arrays |= {
-                f"{place}.keys": table.keys,
-                f"{place}.indptr": table.counts.indptr,
-                f"{place}.indices": table.counts.indices,
-                f"{place}.data": table.counts.data,
-            }
+            arrays |= table.arrays(str(place))
         return arrays
 
 
 def load_counts(arrays: dict[str, np.ndarray]) -> CountsPolicy:
     """The policy whose `arrays()` these are."""
     k, n = int(arrays["k"][0]), len(arrays["log_popularity"])
-    tables = []
-    for place in range(3 * k - 2):
-        keys = arrays[f"{place}.keys"]
-        parts = tuple(arrays[f"{place}.{part}"] for part in ("data", "indices", "indptr"))
-        tables.append(CountTable(keys, sparse.csr_array(parts, shape=(len(keys) + 1, n))))
+    tables = tuple(CountTable.load(arrays, str(place), n) for place in range(3 * k - 2))
     smoothing = Smoothing(*map(float, arrays["smoothing"]))
-    return CountsPolicy(tuple(tables), arrays["log_popularity"], smoothing, k)
+    return CountsPolicy(tables, arrays["log_popularity"], smoothing, k)
 
 
 def train_counts(moves: Moves, *, config: PolicyConfig) -> CountsPolicy:
@@ -148,15 +158,13 @@ def count_moves(moves: Moves, smoothing: Smoothing) -> CountsPolicy:
 
 def _level_keys(contexts: np.ndarray, n_clusters: int) -> Iterator[np.ndarray]:
     """One number per context and level: each interest, latest first; then the last 2, ..., K, unordered and ordered."""
-    contexts = contexts.astype(np.int64)
     k = contexts.shape[1]
     for place in range(k - 1, -1, -1):
-        yield contexts[:, place]
+        yield contexts[:, place].astype(np.int64)
     for length in range(2, k + 1):
         last = contexts[:, -length:]
-        shape = (n_clusters,) * length
-        yield np.ravel_multi_index(tuple(np.sort(last, axis=1).T), shape)
-        yield np.ravel_multi_index(tuple(last.T), shape)
+        yield number_contexts(np.sort(last, axis=1), n_clusters)
+        yield number_contexts(last, n_clusters)
 
 
 def _look_up(tables: tuple[CountTable, ...], contexts: np.ndarray, n_clusters: int) -> list[np.ndarray]:

@@ -17,9 +17,17 @@ from scipy import sparse
 from ..config import PolicyConfig
 from ..likeness import count_together, liken
 from ..transitions import Histories, Moves
-from .choices import Pasts, follow_popularity, judge_choices, leave_out, part_by_time, thin_out, weigh_parts
+from .choices import (
+    FEWEST_TO_CHOOSE_BY,
+    Pasts,
+    follow_popularity,
+    judge_choices,
+    leave_out,
+    part_by_time,
+    thin_out,
+    weigh_parts,
+)
 
-FEWEST_TO_CHOOSE_BY = 50
 HALF_LIVES = (0.02, 0.05, 0.1, 0.2, 0.5, np.inf)
 STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0)
 
@@ -69,7 +77,7 @@ class EasePolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
-        pasts = Pasts.of_contexts(np.asarray(contexts))
+        pasts = Pasts.of_contexts(contexts)
         return leave_out(self.by_context.foresee(pasts), pasts)
 
     def score_histories(self, histories: Histories) -> np.ndarray:

@@ -8,8 +8,8 @@ whole history as one sum in which older interests weigh as it learns. Four thing
   what is learned is what the context adds to it, and not the fashion of the day; for predictions it is the latest one;
 - a move is learned as a choice among the interests that were still open to that person;
 - half of the moves are learned without the history before their context, so that one network answers both;
-- it learns from the earlier moves, is judged on the later ones, and then goes on with all of them, for the latest are
-  the most like what comes.
+- it learns from the earlier moves, is judged on the later ones, and then goes on with both, for the latest are the most
+  like what comes. Each time these are the latest `config.most_moves` at most; popularity is known from all.
 
 Both times the steps first grow and then die away (Smith & Topin 2018): a few epochs of large steps end where many of
 small ones would, and nobody has to search for when to stop.
@@ -35,11 +35,11 @@ from torch.nn import functional
 from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError, EarlierVersion
 from ..threads import one_thread
-from ..transitions import Histories, Moves, latest_contexts
+from ..transitions import Histories, Moves, latest_contexts, repeat_earliest
 from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
-from .encoder_network import HALF_LIVES, EncoderNetwork, centre
+from .encoder_network import MEMORIES, EncoderNetwork, centre
 from .text_changes import TextChanges
 
 FEWEST_STEPS = 64
@@ -50,7 +50,7 @@ MOST_STEPS = 600
 WITHOUT_HISTORY = 0.5
 """The share of moves that are learned from their context alone."""
 
-EXPECTED = np.array([1 / 3] * 3 + [0.0] * len(HALF_LIVES))
+EXPECTED = np.array([1 / 3] * 3 + [0.0] * len(MEMORIES))
 """Of the weights: an even share for the network, `counts` and `ease`, each of which knows what is popular by itself."""
 DOUBT = 1.0
 """In moves per interest, what it costs weights to lie 1 away from that: the more there are, the less each is known."""
@@ -121,7 +121,7 @@ class EncoderPolicy:
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
-        contexts = np.asarray(contexts, np.int64)
+        contexts = repeat_earliest(contexts)
         return self._score(contexts, Pasts.of_contexts(contexts), whole=False)
 
     def score_histories(self, histories: Histories) -> np.ndarray:
@@ -219,10 +219,10 @@ class Learner:
         self.network = EncoderNetwork(texts, middle, k, config.dimensions, config.dropout)
 
     def learn(self, rows: np.ndarray, progress: Progress) -> None:
-        """Go through these rows a few times; the network then also knows what is popular after them."""
+        """Go through the latest of these rows a few times; the network then also knows what is popular after them."""
         config = self.config
         step_of = np.zeros(len(self.moves), np.int64)
-        followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in HALF_LIVES]
+        followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in MEMORIES]
         step_of[rows] = followed[0][0]
         popularity = torch.from_numpy(np.stack([popularity for _, popularity in followed], axis=1))
         rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]

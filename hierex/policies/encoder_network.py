@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from .choices import Pasts
 
-HALF_LIVES = (0.02, 0.05, 0.2, np.inf)
+MEMORIES = (0.02, 0.05, 0.2, np.inf)
 """Shares of all moves after which a move counts half: what is popular now, lately, for some time, and ever."""
 AGES = 32
 """From this place back in the history on, all interests weigh the same."""
@@ -30,7 +30,7 @@ class EncoderNetwork(nn.Module):
         self.register_buffer("vectors", vectors)
         self.register_buffer("middle", middle)
         self.register_buffer("likeness", vectors @ vectors.T, persistent=False)
-        self.register_buffer("log_popularity", torch.zeros(len(HALF_LIVES), n_clusters))
+        self.register_buffer("log_popularity", torch.zeros(len(MEMORIES), n_clusters))
         self.from_text = nn.Linear(text_dimensions, dimensions)
         self.to_text = nn.Linear(text_dimensions, dimensions, bias=False)
         for layer in (self.from_text, self.to_text):
@@ -52,7 +52,7 @@ class EncoderNetwork(nn.Module):
             nn.init.zeros_(layer.bias)
         self.log_weight_of_age = nn.Parameter(torch.zeros(AGES))
         self.attraction = nn.Parameter(torch.zeros(n_clusters))
-        self.weight_of_popularity = nn.Parameter(torch.full((len(HALF_LIVES),), 1 / len(HALF_LIVES)))
+        self.weight_of_popularity = nn.Parameter(torch.full((len(MEMORIES),), 1 / len(MEMORIES)))
         self.weight_of_likeness = nn.Parameter(torch.zeros(k))
 
     @classmethod

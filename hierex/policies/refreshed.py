@@ -2,7 +2,7 @@
 
 Nothing is trained again. What the policy says counts as much as `strength` people; the recent moves on from the
 context's latest interest are added to it, and to that the recent moves on from the whole context, whatever its order.
-How strong it is, is chosen on the latest of the recent moves.
+How strong it is, is chosen on the latest of the recent moves; where these are too few to choose by, nothing is added.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import sparse
 
-from ..transitions import Moves
-from .choices import judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
+from ..transitions import Moves, number_contexts, repeat_earliest
+from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 from .counts import CountTable, back_off
 from .layers import Layer, keep_with_base
 
 if TYPE_CHECKING:
     from . import LanguagePolicy
 
-NO_USE = "Recent moves did not foretell what came after them, so they count nothing."
+NO_USE = "Recent moves were too few, or did not foretell what came after them, so they count nothing."
 STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, np.inf)
 """In people; with an infinite one, recent moves would not count."""
 LATER_SHARE = 0.2
@@ -41,12 +40,11 @@ class RefreshedPolicy(Layer):
 
     @property
     def note(self) -> str:
-        if np.isinf(self.strength):
-            return f"{self.base.note} {NO_USE}".strip()
-        return self.base.note
+        return f"{self.base.note} {NO_USE}".strip() if np.isinf(self.strength) else self.base.note
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
+        contexts = repeat_earliest(contexts)
         answers = self.base.score(contexts)
         if np.isinf(self.strength):
             return answers
@@ -54,11 +52,8 @@ class RefreshedPolicy(Layer):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
-        arrays = {"strength": np.array([self.strength])}
-        for name, table in (("latest", self.latest), ("together", self.together)):
-            arrays |= {f"{name}.keys": table.keys}
-            arrays |= {f"{name}.{part}": getattr(table.counts, part) for part in ("data", "indices", "indptr")}
-        return keep_with_base(self.base, arrays)
+        tables = self.latest.arrays("latest") | self.together.arrays("together")
+        return keep_with_base(self.base, {"strength": np.array([self.strength])} | tables)
 
 
 def refresh_policy(policy: LanguagePolicy, moves: Moves, *, since: int) -> RefreshedPolicy:
@@ -68,7 +63,7 @@ def refresh_policy(policy: LanguagePolicy, moves: Moves, *, since: int) -> Refre
     earlier, later = (recent[rows] for rows in part_by_time(moves.take(recent), LATER_SHARE))
     later = thin_out(later, moves.n_clusters)
     strength = np.inf
-    if len(later) and len(earlier):
+    if len(later) >= FEWEST_TO_CHOOSE_BY:
         contexts, novel, seen = moves.contexts[later], moves.novel[later], mark_seen(moves, later)
         answers, tables = policy.score(contexts), _count(moves.take(earlier))
 
@@ -82,11 +77,7 @@ def refresh_policy(policy: LanguagePolicy, moves: Moves, *, since: int) -> Refre
 
 def load_refreshed(base: LanguagePolicy, arrays: dict[str, np.ndarray]) -> RefreshedPolicy:
     """The policy over `base` whose `arrays()` these are."""
-    tables = []
-    for name in ("latest", "together"):
-        keys = arrays[f"{name}.keys"]
-        parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
-        tables.append(CountTable(keys, sparse.csr_array(parts, shape=(len(keys) + 1, base.n_clusters))))
+    tables = (CountTable.load(arrays, name, base.n_clusters) for name in ("latest", "together"))
     return RefreshedPolicy(base, *tables, float(arrays["strength"][0]))
 
 
@@ -96,9 +87,7 @@ def _count(moves: Moves) -> tuple[CountTable, CountTable]:
 
 
 def _keys(contexts: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
-    contexts = np.asarray(contexts, np.int64)
-    together = np.ravel_multi_index(tuple(np.sort(contexts, axis=1).T), (n_clusters,) * contexts.shape[1])
-    return contexts[:, -1], together
+    return contexts[:, -1].astype(np.int64), number_contexts(np.sort(contexts, axis=1), n_clusters)
 
 
 def _blend(

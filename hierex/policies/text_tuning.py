@@ -26,7 +26,7 @@ from ..embeddings import embed_texts
 from ..transitions import Moves
 from .choices import follow_popularity, mark_seen, part_by_time, thin_out, weigh_parts
 from .encoder import EncoderPolicy, train_encoder
-from .encoder_network import HALF_LIVES, centre
+from .encoder_network import MEMORIES, centre
 from .text_changes import TextChanges, changes_of, open_to_changes
 
 NO_HELP = (
@@ -123,7 +123,7 @@ class Judge:
     @classmethod
     def of(cls, moves: Moves, earlier: np.ndarray, later: np.ndarray) -> Judge:
         past = moves.take(earlier)
-        popularity = np.stack([follow_popularity(past, half_life)[1][-1] for half_life in HALF_LIVES])
+        popularity = np.stack([follow_popularity(past, half_life)[1][-1] for half_life in MEMORIES])
         return cls(moves.contexts[later], moves.novel[later], mark_seen(moves, later), popularity)
 
     def foresee(self, vectors: np.ndarray) -> np.ndarray:

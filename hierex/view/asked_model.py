@@ -39,8 +39,8 @@ def ask_panel(work: Workspace) -> None:
             return
         where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
         st.caption(
-            f"{plain_markdown(endpoint.model)} {plain_markdown(where)}. What is sent: the words of the interests, and "
-            "which of them often follow which. Nothing about single people."
+            f"{plain_markdown(endpoint.model)} {plain_markdown(where)}. What is sent: the words of the interests, "
+            "which of them follow which, and which of them some person had together. Never who."
         )
         job = jobs().of(work.store.path)
         busy = bool(job and job.active)

@@ -10,6 +10,7 @@ import streamlit as st
 from .. import charts, wording
 from ..drift import judge_drift, label_periods, measure_drift
 from ..workspace import Workspace
+from .interests import note_of
 from .opened import jobs, start_run
 
 
@@ -34,7 +35,8 @@ def refresh(work: Workspace) -> None:
     busy = bool(job and job.active)
     if layers.refreshed:
         since, until = (wording.split_text(work.interactions, clock) for clock in (work.split, work.judged_from))
-        st.caption(f"These predictions have the moves from {since} until {until} blended in.")
+        note = note_of(work, "policies")
+        st.caption(f"These predictions were refreshed with the moves from {since} until {until}. {note}")
     st.button(
         "Without recent moves" if layers.refreshed else "Refresh with recent moves",
         key="refresh",

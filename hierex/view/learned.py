@@ -1,4 +1,4 @@
-"""What a language model would learn from: for every novel interest its most frequent contexts."""
+"""What a language model learns from: for every novel interest its most frequent contexts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from .. import exports
 from ..serving import distinct
 from ..workspace import Workspace
 
+WHO_LEARNS = (
+    "Only a language model learns from these: one that is fine-tuned at an endpoint from all of them, one on this "
+    "machine from the same choice among the earlier moves, since the later ones show when it has learned enough. All "
+    "other ways to predict, the usual one too, learn from all moves as they happened."
+)
+
 
 def learned_examples(work: Workspace, fewest: int) -> None:
     names = [description.name for description in work.cluster_descriptions()]
@@ -20,6 +26,7 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         f"To learn as much about rare interests as about busy ones, every interest is taught by the **{per_novel} most "
         f"frequent** ways to it: {len(every):,} in all, to {len(np.unique(every.novel)):,} of {len(names):,} interests."
     )
+    st.markdown(WHO_LEARNS)
     if not len(shown):
         st.info(f"None of these was gone by {fewest:,} people or more, so none can be shown.")
         return
@@ -55,4 +62,4 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         for message, label in zip(first["messages"], ("The model is asked", "It learns to answer"), strict=True):
             st.markdown(f"**{label}**")
             st.code(message["content"], language=None, wrap_lines=True)
-    st.caption("Interests that were hidden are never taught.")
+    st.caption("Interests that were hidden are never the new interest.")

@@ -106,7 +106,7 @@ def take_in(work: Workspace) -> None:
     st.subheader("Take in outcomes")
     st.caption(
         "How many people a new interest was shown to, and how many of them liked it. The form lists what is predicted "
-        "for the most frequent starting points; fill in the last two columns and leave out what was not shown."
+        "for the most frequent starting points; fill in “shown” and “liked”, and leave out what was not shown."
     )
     st.download_button(
         "Download the form (CSV)",

@@ -10,9 +10,11 @@ import streamlit as st
 
 from .. import charts, wording
 from ..persons import Person, ground_for, recommend_usual, serve_person, visits_frame
+from ..policies import reads_histories
 from ..result_keys import predictions_depend
 from ..serving import Served
 from ..transition_table import LONGEST
+from ..transitions import repeat_earliest
 from ..tree_distance import distance_from
 from ..wording import plain_markdown
 from ..workspace import Workspace
@@ -26,6 +28,7 @@ from .person_choice import choose_person
 
 TOP = 5
 ITEMS = 10
+EVERYTHING = "Everything they had"
 LONGEST_NAME = 60
 """Characters of a name that a heading has room for; one made of many interests is longer."""
 
@@ -38,8 +41,9 @@ def one_person(work: Workspace) -> None:
     if not len(person.items):
         st.info("This person has no interactions, so there is nothing to start from.")
         return
-    context = show_history(work, person, names, colors)
-    found = served(predictions_depend(work), person.had, context, work, person)
+    whole = reads_everything(work)
+    context = show_history(work, person, names, colors, whole=whole)
+    found = served(predictions_depend(work), person.had, context, whole, work, person)
     st.subheader("Which new interest comes next")
     note = note_of(work, "policies")
     if note:
@@ -57,9 +61,27 @@ def one_person(work: Workspace) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def served(depends: tuple, items: bytes, context: tuple, _work: Workspace, _person: Person) -> Served:
+def served(depends: tuple, items: bytes, context: tuple, whole: bool, _work: Workspace, _person: Person) -> Served:
     """Keyed by all that the answer depends on, so that a click elsewhere on the page does not ask again."""
-    return serve_person(_work, _person, top=TOP, items=ITEMS, context=context)
+    return serve_person(_work, _person, top=TOP, items=ITEMS, context=None if whole else context, whole=whole)
+
+
+def reads_everything(work: Workspace) -> bool:
+    """Whether the prediction is to be made from all that the person had, which not every method can."""
+    if not reads_histories(work.policy):
+        return False
+    k = work.config.transition.k
+    latest = "Their latest interest" if k == 1 else f"Their latest {k} interests"
+    read = st.segmented_control(
+        "The prediction reads",
+        [latest, EVERYTHING],
+        default=latest,
+        key=f"reads-{k}",
+        required=True,
+        help="From the latest interests every answer is known ahead of time: that is what is measured and released. "
+        "From everything they had it is computed now; how good that is stands on the Evaluation page.",
+    )
+    return read == EVERYTHING
 
 
 def why_nothing(work: Workspace, person: Person) -> str:
@@ -74,28 +96,32 @@ def why_nothing(work: Workspace, person: Person) -> str:
 # -- what they had -----------------------------------------------------------------------------------------------------
 
 
-def show_history(work: Workspace, person: Person, names: Sequence[str], colors: Sequence[str]) -> tuple[int, ...]:
-    """Draws it, and returns the interests that the prediction starts from."""
+def show_history(
+    work: Workspace, person: Person, names: Sequence[str], colors: Sequence[str], *, whole: bool
+) -> tuple[int, ...]:
+    """Draws it, and returns the interests that the prediction starts from, or with `whole` the latest."""
     taxonomy = work.taxonomy
     history = person.history(taxonomy)
     called = person.name if len(person.name) <= LONGEST_NAME else "this person"
     st.subheader(f"What {plain_markdown(called)} was interested in")
-    context = choose_context(work, person, history, names)
+    latest = person.latest(taxonomy, work.config.transition.k)
+    context = latest if whole else choose_context(work, person, history, names)
+    starting = history if whole else context
     # only the tab that is open is drawn: the others would cost the browser more than all the rest
     over_time, on_map = st.tabs(["Over time", "On the map"], on_change="rerun", key="history_tabs")
     if over_time.open:
         over_time.plotly_chart(
-            charts.history_timeline(visits_frame(work, person, names, colors), starting=[names[c] for c in context]),
+            charts.history_timeline(visits_frame(work, person, names, colors), starting=[names[c] for c in starting]),
             alt="The person's interests over time; a diamond marks those that the prediction starts from.",
         )
     if on_map.open:
         with on_map:
-            show_path(work, history, context, names, colors)
+            show_path(work, history, starting, names, colors)
     return context
 
 
 def show_path(
-    work: Workspace, history: np.ndarray, context: Sequence[int], names: Sequence[str], colors: Sequence[str]
+    work: Workspace, history: np.ndarray, starting: Sequence[int], names: Sequence[str], colors: Sequence[str]
 ) -> None:
     xy = work.item_map.xy
     middles = np.array([np.median(xy[work.taxonomy.items_of(cluster)], axis=0) for cluster in history])
@@ -105,7 +131,7 @@ def show_path(
             "y": middles[:, 1],
             "name": [names[cluster] for cluster in history],
             "color": [colors[cluster] for cluster in history],
-            "starts": np.isin(history, context),
+            "starts": np.isin(history, starting),
         }
     )
     st.plotly_chart(
@@ -123,7 +149,7 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
     place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}-{k}-{person.name}"
     labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
     *boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
-    context = tuple(
+    chosen = tuple(
         box.selectbox(
             label,
             options,
@@ -138,8 +164,8 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
         for place, start in enumerate(default):
             st.session_state.pop(f"start-{place}-{place_of_choice}-{start}", None)
 
-    reset_box.button("Their latest", on_click=reset, disabled=context == default, width="stretch")
-    return context
+    reset_box.button("Their latest", on_click=reset, disabled=chosen == default, width="stretch")
+    return tuple(repeat_earliest([chosen])[0].tolist())
 
 
 # -- what comes next ---------------------------------------------------------------------------------------------------
@@ -196,6 +222,8 @@ def show_predictions(
 
 def how_found(work: Workspace, path: np.ndarray) -> str:
     k = work.config.transition.k
+    if (path == "history").all():
+        return "computed from everything that this person had."
     if (path == "table").all():
         return f"looked up in the table of all {'pairs of ' * (k == 2)}interests."
     if k > LONGEST:

@@ -36,7 +36,7 @@ def fewest_people(work: Workspace) -> int:
 def people_moves(work: Workspace, fewest: int) -> None:
     names = [description.name for description in work.cluster_descriptions()]
     counted = count_pairs(work.training_moves)
-    pairs = list_pairs(counted, fewest=fewest)
+    pairs = list_pairs(work.training_moves, fewest=fewest)
     if not len(pairs):
         st.info(f"No move between two interests was made by {fewest:,} people or more.")
         return
@@ -93,7 +93,9 @@ def pair_table(pairs: pd.DataFrame, names: list[str], file: str, *, leave_out: s
             "Times expected": pairs["lift"].round(2).to_numpy(),
         }
     ).drop(columns=leave_out or [])
-    share = st.column_config.NumberColumn(format="percent", help="Of all who went on from the first interest")
+    share = st.column_config.NumberColumn(
+        format="percent", help="Of all people who went on from the first interest; one may go on to several"
+    )
     expected = st.column_config.NumberColumn(
         help="Against as many as would come if it didn't matter where people come from"
     )

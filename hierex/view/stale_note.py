@@ -9,12 +9,14 @@ from ..result_keys import policy_is_stale
 from ..workspace import Workspace
 from .opened import start_run
 
+LEARNED_FROM = {"openai": "descriptions or answers", "causal": "descriptions or hidden interests"}
+
 
 def stale_note(work: Workspace) -> None:
     """That what was said of interests has changed since these predictions were learned, with a way to learn anew."""
     if not policy_is_stale(work):
         return
-    read = "descriptions or answers" if work.config.policy.kind == "openai" else "descriptions"
+    read = LEARNED_FROM.get(work.config.policy.kind, "descriptions")
     again = "built again and released" if current_release(work.store) else "built again"
     note, button = st.columns([3, 1], vertical_alignment="center")
     note.info(
