@@ -59,7 +59,7 @@ def show_build() -> None:
             help="When the logs change, interests stay what they were and new items are put where they fit best. "
             "With this, all interests are found anew; what people wrote and changed goes to those that are most alike.",
         )
-        view.chosen_elsewhere(chosen)
+    view.chosen_elsewhere(chosen)
     config = replace(
         chosen,
         granularity=granularity,
