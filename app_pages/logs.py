@@ -5,13 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from hierex import stored_logs, view, wording
-from hierex.config import (
-    LARGEST_SEED,
-    VECTORS_IN_FILE,
-    BehaviourConfig,
-    EmbeddingConfig,
-    RunConfig,
-)
+from hierex.config import LARGEST_SEED, VECTORS_IN_FILE, EmbeddingConfig, RunConfig
 from hierex.embeddings import is_published_name
 from hierex.presets import active_preset
 from hierex.runs import config_of, read_runs, shown_run
@@ -65,14 +59,16 @@ def show_build() -> None:
             help="When the logs change, interests stay what they were and new items are put where they fit best. "
             "With this, all interests are found anew; what people wrote and changed goes to those that are most alike.",
         )
-    config = RunConfig(
+    view.chosen_elsewhere(chosen)
+    config = replace(
+        chosen,
         granularity=granularity,
         seed=int(seed),
         regrow=regrow,
         policy=policy,
         recommender=recommender,
-        embedding=EmbeddingConfig(model=model or chosen.embedding.model),
-        behaviour=BehaviourConfig(weight=weight),
+        embedding=replace(chosen.embedding, model=model or chosen.embedding.model),
+        behaviour=replace(chosen.behaviour, weight=weight),
     )
     job = view.jobs().of(store.path)
     interrupted = last is not None and last.status in ("running", "stopped", "failed")

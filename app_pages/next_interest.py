@@ -9,6 +9,7 @@ LIKED, DIAL, FRESH = "What people liked", "Likely or novel", "Staying fresh"
 
 st.title("What comes next")
 work = view.current_work()
+view.stale_note(work)
 when = wording.split_text(work.interactions, work.split)
 part = st.segmented_control(
     "Part",

@@ -13,6 +13,7 @@ PARTS = {
 
 st.title("Preview")
 work = view.shown_predictions()
+view.stale_note(work)
 part = st.segmented_control(
     "Part", list(PARTS), default="One person", key="preview_part", label_visibility="collapsed", required=True
 )

@@ -18,7 +18,7 @@ import pandas as pd
 from . import ON_DEMAND, STAGES, __version__
 from .cli_experiment import add_experiment
 from .cli_models import add_model_commands
-from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
+from .cli_parts import MeterLine, add_cap, endpoint_of, notes_of, open_workspace, positive, print_json, work_at
 from .config import (
     POLICIES,
     RECOMMENDERS,
@@ -168,17 +168,7 @@ def add_describe(commands) -> argparse.ArgumentParser:
 
 def run_command(options: argparse.Namespace) -> None:
     started = perf_counter()
-    config = RunConfig(
-        granularity=options.granularity,
-        seed=options.seed,
-        regrow=options.regrow,
-        policy=PolicyConfig(
-            kind=options.policy, tune_text=options.tune_text, causal=CausalConfig(base=options.base_model)
-        ),
-        recommender=RecommenderConfig(kind=options.recommender),
-        embedding=EmbeddingConfig(model=options.model),
-        behaviour=BehaviourConfig(weight=options.behaviour),
-    )
+    config = config_from(options)
     with open_workspace(options, create=True) as store:
         lines = StageLines()
         report = lines.timed(
@@ -191,8 +181,24 @@ def run_command(options: argparse.Namespace) -> None:
             print(f"{active.granularity:,} interests: '{active.name}', the saved number that is active", flush=True)
             config = replace(config, granularity=active.granularity)
         work = run_pipeline(store, config, until=options.until, watch=lines.watch)
+        lines.say(notes_of(work))
         if options.json:
             print(json.dumps(summary(work, report, lines.seconds, perf_counter() - started)))
+
+
+def config_from(options: argparse.Namespace) -> RunConfig:
+    """What `run` is told."""
+    return RunConfig(
+        granularity=options.granularity,
+        seed=options.seed,
+        regrow=options.regrow,
+        policy=PolicyConfig(
+            kind=options.policy, tune_text=options.tune_text, causal=CausalConfig(base=options.base_model)
+        ),
+        recommender=RecommenderConfig(kind=options.recommender),
+        embedding=EmbeddingConfig(model=options.model),
+        behaviour=BehaviourConfig(weight=options.behaviour),
+    )
 
 
 def predict_command(options: argparse.Namespace) -> None:
@@ -294,6 +300,11 @@ class StageLines:
         self.seconds[stage] = round(value, 3)
         print(f"{stage:<18}{value:8.1f} s{'  (kept)' if state == 'reused' else ''}", flush=True)
 
+    def say(self, notes: dict[str, str]) -> None:
+        """What has to be said about how results came about."""
+        for stage, note in notes.items():
+            print(f"{stage:<18}{note}", flush=True)
+
     def timed(self, stage: str, work: Callable):
         started = perf_counter()
         result = work()
@@ -336,6 +347,7 @@ def summary(work: Workspace, report: LogReport, seconds: dict[str, float], total
         "version": __version__,
         "seconds": round(total, 3),
         "stage_seconds": seconds,
+        "notes": notes_of(work),
         "counts": {
             "items": len(work.items),
             "users": len(work.user_ids),

@@ -12,10 +12,13 @@ from .descriptions.meter import Reading
 from .errors import ConfigError
 from .llm.endpoint import Endpoint
 from .pipeline import run_pipeline
+from .results import result_note
 from .runs import config_of, shown_run
 from .store import open_store
 from .wording import meter_text
 from .workspace import Workspace
+
+NOTED = ("interest_tree", "policies")
 
 
 def positive(text: str) -> int:
@@ -58,7 +61,16 @@ def work_at(store, granularity: int | None, *, until: str) -> Workspace:
     wanted = replace(config, granularity=config.granularity if granularity is None else granularity)
     if run and run.status == "done" and wanted == config:
         return Workspace(store, config, run.keys)
-    return run_pipeline(store, wanted, until=until)
+    work = run_pipeline(store, wanted, until=until)
+    for note in notes_of(work).values():
+        print(note, file=sys.stderr)
+    return work
+
+
+def notes_of(work: Workspace) -> dict[str, str]:
+    """What has to be said about how interests and predictions came about, by stage, where there is something."""
+    notes = {stage: result_note(work.store, stage, work.keys.get(stage, "")) for stage in NOTED}
+    return {stage: note for stage, note in notes.items() if note}
 
 
 class MeterLine:

@@ -61,6 +61,17 @@ def read_records(store: Store) -> list[CurationRecord]:
     ]
 
 
+def taxonomy_key(granularity: int, records: Sequence[CurationRecord]) -> str:
+    """Granularity and, after a colon, the ids of the changes that count."""
+    return f"{granularity}:{','.join(str(record.edit_id) for record in records if not record.undone)}"
+
+
+def read_taxonomy_key(key: str) -> tuple[int, frozenset[int]]:
+    """The inverse of `taxonomy_key`: granularity and edit ids."""
+    granularity, _, edit_ids = key.partition(":")
+    return int(granularity), frozenset(int(edit_id) for edit_id in edit_ids.split(",") if edit_id)
+
+
 def place_records(
     records: Sequence[CurationRecord], tree_key: str, tree: InterestTree, item_ids: Sequence[str]
 ) -> tuple[list[CurationEdit], dict[int, str]]:
@@ -102,7 +113,7 @@ def save_curation(
     reason = tidy(reason)
     if len(reason) > LONGEST_TEXT:
         raise HierexError(f"The reason has {len(reason)} characters; at most {LONGEST_TEXT} are allowed.")
-    inside = [[item_ids[i] for i in tree.order[tree.lo[node] : tree.hi[node]]] for node in nodes]
+    inside = [[item_ids[i] for i in tree.items_of(node)] for node in nodes]
     with store.transaction() as writer:
         return writer.execute(
             "INSERT INTO curation_edits (tree_key, kind, nodes, samples, sizes, items, reason, author, edited_at) "

@@ -6,6 +6,7 @@ seldom on time that it has not seen cannot be released. What passes both still w
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -40,16 +41,22 @@ def refuse_unknown_answers(policy: LanguagePolicy) -> None:
 @dataclass(frozen=True)
 class Gate:
     """One proof. name: `match_rate` or `recall`; value: what was measured, None where it could not be; needed: what it
-    takes, in the same unit; by_construction: that it cannot be otherwise."""
+    takes, in the same unit; by_construction: that it cannot be otherwise; most: what no policy could exceed."""
 
     name: str
     value: float | None
     needed: float
     by_construction: bool = False
+    most: float = math.inf
 
     @property
     def passed(self) -> bool:
         return self.value is not None and self.value >= self.needed
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether no policy could pass, as where people have too few interests left for chance to be seldom right."""
+        return self.most < self.needed
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,8 @@ def judge_policy(measured: pd.DataFrame, policy: str) -> GateReport:
         FEWEST_MATCHES,
         matches is not None and bool(matches["note"]),
     )
-    lift = None
+    lift, most = None, math.inf
     if RECALL in own.index and len(chance) and chance.iloc[0] > 0:
-        lift = float(own.loc[RECALL, "value"] / chance.iloc[0])
+        lift, most = float(own.loc[RECALL, "value"] / chance.iloc[0]), float(1 / chance.iloc[0])
     n_cases = int(own["n_cases"].iloc[0]) if len(own) else 0
-    return GateReport(match_rate, Gate("recall", lift, TIMES_CHANCE), n_cases)
+    return GateReport(match_rate, Gate("recall", lift, TIMES_CHANCE, most=most), n_cases)

@@ -60,6 +60,10 @@ class InterestTree:
         alive = np.flatnonzero((self.born <= granularity) & (granularity < self.dies) & (self.lo < self.hi))
         return alive[np.argsort(self.lo[alive], kind="stable")].astype(np.int32)
 
+    def items_of(self, node: int) -> np.ndarray:
+        """Item indices of the node."""
+        return self.order[self.lo[node] : self.hi[node]]
+
     def children(self, node: int) -> np.ndarray:
         """(2,) the nodes that this one is split into; it must not be one of the finest."""
         return np.array([2 * self.dies[node] - 3, 2 * self.dies[node] - 2])

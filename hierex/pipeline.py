@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from time import perf_counter
 
 import numpy as np
@@ -27,7 +27,7 @@ from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
 from .layering import lay_over, layer_depends
-from .policies import train_policy
+from .policies import LanguagePolicy, train_policy
 from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
 from .result_keys import (
     behaviour_depends,
@@ -35,7 +35,6 @@ from .result_keys import (
     interests_digest,
     policy_depends,
     result_key,
-    taxonomy_key,
     weights_depends,
 )
 from .serving import serve_users
@@ -225,7 +224,8 @@ class Run:
     def taxonomy(self) -> None:
         """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
         started = perf_counter()
-        self.keys["taxonomy"] = taxonomy_key(self.work.granularity, curation_edits.read_records(self.store))
+        records = curation_edits.read_records(self.store)
+        self.keys["taxonomy"] = curation_edits.taxonomy_key(self.work.granularity, records)
         _ = self.work.taxonomy  # a granularity that cannot be is refused here
         self.watch("taxonomy", "made", perf_counter() - started)
 
@@ -294,10 +294,15 @@ class Run:
         self._make(
             "policies",
             [self.keys["policies"], *layers],
-            lambda progress: lay_over(self.work, self.work.learned_policy),
+            lambda progress: lay_over(self.work, self.learned_policy()),
             lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )
+
+    def learned_policy(self) -> LanguagePolicy:
+        """As it was kept, with its note, which the layers over it have to say too."""
+        note = results.result_note(self.store, "policies", self.keys["learned_policy"])
+        return replace(self.work.learned_policy, note=note)
 
     def refuse_too_many_contexts(self) -> None:
         most, wanted = self.config.table.most_interests, self.work.taxonomy.n_clusters

@@ -5,6 +5,7 @@ Every decision is a row and none is ever changed: going back is another decision
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,12 +14,13 @@ import pandas as pd
 
 from . import results
 from .config import LayerConfig, PolicyConfig, RunConfig
+from .curation_edits import CurationRecord, read_records, read_taxonomy_key
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError, NotReady
 from .gates import GateFailed, GateReport, judge_policy
 from .runs import RunRecord, config_of, find_run, read_runs
 from .store import Store, now
-from .taxonomy import leaf_of_item
+from .taxonomy import CurationEdit, leaf_of_item
 from .workspace import Workspace
 
 
@@ -78,7 +80,7 @@ def list_candidates(store: Store) -> list[Candidate]:
         if measured is None:
             continue
         policy = policy_name(store, run, measured)
-        granularity = int(run.keys["taxonomy"].partition(":")[0])
+        granularity, _ = read_taxonomy_key(run.keys["taxonomy"])
         same = frozenset(other.run_id for other in (run, *earlier))
         report = judge_policy(measured, policy)
         candidates.append(Candidate(run, same, is_kept(store, run), policy, granularity, report, measured))
@@ -181,21 +183,61 @@ def why_not(report: GateReport) -> str:
             f"the first answer is right {report.recall.value:.1f} times as often as chance on later time, and it takes "
             f"{report.recall.needed:g} times."
         )
+    if report.recall.out_of_reach:
+        reasons.append(
+            "No method can get there: so few interests are new to people that one which is always right would be right "
+            f"only {report.recall.most:.1f} times as often as chance. Build with more interests, so that people have at "
+            f"least {report.recall.needed:g} left to choose from."
+        )
     return " ".join(reasons)
 
 
 def serve_release(present: Workspace, run: RunRecord) -> Workspace:
     """The workspace whose predictions are those of `run`, over the present logs.
 
-    Where logs were added and the tree of interests was kept, its interests hold the new items too. Raises HierexError
-    with the reason where the tree does not allow that.
+    What people hid since it began is left out. Where logs were added and the tree of interests was kept, its interests
+    hold the new items too. Raises HierexError with the reason where the tree does not allow that.
     """
+    served = as_made(present, run)
+    hides = hidden_since(present.store, run)
+    if hides:
+        served = replace(served, hides=place_hides(present, served, hides))
+    _ = served.policy  # now, so that what is wrong with it is said here
+    return served
+
+
+def hidden_since(store: Store, run: RunRecord) -> list[CurationRecord]:
+    """What people hid after the run began, and did not take back."""
+    _, made = read_taxonomy_key(run.keys["taxonomy"])
+    hides = [record for record in read_records(store) if record.kind == "hide" and not record.undone]
+    return [record for record in hides if record.edit_id not in made]
+
+
+def place_hides(present: Workspace, served: Workspace, hides: Sequence[CurationRecord]) -> tuple[CurationEdit, ...]:
+    """The hides in terms of what is served: the nodes of its tree, and the items hidden by now wherever they are in it.
+
+    An interest all of whose items are hidden is never predicted.
+    """
+    standing, _ = present.place_curation([record for record in read_records(present.store) if not record.undone])
+    tree, _ = present.moved(tuple(edit for edit in standing if edit.kind == "move"))
+    items = {
+        edit.edit_id: tuple(item for node in edit.nodes for item in tree.items_of(node).tolist())
+        for edit in standing
+        if edit.kind == "hide"
+    }
+    nodes = {edit.edit_id: edit.nodes for edit in served.place_curation(hides)[0]}
+    return tuple(CurationEdit(i, "hide", nodes.get(i, ()), items.get(i, ())) for i in (hide.edit_id for hide in hides))
+
+
+def as_made(present: Workspace, run: RunRecord) -> Workspace:
+    """The same without regard to what was hidden since."""
     config = config_of(run.config)
     if not is_kept(present.store, run):
         raise HierexError("What is released was forgotten to save room. Build it again, then release it.")
     if run.keys["logs"] == present.keys["logs"]:
-        return with_policy(Workspace(present.store, config, dict(run.keys)))
-    own = {stage: run.keys[stage] for stage in ("taxonomy", "policies", "transition_table", "evaluation")}
+        return Workspace(present.store, config, dict(run.keys))
+    made = ("taxonomy", "transitions", "policies", "transition_table", "evaluation")
+    own = {stage: run.keys[stage] for stage in made}
     own["learned_policy"] = run.keys.get("learned_policy", run.keys["policies"])
     served = Workspace(present.store, config, present.keys | own)
     other = "The interests have changed since: build again and release anew."
@@ -207,10 +249,4 @@ def serve_release(present: Workspace, run: RunRecord) -> Workspace:
     same_interests = np.array_equal(known, ids) if len(known) else served.policy.n_clusters == len(ids)
     if not same_items or not same_interests:
         raise HierexError(other)
-    return with_policy(served)
-
-
-def with_policy(served: Workspace) -> Workspace:
-    """The same, once its policy could be loaded. Raises ConfigError where an earlier version made it."""
-    _ = served.policy  # now, so that what is wrong with it is said here
     return served

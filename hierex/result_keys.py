@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 
 from .config import PolicyConfig
-from .curation_edits import CurationRecord
 from .embeddings import model_name
 from .kept_answers import answers_state
 from .policies.model_folder import content_of
@@ -47,11 +45,6 @@ def weights_depends(work: Workspace) -> list:
     counting = _asdict(replace(config.policy, kind="counts"))
     compared = [asdict(config.tree), asdict(config.transition), counting, asdict(config.evaluation)]
     return [*behaviour_depends(work), *compared, work.granularity]
-
-
-def taxonomy_key(granularity: int, records: Sequence[CurationRecord]) -> str:
-    """Granularity and, after a colon, the ids of the changes that count; `Workspace.taxonomy` reads it."""
-    return f"{granularity}:{','.join(str(record.edit_id) for record in records if not record.undone)}"
 
 
 def interests_digest(work: Workspace) -> str:

@@ -14,9 +14,11 @@ from .config import (
     EmbeddingConfig,
     LayerConfig,
     PolicyConfig,
+    RecommenderConfig,
     RunConfig,
     TransitionConfig,
 )
+from .curation_edits import read_taxonomy_key
 from .results import read_evaluation
 from .store import Store, now
 from .stored_logs import log_report
@@ -89,7 +91,7 @@ def past_recalls(store: Store, config: RunConfig, *, metric: str = "recall@10") 
         recall = measured[measured["metric"] == metric].set_index("policy")
         policy = run.config["policy"]
         if policy in recall.index and "chance" in recall.index:
-            told = {"granularity": int(run.keys["taxonomy"].partition(":")[0]), "policy": policy}
+            told = {"granularity": read_taxonomy_key(run.keys["taxonomy"])[0], "policy": policy}
             told |= {"started_at": run.started_at, "chance": recall.loc["chance", "value"]}
             rows.append(told | recall.loc[policy, ["value", "low", "high"]].to_dict())
     frame = pd.DataFrame(rows, columns=["granularity", "policy", "started_at", "value", "low", "high", "chance"])
@@ -126,11 +128,12 @@ def choices_of(config: RunConfig) -> dict:
         "behaviour": config.behaviour.weight,
         "k": config.transition.k,
         "layers": asdict(config.layers),
+        "recommender": config.recommender.kind,
     }
 
 
 def config_of(choices: dict) -> RunConfig:
-    """The inverse of `choices_of`; what runs of earlier versions could not choose, they had none of."""
+    """The inverse of `choices_of`; what runs of earlier versions did not keep is as it is by default."""
     return RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
@@ -143,4 +146,5 @@ def config_of(choices: dict) -> RunConfig:
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
         transition=TransitionConfig(k=choices.get("k", TransitionConfig.k)),
         layers=LayerConfig(**choices.get("layers", {})),
+        recommender=RecommenderConfig(kind=choices.get("recommender", RecommenderConfig.kind)),
     )

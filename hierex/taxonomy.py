@@ -86,7 +86,7 @@ class Taxonomy:
 class CurationEdit:
     """A change of the taxonomy. kind: split, collapse (into the parent), merge, hide, lock or move. nodes: of the tree.
 
-    items: indices of the items that a move took to the nodes; see `placement.move_items`.
+    items: indices of the items that a move took to the nodes (`placement.move_items`), or that a hide takes along.
     """
 
     edit_id: int
@@ -128,8 +128,10 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
     for edit in edits:
         if edit.kind == "merge":
             reasons[edit.edit_id] = _merge(tree, parts, ids, edit)
-    for node in (node for edit in hides for node in edit.nodes):
-        hidden_items[tree.order[tree.lo[node] : tree.hi[node]]] = True
+    for edit in hides:
+        hidden_items[list(edit.items)] = True
+        for node in edit.nodes:
+            hidden_items[tree.items_of(node)] = True
     taxonomy = _assemble(tree, parts, ids, hidden_items)
     hidden = taxonomy.hidden[taxonomy.cluster_of_part]
     for edit in hides:

@@ -52,6 +52,8 @@ class Workspace:
     store: Store
     config: RunConfig
     keys: dict[str, str] = field(default_factory=dict)
+    hides: tuple[CurationEdit, ...] = ()
+    """Of interests that people hid after the run began, where its predictions are served."""
     _moved: dict[tuple[CurationEdit, ...], tuple[InterestTree, dict[int, str]]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -122,14 +124,17 @@ class Workspace:
 
     @cached_property
     def granularity(self) -> int:
+        """That of the run, once it has one: what hierex chooses by itself changes with the logs."""
+        if "taxonomy" in self.keys:
+            return curation_edits.read_taxonomy_key(self.keys["taxonomy"])[0]
         return self.config.granularity or default_granularity(self.grown_tree, len(self.interactions.item_index))
 
     @cached_property
     def built_edits(self) -> list[CurationEdit]:
-        """The changes that people had made when the run began."""
-        made = {int(edit_id) for edit_id in self.key("taxonomy").partition(":")[2].split(",") if edit_id}
+        """The changes that people had made when the run began, and `hides`."""
+        _, made = curation_edits.read_taxonomy_key(self.key("taxonomy"))
         records = [record for record in curation_edits.read_records(self.store) if record.edit_id in made]
-        return self.place_curation(records)[0]
+        return [*self.place_curation(records)[0], *self.hides]
 
     @cached_property
     def built(self) -> Curated:
@@ -201,7 +206,7 @@ class Workspace:
     def members(self, node: int) -> np.ndarray:
         """Digests of the items of a node of the tree as it was grown."""
         tree = self.grown_tree
-        return self.item_digests[tree.order[tree.lo[node] : tree.hi[node]]]
+        return self.item_digests[tree.items_of(node)]
 
     def changed_since_described(self) -> dict[int, tuple[str, tuple[int, int, float]]]:
         """By node that a language model described when it had other items: what it had (a digest), and what changed.

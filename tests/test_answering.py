@@ -16,7 +16,7 @@ from hierex.answering import answer_contexts
 from hierex.answering_batches import answer_in_batches, batch_price
 from hierex.cli import main
 from hierex.collected_answers import collect_answers, make_policy
-from hierex.config import PolicyConfig, RunConfig, TreeConfig
+from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.description_edits import save_edit
 from hierex.descriptions import Description
 from hierex.descriptions.costs import Cap, Price
@@ -28,6 +28,7 @@ from hierex.llm.endpoint import Endpoint
 from hierex.llm.service import Service
 from hierex.pipeline import run_pipeline
 from hierex.result_keys import policy_is_stale
+from hierex.results import result_note
 from hierex.runs import read_runs
 from hierex.store import open_store
 from hierex.transitions import TARGET_PREFIX, context_prompt, list_moves, phrases_on_one_line
@@ -124,6 +125,8 @@ def test_answers_are_asked_once_and_kept_as_they_came(work, way):
     policy = make_policy(work, answered)
     assert policy.note.startswith(f"{MODEL} answered for {len(contexts)} of the {len(contexts)} sets")
     assert "(100% of people's)" in policy.note
+    layered = run_pipeline(work.store, replace(CONFIG, layers=LayerConfig(novelty=2.0)), until="policies")
+    assert result_note(work.store, "policies", layered.keys["policies"]) == policy.note
     assert outcome.reading.tokens.read > 0
 
 

@@ -20,6 +20,7 @@ from hierex.examples import read_examples, save_example, set_example_deleted
 from hierex.item_thumbs import read_all_item_thumbs
 from hierex.persons import person_of, serve_person
 from hierex.pipeline import run_pipeline
+from hierex.releases import release_run, withdraw
 from hierex.runs import config_of, shown_run
 from hierex.store import Store, open_store
 from hierex.synthetic import make_world
@@ -29,6 +30,7 @@ from hierex.workspace import Workspace
 
 CONFIG = RunConfig(granularity=12, embedding=OWN_VECTORS, policy=PolicyConfig(kind="counts"))
 TITLE = "Bread"
+OTHER_WORDS = "The predictions were built from other descriptions than there are now"
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +226,31 @@ def test_suppositions_are_worked_out_anew_only_for_what_has_changed(store, looks
     save_example(store, "Ben", work.user_ids[5])
     app.run()
     assert [part.label for part in app.expander if part.label in ("Anna", "Ben")] == ["Ben"]
+
+
+# -- other words -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["descriptions", "preview", "next_interest"])
+def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(store, page, monkeypatch):
+    assert OTHER_WORDS not in words(open_app(page, "One"))
+    work = work_of(store)
+    described = replace(work.cluster_descriptions()[0], phrases=("completely", "other words"))
+    save_edits(store, [Subject(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
+    app = open_app(page, "One")
+    assert words(app).count(OTHER_WORDS) == 1
+    assert [button.label for button in app.button].count("Build again") == 1
+    assert "once they are built again." in words(app)
+    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    assert "once they are built again and released." in words(app.run())
+    withdraw(store, author="Ann")
+
+
+def test_the_page_says_that_with_so_few_interests_nothing_can_be_released(folder):
+    said = words(on_part("One", "Releases"))
+    assert "No method can get there" in said
+    assert "Build with more interests" in said
 
 
 # -- other builds ------------------------------------------------------------------------------------------------------

@@ -11,12 +11,14 @@ from test_pipeline import write_world
 from hierex import releases, results
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.description_edits import save_edit
 from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
 from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run, serve_release
+from hierex.result_keys import policy_is_stale
 from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users
 from hierex.store import open_store
@@ -45,6 +47,15 @@ def test_gates_ask_for_known_answers_and_ten_times_chance():
     assert judge_policy(measured(match=0.9, note=""), "mine").passed
 
 
+def test_a_gate_that_no_policy_could_pass_is_said_to_be_one_and_no_other_is():
+    report = judge_policy(measured(recall=0.4, chance=0.125), "mine")
+    assert report.recall.out_of_reach
+    assert "only 8.0 times as often as chance. Build with more interests" in releases.why_not(report)
+    for recall, chance in ((0.4, 0.1), (0.4, 0.05), (1.0, 0.1)):
+        assert "No method" not in releases.why_not(judge_policy(measured(recall=recall, chance=chance), "mine"))
+    assert "No method" not in releases.why_not(judge_policy(measured().iloc[:0].assign(n_cases=[]), "mine"))
+
+
 def test_what_could_not_be_measured_passes_no_gate():
     report = judge_policy(measured().iloc[:0].assign(n_cases=[]), "mine")
     assert not report.passed
@@ -70,7 +81,7 @@ def test_what_does_not_pass_cannot_be_released_and_nothing_is_by_itself(store):
     run = shown_run(store)
     assert current_release(store) is None
     assert not list_candidates(store)[0].report.passed, "ten interests leave no room for ten times chance"
-    with pytest.raises(GateFailed, match="times as often as chance"):
+    with pytest.raises(GateFailed, match="No method can get there"):
         release_run(store, run.run_id, author="Ann")
     assert not read_releases(store)
 
@@ -133,12 +144,13 @@ def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, m
     assert {candidate.granularity for candidate in list_candidates(store)} == {10, 12, 14, 16}, "reports stay"
 
 
-def add_items(tmp_path):
-    """The same logs with a few more items and people."""
+def add_items(tmp_path, n=4):
+    """The same logs with a few more items, and somebody who had each of them."""
     items = pd.read_csv(tmp_path / "logs" / "items.csv")
     log = pd.read_csv(tmp_path / "logs" / "interactions.csv")
-    new = items.head(4).assign(item_id=["n1", "n2", "n3", "n4"])
-    visits = log.head(12).assign(item_id=["n1", "n2", "n3", "n4"] * 3)
+    ids = [f"n{place}" for place in range(n)]
+    new = items.head(n).assign(item_id=ids)
+    visits = log.head(3 * n).assign(item_id=ids * 3)
     pd.concat([items, new]).to_csv(tmp_path / "items.csv", index=False)
     pd.concat([log, visits]).to_csv(tmp_path / "interactions.csv", index=False)
     return LogFile(tmp_path / "items.csv", "items.csv"), LogFile(tmp_path / "interactions.csv", "interactions.csv")
@@ -152,6 +164,33 @@ def test_a_release_goes_on_over_new_logs_where_the_tree_was_kept(store, easy, tm
     served = serve_release(present, releases.released_run(store))
     assert served.taxonomy.n_clusters == 10
     assert served.taxonomy.cluster_of_item.shape == (244,)
+    assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
+
+
+def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store, easy, tmp_path):
+    run_pipeline(store, CONFIG)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    log = pd.read_csv(tmp_path / "logs" / "interactions.csv")
+    pd.concat([log, log.head(1)]).to_csv(tmp_path / "interactions.csv", index=False)
+    files = tmp_path / "logs" / "items.csv", tmp_path / "interactions.csv"
+    import_logs(store, *(LogFile(file, file.name) for file in files))
+    served = serve_release(run_pipeline(store, CONFIG), releases.released_run(store))
+    assert served.key("logs") != releases.released_run(store).keys["logs"]
+    assert not policy_is_stale(served)
+    described = replace(served.cluster_descriptions()[0], phrases=("completely", "other words"))
+    save_edit(store, described, tree_key=served.tree_key, item_ids=["a"], author="", seen_edit_id=None)
+    assert policy_is_stale(served)
+
+
+def test_a_release_keeps_its_number_of_interests_where_hierex_would_choose_another_now(store, easy, tmp_path):
+    chosen_by_hierex = replace(CONFIG, granularity=None)
+    first = run_pipeline(store, chosen_by_hierex)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    import_logs(store, *add_items(tmp_path, 45))
+    present = run_pipeline(store, chosen_by_hierex)
+    assert present.taxonomy.n_clusters != first.taxonomy.n_clusters
+    served = serve_release(present, releases.released_run(store))
+    assert served.granularity == served.taxonomy.n_clusters == first.taxonomy.n_clusters
     assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
 
 

@@ -37,13 +37,14 @@ from .moving import move_button
 from .one_person import one_person
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
 from .people_moves import fewest_people, people_moves
-from .policy_choice import choose_policy, choose_recommender
+from .policy_choice import choose_policy, choose_recommender, chosen_elsewhere
 from .preset_menu import preset_menu
 from .preview_report import preview_report
 from .provenance import provenance_card
 from .releasing import releasing, shown_predictions
 from .side_by_side import side_by_side
 from .sidebar import draw_sidebar
+from .stale_note import stale_note
 from .supposing import supposing
 from .tree_note import tree_note
 
@@ -57,6 +58,7 @@ __all__ = [
     "choose",
     "choose_policy",
     "choose_recommender",
+    "chosen_elsewhere",
     "chosen_number",
     "chosen_taxonomy",
     "claimed",
@@ -111,6 +113,7 @@ __all__ = [
     "shown_predictions",
     "side_by_side",
     "simulated_trial",
+    "stale_note",
     "start_comparison",
     "start_run",
     "supposing",

@@ -35,6 +35,8 @@ KINDS = {
 DONE = {"split": "Split.", "collapse": "Joined.", "merge": "Merged.", "hide": "Hidden.", "lock": "Kept as it is."}
 NAMED = {"split": "split", "collapse": "joined", "merge": "merged", "hide": "hidden", "lock": "kept as it is"}
 IN_EFFECT = "in effect"
+COUNTS_LATER = "Predictions change when they are built again."
+COUNTS_WHEN = {"hide": "What is released leaves it out at once, other predictions when they are built again."}
 
 
 def marks_of(work: Workspace, taxonomy: Taxonomy, records: Sequence[CurationRecord]) -> list[str]:
@@ -130,7 +132,7 @@ def confirm(
     n_items = int((taxonomy.hi - taxonomy.lo)[clusters].sum())
     st.caption(
         f"{n_items:,} items and {int(taxonomy.traffic[clusters].sum()):,} interactions are concerned, "
-        f"{concerned(work, taxonomy, clusters)}. Predictions change when they are built again."
+        f"{concerned(work, taxonomy, clusters)}. {COUNTS_WHEN.get(kind, COUNTS_LATER)}"
     )
     reason = ask_reason()
     if st.button("Do it", type="primary", key="curation-apply") and doing(

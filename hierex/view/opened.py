@@ -11,9 +11,10 @@ import streamlit as st
 
 from .. import stored_logs, workspace_folder
 from ..config import RunConfig, ServerConfig
+from ..curation_edits import read_records
 from ..errors import HierexError, NotReady
 from ..jobs import Jobs
-from ..releases import released_run, serve_release
+from ..releases import hidden_since, released_run, serve_release
 from ..runs import RunRecord, config_of, shown_run
 from ..store import Store, open_store
 from ..wording import plain_markdown
@@ -87,7 +88,7 @@ def claimed(path: Path) -> Iterator[None]:
         yield
     finally:
         read_work.clear()
-        read_released.clear()
+        open_served.clear()
 
 
 def current_store() -> Store:
@@ -120,14 +121,21 @@ def released_work(present: Workspace) -> Workspace | None:
     Raises HierexError with the reason where the released ones do not fit these logs.
     """
     run = released_run(present.store)
-    if run is None or run.keys == present.keys:
-        return present if run else None
-    keys = json.dumps([run.keys, present.keys], sort_keys=True)
-    return read_released(str(present.store.path), keys, run, present)
+    return serve_run(present, run) if run else None
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening what is released ...")
-def read_released(path: str, keys: str, _run: RunRecord, _present: Workspace) -> Workspace:
+def serve_run(present: Workspace, run: RunRecord) -> Workspace:
+    """See `serve_release`; the present one where it is the same. Opened once, and anew when something is hidden."""
+    hides = hidden_since(present.store, run)
+    if not hides and run.keys == present.keys:
+        return present
+    changed = [record.edit_id for record in read_records(present.store) if not record.undone] if hides else []
+    keys = json.dumps([run.keys, present.keys, changed], sort_keys=True)
+    return open_served(str(present.store.path), keys, run, present)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening these predictions ...")
+def open_served(path: str, keys: str, _run: RunRecord, _present: Workspace) -> Workspace:
     return serve_release(_present, _run)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import streamlit as st
 
 from .. import wording
-from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig
+from ..charts.measures import LAYER_NAMES
+from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from .files import language_models
 
 
@@ -42,6 +43,17 @@ def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
         help="It is taught how people's interests move. With a large model this takes hours without a graphics card.",
     )
     return replace(chosen, kind=kind, causal=replace(chosen.causal, base=base))
+
+
+def chosen_elsewhere(config: RunConfig) -> None:
+    """Says what was chosen under “What comes next” and is kept."""
+    layers, k = config.layers, config.transition.k
+    laid_over = {"refreshed": layers.refreshed, "aligned": layers.best_of, "novelty": layers.novelty}
+    start = "starting from the latest interest" if k == 1 else f"starting from the latest {k} interests"
+    said = [start] * (k != TransitionConfig.k)
+    said += [LAYER_NAMES[layer] for layer, is_chosen in laid_over.items() if is_chosen]
+    if said:
+        st.caption(f"Kept from the last build: predictions {', '.join(said)}. Change it under “What comes next”.")
 
 
 def choose_recommender(chosen: RecommenderConfig, name: str) -> RecommenderConfig:

@@ -71,9 +71,9 @@ def shown_predictions() -> Workspace:
             "Predictions of the latest build, which nobody has released: see “Releases” under “What comes next”."
         )
         return present
-    if released is present:
+    if released.keys == present.keys:
         st.caption("Predictions that are released.")
-        return present
+        return released
     shown = st.segmented_control(
         "Predictions", [RELEASED, LATEST_BUILD], default=RELEASED, key="shown_predictions", required=True
     )

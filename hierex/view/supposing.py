@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ from .. import examples
 from ..errors import HierexError
 from ..examples import Example
 from ..persons import Person, person_of, serve_person
-from ..releases import Candidate, list_candidates
+from ..releases import list_candidates
 from ..result_keys import shown_depends
 from ..taxonomy import MERGED_FROM, CurationEdit
 from ..what_if import COUNTED, Foreseen, Supposed, as_it_is, suppose_interests
@@ -22,7 +21,7 @@ from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .before_after import Answer, answer, show_answers
 from .interests import interest_names, interests_box
-from .opened import read_work
+from .opened import serve_run
 from .releasing import candidate_name
 
 WORDS, NUMBER, SPLIT, MERGE, OTHER = (
@@ -179,14 +178,9 @@ def other_build(work: Workspace) -> Question | None:
     chosen = st.selectbox(
         "Which", list(range(len(found))), format_func=lambda place: names[place], key=of(work, "other")
     )
-    other = work_of(work, found[chosen])
+    other = serve_run(work, found[chosen].run)
     asked = OTHER, *shown_depends(other)
     return Question(asked, lambda: by_build(work), lambda: by_build(other), NEXT_INTEREST)
-
-
-def work_of(work: Workspace, candidate: Candidate) -> Workspace:
-    run = candidate.run
-    return read_work(str(work.store.path), run.run_id, json.dumps(run.keys), json.dumps(run.config))
 
 
 def by_build(work: Workspace) -> Foresee:

@@ -1,0 +1,116 @@
+"""What a person chose for a run is kept with it, all of it."""
+
+from dataclasses import fields, is_dataclass, replace
+
+import pytest
+from opened_app import app_over, open_app, words
+from small_worlds import import_with_vectors
+
+from hierex.cli import build_parser, config_from
+from hierex.config import RunConfig
+from hierex.pipeline import run_pipeline
+from hierex.runs import choices_of, config_of
+from hierex.store import open_store
+from hierex.synthetic import make_world
+
+CHOSEN = {
+    "granularity": 7,
+    "seed": 3,
+    "embedding.model": "other/model",
+    "behaviour.weight": 0.3,
+    "transition.k": 3,
+    "policy.kind": "ease",
+    "policy.tune_text": True,
+    "policy.causal.base": "small",
+    "layers.refreshed": True,
+    "layers.best_of": 5,
+    "layers.novelty": 2.0,
+    "recommender.kind": "ease",
+}
+"""Every choice that a page or an option offers, as it is not by default."""
+ONCE = {"regrow", "tree_key"}
+"""Said of a single build, and not of those after it."""
+SETTLED = {
+    "embedding": "dtype max_characters",
+    "behaviour": "dimensions damping trust",
+    "tree": "finest min_side min_items restarts iterations",
+    "item_map": "n_neighbors min_dist",
+    "description": "n_phrases max_features max_name_words read_until",
+    "transition": "contexts_per_novel",
+    "policy": "epochs batch_size learning_rate weight_decay dropout dimensions validation_share most_moves",
+    "policy.causal": "rank learning_rate epochs batch_size contexts_per_novel judged patience",
+    "table": "top most_interests",
+    "recommender": "dimensions layers heads max_length dropout epochs max_steps patience batch_targets learning_rate "
+    "weight_decay sample_above negatives validation_share validation_users item_item_strengths item_item_items",
+    "grounding": "items check_users",
+    "evaluation": "holdout_share tops resamples people_for_items people_for_lists",
+}
+"""What nobody is asked for."""
+SAID_OF_LOGS = {"items", "interactions", "liked_from", "store", "until", "json", "command", "regrow"}
+
+
+def settings(config: object, before: str = "") -> set[str]:
+    """The names of all that can be set, with dots."""
+    found = set()
+    for field in fields(config):
+        value, name = getattr(config, field.name), before + field.name
+        found |= settings(value, f"{name}.") if is_dataclass(value) else {name}
+    return found
+
+
+def choose(config: object, name: str, value: object) -> object:
+    first, _, rest = name.partition(".")
+    return replace(config, **{first: choose(getattr(config, first), rest, value) if rest else value})
+
+
+def test_every_setting_is_either_chosen_by_people_or_settled():
+    """Who adds a setting says here which it is; what people choose has to be kept, see below."""
+    settled = {f"{stage}.{name}" for stage, names in SETTLED.items() for name in names.split()}
+    assert settings(RunConfig()) == set(CHOSEN) | ONCE | settled
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_choice_is_read_back_as_it_was_made(name):
+    chosen = choose(RunConfig(), name, CHOSEN[name])
+    assert chosen != RunConfig()
+    assert config_of(choices_of(chosen)) == chosen
+
+
+def test_all_choices_together_are_read_back():
+    chosen = RunConfig()
+    for name, value in CHOSEN.items():
+        chosen = choose(chosen, name, value)
+    assert config_of(choices_of(chosen)) == chosen
+
+
+def test_every_option_of_the_command_line_is_read_back():
+    options = build_parser().parse_args(["run", "--items", "a", "--interactions", "b", "--store", "c"])
+    values = {"granularity": 9, "seed": 4, "tune_text": True, "policy": "counts", "recommender": "random"}
+    values |= {"base_model": "small", "model": "other/model", "behaviour": 0.4}
+    assert set(values) | SAID_OF_LOGS == set(vars(options))
+    for name, value in values.items():
+        setattr(options, name, value)
+        chosen = config_from(options)
+        assert config_of(choices_of(chosen)) == chosen, name
+
+
+def test_build_again_keeps_every_choice_and_says_what_it_shows_no_widget_for(tmp_path, monkeypatch):
+    chosen, asked = RunConfig(), []
+    for name, value in CHOSEN.items():
+        chosen = choose(chosen, name, value)
+    with open_store(tmp_path / "One.duckdb") as store:
+        import_with_vectors(store, tmp_path, make_world(n_items=30, n_users=12, n_interactions=150, seed=4))
+        run_pipeline(store, chosen, until="logs")
+    monkeypatch.setattr("hierex.jobs.Jobs.start", lambda self, store, config: asked.append(config))
+    with app_over(tmp_path):
+        app = open_app("logs", "One")
+        assert "starting from the latest 3 interests, with recent moves, ordered by what was liked" in words(app)
+        next(button for button in app.button if button.label == "Build again").click().run()
+        assert not app.exception
+    assert asked == [chosen]
+
+
+def test_what_earlier_versions_did_not_keep_is_as_it_is_by_default():
+    assert config_of({"granularity": None, "seed": 0, "policy": "encoder", "model": RunConfig().embedding.model}) == (
+        RunConfig()
+    )
