@@ -186,8 +186,8 @@ def why_not(report: GateReport) -> str:
     if report.recall.out_of_reach:
         reasons.append(
             "No method can get there: so few interests are new to people that one which is always right would be right "
-            f"only {report.recall.most:.1f} times as often as chance. Build with more interests, so that people have at "
-            f"least {report.recall.needed:g} left to choose from."
+            f"only {report.recall.most:.1f} times as often as chance. Build with more interests, so that people have "
+            f"at least {report.recall.needed:g} left to choose from."
         )
     return " ".join(reasons)
 

@@ -132,7 +132,7 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
         "Release",
         range(len(candidates)),
         format_func=lambda place: candidate_name(candidates[place]),
-        key=f"candidate-{store.path.stem}",
+        key=f"candidate-{store.path.stem}-{candidates[0].run.run_id}",  # a new build is what is looked at first
     )
     chosen = candidates[place]
     now = is_served(chosen, served)
@@ -212,7 +212,8 @@ def train_anew(work: Workspace) -> None:
         disabled=bool(job and job.active),
         on_click=start_run,
         args=(releases.other_policy(work.config, policy, k=k),),
-        help="Keeps interests, descriptions and the recommender as they are.",
+        help="Keeps interests, descriptions and the recommender as they are. Recent moves, the order of what people "
+        "liked and the dial are left out; they can be set again for what was learned.",
     )
 
 
