@@ -1086,6 +1086,10 @@ def test_a_language_model_is_fine_tuned_and_asked_and_a_build_made_of_its_answer
     assert finished_job(workspaces, "Asked").status == "done"
     app.run()
     assert "**100.0%** of" in words(app)
+    app.radio(key="other_k-Asked").set_value(1).run()
+    assert "Nothing was answered about these interests yet" in words(app), "what it is asked starts from one interest"
+    app.radio(key="other_k-Asked").set_value(2).run()
+    assert "**100.0%** of" in words(app)
     press(app, "Learn and measure")
     assert finished_job(workspaces, "Asked").status == "done"
     assert list_candidates(store)[0].policy == "openai"

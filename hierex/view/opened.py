@@ -15,7 +15,7 @@ from ..curation_edits import read_records
 from ..errors import HierexError, NotReady
 from ..jobs import Jobs
 from ..releases import hidden_since, released_run, serve_release
-from ..runs import RunRecord, config_of, shown_run
+from ..runs import RunRecord, choices_of, config_of, shown_run
 from ..store import Store, open_store
 from ..wording import plain_markdown
 from ..workspace import Workspace
@@ -108,6 +108,11 @@ def current_work() -> Workspace:
             raise NotReady("This workspace is empty. Import a catalogue and a log on the Logs page.")
         raise NotReady("Nothing has been built from these logs yet. Press 'Build' on the Logs page.")
     return read_work(str(store.path), run.run_id, json.dumps(run.keys), json.dumps(run.config))
+
+
+def with_choices(work: Workspace, config: RunConfig) -> Workspace:
+    """The same results, for what is about to be done with other choices."""
+    return read_work(str(work.store.path), -1, json.dumps(work.keys), json.dumps(choices_of(config)))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the workspace ...")

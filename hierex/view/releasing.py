@@ -13,7 +13,7 @@ from ..runs import config_of
 from ..store import Store
 from ..workspace import Workspace
 from .asked_model import ask_panel
-from .opened import current_work, doing, jobs, released_work, start_run
+from .opened import current_work, doing, jobs, released_work, start_run, with_choices
 from .policy_choice import choose_policy
 
 RELEASED, LATEST_BUILD = "Released", "Latest build"
@@ -203,15 +203,16 @@ def train_anew(work: Workspace) -> None:
         horizontal=True,
         help="With 1 or 2 every answer is there ahead of time; with 3 answers are computed when they are asked for.",
     )
+    other = releases.other_policy(work.config, policy, k=k)
     if policy.kind == "openai":
-        ask_panel(work)
+        ask_panel(with_choices(work, other))
     job = jobs().of(work.store.path)
     st.button(
         "Learn and measure",
         icon=":material/model_training:",
         disabled=bool(job and job.active),
         on_click=start_run,
-        args=(releases.other_policy(work.config, policy, k=k),),
+        args=(other,),
         help="Keeps interests, descriptions and the recommender as they are. Recent moves, the order of what people "
         "liked and the dial are left out; they can be set again for what was learned.",
     )
