@@ -1,4 +1,4 @@
-"""The commands that have a model at an endpoint fine-tuned, and have it answer which interest comes next."""
+"""The commands that have a model at an endpoint describe interests, be fine-tuned, and answer which comes next."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .answering_batches import answer_in_batches, batch_price
 from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 from .collected_answers import collect_answers
 from .config import ServerConfig
+from .describing import AGAIN, describe_interests, plan_descriptions, with_coarser
 from .descriptions.costs import Cap
 from .descriptions.model import AT_ONCE
 from .errors import HierexError, NotReady
@@ -27,13 +28,31 @@ ALL_ANSWERED = "answered all of these questions"
 
 
 def add_model_commands(commands) -> list[argparse.ArgumentParser]:
+    return [add_describe(commands), add_tune(commands), add_answer(commands)]
+
+
+def add_describe(commands) -> argparse.ArgumentParser:
+    describe = commands.add_parser("describe", help="have a language model describe the interests")
+    add_cap(describe)
+    describe.add_argument("--language", help="of the descriptions; else the workspace's")
+    describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
+    describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
+    describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
+    describe.set_defaults(command=describe_command)
+    return describe
+
+
+def add_tune(commands) -> argparse.ArgumentParser:
     tune = commands.add_parser("fine-tune", help="have a model fine-tuned at the endpoint on how interests move")
     add_cap(tune)
     tune.add_argument("--epochs", type=positive, default=EPOCHS, help="how often the examples are gone through")
     tune.add_argument("--suffix", default="", help="what the new model's name ends with")
     tune.add_argument("--cancel", action="store_true", help="end the job that is under way")
     tune.set_defaults(command=tune_command)
+    return tune
 
+
+def add_answer(commands) -> argparse.ArgumentParser:
     answer = commands.add_parser("answer", help="have a model answer which interest comes next, ahead of time")
     add_cap(answer)
     answer.add_argument("--model", help="another model than that of HIEREX_LLM_MODEL, as one that was fine-tuned")
@@ -45,7 +64,34 @@ def add_model_commands(commands) -> list[argparse.ArgumentParser]:
     answer.add_argument("--batch", action="store_true", help="hand them over as files: slower, at half the price")
     answer.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
     answer.set_defaults(command=answer_command)
-    return [tune, answer]
+    return answer
+
+
+def describe_command(options: argparse.Namespace) -> None:
+    """Ends with an error where the run ended before its time; what came is kept."""
+    endpoint = endpoint_of(options)
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="descriptions")
+        nodes = work.taxonomy.part_nodes
+        nodes = with_coarser(work.tree.parent, nodes) if options.coarser else nodes
+        plan = plan_descriptions(work, nodes, endpoint, language=options.language, again=options.again)
+        print(estimate_text(plan.estimate, endpoint), file=sys.stderr)
+        if options.estimate:
+            print_json(options, {"estimate": asdict(plan.estimate)})
+            return
+        outcome = describe_interests(
+            work,
+            plan,
+            LanguageModel(endpoint).ask,
+            cap=Cap(options.cap, options.cap_tokens),
+            concurrency=options.at_once,
+            progress=MeterLine().show,
+        )
+    print_json(options, {"estimate": asdict(plan.estimate), "ended": outcome.ended, "meter": asdict(outcome.reading)})
+    for node, reason in {**outcome.failed, **outcome.unanswered}.items():
+        print(f"interest {node}: {reason}", file=sys.stderr)
+    if outcome.ended != "done":
+        raise HierexError(outcome.reason)
 
 
 def tune_command(options: argparse.Namespace) -> None:

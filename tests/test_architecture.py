@@ -66,7 +66,7 @@ LAYERS = [
     {"pipeline", "trials", "describing", "exports", "descriptions_file", "worker", "jobs", "charts"},
     {"tuning", "answering_batches"},
     {"asking_jobs"},
-    {"wording", "view", "cli_parts", "cli_models", "cli_experiment", "cli", "__main__"},
+    {"wording", "view", "cli_parts", "cli_run", "cli_models", "cli_experiment", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]

@@ -6,7 +6,8 @@ import pytest
 from opened_app import app_over, open_app, words
 from small_worlds import import_with_vectors
 
-from hierex.cli import build_parser, config_from
+from hierex.cli import build_parser
+from hierex.cli_run import config_from
 from hierex.config import RunConfig
 from hierex.pipeline import run_pipeline
 from hierex.runs import choices_of, config_of
