@@ -32,7 +32,7 @@ def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], 
     texts = np.full(values.shape, "", object)
     for row in inside.itertuples():
         cell = place[row.before], place[row.after]
-        values[cell] = row.n_users if color == PEOPLE else np.log2(row.lift)
+        values[cell] = np.log2(row.n_users if color == PEOPLE else row.lift)
         texts[cell] = (
             f"<b>{plain(names[row.before], 60)}</b><br>→ <b>{plain(names[row.after], 60)}</b><br>{row.n_users:,} people"
             f", {percent(row.share)} of those who went on from it<br>{row.lift:.1f} times as many as expected"
@@ -61,17 +61,15 @@ def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], 
 
 
 def _color_bar(values: np.ndarray, color: str) -> dict:
-    bar = {"thickness": 14, "outlinewidth": 0, "title": {"text": "People", "side": "right"}}
-    if color == PEOPLE:
-        return bar
+    """Every step is twice as many, so that a few strong moves don't leave all others dark."""
     low, high = np.floor(np.nanmin(values)), np.ceil(np.nanmax(values))
     ticks = np.unique(np.linspace(low, high, 5).round())
-    labels = [f"{2**tick:g} ×" if tick >= 0 else f"1/{2**-tick:g} ×" for tick in ticks]
-    return bar | {
-        "title": {"text": "Times as many as expected", "side": "right"},
-        "tickvals": ticks,
-        "ticktext": labels,
-    }
+    title, labels = "People", [f"{2**tick:,g}" for tick in ticks]
+    if color == LIFT:
+        title = "Times as many as expected"
+        labels = [f"{2**tick:g} ×" if tick >= 0 else f"1/{2**-tick:g} ×" for tick in ticks]
+    title = {"text": title, "side": "right"}
+    return {"thickness": 14, "outlinewidth": 0, "title": title, "tickvals": ticks, "ticktext": labels}
 
 
 def around_interest(
