@@ -19,6 +19,9 @@ st.markdown(
 )
 
 st.subheader("The next new interest")
+note = view.note_of(work, "policies")
+if note:
+    st.warning(note)
 if not len(policies):
     st.info("Nobody reached a new interest in the later part of the log, so there is nothing to measure.")
 else:

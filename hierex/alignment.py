@@ -74,21 +74,30 @@ class AlignmentModel:
         return ((positive + STRENGTH * expected) / (counted + STRENGTH)).reshape(n, m).astype(np.float32)
 
 
+def why_not_learned(outcomes: Outcomes) -> str:
+    """Why `train_alignment` would refuse these outcomes; empty where they are enough."""
+    total, good = outcomes.n.sum(), outcomes.positive.sum()
+    n_contexts = len(np.unique(outcomes.contexts, axis=0))
+    if total < FEWEST_OUTCOMES or n_contexts < FOLDS:
+        return (
+            f"It takes {FEWEST_OUTCOMES} outcomes from {FOLDS} starting points to learn what people like. So far there "
+            f"are {total:,.0f}, from {n_contexts:,}."
+        )
+    if not 0 < good < total:
+        return "All outcomes are alike: it takes good ones and bad ones to learn what people like."
+    return ""
+
+
 def train_alignment(outcomes: Outcomes, vectors: np.ndarray, distances: np.ndarray, *, seed: int = 0) -> AlignmentModel:
     """vectors: (n_clusters, d) text vectors of the interests' descriptions; distances: `measure_distances`.
 
     Pointwise, as the source found faster and no worse than pairs. Raises TooLittleData with fewer than
     `FEWEST_OUTCOMES` outcomes, in fewer than `FOLDS` contexts, or where all were good or all bad.
     """
-    total, good = outcomes.n.sum(), outcomes.positive.sum()
+    why_not = why_not_learned(outcomes)
+    if why_not:
+        raise TooLittleData(why_not)
     groups = np.unique(outcomes.contexts, axis=0, return_inverse=True)[1].ravel()
-    if total < FEWEST_OUTCOMES or groups.max(initial=-1) + 1 < FOLDS:
-        raise TooLittleData(
-            f"There are {total:,.0f} outcomes from {groups.max(initial=-1) + 1:,} starting points. It takes "
-            f"{FEWEST_OUTCOMES} from {FOLDS} to learn what people like."
-        )
-    if not 0 < good < total:
-        raise TooLittleData("All outcomes are alike: it takes good ones and bad ones to learn what people like.")
     vectors = np.asarray(vectors, np.float32)
     parts = _main_directions(vectors)
     features = _features(outcomes.contexts, outcomes.novel, vectors, parts, distances)

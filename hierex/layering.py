@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
-from .alignment import Outcomes, train_alignment
+from .alignment import AlignmentModel, Outcomes, train_alignment, why_not_learned
 from .feedback import place_outcomes
 from .policies import LanguagePolicy
 from .policies.aligned import AlignedPolicy
@@ -17,6 +17,8 @@ from .policies.refreshed import refresh_policy
 from .taxonomy import cluster_of_leaf
 from .transitions import Moves, collect_histories, list_moves
 from .workspace import Workspace
+
+NOT_ORDERED = "Answers are not in the order of what people liked."
 
 
 def layer_depends(work: Workspace) -> list:
@@ -37,17 +39,29 @@ def layer_depends(work: Workspace) -> list:
 
 
 def lay_over(work: Workspace, policy: LanguagePolicy) -> LanguagePolicy:
-    """Raises TooLittleData where there is too little feedback to order answers by."""
-    config = work.config.layers
+    """Where too little was said of what people like to order answers by it, they stay as they are, and the note says so:
+    outcomes speak of one tree of interests, and another one has none yet."""
+    config, alignment = work.config.layers, None
+    if config.best_of:
+        alignment, why_not = learn_what_is_liked(work)
+        policy = replace(policy, note=f"{policy.note} {why_not}".strip())
     if config.refreshed:
         policy = refresh_policy(policy, moves_before(work, work.judged_from), since=work.split)
-    if config.best_of:
-        outcomes, _ = placed_outcomes(work)
-        vectors = work.read_words(work.words(), policy=work.learned_policy)
-        policy = AlignedPolicy(policy, train_alignment(outcomes, vectors, work.distances), config.best_of)
+    if alignment:
+        policy = AlignedPolicy(policy, alignment, config.best_of)
     if config.novelty:
         policy = NoveltyPolicy(policy, work.distances, config.novelty)
     return policy
+
+
+def learn_what_is_liked(work: Workspace) -> tuple[AlignmentModel | None, str]:
+    """None, with the reason, where there are too few outcomes."""
+    outcomes, _ = placed_outcomes(work)
+    why_not = why_not_learned(outcomes)
+    if why_not:
+        return None, f"{NOT_ORDERED} {why_not}"
+    vectors = work.read_words(work.words(), policy=work.learned_policy)
+    return train_alignment(outcomes, vectors, work.distances), ""
 
 
 def placed_outcomes(work: Workspace) -> tuple[Outcomes, float]:

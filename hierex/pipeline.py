@@ -27,7 +27,7 @@ from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
 from .layering import lay_over, layer_depends
-from .policies import LanguagePolicy, train_policy
+from .policies import train_policy
 from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
 from .result_keys import (
     behaviour_depends,
@@ -276,7 +276,10 @@ class Run:
         )
 
     def policies(self) -> None:
-        """Keyed by the words of the interests: an edited description trains anew."""
+        """Keyed by the words of the interests: an edited description trains anew.
+
+        Layers are keyed by the note of what they are laid over as well: they have to say it too.
+        """
         self.refuse_too_many_contexts()
         descriptions = self.work.cluster_descriptions()
         words = [description.text() for description in descriptions]
@@ -291,18 +294,14 @@ class Run:
         layers = layer_depends(self.work)
         if not layers:
             return
+        note = results.result_note(self.store, "policies", self.keys["learned_policy"])
         self._make(
             "policies",
-            [self.keys["policies"], *layers],
-            lambda progress: lay_over(self.work, self.learned_policy()),
+            [self.keys["policies"], *layers, *([note] if note else [])],
+            lambda progress: lay_over(self.work, replace(self.work.learned_policy, note=note)),
             lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )
-
-    def learned_policy(self) -> LanguagePolicy:
-        """As it was kept, with its note, which the layers over it have to say too."""
-        note = results.result_note(self.store, "policies", self.keys["learned_policy"])
-        return replace(self.work.learned_policy, note=note)
 
     def refuse_too_many_contexts(self) -> None:
         most, wanted = self.config.table.most_interests, self.work.taxonomy.n_clusters

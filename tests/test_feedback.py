@@ -9,7 +9,7 @@ import pytest
 from test_pipeline import write_world
 
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
-from hierex.errors import ConfigError, HierexError, TooLittleData
+from hierex.errors import ConfigError, HierexError
 from hierex.feedback import (
     Thumb,
     check_outcomes,
@@ -21,9 +21,10 @@ from hierex.feedback import (
     set_batch_undone,
 )
 from hierex.imports import import_logs
-from hierex.layering import placed_outcomes
+from hierex.layering import NOT_ORDERED, placed_outcomes
 from hierex.pipeline import run_pipeline
 from hierex.releases import other_policy
+from hierex.results import result_note
 from hierex.runs import config_of, shown_run
 from hierex.store import open_store
 from hierex.view.liked import known_interests, outcome_form, read_form
@@ -131,12 +132,18 @@ def test_what_speaks_of_finer_interests_counts_for_what_holds_them_and_other_tre
     assert elsewhere == 12, "the root holds all interests, and another tree has others"
 
 
-def test_answers_are_put_in_the_order_of_what_people_liked(work):
+def say_what_is_liked(work) -> np.ndarray:
+    """People like the interests of odd ids. Returns all ids."""
     ids = work.taxonomy.cluster_ids
     rng = np.random.default_rng(0)
     rows = [(*ids[rng.permutation(len(ids))[:3]], 10) for _ in range(300)]
     frame = lines(*[(a, b, c, n, n if c % 2 else 0) for a, b, c, n in rows]).astype(float)
     save_outcomes(work.store, work.tree_key, frame, author="Ann")
+    return ids
+
+
+def test_answers_are_put_in_the_order_of_what_people_liked(work):
+    ids = say_what_is_liked(work)
     config = replace(CONFIG, layers=LayerConfig(best_of=5))
     aligned = run_pipeline(work.store, config)
     assert aligned.policy.name == "counts+aligned"
@@ -148,9 +155,29 @@ def test_answers_are_put_in_the_order_of_what_people_liked(work):
     assert (ids[firsts[1]] % 2).mean() >= (ids[firsts[0]] % 2).mean()
 
 
-def test_without_feedback_nothing_can_be_ordered_by_it(work):
-    with pytest.raises(TooLittleData, match="0 outcomes"):
-        run_pipeline(work.store, replace(CONFIG, layers=LayerConfig(best_of=5)))
+def test_without_feedback_nothing_is_ordered_by_it_and_that_is_said(work):
+    config = replace(CONFIG, layers=LayerConfig(best_of=5, novelty=1.0))
+    plain = run_pipeline(work.store, config)
+    assert plain.policy.name == "counts+novelty"
+    assert result_note(work.store, "policies", plain.keys["policies"]) == (
+        f"{NOT_ORDERED} It takes 50 outcomes from 5 starting points to learn what people like. So far there are 0, from 0."
+    )
+    say_what_is_liked(work)
+    ordered = run_pipeline(work.store, config)
+    assert ordered.policy.name == "counts+aligned+novelty"
+    assert not result_note(work.store, "policies", ordered.keys["policies"])
+
+
+def test_a_build_with_the_interests_found_anew_goes_on_without_the_order_of_what_was_liked(work):
+    say_what_is_liked(work)
+    config = replace(CONFIG, layers=LayerConfig(best_of=5))
+    assert run_pipeline(work.store, config).policy.name == "counts+aligned"
+    anew = run_pipeline(work.store, replace(config, regrow=True, seed=1))
+    assert anew.tree_key != work.tree_key
+    assert anew.policy.name == "counts"
+    assert NOT_ORDERED in result_note(work.store, "policies", anew.keys["policies"])
+    assert set(anew.evaluation["policies"]["policy"]) >= {"counts", "ease", "popularity"}
+    assert run_pipeline(work.store, replace(config, regrow=True)).policy.name == "counts+aligned", "they count there"
 
 
 def test_a_refreshed_run_is_measured_on_time_that_it_has_not_seen(work):

@@ -50,6 +50,22 @@ def test_what_is_said_of_a_policy_is_said_of_what_is_laid_over_it(folder, layers
         assert result_note(store, "policies", work.keys["policies"]) == " ".join([said, *own])
 
 
+def test_what_was_laid_over_before_its_note_was_kept_is_laid_over_anew(folder):
+    layered = replace(CONFIG, layers=LayerConfig(novelty=1.0))
+    with open_store(folder / "w.duckdb") as store:
+        below = run_pipeline(store, CONFIG, until="policies").keys["policies"]
+        said = result_note(store, "policies", below)
+        note_down(store, below, "")
+        assert not result_note(store, "policies", run_pipeline(store, layered, until="policies").keys["policies"])
+        note_down(store, below, said)
+        assert result_note(store, "policies", run_pipeline(store, layered, until="policies").keys["policies"]) == said
+
+
+def note_down(store, key, note):
+    with store.transaction() as writer:
+        writer.execute("UPDATE results SET note = ? WHERE stage = 'policies' AND key = ?", [note, key])
+
+
 def run(folder, *more):
     logs = ["--items", str(folder / "items.parquet"), "--interactions", str(folder / "interactions.parquet")]
     return [

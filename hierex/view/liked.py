@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from .. import exports, feedback, wording
-from ..alignment import FEWEST_OUTCOMES, FOLDS
+from ..alignment import why_not_learned
 from ..errors import HierexError
 from ..feedback import Batch
 from ..layering import placed_outcomes
@@ -47,7 +47,7 @@ def liked(work: Workspace) -> None:
         st.caption(
             f"{elsewhere:,.0f} more speak of interests that are not there in these predictions; they don't count."
         )
-    order_by_it(work, n)
+    order_by_it(work, why_not_learned(outcomes))
     st.divider()
     take_in(work)
     batches = feedback.read_batches(work.store)
@@ -57,7 +57,8 @@ def liked(work: Workspace) -> None:
             show_batch(work, batch)
 
 
-def order_by_it(work: Workspace, n: float) -> None:
+def order_by_it(work: Workspace, why_not: str) -> None:
+    """why_not: why the outcomes are not enough to order by."""
     layers = work.config.layers
     policy = work.policy
     while not isinstance(policy, AlignedPolicy) and hasattr(policy, "base"):
@@ -85,7 +86,7 @@ def order_by_it(work: Workspace, n: float) -> None:
         "Order and measure",
         key="order_by_liked",
         icon=":material/thumb_up:",
-        disabled=busy or n < FEWEST_OUTCOMES,
+        disabled=busy or bool(why_not),
         on_click=start_run,
         args=(replace(work.config, layers=replace(layers, best_of=chosen)),),
         width="stretch",
@@ -98,8 +99,8 @@ def order_by_it(work: Workspace, n: float) -> None:
         args=(replace(work.config, layers=replace(layers, best_of=0)),),
         width="stretch",
     )
-    if n < FEWEST_OUTCOMES:
-        st.caption(f"Ordering takes {FEWEST_OUTCOMES} outcomes from {FOLDS} starting points; there are {n:,.0f}.")
+    if why_not:
+        st.caption(why_not)
 
 
 def take_in(work: Workspace) -> None:
