@@ -39,7 +39,7 @@ def layer_depends(work: Workspace) -> list:
 
 
 def lay_over(work: Workspace, policy: LanguagePolicy) -> LanguagePolicy:
-    """Where too little was said of what people like to order answers by it, they stay as they are, and the note says so:
+    """Where too little was said of what people like to order answers by it, they stay as they are and the note says so:
     outcomes speak of one tree of interests, and another one has none yet."""
     config, alignment = work.config.layers, None
     if config.best_of:

@@ -27,7 +27,7 @@ from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
 from .layering import lay_over, layer_depends
-from .policies import train_policy
+from .policies import COUNTING, train_policy
 from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
 from .result_keys import (
     behaviour_depends,
@@ -46,8 +46,6 @@ from .weights import compare_weights
 from .workspace import Workspace
 
 EMBEDDED_AT_ONCE = 2_000
-COUNTING = ("counts", "ease")
-"""Kinds of policies that read no words."""
 
 Compute = Callable[..., object]
 """Runs `function(*args, progress=progress, **kwargs)`, here or in another process."""

@@ -195,42 +195,50 @@ def why_not(report: GateReport) -> str:
 def serve_release(present: Workspace, run: RunRecord) -> Workspace:
     """The workspace whose predictions are those of `run`, over the present logs.
 
-    What people hid since it began is left out. Where logs were added and the tree of interests was kept, its interests
-    hold the new items too. Raises HierexError with the reason where the tree does not allow that.
+    What is hidden today is left out. Where logs were added and the tree of interests was kept, its interests hold the
+    new items too. Raises HierexError with the reason where the tree does not allow that.
     """
     served = as_made(present, run)
-    hides = hidden_since(present.store, run)
-    if hides:
-        served = replace(served, hides=place_hides(present, served, hides))
+    standing = hiding_changes(present.store)
+    if standing:
+        served = replace(served, hides=place_hides(present, served, standing))
     _ = served.policy  # now, so that what is wrong with it is said here
     return served
 
 
-def hidden_since(store: Store, run: RunRecord) -> list[CurationRecord]:
-    """What people hid after the run began, and did not take back."""
+def hiding_changes(store: Store) -> list[CurationRecord]:
+    """What today's hidden items follow from: the hides and moves that stand; none where nothing is hidden."""
+    standing = [record for record in read_records(store) if record.kind in ("hide", "move") and not record.undone]
+    return standing if any(record.kind == "hide" for record in standing) else []
+
+
+def hides_as_built(store: Store, run: RunRecord) -> bool:
+    """Whether the hides and moves that stand are those that the run began with, or nothing is hidden."""
+    standing = hiding_changes(store)
     _, made = read_taxonomy_key(run.keys["taxonomy"])
-    hides = [record for record in read_records(store) if record.kind == "hide" and not record.undone]
-    return [record for record in hides if record.edit_id not in made]
+    began = [r.edit_id for r in read_records(store) if r.kind in ("hide", "move") and r.edit_id in made]
+    return not standing or [record.edit_id for record in standing] == began
 
 
-def place_hides(present: Workspace, served: Workspace, hides: Sequence[CurationRecord]) -> tuple[CurationEdit, ...]:
+def place_hides(present: Workspace, served: Workspace, standing: Sequence[CurationRecord]) -> tuple[CurationEdit, ...]:
     """The hides in terms of what is served: the nodes of its tree, and the items hidden by now wherever they are in it.
 
     An interest all of whose items are hidden is never predicted.
     """
-    standing, _ = present.place_curation([record for record in read_records(present.store) if not record.undone])
-    tree, _ = present.moved(tuple(edit for edit in standing if edit.kind == "move"))
+    now, _ = present.place_curation(list(standing))
+    tree, _ = present.moved(tuple(edit for edit in now if edit.kind == "move"))
     items = {
         edit.edit_id: tuple(item for node in edit.nodes for item in tree.items_of(node).tolist())
-        for edit in standing
+        for edit in now
         if edit.kind == "hide"
     }
+    hides = [record for record in standing if record.kind == "hide"]
     nodes = {edit.edit_id: edit.nodes for edit in served.place_curation(hides)[0]}
     return tuple(CurationEdit(i, "hide", nodes.get(i, ()), items.get(i, ())) for i in (hide.edit_id for hide in hides))
 
 
 def as_made(present: Workspace, run: RunRecord) -> Workspace:
-    """The same without regard to what was hidden since."""
+    """The same without regard to what is hidden today."""
     config = config_of(run.config)
     if not is_kept(present.store, run):
         raise HierexError("What is released was forgotten to save room. Build it again, then release it.")

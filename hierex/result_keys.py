@@ -8,9 +8,13 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from . import results
 from .config import PolicyConfig
 from .embeddings import model_name
 from .kept_answers import answers_state
+from .policies import COUNTING
+from .policies.aligned import AlignedPolicy
+from .policies.layers import OVER
 from .policies.model_folder import content_of
 from .transitions import TASK_FIRST
 from .workspace import Workspace
@@ -100,7 +104,22 @@ def shown_depends(work: Workspace) -> tuple[str, ...]:
 
 
 def policy_is_stale(work: Workspace) -> bool:
-    """Whether the policy would be learned anew: descriptions were changed since, or how it learns."""
-    return "policies" in work.keys and work.keys.get("learned_policy", work.keys["policies"]) != result_key(
-        "policies", *policy_depends(work, work.words())
+    """Whether the policy would be learned anew: descriptions that it reads were changed since, or how it learns. One
+    that only counts reads none, and is never stale."""
+    return (
+        "policies" in work.keys
+        and _reads_words(work)
+        and _learned_key(work) != result_key("policies", *policy_depends(work, work.words()))
     )
+
+
+def _learned_key(work: Workspace) -> str:
+    return work.keys.get("learned_policy", work.keys["policies"])
+
+
+def _reads_words(work: Workspace) -> bool:
+    """Whether what answers, which is another policy than was asked for where data were too few, or a layer over it
+    does."""
+    name = results.read_model_name(work.store, "policies", work.keys["policies"]) or work.config.policy.kind
+    learned, *layers = name.split(OVER)
+    return learned not in COUNTING or AlignedPolicy.layer in layers

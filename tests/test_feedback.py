@@ -160,7 +160,8 @@ def test_without_feedback_nothing_is_ordered_by_it_and_that_is_said(work):
     plain = run_pipeline(work.store, config)
     assert plain.policy.name == "counts+novelty"
     assert result_note(work.store, "policies", plain.keys["policies"]) == (
-        f"{NOT_ORDERED} It takes 50 outcomes from 5 starting points to learn what people like. So far there are 0, from 0."
+        f"{NOT_ORDERED} It takes 50 outcomes from 5 starting points to learn what people like. "
+        "So far there are 0, from 0."
     )
     say_what_is_liked(work)
     ordered = run_pipeline(work.store, config)

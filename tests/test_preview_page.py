@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from opened_app import app_over, open_app, words
 from safetensors.numpy import load, save
-from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
+from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds, read_by_length
 from streamlit.testing.v1 import AppTest
 from test_pages import multiselect, on_part, on_preview_part
 
@@ -17,6 +17,7 @@ from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.description_edits import Subject, read_edits, save_edits
 from hierex.description_steps import set_step_undone
 from hierex.examples import read_examples, save_example, set_example_deleted
+from hierex.feedback import save_outcomes
 from hierex.item_thumbs import read_all_item_thumbs
 from hierex.persons import person_of, serve_person
 from hierex.pipeline import run_pipeline
@@ -231,12 +232,36 @@ def test_suppositions_are_worked_out_anew_only_for_what_has_changed(store, looks
 # -- other words -------------------------------------------------------------------------------------------------------
 
 
+def use_other_words(work: Workspace) -> None:
+    described = replace(work.cluster_descriptions()[0], phrases=("completely", "other words"))
+    save_edits(work.store, [Subject(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
+
+
+def test_what_was_counted_is_never_said_to_be_from_other_words(store):
+    """Unless what is laid over it reads them."""
+    use_other_words(work_of(store))
+    assert OTHER_WORDS not in words(open_app("preview", "One"))
+    work = run_pipeline(store, CONFIG)
+    save_outcomes(store, work.tree_key, said_of(work), author="Ann")
+    run_pipeline(store, replace(CONFIG, layers=LayerConfig(best_of=5)))
+    assert OTHER_WORDS not in words(open_app("preview", "One"))
+    name_interests(work, ["Another name"])
+    assert OTHER_WORDS in words(open_app("preview", "One"))
+
+
+def said_of(work: Workspace) -> pd.DataFrame:
+    """Enough to order answers by."""
+    ids, rng = work.taxonomy.cluster_ids, np.random.default_rng(0)
+    rows = [(*ids[rng.permutation(len(ids))[:3]], 10, 10 * (place % 2)) for place in range(20)]
+    return pd.DataFrame(rows, columns=["before_1", "before_2", "new", "shown", "liked"]).astype(float)
+
+
 @pytest.mark.parametrize("page", ["descriptions", "preview", "next_interest"])
 def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(store, page, monkeypatch):
+    monkeypatch.setattr("hierex.pipeline.embed_texts", lambda texts, **_: read_by_length(texts))
+    run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="encoder", epochs=1)))
     assert OTHER_WORDS not in words(open_app(page, "One"))
-    work = work_of(store)
-    described = replace(work.cluster_descriptions()[0], phrases=("completely", "other words"))
-    save_edits(store, [Subject(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
+    use_other_words(work_of(store))
     app = open_app(page, "One")
     assert words(app).count(OTHER_WORDS) == 1
     assert [button.label for button in app.button].count("Build again") == 1

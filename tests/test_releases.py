@@ -168,13 +168,14 @@ def test_a_release_goes_on_over_new_logs_where_the_tree_was_kept(store, easy, tm
 
 
 def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store, easy, tmp_path):
-    run_pipeline(store, CONFIG)
+    reading = replace(CONFIG, policy=PolicyConfig(epochs=1))
+    run_pipeline(store, reading)
     release_run(store, shown_run(store).run_id, author="Ann")
     log = pd.read_csv(tmp_path / "logs" / "interactions.csv")
     pd.concat([log, log.head(1)]).to_csv(tmp_path / "interactions.csv", index=False)
     files = tmp_path / "logs" / "items.csv", tmp_path / "interactions.csv"
     import_logs(store, *(LogFile(file, file.name) for file in files))
-    served = serve_release(run_pipeline(store, CONFIG), releases.released_run(store))
+    served = serve_release(run_pipeline(store, reading), releases.released_run(store))
     assert served.key("logs") != releases.released_run(store).keys["logs"]
     assert not policy_is_stale(served)
     described = replace(served.cluster_descriptions()[0], phrases=("completely", "other words"))

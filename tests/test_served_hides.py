@@ -19,6 +19,7 @@ from hierex.runs import shown_run
 from hierex.serving import Served, serve_users
 from hierex.store import open_store
 from hierex.synthetic import make_world
+from hierex.view.opened import serve_run
 from hierex.view.supposing import OTHER
 from hierex.what_if import as_it_is, suppose_interests
 from hierex.wording import plain_markdown
@@ -148,6 +149,21 @@ def test_items_that_were_moved_to_what_is_hidden_are_left_out_too(released):
     assert work.taxonomy.cluster_of_item[moved] == other, "where it was in what is released"
     assert not np.isin(served.predictions.novel, cluster).any()
     assert not np.isin(items_shown(served), moved).any()
+
+
+def test_items_that_are_moved_to_what_was_hidden_before_the_build_are_left_out_too(released):
+    cluster = favourite(released)
+    node = int(released.taxonomy.cluster_ids[cluster])
+    change(released, "hide", [node])
+    present = run_pipeline(released.store, CONFIG)
+    run = shown_run(released.store)
+    release_run(released.store, run.run_id, author="Ann")
+    assert serve_run(present, run) is present
+    moved = items_shown(serve(present)[1])[:1]
+    change(present, "move", [node], items=moved.tolist())
+    assert present.curated(CONFIG.granularity, read_records(present.store)).taxonomy.hidden_items[moved].all()
+    assert not np.isin(items_shown(serve(present)[1]), moved).any()
+    assert serve_run(present, run).taxonomy.hidden_items[moved].all()
 
 
 def test_items_of_what_is_hidden_are_left_out_where_the_release_has_nothing_like_it(released):

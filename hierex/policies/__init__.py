@@ -17,6 +17,8 @@ from .counts import load_counts, train_counts
 from .ease import load_ease, train_ease
 from .layers import OVER, base_arrays, load_layer
 
+COUNTING = ("counts", "ease")
+"""Kinds of policies that read no words."""
 FEWEST_MOVES = 100
 """With fewer moves than this a network learns nothing that counting does not."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from ..wording import plain_markdown
 from ..workspace import Workspace
 from .blind_results import blind_results
 from .compared import set_state, set_up
-from .opened import doing, read_work
+from .opened import doing, serve_run
 
 LATEST_ITEMS = 12
 
@@ -92,8 +91,7 @@ def open_sides(work: Workspace, comparison: Comparison) -> Opened | None:
     runs = judgements.find_sides(work.store, comparison)
     if None in runs:
         return None
-    path = str(work.store.path)
-    first, second = (read_work(path, run.run_id, json.dumps(run.keys), json.dumps(run.config)) for run in runs)
+    first, second = (serve_run(work, run) for run in runs)
     called = [[description.name for description in side.cluster_descriptions()] for side in (first, second)]
     ids = [side.taxonomy.cluster_ids.tolist() for side in (first, second)]
     names = tuple(dict(zip(found, words, strict=True)) for found, words in zip(ids, called, strict=True))

@@ -11,10 +11,9 @@ import streamlit as st
 
 from .. import stored_logs, workspace_folder
 from ..config import RunConfig, ServerConfig
-from ..curation_edits import read_records
 from ..errors import HierexError, NotReady
 from ..jobs import Jobs
-from ..releases import hidden_since, released_run, serve_release
+from ..releases import hides_as_built, hiding_changes, released_run, serve_release
 from ..runs import RunRecord, choices_of, config_of, shown_run
 from ..store import Store, open_store
 from ..wording import plain_markdown
@@ -88,6 +87,7 @@ def claimed(path: Path) -> Iterator[None]:
         yield
     finally:
         read_work.clear()
+        read_choices.clear()
         open_served.clear()
 
 
@@ -112,7 +112,13 @@ def current_work() -> Workspace:
 
 def with_choices(work: Workspace, config: RunConfig) -> Workspace:
     """The same results, for what is about to be done with other choices."""
-    return read_work(str(work.store.path), -1, json.dumps(work.keys), json.dumps(choices_of(config)))
+    return read_choices(str(work.store.path), json.dumps(work.keys), json.dumps(choices_of(config)))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Opening the workspace ...")
+def read_choices(path: str, keys: str, config: str) -> Workspace:
+    """Apart from `read_work`, so that trying several choices does not push out what everybody has open."""
+    return Workspace(open_store(path, create=False), config_of(json.loads(config)), json.loads(keys))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the workspace ...")
@@ -130,11 +136,10 @@ def released_work(present: Workspace) -> Workspace | None:
 
 
 def serve_run(present: Workspace, run: RunRecord) -> Workspace:
-    """See `serve_release`; the present one where it is the same. Opened once, and anew when something is hidden."""
-    hides = hidden_since(present.store, run)
-    if not hides and run.keys == present.keys:
+    """See `serve_release`; the present one where it is the same. Opened once, and anew when other items are hidden."""
+    if run.keys == present.keys and hides_as_built(present.store, run):
         return present
-    changed = [record.edit_id for record in read_records(present.store) if not record.undone] if hides else []
+    changed = [record.edit_id for record in hiding_changes(present.store)]
     keys = json.dumps([run.keys, present.keys, changed], sort_keys=True)
     return open_served(str(present.store.path), keys, run, present)
 
