@@ -168,7 +168,7 @@ def test_a_release_goes_on_over_new_logs_where_the_tree_was_kept(store, easy, tm
 
 
 def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store, easy, tmp_path):
-    reading = replace(CONFIG, policy=PolicyConfig(epochs=1))
+    reading = replace(CONFIG, policy=PolicyConfig())
     run_pipeline(store, reading)
     release_run(store, shown_run(store).run_id, author="Ann")
     log = pd.read_csv(tmp_path / "logs" / "interactions.csv")
