@@ -9,9 +9,10 @@ case is the last move of everybody who moved since; nothing of a history is a ca
 
 - popularity, counts, ease: the baselines, each tuned on the later moves that it learns from;
 - K = 2 and full history: what is read of each person;
-- weights of then, popularity of then: what could be reached at most by weighing the encoder's parts better, and by
-  knowing how popular interests would be. Both look at the cases: weights are the likeliest there (Newton's steps, every
-  person counting the same), and popularity is that of the cases themselves, as one more part;
+- weights of then, popularity of then: what there is to be won by weighing the encoder's parts better, and by knowing
+  how popular interests would be. Both look at the cases: weights are the likeliest there (Newton's steps, every person
+  counting the same), which need not be those that find most; and popularity is that among the moves of the other half
+  of the people since the split, as one more part;
 - ratio: the encoder's mean over the best baseline's, with 95 % intervals (people of each data set drawn anew);
 - rare: the cases whose answer is among the half of the interests that fewest moved to; every move: all cases, and not
   only everybody's last;
@@ -216,6 +217,17 @@ def look_ahead(policy: EncoderPolicy, histories: Histories, cases: Cases, more: 
     return score
 
 
+def know_popularity(policy: EncoderPolicy, histories: Histories, cases: Cases) -> np.ndarray:
+    """(n,) recall@10 where it is known how popular interests are since the split, from the other half of the people."""
+    found, answers = np.empty(len(cases)), cases.sequence[cases.ends]
+    half = np.random.default_rng(0).random(histories.n_users)[cases.user] < 0.5
+    for own in (half, ~half):
+        popularity = np.log(np.bincount(answers[~own], minlength=cases.n_choices) + 0.5).astype(np.float32)
+        theirs = cases.take(np.flatnonzero(own))
+        found[own] = find_answers(look_ahead(policy, histories, theirs, [popularity]), histories, theirs)
+    return found
+
+
 @dataclass(frozen=True)
 class Found:
     """hits: by scorer, (n,) recall@10 of each case; user: (n,) int64; kinds: by kind of case, (n,) bool."""
@@ -253,15 +265,14 @@ def measure(interests: Interests, seed: int) -> tuple[Found, dict[str, float]]:
         scorers[f"{kind}, full history"] = lambda _, pasts, kind=kind: policies[kind].score_histories(pasts)
     cases = find_cases(histories, interests.split)
     answers = cases.sequence[cases.ends]
-    of_then = np.log(np.bincount(answers, minlength=interests.n) + 0.5).astype(np.float32)
     scorers["weights of then"] = look_ahead(policies["encoder"], histories, cases, [])
-    scorers["popularity of then"] = look_ahead(policies["encoder"], histories, cases, [of_then])
     is_last = np.append(cases.user[1:] != cases.user[:-1], True)
     reached = np.bincount(moves.novel, minlength=interests.n)
     is_rare = np.argsort(np.argsort(reached, kind="stable"))[answers] < interests.n // 2
     every = np.ones(len(cases), bool)
     kinds = {"": is_last, "rare": is_last & is_rare, "every move": every, "every move, rare": is_rare}
     hits = {name: find_answers(score, histories, cases) for name, score in scorers.items()}
+    hits["popularity of then"] = know_popularity(policies["encoder"], histories, cases)
     return Found(hits, cases.user, kinds), measure_split(interests, moves, policies)
 
 

@@ -17,7 +17,7 @@ from .llm.answers import Schema, read_answer
 from .llm.endpoint import Endpoint
 from .llm.tokens import PER_MESSAGE, Tokens, estimate_tokens, most_tokens
 from .policies.answered import KnownAnswers
-from .transitions import PROMPT, Histories, context_prompt, latest_contexts
+from .transitions import PROMPT, Histories, context_prompt, latest_contexts, repeat_earliest
 from .workspace import Workspace
 
 FORMS = ("text", "schema")
@@ -142,20 +142,23 @@ def choose_schema(answers: Sequence[str]) -> tuple[Schema | None, str]:
 def people_contexts(histories: Histories, *, k: int, split: int) -> tuple[np.ndarray, np.ndarray]:
     """Every context that anybody had at any time, (m, k) int32, and how many people had it.
 
-    The most frequent before the `split` (a clock) come first: a bound on how many are asked about must not be spent by
-    what the held-out time will ask.
+    The most frequent before the `split` (a clock) come first, equal ones in the order of their interests: a bound on
+    how many are asked about must not be spent by what the held-out time will ask.
     """
     lengths = np.diff(histories.starts)
     starts = np.repeat(histories.starts[:-1], lengths)
     rows = latest_contexts(histories, np.arange(1, len(starts) + 1), starts, k=k)
     contexts, place, n_people = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     n_before = np.bincount(place.ravel()[histories.clock < split], minlength=len(contexts))
-    order = np.lexsort((-n_people, -n_before))
+    order = np.argsort(-n_before, kind="stable")
     return contexts[order].astype(np.int32).reshape(-1, k), n_people[order]
 
 
 def all_contexts(first: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Every ordered context of as many interests, those in `first` first. Raises ConfigError for too many."""
+    """Every ordered context of as many interests, those in `first` first, each in the one form that is looked up.
+
+    Raises ConfigError for too many.
+    """
     k = first.shape[1]
     if n_clusters**k > MOST_CONTEXTS:
         raise ConfigError(
@@ -166,6 +169,7 @@ def all_contexts(first: np.ndarray, n_clusters: int) -> np.ndarray:
     others = np.ones(n_clusters**k, bool)
     others[np.ravel_multi_index(tuple(first.T), shape)] = False
     rest = np.stack(np.unravel_index(np.flatnonzero(others), shape), axis=1)
+    rest = rest[(repeat_earliest(rest) == rest).all(axis=1)]
     return np.concatenate([first, rest]).astype(np.int32)
 
 

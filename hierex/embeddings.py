@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -32,10 +33,12 @@ PACKAGED_NAMES = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 BATCH_TOKENS = {"cpu": 1_024, "cuda": 32_768}
 """Word pieces per batch. On a processor the activations of one batch should stay in the cache of one core."""
 
-PICKLES = ["*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl"]
-"""Files whose reading may run code that somebody put into them: never read."""
-OTHER_FORMATS = [*PICKLES, "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite", "*.gguf"]
+OTHER_FORMATS = [
+    *("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl"),  # pickles: reading them may run code that somebody put into them
+    *("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite", "*.gguf"),
+]
 """Files of a published model that are not read."""
+SAFE_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 _one_at_a_time = threading.Lock()
 
@@ -233,16 +236,26 @@ def _read(folder: str, dtype: str) -> SentenceTransformer:
             return SentenceTransformer(folder, local_files_only=True, model_kwargs=kwargs).eval()
         except Exception as error:
             first_line = (str(error) or type(error).__name__).splitlines()[0]
-            raise _cannot_load(folder, f"its files could not be read ({first_line[:200]})") from error
+            reason = f"its files could not be read, of which weights have to be safetensors ({first_line[:200]})"
+            raise _cannot_load(folder, reason) from error
 
 
 def _refuse_pickles(folder: Path) -> None:
-    """A part of a model (a folder in it) whose weights are pickled only would be read from them."""
-    for pattern in PICKLES:
-        for file in folder.rglob(pattern):
-            if not any(file.parent.glob("*.safetensors")):
-                reason = f"its weights are in '{file.name}', which can hold code; only safetensors are read"
-                raise _cannot_load(str(folder), reason)
+    """A part of a model whose weights are pickled only would be read from them."""
+    for part in _parts(folder):
+        pickled = sorted(path.name for path in part.glob("pytorch_model*.bin"))
+        if pickled and not any((part / name).is_file() for name in SAFE_WEIGHTS):
+            reason = f"its weights are in '{pickled[0]}', which can hold code; only safetensors are read"
+            raise _cannot_load(str(folder), reason)
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The folders that weights are read from: the model's own, and those of the modules that it lists."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        return [folder, *(folder / module["path"] for module in modules)]
+    except (OSError, ValueError, TypeError, KeyError):
+        return [folder]  # what is wrong with the list is said when the model is loaded
 
 
 def _cannot_load(model: str, reason: str) -> EmbedderError:

@@ -47,6 +47,11 @@ class Person:
         """(m,) int32: their distinct interests in order of first visit."""
         return in_order(taxonomy.cluster_of_item[self.items])
 
+    def alone(self, taxonomy: Taxonomy) -> Histories:
+        """Their history as that of the only person, without times."""
+        history = self.history(taxonomy)
+        return Histories(history, np.zeros(len(history), np.int64), np.array([0, len(history)]), taxonomy.n_clusters)
+
     def latest(self, taxonomy: Taxonomy, k: int) -> tuple[int, ...]:
         """Their `k` latest interests, latest last; where there are fewer, the earliest is repeated. Empty for none."""
         history = self.history(taxonomy)[-k:].tolist()
@@ -112,8 +117,7 @@ def serve_person(
 
     context: interests (indices) to start from instead of their latest; whole: see `predict_novel`.
     """
-    history = person.history(work.taxonomy)
-    alone = Histories(history, np.zeros(len(history), np.int64), np.array([0, len(history)]), work.taxonomy.n_clusters)
+    alone = person.alone(work.taxonomy)
     predictions = predict_novel(
         work.policy,
         work.table,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import HierexError
+from .evaluation import FROM_HISTORY
 from .grounding import GroundedItems, ground
 from .logs import Disliked, Interactions
 from .transition_table import Predictions, predict_novel
@@ -65,7 +66,7 @@ def served_frame(work: Workspace, served: Served) -> pd.DataFrame:
             "rank": predictions.rank,
             "novel_cluster_id": ids[predictions.novel],
             "score": predictions.score,
-            "policy": work.policy.name,
+            "policy": np.where(predictions.path == "history", work.policy.name + FROM_HISTORY, work.policy.name),
             "items": items,
         }
     )

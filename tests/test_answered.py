@@ -170,7 +170,9 @@ def test_people_s_contexts_come_first_and_all_of_them_are_there():
     every = all_contexts(contexts, 4)
     assert every[:3].tolist() == contexts.tolist()
     assert len(np.unique(every, axis=0)) == len(every) == 16
-    assert people_contexts(histories, k=3, split=6)[0].shape == (3, 3)
+    of_three = people_contexts(histories, k=3, split=6)[0]
+    assert of_three.shape == (3, 3)
+    assert len(all_contexts(of_three, 4)) == 4 * 3 * 2 + 4 * 3 + 4, "three different ones, two, or one"
     with pytest.raises(ConfigError, match="those that people have"):
         all_contexts(contexts, 5_000)
 
@@ -180,6 +182,8 @@ def test_held_out_time_does_not_set_which_contexts_come_first():
     histories = Histories(cluster, np.array([0, 1, 8, 9]), starts, 3)
     assert people_contexts(histories, k=1, split=10)[0].tolist() == [[0], [2]]
     assert people_contexts(histories, k=1, split=1)[0].tolist() == [[2], [0]], "0 is the more frequent one only later"
+    tied = Histories(np.array([0, 2, 2], np.int32), np.array([0, 0, 9]), np.array([0, 1, 2, 3]), 3)
+    assert people_contexts(tied, k=1, split=1)[0].tolist() == [[0], [2]], "nor does later time part what is equal"
 
 
 def test_a_list_that_is_longer_than_endpoints_take_is_left_out_and_said():

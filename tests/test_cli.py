@@ -97,6 +97,8 @@ def test_predict_reads_whole_histories_where_the_policy_can(built, tmp_path, cap
         whole = pd.read_parquet(out)
         assert whole["user_id"].tolist() == latest["user_id"].tolist()
         assert not np.allclose(whole["score"], latest["score"])
+        assert set(latest["policy"]) == {"ease"}
+        assert set(whole["policy"]) == {"ease@history"}, "no gate judged these"
     finally:
         assert run(built, "--policy", "counts") == 0
 

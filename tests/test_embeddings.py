@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import shutil
 import socket
 from pathlib import Path
@@ -288,22 +289,39 @@ def test_a_published_model_that_is_here_is_not_looked_up_again(monkeypatch, tmp_
     assert asked == [("intfloat/multilingual-e5-small", True, embeddings.OTHER_FORMATS)]
 
 
-@pytest.mark.parametrize("part", ["", "2_Dense"])
-def test_pickled_weights_are_refused(small_model, tmp_path, part):
+def test_pickled_weights_are_refused(small_model, tmp_path):
     folder = tmp_path / "pickled"
     shutil.copytree(small_model, folder)
-    if part:
-        (folder / part).mkdir()
-    else:
-        (folder / "model.safetensors").unlink()
-    torch.save({}, folder / part / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(EmbedderError, match=r"pytorch_model\.bin', which can hold code"):
         embed_texts(["a"], config=EmbeddingConfig(model=str(folder)))
 
 
-def test_pickled_weights_beside_others_are_not_read(small_model, tmp_path):
+def test_pickled_weights_of_a_part_are_refused(small_model, tmp_path):
+    folder = tmp_path / "parts"
+    shutil.copytree(small_model, folder)
+    (folder / "modules.json").write_text(json.dumps([{"path": ""}, {"path": "1_Dense"}]))
+    (folder / "1_Dense").mkdir()
+    torch.save({}, folder / "1_Dense" / "pytorch_model.bin")
+    shutil.copy(folder / "model.safetensors", folder / "1_Dense" / "other.safetensors")
+    with pytest.raises(EmbedderError, match=r"pytorch_model\.bin', which can hold code"):
+        embed_texts(["a"], config=EmbeddingConfig(model=str(folder)))
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "openvino/openvino_model.bin", "checkpoint-5/optimizer.pt"])
+def test_other_files_beside_safe_weights_are_not_read(small_model, tmp_path, file):
     folder = tmp_path / "both"
     shutil.copytree(small_model, folder)
-    (folder / "pytorch_model.bin").write_bytes(b"no pickle at all")
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_bytes(b"no pickle at all")
     expected = embed_texts(["a"], config=EmbeddingConfig(model=str(small_model)))
     np.testing.assert_array_equal(embed_texts(["a"], config=EmbeddingConfig(model=str(folder))), expected)
+
+
+def test_a_model_without_safe_weights_is_told_that_it_takes_them(small_model, tmp_path):
+    folder = tmp_path / "none"
+    shutil.copytree(small_model, folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(EmbedderError, match="weights have to be safetensors"):
+        embed_texts(["a"], config=EmbeddingConfig(model=str(folder)))

@@ -338,3 +338,8 @@ def test_a_prediction_reads_everything_where_it_can_and_that_is_asked_for(store)
     np.testing.assert_allclose(shown["Probability"], expected.score)
     latest = serve_person(work, person, top=5, items=10).predictions
     assert not np.array_equal(latest.score, expected.score)
+    assert "People from the same start" not in shown.columns
+    app.checkbox(key="other_ways").check().run()
+    assert "What goes together: from everything they had. Others: from their latest interests." in words(app)
+    beside = next(frame.value for frame in app.dataframe if "Counted from the log" in frame.value.columns)
+    assert beside["What goes together"].tolist() == shown["New interest"].tolist()

@@ -9,12 +9,7 @@ import streamlit as st
 from .. import exports
 from ..serving import distinct
 from ..workspace import Workspace
-
-WHO_LEARNS = (
-    "Only a language model learns from these: one that is fine-tuned at an endpoint from all of them, one on this "
-    "machine from the same choice among the earlier moves, since the later ones show when it has learned enough. All "
-    "other ways to predict, the usual one too, learn from all moves as they happened."
-)
+from .opened import server
 
 
 def learned_examples(work: Workspace, fewest: int) -> None:
@@ -26,7 +21,13 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         f"To learn as much about rare interests as about busy ones, every interest is taught by the **{per_novel} most "
         f"frequent** ways to it: {len(every):,} in all, to {len(np.unique(every.novel)):,} of {len(names):,} interests."
     )
-    st.markdown(WHO_LEARNS)
+    sent = len(exports.balanced_transitions(work, fewest=server().fewest_people))
+    st.markdown(
+        f"Only a language model learns from these: one that is fine-tuned elsewhere from the {sent:,} that "
+        f"{server().fewest_people:,} people or more have gone, one on this machine from the same choice among the "
+        "earlier moves, since the later ones show when it has learned enough. All other ways to predict, the usual one "
+        "too, learn from all moves as they happened."
+    )
     if not len(shown):
         st.info(f"None of these was gone by {fewest:,} people or more, so none can be shown.")
         return

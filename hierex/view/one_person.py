@@ -51,11 +51,11 @@ def one_person(work: Workspace) -> None:
     if not len(found.predictions):
         st.info(f"{why_nothing(work, person)}, so there is nothing new to suggest.")
         return
-    show_predictions(work, person, found, names, colors)
+    show_predictions(work, person, found, names, colors, whole=whole)
     show_items(work, person, found, context, names, [description.summary for description in descriptions])
     one_list(work, person, found, names)
     if st.checkbox("Beside other ways to predict", key="other_ways"):
-        other_ways(work, person, context, names, top=TOP)
+        other_ways(work, person, context, names, top=TOP, whole=whole)
     if work.learned_policy.name == "openai":
         show_raw(work, context)
 
@@ -78,8 +78,9 @@ def reads_everything(work: Workspace) -> bool:
         default=latest,
         key=f"reads-{k}",
         required=True,
-        help="From the latest interests every answer is known ahead of time: that is what is measured and released. "
-        "From everything they had it is computed now; how good that is stands on the Evaluation page.",
+        help="The latest interests are what a release is judged by"
+        + (", and every answer to them is known ahead of time. " if k <= LONGEST else ". ")
+        + "From everything they had it is computed now; how good that is stands on the Evaluation page.",
     )
     return read == EVERYTHING
 
@@ -172,7 +173,7 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
 
 
 def show_predictions(
-    work: Workspace, person: Person, found: Served, names: Sequence[str], colors: Sequence[str]
+    work: Workspace, person: Person, found: Served, names: Sequence[str], colors: Sequence[str], *, whole: bool
 ) -> None:
     predictions = found.predictions
     st.caption(f"{wording.method_name(work.policy.name)}; {how_found(work, predictions.path)}")
@@ -197,6 +198,8 @@ def show_predictions(
             "People from the latest": [few(n, fewest) for n in behind["latest"]],
         }
     )
+    if whole:
+        del table["People from the same start"]
     st.dataframe(
         table,
         hide_index=True,

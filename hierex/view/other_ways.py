@@ -12,40 +12,54 @@ from .. import wording
 from ..collected_answers import raw_answers
 from ..errors import ConfigError
 from ..persons import Person
-from ..policies import LanguagePolicy
+from ..policies import LanguagePolicy, reads_histories
 from ..releases import list_candidates
 from ..result_keys import predictions_depend
 from ..runs import config_of, read_runs
+from ..transition_table import Predictions, predict_novel
 from ..what_if import COUNTED, as_it_is, count_anew
 from ..workspace import Workspace
 from .releasing import candidate_name
 
 
-def other_ways(work: Workspace, person: Person, context: tuple[int, ...], names: Sequence[str], *, top: int) -> None:
-    """What the policies of other builds with the same interests, and those that count, would answer."""
+def other_ways(
+    work: Workspace, person: Person, context: tuple[int, ...], names: Sequence[str], *, top: int, whole: bool
+) -> None:
+    """What the policies of other builds with the same interests, and those that count, would answer.
+
+    whole: those that can read everything the person had, and the others start from the context.
+    """
     builds = tuple(run.run_id for run in read_runs(work.store, status="done"))
     depends = str(work.store.path), builds, *predictions_depend(work)
-    _, too_old = other_policies(depends, work)
-    said = others_say(depends, person.had, context, top, work, person)
+    policies, too_old = other_policies(depends, work)
+    said = others_say(depends, person.had, context, whole, top, work, person)
     shown = {name: [names[cluster] for cluster in novel] for name, novel in said.items()}
     table = pd.DataFrame({name: pd.Series(novel, dtype=object) for name, novel in shown.items()})
     table.index = pd.RangeIndex(1, len(table) + 1, name="#")
     st.dataframe(table)
-    st.caption("All start from the interests chosen above. Builds with other interests are compared under “What if”.")
+    reading = [name for name, policy in policies.items() if reads_histories(policy)]
+    starts = "All start from the interests chosen above."
+    if whole:
+        starts = f"{', '.join(reading)}: from everything they had. Others: from their latest interests."
+    st.caption(f"{starts} Builds with other interests are compared under “What if”.")
     if too_old:
         st.caption("Left out, because an earlier version built them: " + wording.plain_markdown("; ".join(too_old)))
 
 
 @st.cache_data(max_entries=64, show_spinner="Asking the others ...")
 def others_say(
-    depends: tuple, items: bytes, context: tuple, top: int, _work: Workspace, _person: Person
+    depends: tuple, items: bytes, context: tuple, whole: bool, top: int, _work: Workspace, _person: Person
 ) -> dict[str, np.ndarray]:
     """By name, the novel interests, best first. depends: as for `other_policies`."""
+    alone, how = _person.alone(_work.taxonomy), {"top": top, "hidden": _work.taxonomy.hidden, "whole": True}
+
+    def ask(policy: LanguagePolicy) -> Predictions:
+        if whole and reads_histories(policy):
+            return predict_novel(policy, _work.table, alone, np.zeros(1, np.int64), **how)
+        return as_it_is(_work, policy).predict(_person, top=top, context=context)
+
     policies, _ = other_policies(depends, _work)
-    asked = {
-        name: as_it_is(_work, policy).predict(_person, top=top, context=context) for name, policy in policies.items()
-    }
-    return {name: predictions.novel for name, predictions in asked.items()}
+    return {name: ask(policy).novel for name, policy in policies.items()}
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the others ...")
