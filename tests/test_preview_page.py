@@ -36,7 +36,7 @@ OTHER_WORDS = "The predictions were built from other descriptions than there are
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Three workspaces of the same logs, in which all items have one title; counted after EASE has learned."""
+    """Four workspaces of the same logs, in which all items have one title; counted after EASE has learned."""
     folder = tmp_path_factory.mktemp("preview-page")
     world = make_world(n_items=160, n_users=80, n_interactions=1_600, seed=3)
     world.items["title"] = TITLE
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
         run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="ease")))
         run_pipeline(store, CONFIG)
         store.close()
-        for name in ("Left", "Right"):
+        for name in ("Left", "Right", "Words"):
             shutil.copy(folder / "One.duckdb", folder / f"{name}.duckdb")
         with app_over(folder):
             yield folder
@@ -258,12 +258,13 @@ def said_of(work: Workspace) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("page", ["descriptions", "preview", "next_interest"])
-def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(store, page, monkeypatch):
+def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(folder, page, monkeypatch):
+    store = open_store(folder / "Words.duckdb")
     monkeypatch.setattr("hierex.pipeline.embed_texts", lambda texts, **_: read_by_length(texts))
     run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="encoder")))
-    assert OTHER_WORDS not in words(open_app(page, "One"))
+    assert OTHER_WORDS not in words(open_app(page, "Words"))
     use_other_words(work_of(store))
-    app = open_app(page, "One")
+    app = open_app(page, "Words")
     assert words(app).count(OTHER_WORDS) == 1
     assert [button.label for button in app.button].count("Build again") == 1
     assert "once they are built again." in words(app)
@@ -271,6 +272,8 @@ def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(store, p
     release_run(store, shown_run(store).run_id, author="Ann")
     assert "once they are built again and released." in words(app.run())
     withdraw(store, author="Ann")
+    for edit in read_edits(store):
+        set_step_undone(store, edit.step, True)
 
 
 def test_the_page_says_that_with_so_few_interests_nothing_can_be_released(folder):
