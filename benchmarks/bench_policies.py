@@ -18,7 +18,8 @@ case is the last move of everybody who moved since; nothing of a history is a ca
   only everybody's last;
 - best baseline: the best of the three by the mean over data sets, at each granularity; of full histories it is ease;
 - split: in turn, each of the interests with the most traffic is split in two, as the tree does; the moves to one of the
-  halves, foreseen without learning again. Counts know nothing of the halves; beside it counts that share evenly.
+  halves, foreseen without learning again. Counts know nothing of the halves; beside it counts of the whole, shared as
+  the encoder shares, by how many people had reached each half.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from hierex.metrics import recall_at, resample_means
 from hierex.policies.choices import Pasts, follow_popularity, leave_out_context, thin_out, weigh_parts, weigh_people
 from hierex.policies.counts import count_moves, train_counts
 from hierex.policies.ease import train_ease
-from hierex.policies.encoder import EncoderPolicy, train_encoder
+from hierex.policies.encoder import EncoderPolicy, share_out, train_encoder
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.taxonomy import Taxonomy, cut_tree
@@ -293,13 +294,15 @@ def split_in_two(interests: Interests, one: int, moves: Moves, policies: dict) -
     vectors = np.concatenate([interests.vectors, interests.halves[one][1:]])
     vectors[one] = interests.halves[one][0]
     origin = np.append(np.arange(n), one)
-    encoder, counts = policies["encoder"].with_interests(vectors, origin), policies["counts"]
+    before = histories_of_items(interests.log, labels, n + 1, before=interests.split)
+    reached = np.bincount(before.cluster, minlength=n + 1)
+    encoder, counts = policies["encoder"].with_interests(vectors, origin, reached), policies["counts"]
     known = moves.take((moves.novel != one) & (moves.contexts != one).all(axis=1))
     known = Moves(known.contexts, known.novel, known.user, known.clock, n + 1)
-    unaware, shares = count_moves(known, counts.smoothing), -np.log(np.bincount(origin)[origin])
+    unaware, shares = count_moves(known, counts.smoothing), share_out(origin, reached)
     scorers: dict[str, Scorer] = {
         "counts": lambda contexts, _: unaware.score(contexts),
-        "counts, shared evenly": lambda contexts, _: counts.foresee(origin[contexts])[:, origin] + shares,
+        "counts, shared alike": lambda contexts, _: counts.foresee(origin[contexts])[:, origin] + shares,
         "encoder": lambda contexts, _: encoder.score(contexts),
         "encoder, full history": lambda _, pasts: encoder.score_histories(pasts),
     }

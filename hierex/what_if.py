@@ -1,9 +1,9 @@
 """What would be predicted if something were otherwise: other words, other interests, another policy. Nothing is kept.
 
 The learned policy is not taught anew where its kind allows that: its interests are cut into the parts that both the
-present interests and the supposed ones are made of, the parts share what is known of the whole and are told apart by
-their words (`EncoderPolicy.with_interests`), and a supposed interest is as likely as its parts together. Policies that
-only count are counted again, which takes a moment.
+present interests and the supposed ones are made of, the parts share what is known of the whole by how often each was
+reached, and are told apart by their words (`EncoderPolicy.with_interests`), and a supposed interest is as likely as its
+parts together. Policies that only count are counted again, which takes a moment.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def _tell_apart(work: Workspace, learned: EncoderPolicy, taxonomy: Taxonomy, des
     now = work.words()
     alone = np.bincount(target)[target] == 1
     words = [descriptions[t].text() if whole else now[o] for o, t, whole in zip(origin, target, alone, strict=True)]
-    policy = learned.with_interests(work.read_words(words, policy=learned), origin)
+    item_of_leaf = work.tree.order[work.tree.lo[work.tree.cut(work.tree.finest)]]
+    reached = np.bincount(part_of_item.ravel()[item_of_leaf[work.visits.leaf]], minlength=len(origin))
+    policy = learned.with_interests(work.read_words(words, policy=learned), origin, reached)
     return Supposed(taxonomy, descriptions, policy, part_of_item.ravel(), target, work.config.transition.k)
 
 

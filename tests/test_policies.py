@@ -288,38 +288,57 @@ def ring_world(n=10):
 def test_a_split_shares_what_was_known_and_words_tell_the_halves_apart():
     encoder, vectors = ring_world()
     like_it, unlike_it = vectors[1] + 0.3 * vectors[2], vectors[1] + 0.6 * vectors[7]
-    origin = np.append(np.arange(10), 1)
-    told = encoder.with_interests(np.concatenate([vectors, [unlike_it]]), origin)
+    origin, alike_often = np.append(np.arange(10), 1), np.ones(11)
+    told = encoder.with_interests(np.concatenate([vectors, [unlike_it]]), origin, alike_often)
     assert told.n_clusters == 11
     contexts = every_context(11)
     scores = told.score(contexts)
     assert np.isneginf(np.take_along_axis(scores, contexts, axis=1)).all()
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
     assert set(told.score(np.array([[0, 0]]))[0].argsort()[-2:]) == {1, 10}
-    alike = encoder.with_interests(np.concatenate([vectors, vectors[1:2]]), origin).score(np.array([[0, 0]]))[0]
+    same_words = np.concatenate([vectors, vectors[1:2]])
+    alike = encoder.with_interests(same_words, origin, alike_often).score(np.array([[0, 0]]))[0]
     assert alike[1] == pytest.approx(alike[10], abs=1e-5)
     np.testing.assert_allclose(np.exp(alike[1]) * 2, np.exp(encoder.score(np.array([[0, 0]]))[0, 1]), rtol=1e-4)
     words = np.concatenate([vectors, [unlike_it]])
     words[1] = like_it
-    changed = encoder.with_interests(words, origin).score(np.array([[0, 0]]))[0]
+    changed = encoder.with_interests(words, origin, alike_often).score(np.array([[0, 0]]))[0]
     assert changed[1] != pytest.approx(changed[10], abs=1e-3)
     kept = load_policy("encoder", load(save(told.arrays())))
     np.testing.assert_array_equal(kept.score(contexts), scores)
 
 
+def test_parts_share_by_how_often_they_were_reached_and_parts_of_parts_by_both():
+    encoder, vectors = ring_world()
+    start = np.array([[0, 0]])
+    of_whole = np.exp(encoder.score(start)[0, 1])
+
+    def share(policy):
+        return np.exp(policy.score(start)[0]) / of_whole
+
+    reached = np.array([5] * 10 + [1])
+    in_two = encoder.with_interests(vectors[[*range(10), 1]], np.append(np.arange(10), 1), reached)
+    np.testing.assert_allclose(share(in_two)[[1, 10]], [5.5 / 7, 1.5 / 7], rtol=1e-3)
+    origin = np.append(np.arange(11), 10)
+    in_three = in_two.with_interests(vectors[[*range(10), 1, 1]], origin, np.array([5] * 10 + [3, 0]))
+    np.testing.assert_allclose(share(in_three)[[1, 10, 11]], [5.5 / 7, 1.5 / 7 * 7 / 8, 1.5 / 7 / 8], rtol=1e-3)
+    kept = load_policy("encoder", load(save(in_three.arrays())))
+    np.testing.assert_array_equal(kept.score(start), in_three.score(start))
+
+
 def test_another_description_changes_what_the_encoder_answers(encoder):
     words = text_vectors()
-    same = encoder.with_interests(words, np.arange(N))
+    same = encoder.with_interests(words, np.arange(N), np.ones(N))
     np.testing.assert_allclose(same.score(every_context()), encoder.score(every_context()), rtol=1e-4, atol=1e-4)
     words[3] = words[4]
-    other = encoder.with_interests(words, np.arange(N))
+    other = encoder.with_interests(words, np.arange(N), np.ones(N))
     assert not np.allclose(other.score(np.array([[0, 1]])), encoder.score(np.array([[0, 1]])), atol=1e-3)
 
 
 def test_interests_of_another_taxonomy_are_refused(encoder):
     for vectors, origin in ((text_vectors(3), [0, 1, N]), (text_vectors(2), [0, 1, 2]), (text_vectors(1), [-1])):
         with pytest.raises(ConfigError, match="Train the policy again"):
-            encoder.with_interests(vectors, np.array(origin))
+            encoder.with_interests(vectors, np.array(origin), np.ones(len(origin)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

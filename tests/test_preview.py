@@ -279,11 +279,12 @@ def test_supposed_words_are_read_by_the_text_model_that_learned(work, tuned):
     description = tuned.cluster_descriptions()[0]
     edited = replace(description, phrases=("trumpets", "brass bands"))
     supposed = suppose_interests(tuned, words={description.cluster_id: edited})
-    words, contexts, itself = [edited.text(), *tuned.words()[1:]], np.array([[0, 1], [2, 3]]), np.arange(10)
+    words, contexts = [edited.text(), *tuned.words()[1:]], np.array([[0, 1], [2, 3]])
+    itself = np.arange(10), np.ones(10)
     learned = tuned.learned_policy
-    expected = learned.with_interests(learned.changes.read(words, reader=CONFIG.embedding), itself).score(contexts)
+    expected = learned.with_interests(learned.changes.read(words, reader=CONFIG.embedding), *itself).score(contexts)
     np.testing.assert_allclose(supposed.policy.score(contexts), expected, atol=1e-4)
-    unchanged = learned.with_interests(work.read_words(words), itself).score(contexts)
+    unchanged = learned.with_interests(work.read_words(words), *itself).score(contexts)
     assert np.abs(np.exp(unchanged) - np.exp(expected)).max() > 1e-4
 
 

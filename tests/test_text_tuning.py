@@ -113,7 +113,7 @@ def test_words_of_interests_that_follow_each_other_come_to_be_alike(tuned, moves
 
 def test_the_policy_reads_with_what_was_learned(tuned):
     texts = tuned.changes.read(WORDS, reader=READER)
-    same = tuned.with_interests(texts, np.arange(N))
+    same = tuned.with_interests(texts, np.arange(N), np.ones(N))
     contexts = np.array([[0, 1], [4, 7]])
     np.testing.assert_allclose(same.score(contexts), tuned.score(contexts), atol=1e-4)
 
@@ -127,7 +127,7 @@ def test_what_is_said_otherwise_is_read_otherwise(tuned, vectors):
     np.testing.assert_allclose(read[1:], as_before[1:], atol=1e-5)
     assert np.abs(read[0] - embed_texts(edited, config=READER)[0]).max() > 0.05
     contexts = np.array([[0, 1], [0, 5]])
-    changed = tuned.with_interests(read, np.arange(N)).score(contexts)
+    changed = tuned.with_interests(read, np.arange(N), np.ones(N)).score(contexts)
     assert largest_difference(changed, tuned.score(contexts)) > 1e-3
 
 

@@ -61,13 +61,19 @@ class Parts:
     """What an answer is made of, for moves up to some time.
 
     origin: (n_clusters,) int64, the interest that each one was while counting went on; itself unless interests were
-    split since.
+    split since. log_share: (n_clusters,) float32, how much of that one it is (`share_out`); 0 for all of it.
     """
 
     network: EncoderNetwork
     counts: CountsPolicy
     ease: EasePolicy
     origin: np.ndarray
+    log_share: np.ndarray
+
+    @classmethod
+    def unsplit(cls, network: EncoderNetwork, counts: CountsPolicy, ease: EasePolicy) -> Parts:
+        n = counts.n_clusters
+        return cls(network, counts, ease, np.arange(n), np.zeros(n, np.float32))
 
     def foresee(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> list[np.ndarray]:
         """Scores of each part, (n, n_clusters) or (n_clusters,); `whole`: the pasts are histories, not contexts."""
@@ -102,12 +108,12 @@ class EncoderPolicy:
         """What it counts with, each a policy of its own over the interests that were learned from."""
         return self.parts.counts, self.parts.ease
 
-    def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderPolicy:
+    def with_interests(self, vectors: np.ndarray, origin: np.ndarray, reached: np.ndarray) -> EncoderPolicy:
         """The same policy for interests that were described anew or split since, without learning again.
 
         vectors: (n, d) float32, the text vectors of the descriptions, read with `changes` where there are any; origin:
-        (n,) int, the interest of this policy that each one is, or is a part of. Parts share evenly what is known of the
-        whole; their words tell them apart.
+        (n,) int, the interest of this policy that each one is, or is a part of; reached: (n,), how often each was
+        reached before. Parts share what is known of the whole by that; their words tell them apart.
         Raises ConfigError where an origin is not an interest of this policy, or there is not one vector for each.
         """
         origin = np.asarray(origin, np.int64)
@@ -117,7 +123,9 @@ class EncoderPolicy:
                 f"of the {self.n_clusters:,} that the policy knows, or a part of one. Train the policy again."
             )
         network = self.parts.network.with_interests(vectors, origin)
-        return replace(self, parts=replace(self.parts, network=network, origin=self.parts.origin[origin]))
+        log_share = self.parts.log_share[origin] + share_out(origin, reached)
+        parts = replace(self.parts, network=network, origin=self.parts.origin[origin], log_share=log_share)
+        return replace(self, parts=parts)
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
         """See `LanguagePolicy`."""
@@ -136,10 +144,9 @@ class EncoderPolicy:
         answer = np.float32(weights[0]) * network
         for weight, part in zip(weights[1:], others, strict=True):
             answer += np.float32(weight) * part
-        origin = self.parts.origin
-        is_new = ~self.parts.counts.knows(origin[contexts])
+        is_new = ~self.parts.counts.knows(self.parts.origin[contexts])
         answer[is_new] = network[is_new]
-        answer -= np.log(np.bincount(origin)[origin]).astype(np.float32)
+        answer += self.parts.log_share
         return leave_out(answer, pasts)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -150,7 +157,17 @@ class EncoderPolicy:
         named = {f"{part}/{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
         weights = {"weights_of_context": self.weights_of_context, "weights_of_history": self.weights_of_history}
         note = {"note": np.frombuffer(self.note.encode(), np.uint8).copy()} if self.note else {}
-        return named | weights | note | {"origin": self.parts.origin}
+        share = {"log_share": self.parts.log_share} if self.parts.log_share.any() else {}
+        return named | weights | note | share | {"origin": self.parts.origin}
+
+
+def share_out(origin: np.ndarray, reached: np.ndarray) -> np.ndarray:
+    """(n,) float32 log shares in the whole of parts of it that were reached so often, half a time more each.
+
+    origin: (n,) int, which whole each one is a part of; reached: (n,).
+    """
+    reached = np.asarray(reached) + 0.5
+    return np.log(reached / np.bincount(origin, reached)[origin]).astype(np.float32)
 
 
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
@@ -162,7 +179,9 @@ def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
         return {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
 
     state = {name: torch.from_numpy(np.array(value)) for name, value in of("network/").items()}
-    parts = Parts(EncoderNetwork.of(state), load_counts(of("counts/")), load_ease(of("ease/")), arrays["origin"])
+    learned = EncoderNetwork.of(state), load_counts(of("counts/")), load_ease(of("ease/"))
+    log_share = arrays.get("log_share", np.zeros(len(arrays["origin"]), np.float32))
+    parts = Parts(*learned, arrays["origin"], log_share)
     changes, note = of("changes/"), arrays["note"].tobytes().decode() if "note" in arrays else ""
     weights = arrays["weights_of_context"], arrays["weights_of_history"]
     return EncoderPolicy(parts, *weights, TextChanges(changes) if changes else None, note)
@@ -187,12 +206,11 @@ def train_encoder(
         learner = Learner(moves, vectors, config, seed)
         learner.learn(earlier, lambda done: progress(0.1 + 0.4 * done))
         past = moves.take(earlier)
-        itself = np.arange(moves.n_clusters)
-        then = Parts(learner.network, count_moves(past, counts.smoothing), ease.as_of(past), itself)
+        then = Parts.unsplit(learner.network, count_moves(past, counts.smoothing), ease.as_of(past))
         weights = _weigh(then, moves, thin_out(later, moves.n_clusters))
         progress(0.55)
         learner.learn(np.arange(len(moves)), lambda done: progress(0.55 + 0.45 * done))
-    return EncoderPolicy(Parts(learner.network, counts, ease, itself), *weights)
+    return EncoderPolicy(Parts.unsplit(learner.network, counts, ease), *weights)
 
 
 def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
