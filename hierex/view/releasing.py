@@ -149,7 +149,7 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
         st.caption("Look at some people on the Preview page first. Then type your name and release.")
     release, none = st.columns(2)
     release.button(
-        "Go back to this one" if was_before(store, chosen) else "Release",
+        "Go back to this one" if was_before(store, chosen) and not now else "Release",
         key="release_button",
         type="primary",
         icon=":material/verified:",
