@@ -22,6 +22,7 @@ from .interest_tree import InterestTree
 from .reviewers import reviewer_key, spelled_alike
 from .store import Store, Writer, now
 from .taxonomy import MERGED_FROM, Taxonomy
+from .transitions import repeat_earliest
 
 THUMB, FILE, BLIND = "thumb", "file", "blind"
 MOST_ROWS = 1_000_000
@@ -236,7 +237,10 @@ def place_outcomes(
     store: Store, tree_key: str, tree: InterestTree, taxonomy: Taxonomy, *, k: int = 2
 ) -> tuple[Outcomes, float]:
     """All that was said and not taken back, summed per context of `k` and novel interest; and how many outcomes speak
-    of what is not there: other contexts, another tree, interests that are coarser or were taken together."""
+    of what is not there: other contexts, another tree, interests that are coarser or were taken together.
+
+    What somebody said of an interest and of a part of it counts as two, where both are in one interest here.
+    """
     frame = store.frame(
         "SELECT context, novel_cluster_id AS novel, sum(shown) AS n, sum(liked) AS liked FROM feedback "
         "WHERE NOT undone AND tree_key = ? AND len(context) = ? GROUP BY ALL ORDER BY ALL",
@@ -249,6 +253,7 @@ def place_outcomes(
         return Outcomes(np.zeros((0, k), np.int32), np.zeros(0, np.int32), empty, empty), elsewhere
     ids = np.column_stack([np.stack(frame["context"].to_numpy()), frame["novel"].to_numpy()])
     placed = _clusters_of(ids.ravel(), tree, taxonomy).reshape(ids.shape)
+    placed[:, :-1] = repeat_earliest(placed[:, :-1])
     kept = (placed >= 0).all(axis=1) & (placed[:, :-1] != placed[:, -1:]).all(axis=1)
     rows, place = np.unique(placed[kept], axis=0, return_inverse=True)
     n, liked = (np.bincount(place.ravel(), frame[name].to_numpy()[kept], len(rows)) for name in ("n", "liked"))

@@ -38,12 +38,12 @@ def layer_depends(work: Workspace) -> list:
     return [asdict(config), *parts] if parts else []
 
 
-def lay_over(work: Workspace, policy: LanguagePolicy) -> LanguagePolicy:
+def lay_over(work: Workspace, policy: LanguagePolicy, words: list[str]) -> LanguagePolicy:
     """Where too little was said of what people like to order answers by it, they stay as they are and the note says so:
     outcomes speak of one tree of interests, and another one has none yet."""
     config, alignment = work.config.layers, None
     if config.best_of:
-        alignment, why_not = learn_what_is_liked(work)
+        alignment, why_not = learn_what_is_liked(work, words)
         policy = replace(policy, note=f"{policy.note} {why_not}".strip())
     if config.refreshed:
         policy = refresh_policy(policy, moves_before(work, work.judged_from), since=work.split)
@@ -54,13 +54,13 @@ def lay_over(work: Workspace, policy: LanguagePolicy) -> LanguagePolicy:
     return policy
 
 
-def learn_what_is_liked(work: Workspace) -> tuple[AlignmentModel | None, str]:
+def learn_what_is_liked(work: Workspace, words: list[str]) -> tuple[AlignmentModel | None, str]:
     """None, with the reason, where there are too few outcomes."""
     outcomes, _ = placed_outcomes(work)
     why_not = why_not_learned(outcomes)
     if why_not:
         return None, f"{NOT_ORDERED} {why_not}"
-    vectors = work.read_words(work.words(), policy=work.learned_policy)
+    vectors = work.read_words(words, policy=work.learned_policy)
     return train_alignment(outcomes, vectors, work.distances), ""
 
 

@@ -296,7 +296,7 @@ class Run:
         self._make(
             "policies",
             [self.keys["policies"], *layers, *([note] if note else [])],
-            lambda progress: lay_over(self.work, replace(self.work.learned_policy, note=note)),
+            lambda progress: lay_over(self.work, replace(self.work.learned_policy, note=note), words),
             lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )

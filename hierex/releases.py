@@ -96,7 +96,9 @@ def is_kept(store: Store, run: RunRecord) -> bool:
     """Whether all that the run's predictions are made of is still there: the oldest are forgotten."""
     made = ["interest_tree", "descriptions", "first_visits", "policies", "transition_table", "recommenders"]
     made += ["behaviour"] if "behaviour" in run.keys else []
-    return all(results.has_result(store, stage, run.keys.get(stage, "")) for stage in made)
+    kept = [(stage, run.keys.get(stage, "")) for stage in made]
+    kept += [("policies", run.keys["learned_policy"])] if "learned_policy" in run.keys else []
+    return all(results.has_result(store, stage, key) for stage, key in kept)
 
 
 def latest_decision(store: Store) -> int:

@@ -129,6 +129,11 @@ def predict_novel(
     read by a policy that cannot, or from other interests than the users'.
     """
     users = np.asarray(users, np.int64).reshape(-1)
+    if not table.n_clusters == policy.n_clusters == histories.n_clusters:
+        raise ConfigError(
+            f"The table knows {table.n_clusters:,} interests, the method {policy.n_clusters:,}, and people have "
+            f"{histories.n_clusters:,}. Build again, so that all three are made for the same interests."
+        )
     _check_request(histories, users, top, contexts, table.k)
     if whole:
         _check_whole(policy, contexts)

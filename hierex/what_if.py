@@ -1,9 +1,9 @@
 """What would be predicted if something were otherwise: other words, other interests, another policy. Nothing is kept.
 
 The learned policy is not taught anew where its kind allows that: its interests are cut into the parts that both the
-present interests and the supposed ones are made of, the parts share what is known of the whole by how often each was
-reached, and are told apart by their words (`EncoderPolicy.with_interests`), and a supposed interest is as likely as its
-parts together. Policies that only count are counted again, which takes a moment.
+present interests and the supposed ones are made of. The parts share what is known of the whole by how many people had
+reached each, and are told apart by their words (`EncoderPolicy.with_interests`); a supposed interest is as likely as
+its parts together. Policies that only count are counted again, which takes a moment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .policies.counts import train_counts
 from .policies.ease import train_ease
 from .policies.encoder import EncoderPolicy
 from .serving import Served
-from .taxonomy import CurationEdit, Taxonomy, cluster_of_leaf
+from .taxonomy import CurationEdit, Taxonomy, cluster_of_leaf, leaf_of_item
 from .transition_table import Predictions, rank_best
 from .transitions import collect_histories, list_moves
 from .workspace import Workspace
@@ -102,7 +102,7 @@ def suppose_interests(
     edits: Sequence[CurationEdit] = (),
     words: Mapping[int, Description] | None = None,
 ) -> Supposed:
-    """Another number of interests, further changes of them, or other words of some (by id).
+    """Another number of interests, further changes of them (but for items moved), or other words of some (by id).
 
     Raises ConfigError for a granularity that cannot be, HierexError with the reason where a change has no effect, and
     for a policy that would have to be asked or trained anew.
@@ -135,15 +135,17 @@ def _count_for(work: Workspace, taxonomy: Taxonomy) -> LanguagePolicy:
 
 def _tell_apart(work: Workspace, learned: EncoderPolicy, taxonomy: Taxonomy, descriptions: list) -> Supposed:
     """Parts that lie in one present interest and one supposed one each."""
-    both = np.stack([work.taxonomy.cluster_of_item, taxonomy.cluster_of_item])
-    (origin, target), part_of_item = np.unique(both, axis=1, return_inverse=True)
+    both = np.stack([cluster_of_leaf(work.tree, side) for side in (work.taxonomy, taxonomy)])
+    (origin, target), part_of_leaf = np.unique(both, axis=1, return_inverse=True)
+    part_of_leaf = part_of_leaf.ravel()
     now = work.words()
     alone = np.bincount(target)[target] == 1
     words = [descriptions[t].text() if whole else now[o] for o, t, whole in zip(origin, target, alone, strict=True)]
-    item_of_leaf = work.tree.order[work.tree.lo[work.tree.cut(work.tree.finest)]]
-    reached = np.bincount(part_of_item.ravel()[item_of_leaf[work.visits.leaf]], minlength=len(origin))
+    before = collect_histories(work.visits, part_of_leaf, len(origin), before=work.split)
+    reached = np.bincount(before.cluster, minlength=len(origin))
     policy = learned.with_interests(work.read_words(words, policy=learned), origin, reached)
-    return Supposed(taxonomy, descriptions, policy, part_of_item.ravel(), target, work.config.transition.k)
+    part_of_item = part_of_leaf[leaf_of_item(work.tree)]
+    return Supposed(taxonomy, descriptions, policy, part_of_item, target, work.config.transition.k)
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,19 @@ def test_what_speaks_of_finer_interests_counts_for_what_holds_them_and_other_tre
     assert elsewhere == 12, "the root holds all interests, and another tree has others"
 
 
+def test_what_speaks_of_finer_starting_points_counts_where_predictions_start_from(work):
+    """Two parts of one interest are one starting point, given once in the form in which policies are asked."""
+    tree, taxonomy = work.tree, work.taxonomy
+    finest = tree.cut(tree.finest)
+    cluster_of = taxonomy.cluster_of_item[tree.order[tree.lo[finest]]]
+    (a, *_), (b, *_, also_b), (new, *_) = (finest[cluster_of == place].tolist() for place in (0, 1, 2))
+    for user, context in enumerate(([a, b, also_b], [b, a, also_b], [a, a, b])):
+        save_thumb(work.store, work.tree_key, context, new, liked=True, author="Ann", user_id=f"u{user}")
+    outcomes, _ = place_outcomes(work.store, work.tree_key, tree, taxonomy, k=3)
+    assert outcomes.contexts.tolist() == [[0, 0, 1]]
+    assert outcomes.n.tolist() == [3]
+
+
 def say_what_is_liked(work) -> np.ndarray:
     """People like the interests of odd ids. Returns all ids."""
     ids = work.taxonomy.cluster_ids

@@ -398,10 +398,11 @@ def test_an_interest_without_any_moves_is_judged_by_its_words():
         assert set(encoder.score(np.array([context]))[0].argsort()[-2:]) == {0, pairs}
 
 
+@pytest.mark.parametrize("kind", ["encoder", "ease"])
 @pytest.mark.parametrize("n_moves", [0, 1, FEWEST_MOVES - 1])
-def test_too_little_data_falls_back_to_counts_and_says_so(n_moves):
+def test_too_little_data_falls_back_to_counts_and_says_so(n_moves, kind):
     moves = random_moves().take(np.arange(n_moves))
-    policy = train_policy(moves, text_vectors(), config=PolicyConfig(), seed=0)
+    policy = train_policy(moves, text_vectors(), config=PolicyConfig(kind=kind), seed=0)
     assert policy.name == "counts"
     assert f"only {n_moves} moves" in policy.note
     np.testing.assert_allclose(np.exp(policy.score(every_context())).sum(axis=1), 1, rtol=1e-5)

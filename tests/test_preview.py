@@ -34,6 +34,7 @@ from hierex.serving import Served, serve_users
 from hierex.store import open_store
 from hierex.taxonomy import CurationEdit, cut_tree
 from hierex.transition_table import predict_novel
+from hierex.transitions import histories_of_items
 from hierex.view.before_after import answer, in_short
 from hierex.view.supposing import by_learned
 from hierex.what_if import (
@@ -264,6 +265,12 @@ def test_halves_of_a_split_share_what_the_whole_had(work):
     assert len(halves) == 2
     found = split.predict(person_of(work, 0), top=11)
     assert halves <= set(found.novel.tolist())
+    of_part = split.cluster_of_part
+    people = histories_of_items(work.interactions, split.part_of_item, len(of_part), before=work.split).cluster
+    reached = np.bincount(people, minlength=len(of_part))[np.isin(of_part, [*halves])] + 0.5
+    assert reached[0] != reached[1]
+    shares = np.exp(split.policy.parts.log_share[np.isin(of_part, [*halves])])
+    np.testing.assert_allclose(shares, reached / reached.sum(), rtol=1e-5)
 
 
 @pytest.fixture(scope="module")

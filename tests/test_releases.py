@@ -251,17 +251,31 @@ def test_a_release_is_still_known_when_the_same_was_built_again(store, easy):
 
 
 def test_what_was_forgotten_says_so_and_keeps_its_own_numbers(store, easy, monkeypatch):
-    monkeypatch.setattr(results, "KEPT", 1)
+    monkeypatch.setattr(results, "KEPT", 2)
     layered = replace(CONFIG, layers=LayerConfig(novelty=8.0))
     run_pipeline(store, layered)
     before = list_candidates(store)[0]
-    for granularity in (12, 14):
+    for granularity in (12, 14, 16):
         run_pipeline(store, replace(CONFIG, granularity=granularity))
     after = next(candidate for candidate in list_candidates(store) if candidate.granularity == 10)
     assert before.kept
     assert not after.kept
     assert after.policy == before.policy == "counts+novelty", "not those of the policy that it was laid over"
     assert after.report == before.report
+
+
+def test_a_build_whose_learned_policy_was_forgotten_is_not_kept(store, easy, monkeypatch):
+    """It is the first to go: older than what was laid over it."""
+    monkeypatch.setattr(results, "KEPT", 2)
+    run_pipeline(store, replace(CONFIG, layers=LayerConfig(novelty=8.0)))
+    layered = shown_run(store)
+    for k in (1, 3):
+        run_pipeline(store, other_policy(CONFIG, CONFIG.policy, k=k))
+    assert results.has_result(store, "policies", layered.keys["policies"])
+    assert not results.has_result(store, "policies", layered.keys["learned_policy"])
+    assert not releases.is_kept(store, layered)
+    with pytest.raises(HierexError, match="forgotten"):
+        release_run(store, layered.run_id, author="Ann")
 
 
 def test_a_measure_that_was_never_taken_is_not_called_a_bad_one():

@@ -55,6 +55,14 @@ def people(draw):
     return lists, n_clusters, np.array(users, np.int64), contexts
 
 
+@pytest.mark.parametrize("numbers", [(4, 4, 7), (7, 4, 4), (4, 7, 4)])
+def test_a_table_a_policy_and_people_of_other_interests_than_each_other_are_refused(numbers):
+    of_table, of_policy, of_people = numbers
+    table = tabulate(RandomPolicy(of_table), config=TableConfig(top=2))
+    with pytest.raises(ConfigError, match="made for the same interests"):
+        predict_novel(RandomPolicy(of_policy), table, histories_of([[0, 1]], of_people), [0], top=1)
+
+
 @pytest.mark.parametrize("n_clusters", [2, 3, 4, 9, 30])
 def test_table_is_the_policys_best(n_clusters, monkeypatch):
     monkeypatch.setattr("hierex.transition_table.CELLS_AT_ONCE", 7 * n_clusters)

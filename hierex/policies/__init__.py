@@ -92,14 +92,14 @@ def train_policy(
         raise ConfigError("This policy is made of a model's answers, see `train_answered`.")
     if config.kind == "counts":
         return train_counts(moves, config=config)
-    if config.kind == "ease":
-        return train_ease(moves, config=config)
     if len(moves) < FEWEST_MOVES:
         note = (
             f"There are only {len(moves):,} moves to novel interests to learn from, and this method needs "
             f"{FEWEST_MOVES}. Smoothed counts answer instead."
         )
         return replace(train_counts(moves, config=config), note=note)
+    if config.kind == "ease":
+        return train_ease(moves, config=config)
     if config.kind == "causal":
         from .causal import train_causal
 

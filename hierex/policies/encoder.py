@@ -112,8 +112,8 @@ class EncoderPolicy:
         """The same policy for interests that were described anew or split since, without learning again.
 
         vectors: (n, d) float32, the text vectors of the descriptions, read with `changes` where there are any; origin:
-        (n,) int, the interest of this policy that each one is, or is a part of; reached: (n,), how often each was
-        reached before. Parts share what is known of the whole by that; their words tell them apart.
+        (n,) int, the interest of this policy that each one is, or is a part of; reached: (n,), how many people had
+        reached each. Parts share what is known of the whole by that; their words tell them apart.
         Raises ConfigError where an origin is not an interest of this policy, or there is not one vector for each.
         """
         origin = np.asarray(origin, np.int64)
@@ -162,7 +162,7 @@ class EncoderPolicy:
 
 
 def share_out(origin: np.ndarray, reached: np.ndarray) -> np.ndarray:
-    """(n,) float32 log shares in the whole of parts of it that were reached so often, half a time more each.
+    """(n,) float32 log shares in the whole of parts of it that so many people had reached, each by half a person more.
 
     origin: (n,) int, which whole each one is a part of; reached: (n,).
     """
