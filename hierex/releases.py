@@ -57,8 +57,8 @@ def released_run(store: Store) -> RunRecord | None:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A finished run of the present logs as something that could be served. measured: its evaluation, policies only;
-    same: the ids of all runs that made the very same, its own too; kept: whether it is all still there."""
+    """A finished run as something that could be served. measured: its evaluation, policies only; same: the ids of all
+    runs that made the very same, its own too; kept: whether it is all still there; earlier: it is of earlier logs."""
 
     run: RunRecord
     same: frozenset[int]
@@ -67,12 +67,27 @@ class Candidate:
     granularity: int
     report: GateReport
     measured: pd.DataFrame
+    earlier: bool = False
 
 
 def list_candidates(store: Store) -> list[Candidate]:
     """The finished runs of the present logs that were measured, latest first; of equal ones the latest."""
+    return _measured(store, read_runs(store, status="done"))
+
+
+def list_earlier(present: Workspace) -> list[Candidate]:
+    """What was released over earlier logs and can be gone back to, for its interests are still those of today."""
+    store = present.store
+    ids = dict.fromkeys(release.run_id for release in read_releases(store) if release.run_id is not None)
+    runs = [find_run(store, run_id) for run_id in list(ids)[: results.KEPT_RELEASES]]
+    runs = [run for run in runs if run and run.keys["logs"] != present.keys["logs"]]
+    runs = [run for run in runs if results.grown_key(store, run.keys["interest_tree"]) == present.tree_key]
+    return [replace(candidate, earlier=True) for candidate in _measured(store, runs) if candidate.kept]
+
+
+def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
     alike: dict[tuple, list[RunRecord]] = {}
-    for run in read_runs(store, status="done"):
+    for run in runs:
         alike.setdefault(what_it_made(run), []).append(run)
     candidates = []
     for (run, *earlier), (*_, report) in zip(alike.values(), alike, strict=True):
@@ -109,11 +124,15 @@ def latest_decision(store: Store) -> int:
 def release_run(store: Store, run_id: int, *, author: str, note: str = "", seen: int | None = None) -> None:
     """Serves this run's predictions from now on.
 
+    A run of earlier logs can be gone back to, where it was released before.
+
     seen: the latest decision that the author knows of (`latest_decision`); whatever it was, without it. Raises
     GateFailed where they did not pass the gates, HierexError for a run that is not there or not finished, for a missing
     name, and where somebody has decided after what was seen.
     """
-    run = next((run for run in read_runs(store, status="done") if run.run_id == run_id), None)
+    was_released = any(release.run_id == run_id for release in read_releases(store))
+    runs = [find_run(store, run_id)] if was_released else read_runs(store, status="done")
+    run = next((run for run in runs if run and run.run_id == run_id), None)
     if run is None:
         raise HierexError("These predictions are not there any more, or were made from logs that were replaced.")
     if not is_kept(store, run):

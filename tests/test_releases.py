@@ -195,6 +195,24 @@ def test_a_release_keeps_its_number_of_interests_where_hierex_would_choose_anoth
     assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
 
 
+def test_one_can_go_back_to_what_was_released_over_earlier_logs(store, easy, tmp_path):
+    run_pipeline(store, replace(CONFIG, granularity=12))
+    never, _ = shown_run(store), run_pipeline(store, CONFIG)
+    before = shown_run(store)
+    release_run(store, before.run_id, author="Ann")
+    import_logs(store, *add_items(tmp_path))
+    present = run_pipeline(store, CONFIG)
+    assert [candidate.run.run_id for candidate in releases.list_earlier(present)] == [before.run_id]
+    release_run(store, shown_run(store).run_id, author="Ann")
+    release_run(store, before.run_id, author="Ben", note="the new ones looked worse")
+    assert current_release(store).run_id == before.run_id
+    served = serve_release(present, releases.released_run(store))
+    assert served.keys["policies"] == before.keys["policies"] != present.keys["policies"]
+    with pytest.raises(HierexError, match="logs that were replaced"):
+        release_run(store, never.run_id, author="Ann")
+    assert not releases.list_earlier(run_pipeline(store, replace(CONFIG, regrow=True)))
+
+
 def test_a_release_is_refused_where_the_interests_are_others(store, easy, tmp_path):
     run_pipeline(store, CONFIG)
     release_run(store, shown_run(store).run_id, author="Ann")

@@ -36,11 +36,11 @@ CANDIDATE_COLUMNS = {
 
 def releasing(work: Workspace) -> None:
     store = work.store
-    every = releases.list_candidates(store)
+    every, earlier = releases.list_candidates(store), releases.list_earlier(work)
     decisions = releases.read_releases(store)
     served = decisions[0] if decisions and decisions[0].run_id is not None else None
-    say_served(every, served)
-    candidates = [c for place, c in enumerate(every) if place < LATEST or is_served(c, served)]
+    say_served([*every, *earlier], served)
+    candidates = [c for place, c in enumerate(every) if place < LATEST or is_served(c, served)] + earlier
     if not candidates:
         st.info("No finished build of these logs was measured yet. Press 'Build' on the Logs page.")
         return
@@ -52,7 +52,7 @@ def releasing(work: Workspace) -> None:
     train_anew(work)
     if decisions:
         with st.expander("All decisions so far"):
-            st.dataframe(decision_table(every, decisions), hide_index=True)
+            st.dataframe(decision_table([*every, *earlier], decisions), hide_index=True)
 
 
 def shown_predictions() -> Workspace:
@@ -98,6 +98,7 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
     for candidate in candidates:
         report = candidate.report
         state = "served now" if is_served(candidate, served) else "was served" if candidate.same & was_served else ""
+        state += ", from earlier logs" if candidate.earlier else ""
         state += "" if candidate.kept else ", forgotten" if state else "forgotten to save room"
         rows.append(
             {
@@ -225,7 +226,9 @@ def candidate_name(candidate: Candidate) -> str:
     starts = "" if k == 2 else f" from the latest {k}" if k > 1 else " from the latest"
     tuned = candidate.policy.startswith("encoder") and config.policy.tune_text
     reads = ", text model learning too" if tuned else ""
-    return f"{wording.method_name(candidate.policy)}{starts}{reads}, {candidate.granularity:,} interests, built {when}"
+    of = " from earlier logs" if candidate.earlier else ""
+    method = wording.method_name(candidate.policy)
+    return f"{method}{starts}{reads}, {candidate.granularity:,} interests, built {when}{of}"
 
 
 def by_whom(decision: Release) -> str:
