@@ -93,11 +93,7 @@ def train_policy(
     if config.kind == "counts":
         return train_counts(moves, config=config)
     if len(moves) < FEWEST_MOVES:
-        note = (
-            f"There are only {len(moves):,} moves to novel interests to learn from, and this method needs "
-            f"{FEWEST_MOVES}. Smoothed counts answer instead."
-        )
-        return replace(train_counts(moves, config=config), note=note)
+        return _count_instead(moves, config)
     if config.kind == "ease":
         return train_ease(moves, config=config)
     if config.kind == "causal":
@@ -115,6 +111,14 @@ def train_policy(
     from .encoder import train_encoder
 
     return train_encoder(moves, description_vectors, config=config, seed=seed, progress=progress)
+
+
+def _count_instead(moves: Moves, config: PolicyConfig) -> LanguagePolicy:
+    note = (
+        f"There are only {len(moves):,} moves to novel interests to learn from, and this method needs {FEWEST_MOVES}. "
+        "Smoothed counts answer instead."
+    )
+    return replace(train_counts(moves, config=config), note=note)
 
 
 def load_policy(name: str, arrays: dict[str, np.ndarray]) -> LanguagePolicy:
