@@ -28,6 +28,8 @@ HALVINGS = 5
 LATEST = 3
 """Comparisons that a verdict is made from."""
 MOST_PERIODS = 24
+PARTS = 8
+"""Where months cannot be compared."""
 
 
 def measure_drift(moves: Moves, periods: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
@@ -77,17 +79,28 @@ def judge_drift(drift: pd.DataFrame) -> DriftVerdict:
     return DriftVerdict(ratio < HIGH, ratio)
 
 
-def label_periods(clock: np.ndarray, *, has_dates: bool, parts: int = 8) -> np.ndarray:
-    """(n,) labels: the month, or where the log has no dates, or spans less than three months, equal parts of it.
+def follow_drift(moves: Moves, *, has_dates: bool, seed: int = 0) -> pd.DataFrame:
+    """Drift by month; by parts with equally many moves where there are no dates, or months have too few to compare."""
+    by_month = measure_drift(moves, label_months(moves.clock), seed=seed) if has_dates else None
+    if by_month is not None and judge_drift(by_month).ratio is not None:
+        return by_month
+    return measure_drift(moves, label_parts(moves.clock, has_dates=has_dates), seed=seed)
 
-    clock: (n,) int64, microseconds where there are dates.
-    """
-    if has_dates and len(clock):
-        months = pd.to_datetime(clock, unit="us").to_period("M").astype(str).to_numpy()
-        if len(np.unique(months)) >= 3:
-            return months
-    place = np.searchsorted(np.sort(clock), clock) * parts // max(len(clock), 1)
-    return np.array([f"part {part:02}" for part in place + 1], dtype=str)
+
+def label_months(clock: np.ndarray) -> np.ndarray:
+    """(n,) labels. clock: (n,) int64, microseconds."""
+    return pd.to_datetime(clock, unit="us").to_period("M").astype(str).to_numpy()
+
+
+def label_parts(clock: np.ndarray, *, has_dates: bool) -> np.ndarray:
+    """(n,) labels of `PARTS` parts with equally many moves, by when they begin where there are dates."""
+    part = np.searchsorted(np.sort(clock), clock) * PARTS // max(len(clock), 1)
+    if not has_dates:
+        return np.array([f"part {number}" for number in part + 1], dtype=str)
+    begin = pd.to_datetime(pd.Series(clock).groupby(part).transform("min"), unit="us")
+    days = begin.dt.strftime("from %Y-%m-%d")
+    told_apart = days.nunique() == len(np.unique(part))
+    return (days if told_apart else begin.dt.strftime("from %Y-%m-%d %H:%M")).to_numpy(str)
 
 
 def _halves(moves: Moves, rng: np.random.Generator) -> tuple[Moves, Moves]:

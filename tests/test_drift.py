@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hierex.drift import judge_drift, label_periods, measure_drift
+from hierex.drift import follow_drift, judge_drift, label_parts
 from hierex.transitions import Moves
 
 N = 20
@@ -30,7 +30,7 @@ def moves_of(laws: list[np.ndarray], people_a_month: int = 1_500, seed: int = 0)
 
 
 def drift_of(moves):
-    return measure_drift(moves, label_periods(moves.clock, has_dates=True))
+    return follow_drift(moves, has_dates=True)
 
 
 def test_the_same_law_every_month_is_no_drift():
@@ -55,10 +55,23 @@ def test_with_too_few_people_nothing_is_said():
     assert judge_drift(drift).ratio is None
 
 
-def test_periods_are_months_or_equal_parts():
-    clock = np.array([0, 40, 80]) * DAY
-    assert label_periods(clock, has_dates=True).tolist() == ["1970-01", "1970-02", "1970-03"]
-    order = label_periods(np.arange(16), has_dates=False)
+def test_where_months_hold_too_few_moves_parts_of_the_log_are_compared():
+    """A law a year, thirty people a month."""
+    laws = [law(1)] * 48 + [law(2)] * 48
+    moves = moves_of(laws, people_a_month=60)
+    drift = follow_drift(moves, has_dates=True)
+    assert drift["period"].str.startswith("from ").all()
+    assert len(drift) == 7
+    ratios = (drift["jaccard"] / drift["within"]).tolist()
+    assert np.argmin(ratios) == 3
+
+
+def test_parts_hold_as_many_moves_and_are_told_apart_in_order():
+    order = label_parts(np.arange(16), has_dates=False)
     assert order.tolist() == sorted(order)
-    assert len(set(order)) == 8
-    assert len(label_periods(np.array([], np.int64), has_dates=True)) == 0
+    assert np.unique(order, return_counts=True)[1].tolist() == [2] * 8
+    days = label_parts(np.arange(16) * DAY, has_dates=True)
+    assert days[[0, 1, 2]].tolist() == ["from 1970-01-01", "from 1970-01-01", "from 1970-01-03"]
+    in_an_hour = label_parts(np.arange(8) * 60_000_000, has_dates=True)
+    assert in_an_hour[1] == "from 1970-01-01 00:01"
+    assert len(label_parts(np.array([], np.int64), has_dates=True)) == 0

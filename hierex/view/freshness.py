@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from .. import charts, wording
-from ..drift import judge_drift, label_periods, measure_drift
+from ..drift import follow_drift, judge_drift
 from ..workspace import Workspace
 from .interests import note_of
 from .opened import jobs, start_run
@@ -23,6 +23,7 @@ def freshness(work: Workspace) -> None:
         return
     say = st.warning if verdict.changed else st.success
     say(wording.drift_text(verdict), icon=":material/update:")
+    st.caption(wording.periods_text(drift["period"]))
     st.plotly_chart(charts.drift_lines(drift), alt="How alike what follows is over time; the table below has all.")
     with st.expander("All numbers"):
         st.dataframe(drift.round(3).rename(columns=wording.DRIFT_NAMES), hide_index=True)
@@ -52,5 +53,4 @@ def refresh(work: Workspace) -> None:
 @st.cache_data(max_entries=8, show_spinner="Comparing how people moved over time ...")
 def drift_of(transitions: str, _work: Workspace) -> pd.DataFrame:
     """Kept per moves, which are the same for the same transitions."""
-    moves = _work.moves
-    return measure_drift(moves, label_periods(moves.clock, has_dates=_work.interactions.has_dates))
+    return follow_drift(_work.moves, has_dates=_work.interactions.has_dates)

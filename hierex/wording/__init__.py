@@ -280,6 +280,13 @@ def drift_text(verdict: DriftVerdict) -> str:
     return f"People's moves have not clearly changed: {alike}. A refresh is not needed."
 
 
+def periods_text(periods: pd.Series) -> str:
+    """What the periods of a drift are; periods: `follow_drift`'s labels."""
+    if periods.str.match(r"\d").all():
+        return "Every period is a month."
+    return "Months cannot be compared in this log, so every period is a part of it with equally many moves."
+
+
 def suggestion_text(suggested: SuggestedRange, default: int, k: int) -> str:
     """Which numbers of interests suit the data and why, in a few plain sentences. default: what hierex would choose."""
     low, high = suggested.low, suggested.high
