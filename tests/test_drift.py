@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from hierex.drift import follow_drift, judge_drift, label_parts
+from hierex.drift import DriftVerdict, follow_drift, judge_drift, label_parts
 from hierex.transitions import Moves
+from hierex.wording import drift_text
 
 N = 20
 DAY = 86_400_000_000
@@ -75,3 +76,11 @@ def test_parts_hold_as_many_moves_and_are_told_apart_in_order():
     in_an_hour = label_parts(np.arange(8) * 60_000_000, has_dates=True)
     assert in_an_hour[1] == "from 1970-01-01 00:01"
     assert len(label_parts(np.array([], np.int64), has_dates=True)) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "refreshed", "said"),
+    [(True, False, "A refresh is worth it"), (True, True, "hold recent moves already"), (False, True, "not needed")],
+)
+def test_what_to_do_is_said_and_not_again_once_it_was_done(changed, refreshed, said):
+    assert said in drift_text(DriftVerdict(changed, 0.5 if changed else 1.0), refreshed=refreshed)

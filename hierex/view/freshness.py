@@ -22,7 +22,7 @@ def freshness(work: Workspace) -> None:
         refresh(work)
         return
     say = st.warning if verdict.changed else st.success
-    say(wording.drift_text(verdict), icon=":material/update:")
+    say(wording.drift_text(verdict, refreshed=work.config.layers.refreshed), icon=":material/update:")
     st.caption(wording.periods_text(drift["period"]))
     st.plotly_chart(charts.drift_lines(drift), alt="How alike what follows is over time; the table below has all.")
     with st.expander("All numbers"):

@@ -271,12 +271,13 @@ def metric_table(table: pd.DataFrame, who: str) -> pd.DataFrame:
     )
 
 
-def drift_text(verdict: DriftVerdict) -> str:
+def drift_text(verdict: DriftVerdict, *, refreshed: bool) -> str:
     """Whether what follows has changed; the ratio of `verdict` must be there."""
     ratio = "as alike" if verdict.ratio >= 0.95 else f"{verdict.ratio:.0%} as alike"
     alike = f"what they go on to is {ratio} from period to period as between halves of a period"
     if verdict.changed:
-        return f"People's moves have changed: {alike}. A refresh is worth it."
+        what_to_do = "These predictions hold recent moves already." if refreshed else "A refresh is worth it."
+        return f"People's moves have changed: {alike}. {what_to_do}"
     return f"People's moves have not clearly changed: {alike}. A refresh is not needed."
 
 
