@@ -80,7 +80,7 @@ def judge_drift(drift: pd.DataFrame) -> DriftVerdict:
 
 
 def follow_drift(moves: Moves, *, has_dates: bool, seed: int = 0) -> pd.DataFrame:
-    """Drift by month; by parts with equally many moves where there are no dates, or months have too few to compare."""
+    """Drift by month; by parts with as many moves where there are no dates, or months have too few to compare."""
     by_month = measure_drift(moves, label_months(moves.clock), seed=seed) if has_dates else None
     if by_month is not None and judge_drift(by_month).ratio is not None:
         return by_month
@@ -93,14 +93,18 @@ def label_months(clock: np.ndarray) -> np.ndarray:
 
 
 def label_parts(clock: np.ndarray, *, has_dates: bool) -> np.ndarray:
-    """(n,) labels of `PARTS` parts with equally many moves, by when they begin where there are dates."""
+    """(n,) labels of `PARTS` parts with about equally many moves, by when they begin where there are dates.
+
+    Moves of one moment stay together.
+    """
     part = np.searchsorted(np.sort(clock), clock) * PARTS // max(len(clock), 1)
     if not has_dates:
         return np.array([f"part {number}" for number in part + 1], dtype=str)
-    begin = pd.to_datetime(pd.Series(clock).groupby(part).transform("min"), unit="us")
-    days = begin.dt.strftime("from %Y-%m-%d")
-    told_apart = days.nunique() == len(np.unique(part))
-    return (days if told_apart else begin.dt.strftime("from %Y-%m-%d %H:%M")).to_numpy(str)
+    known, part = np.unique(part, return_inverse=True)
+    begin = pd.to_datetime(pd.Series(clock).groupby(part).min(), unit="us").dt
+    days = begin.strftime("from %Y-%m-%d")
+    told_apart = days.nunique() == len(known)
+    return (days if told_apart else begin.strftime("from %Y-%m-%d %H:%M")).to_numpy(str)[part]
 
 
 def _halves(moves: Moves, rng: np.random.Generator) -> tuple[Moves, Moves]:

@@ -76,13 +76,20 @@ def list_candidates(store: Store) -> list[Candidate]:
 
 
 def list_earlier(present: Workspace) -> list[Candidate]:
-    """What was released over earlier logs and can be gone back to, for its interests are still those of today."""
+    """What was lately released over earlier logs and can be gone back to: its interests are still those of today."""
     store = present.store
     ids = dict.fromkeys(release.run_id for release in read_releases(store) if release.run_id is not None)
     runs = [find_run(store, run_id) for run_id in list(ids)[: results.KEPT_RELEASES]]
-    runs = [run for run in runs if run and run.keys["logs"] != present.keys["logs"]]
-    runs = [run for run in runs if results.grown_key(store, run.keys["interest_tree"]) == present.tree_key]
-    return [replace(candidate, earlier=True) for candidate in _measured(store, runs) if candidate.kept]
+    runs = [run for run in runs if run and run.keys["logs"] != present.keys["logs"] and _fits(present, run)]
+    return [replace(candidate, earlier=True) for candidate in _measured(store, runs)]
+
+
+def _fits(present: Workspace, run: RunRecord) -> bool:
+    try:
+        as_made(present, run)
+    except HierexError:
+        return False
+    return True
 
 
 def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
@@ -121,18 +128,23 @@ def latest_decision(store: Store) -> int:
     return store.value("SELECT coalesce(max(release_id), 0) FROM releases")
 
 
-def release_run(store: Store, run_id: int, *, author: str, note: str = "", seen: int | None = None) -> None:
-    """Serves this run's predictions from now on.
-
-    A run of earlier logs can be gone back to, where it was released before.
+def release_run(
+    store: Store,
+    run_id: int,
+    *,
+    author: str,
+    note: str = "",
+    seen: int | None = None,
+    present: Workspace | None = None,
+) -> None:
+    """Serves this run's predictions from now on: one of the present logs or, with `present`, of `list_earlier`.
 
     seen: the latest decision that the author knows of (`latest_decision`); whatever it was, without it. Raises
     GateFailed where they did not pass the gates, HierexError for a run that is not there or not finished, for a missing
     name, and where somebody has decided after what was seen.
     """
-    was_released = any(release.run_id == run_id for release in read_releases(store))
-    runs = [find_run(store, run_id)] if was_released else read_runs(store, status="done")
-    run = next((run for run in runs if run and run.run_id == run_id), None)
+    runs = read_runs(store, status="done") + [earlier.run for earlier in (list_earlier(present) if present else ())]
+    run = next((run for run in runs if run.run_id == run_id), None)
     if run is None:
         raise HierexError("These predictions are not there any more, or were made from logs that were replaced.")
     if not is_kept(store, run):

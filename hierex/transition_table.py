@@ -125,8 +125,9 @@ def predict_novel(
     that a user has, the table nothing; then scores are given the history. Rows are in the order of `users`.
     Nothing of the history, nor of the context, is predicted; a user without history, or who has every interest, gets no
     rows, one with few left gets fewer.
-    Raises ConfigError for a `top` below 1, for users or contexts that do not exist, and where whole histories are to be
-    read by a policy that cannot, or from other interests than the users'.
+    Raises ConfigError where table, policy and histories are not of as many interests, for a `top` below 1, for users or
+    contexts that do not exist, and where whole histories are to be read by a policy that cannot, or from other
+    interests than the users'.
     """
     users = np.asarray(users, np.int64).reshape(-1)
     if not table.n_clusters == policy.n_clusters == histories.n_clusters:

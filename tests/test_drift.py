@@ -80,7 +80,7 @@ def test_parts_hold_as_many_moves_and_are_told_apart_in_order():
 
 @pytest.mark.parametrize(
     ("changed", "refreshed", "said"),
-    [(True, False, "A refresh is worth it"), (True, True, "hold recent moves already"), (False, True, "not needed")],
+    [(True, False, "A refresh is worth it"), (True, True, "refreshed already"), (False, True, "not needed")],
 )
 def test_what_to_do_is_said_and_not_again_once_it_was_done(changed, refreshed, said):
     assert said in drift_text(DriftVerdict(changed, 0.5 if changed else 1.0), refreshed=refreshed)

@@ -917,7 +917,7 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert "Predictions that are released" in words(open_app("preview", "Busy"))
     run_pipeline(store, config_of(shown_run(store).config))
     app.run()
-    assert "replaced since" not in words(app), "the same was only built again"
+    assert "cannot be served" not in words(app), "the same was only built again"
     app.button(key="serve_none_button").click().run()
     assert read_releases(store)[0].run_id is None
     assert "nobody has released" in words(open_app("preview", "Busy"))

@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from opened_app import app_over, words
+from test_pages import on_part
 from test_pipeline import write_world
 
 from hierex import releases, results
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.curation_edits import save_curation
 from hierex.description_edits import save_edit
 from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
@@ -204,13 +207,46 @@ def test_one_can_go_back_to_what_was_released_over_earlier_logs(store, easy, tmp
     present = run_pipeline(store, CONFIG)
     assert [candidate.run.run_id for candidate in releases.list_earlier(present)] == [before.run_id]
     release_run(store, shown_run(store).run_id, author="Ann")
-    release_run(store, before.run_id, author="Ben", note="the new ones looked worse")
+    going_back = {"author": "Ben", "note": "the new ones looked worse", "present": present}
+    release_run(store, before.run_id, **going_back)
     assert current_release(store).run_id == before.run_id
     served = serve_release(present, releases.released_run(store))
     assert served.keys["policies"] == before.keys["policies"] != present.keys["policies"]
     with pytest.raises(HierexError, match="logs that were replaced"):
-        release_run(store, never.run_id, author="Ann")
-    assert not releases.list_earlier(run_pipeline(store, replace(CONFIG, regrow=True)))
+        release_run(store, never.run_id, **going_back)
+    nodes, items = (int(present.taxonomy.cluster_ids[5]),), present.taxonomy.items_of(0)[:2].tolist()
+    where = {"tree_key": present.tree_key, "tree": present.grown_tree, "item_ids": present.items["item_id"]}
+    save_curation(store, "move", nodes, items=items, **where)
+    for other in (CONFIG, replace(CONFIG, regrow=True)):
+        present = run_pipeline(store, other)
+        assert not releases.list_earlier(present)
+        with pytest.raises(HierexError, match="logs that were replaced"):
+            release_run(store, before.run_id, author="Ben", present=present)
+
+
+def test_the_page_goes_back_to_what_was_released_over_earlier_logs(store, easy, tmp_path):
+    run_pipeline(store, CONFIG)
+    before = shown_run(store).run_id
+    release_run(store, before, author="Ann")
+    import_logs(store, *add_items(tmp_path))
+    run_pipeline(store, CONFIG)
+    release_run(store, shown_run(store).run_id, author="Ann")
+    with app_over(tmp_path):
+        app = on_part("w", "Releases")
+        (box,) = (box for box in app.selectbox if (box.key or "").startswith("candidate-"))
+        assert ["from earlier logs" in option for option in box.options] == [False, True]
+        box.select(box.options[1]).run()
+        app.text_input(key="author").input("Ben").run()
+        assert app.button(key="release_button").label == "Go back to this one"
+        app.button(key="release_button").click().run()
+        assert not app.exception, app.exception
+        assert "from earlier logs" in app.success[0].value
+        decision = current_release(open_store(tmp_path / "w.duckdb"))
+        assert (decision.run_id, decision.author) == (before, "Ben")
+        run_pipeline(open_store(tmp_path / "w.duckdb"), replace(CONFIG, regrow=True))
+        app.run()
+        assert not app.success
+        assert "cannot be served over these logs" in words(app)
 
 
 def test_a_release_is_refused_where_the_interests_are_others(store, easy, tmp_path):

@@ -47,7 +47,7 @@ def releasing(work: Workspace) -> None:
     st.subheader("Builds to choose from")
     was_served = {decision.run_id for decision in decisions}
     st.dataframe(candidate_table(candidates, served, was_served), hide_index=True, column_config=CANDIDATE_COLUMNS)
-    choose_candidate(store, candidates, served, seen=decisions[0].release_id if decisions else 0)
+    choose_candidate(work, candidates, served, seen=decisions[0].release_id if decisions else 0)
     st.divider()
     train_anew(work)
     if decisions:
@@ -88,8 +88,14 @@ def say_served(candidates: list[Candidate], served: Release | None) -> None:
         )
         return
     found = next((c for c in candidates if is_served(c, served)), None)
-    what = candidate_name(found) if found else "Predictions of logs that were replaced since"
-    text = f"Served now: **{wording.plain_markdown(what)}**, released {by_whom(served)}."
+    if found is None:
+        st.warning(
+            f"What was released {by_whom(served)} cannot be served over these logs and interests any more. The Preview "
+            "page shows the latest build. Release another one, or serve none.",
+            icon=":material/block:",
+        )
+        return
+    text = f"Served now: **{wording.plain_markdown(candidate_name(found))}**, released {by_whom(served)}."
     st.success(text + (f" “{wording.plain_markdown(served.note)}”" if served.note else ""), icon=":material/verified:")
 
 
@@ -128,7 +134,8 @@ def measured_share(candidate: Candidate, metric: str) -> str:
     return f"{found.iloc[0]:.1%}" if len(found) else "not known"
 
 
-def choose_candidate(store: Store, candidates: list[Candidate], served: Release | None, seen: int) -> None:
+def choose_candidate(work: Workspace, candidates: list[Candidate], served: Release | None, seen: int) -> None:
+    store = work.store
     place = st.selectbox(
         "Release",
         range(len(candidates)),
@@ -156,7 +163,7 @@ def choose_candidate(store: Store, candidates: list[Candidate], served: Release 
         icon=":material/verified:",
         disabled=now or not chosen.kept or not chosen.report.passed or not author.strip(),
         on_click=approve,
-        args=(store, chosen.run.run_id, author, said, seen),
+        args=(work, chosen.run.run_id, author, said, seen),
     )
     none.button(
         "Serve none",
@@ -182,8 +189,9 @@ def is_served(candidate: Candidate, served: Release | None) -> bool:
     return served is not None and served.run_id in candidate.same
 
 
-def approve(store: Store, run_id: int, author: str, note: str, seen: int) -> None:
-    if doing(lambda: releases.release_run(store, run_id, author=author, note=note, seen=seen), "Released."):
+def approve(work: Workspace, run_id: int, author: str, note: str, seen: int) -> None:
+    decided = {"author": author, "note": note, "seen": seen, "present": work}
+    if doing(lambda: releases.release_run(work.store, run_id, **decided), "Released."):
         st.session_state["release_note"] = ""
 
 

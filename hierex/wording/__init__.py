@@ -276,7 +276,7 @@ def drift_text(verdict: DriftVerdict, *, refreshed: bool) -> str:
     ratio = "as alike" if verdict.ratio >= 0.95 else f"{verdict.ratio:.0%} as alike"
     alike = f"what they go on to is {ratio} from period to period as between halves of a period"
     if verdict.changed:
-        what_to_do = "These predictions hold recent moves already." if refreshed else "A refresh is worth it."
+        what_to_do = "These predictions were refreshed already, see below." if refreshed else "A refresh is worth it."
         return f"People's moves have changed: {alike}. {what_to_do}"
     return f"People's moves have not clearly changed: {alike}. A refresh is not needed."
 
@@ -285,7 +285,9 @@ def periods_text(periods: pd.Series) -> str:
     """What the periods of a drift are; periods: `follow_drift`'s labels."""
     if periods.str.match(r"\d").all():
         return "Every period is a month."
-    return "Months cannot be compared in this log, so every period is a part of it with equally many moves."
+    if periods.str.startswith("part").all():
+        return "This log has no dates, so every period is a stretch of people's own histories, from early to late."
+    return "Months hold too few moves to compare, so every period is a part of the log with about equally many."
 
 
 def suggestion_text(suggested: SuggestedRange, default: int, k: int) -> str:
