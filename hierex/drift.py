@@ -79,12 +79,12 @@ def judge_drift(drift: pd.DataFrame) -> DriftVerdict:
     return DriftVerdict(ratio < HIGH, ratio)
 
 
-def follow_drift(moves: Moves, *, has_dates: bool, seed: int = 0) -> pd.DataFrame:
-    """Drift by month; by parts with as many moves where there are no dates, or months have too few to compare."""
-    by_month = measure_drift(moves, label_months(moves.clock), seed=seed) if has_dates else None
-    if by_month is not None and judge_drift(by_month).ratio is not None:
+def follow_drift(moves: Moves, *, seed: int = 0) -> pd.DataFrame:
+    """Drift by month, of moves whose clock is in microseconds; by part of the log where months cannot be compared."""
+    by_month = measure_drift(moves, label_months(moves.clock), seed=seed)
+    if judge_drift(by_month).ratio is not None:
         return by_month
-    return measure_drift(moves, label_parts(moves.clock, has_dates=has_dates), seed=seed)
+    return measure_drift(moves, label_parts(moves.clock), seed=seed)
 
 
 def label_months(clock: np.ndarray) -> np.ndarray:
@@ -92,14 +92,12 @@ def label_months(clock: np.ndarray) -> np.ndarray:
     return pd.to_datetime(clock, unit="us").to_period("M").astype(str).to_numpy()
 
 
-def label_parts(clock: np.ndarray, *, has_dates: bool) -> np.ndarray:
-    """(n,) labels of `PARTS` parts with about equally many moves, by when they begin where there are dates.
+def label_parts(clock: np.ndarray) -> np.ndarray:
+    """(n,) labels of `PARTS` parts with about equally many moves, by when they begin. clock: (n,) int64, microseconds.
 
     Moves of one moment stay together.
     """
     part = np.searchsorted(np.sort(clock), clock) * PARTS // max(len(clock), 1)
-    if not has_dates:
-        return np.array([f"part {number}" for number in part + 1], dtype=str)
     known, part = np.unique(part, return_inverse=True)
     begin = pd.to_datetime(pd.Series(clock).groupby(part).min(), unit="us").dt
     days = begin.strftime("from %Y-%m-%d")

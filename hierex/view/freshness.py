@@ -15,6 +15,10 @@ from .opened import jobs, start_run
 
 
 def freshness(work: Workspace) -> None:
+    if not work.interactions.has_dates:
+        st.info(wording.NO_DATES)
+        refresh(work)
+        return
     drift = drift_of(work.key("transitions"), work)
     verdict = judge_drift(drift)
     if verdict.ratio is None:
@@ -53,4 +57,4 @@ def refresh(work: Workspace) -> None:
 @st.cache_data(max_entries=8, show_spinner="Comparing how people moved over time ...")
 def drift_of(transitions: str, _work: Workspace) -> pd.DataFrame:
     """Kept per moves, which are the same for the same transitions."""
-    return follow_drift(_work.moves, has_dates=_work.interactions.has_dates)
+    return follow_drift(_work.moves)

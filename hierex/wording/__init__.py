@@ -48,6 +48,7 @@ GROUNDING_PATHS = {
     "popularity": "Ordered by traffic, because the recommender knows nothing of this person yet.",
     "empty": "They have had every item of this interest.",
 }
+NO_DATES = "This log has no dates, so whether people's moves have changed with time cannot be told."
 NO_DRIFT = (
     "There is too little time in this log, or too few people move in each part of it, to see whether what they go on "
     "to has changed."
@@ -285,9 +286,10 @@ def periods_text(periods: pd.Series) -> str:
     """What the periods of a drift are; periods: `follow_drift`'s labels."""
     if periods.str.match(r"\d").all():
         return "Every period is a month."
-    if periods.str.startswith("part").all():
-        return "This log has no dates, so every period is a stretch of people's own histories, from early to late."
-    return "Months hold too few moves to compare, so every period is a part of the log with about equally many."
+    return (
+        "There are too few months, or too few moves in each, to compare. So every period is a part of the log with "
+        "about equally many moves."
+    )
 
 
 def suggestion_text(suggested: SuggestedRange, default: int, k: int) -> str:
