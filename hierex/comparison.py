@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import columns
 from .metrics import gini
 from .taxonomy import Taxonomy
 
@@ -31,7 +30,7 @@ def taxonomy_facts(taxonomy: Taxonomy) -> dict[str, float]:
         "largest_items": int(sizes.max()),
         "largest_over_mean": float(traffic.max() / traffic.mean()) if traffic.sum() > 0 else np.nan,
         "gini": gini(traffic),
-        columns.COHERENCE: float(coherence),
+        "coherence": float(coherence),
     }
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import columns
 from .config import EvaluationConfig, PolicyConfig, Progress, RunConfig, no_progress
 from .errors import ConfigError
 from .list_quality import find_cases, list_arms, measure_lists
@@ -166,14 +165,14 @@ def evaluate_policies(
     reading = {name: policy for name, policy in policies.items() if reads_histories(policy)}
     scorers |= {name + FROM_HISTORY: ask_whole(policy) for name, policy in reading.items()}
     scorers = {name: without_hidden(score) for name, score in _with_baselines(scorers, people).items()}
-    return _with_match_rates(_measure(scorers, cases, columns.POLICY, config, seed, progress), policies)
+    return _with_match_rates(_measure(scorers, cases, "policy", config, seed, progress), policies)
 
 
 def _with_match_rates(table: pd.DataFrame, policies: dict[str, LanguagePolicy]) -> pd.DataFrame:
     """The table with a row more for every policy in it."""
-    matches = table.drop_duplicates(columns.POLICY)
-    matches = matches[matches[columns.POLICY].isin(list(policies))]
-    measured = [getattr(policies[name], "matches", None) for name in matches[columns.POLICY]]
+    matches = table.drop_duplicates("policy")
+    matches = matches[matches["policy"].isin(list(policies))]
+    measured = [getattr(policies[name], "matches", None) for name in matches["policy"]]
     matches = matches.assign(
         metric=MATCH_RATE,
         value=[1.0 if report is None else report.rate for report in measured],
@@ -264,7 +263,7 @@ def _measure(
     scorers: dict[str, Scorer], cases: Cases, who: str, config: EvaluationConfig, seed: int, progress: Progress
 ) -> pd.DataFrame:
     """One row per scorer and metric, the scorer's name in the column `who`."""
-    header = [who, "metric", "value", "low", "high", "n_cases", columns.N_USERS, "note"]
+    header = [who, "metric", "value", "low", "high", "n_cases", "n_users", "note"]
     if not len(cases):
         return pd.DataFrame(columns=header)
     metrics = _metrics(config)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from . import columns
 from .config import TableConfig
 from .descriptions import Description
 from .interest_tree import InterestTree
@@ -42,7 +41,7 @@ BUSIEST = 3.0
 
 EFFECT_COLUMNS = [
     "granularity",
-    columns.COHERENCE,
+    "coherence",
     "largest_over_mean",
     "gini",
     "median_items",
@@ -150,7 +149,7 @@ def suggest_range(effects: pd.DataFrame, *, most: int = TableConfig.most_interes
     """
     effects = effects[effects["granularity"] >= 2]
     numbers = effects["granularity"].to_numpy()
-    likeness, ready = effects[columns.COHERENCE].to_numpy(float), effects["share_ready"].to_numpy(float)
+    likeness, ready = effects["coherence"].to_numpy(float), effects["share_ready"].to_numpy(float)
     from_here = {
         "likeness": likeness >= likeness[0] + LIKENESS_GAINED * (likeness[-1] - likeness[0]),
         "ready": ready >= READY_OF_BEST * ready[-1],
@@ -234,7 +233,7 @@ def _traffic_balance(traffic: np.ndarray, coherence: np.ndarray) -> dict[str, fl
     if total <= 0:
         return {}
     return {
-        columns.COHERENCE: float(traffic @ coherence / total),
+        "coherence": float(traffic @ coherence / total),
         "largest_over_mean": float(traffic.max() * len(traffic) / total),
         "gini": gini(traffic),
     }

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hierex"
 
 LAYERS = [
-    {"columns", "errors", "config", "threads"},
+    {"errors", "config", "threads"},
     {"store", "metrics", "likeness", "llm"},
     {"logs"},
     {"embeddings"},

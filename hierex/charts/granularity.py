@@ -10,7 +10,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from .. import columns
 from ..granularity_effects import SuggestedRange
 from .measures import method_name
 from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, percent, settle
@@ -49,7 +48,7 @@ def money(value: float) -> str:
 
 
 PANELS = (
-    Panel("Likeness within interests", {columns.COHERENCE: "Likeness within"}, two_decimals, share=True),
+    Panel("Likeness within interests", {"coherence": "Likeness within"}, two_decimals, share=True),
     Panel("Busiest ÷ average interest", {"largest_over_mean": "Busiest ÷ average"}, two_decimals),
     Panel("Unevenness of traffic (Gini)", {"gini": "0 is even, 1 is all in one"}, two_decimals, share=True),
     Panel(

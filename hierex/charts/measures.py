@@ -7,7 +7,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from .. import columns
 from ..evaluation import FROM_HISTORY
 from .style import BLUE, FONT_SIZE, GREY, HEADED, QUIET, empty_figure, name_rows, percent, plain, settle
 
@@ -35,7 +34,7 @@ def method_name(name: str) -> str:
     return ", ".join(words + ["from the whole history"] * name.endswith(FROM_HISTORY))
 
 
-def evaluation_bars(table: pd.DataFrame, *, who: str = columns.POLICY) -> go.Figure:
+def evaluation_bars(table: pd.DataFrame, *, who: str = "policy") -> go.Figure:
     """How often the right answer is among the first 1, 5 and 10, a panel each, with 95 % intervals.
 
     table: what `evaluate_policies` returns, or with who = "recommender" what `evaluate_items` does. Names stand

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from .. import columns
 from .style import BLUE, GRID, QUIET, empty_figure, name_rows, new_figure, percent, plain
 
 ROW_HEIGHT = 26
@@ -27,12 +26,12 @@ def history_timeline(visits: pd.DataFrame, *, starting: Collection[str] = (), mo
     """
     if not len(visits):
         return empty_figure("This person has no interactions.")
-    names = visits[columns.NAME].drop_duplicates()
+    names = visits["name"].drop_duplicates()
     shown = names.tail(most).tolist()
-    kept = visits[visits[columns.NAME].isin(shown)]
-    row = kept[columns.NAME].map({name: place for place, name in enumerate(shown)}).to_numpy()
-    first = ~kept[columns.NAME].duplicated().to_numpy()
-    starts_here = kept[columns.NAME].isin(list(starting)).to_numpy() & first
+    kept = visits[visits["name"].isin(shown)]
+    row = kept["name"].map({name: place for place, name in enumerate(shown)}).to_numpy()
+    first = ~kept["name"].duplicated().to_numpy()
+    starts_here = kept["name"].isin(list(starting)).to_numpy() & first
     traces = [_life_lines(kept, row), _visits(kept, row, first, starts_here)]
     hidden = len(names) - len(shown)
     figure = new_figure(*traces, height=101 + ROW_HEIGHT * len(shown))
@@ -55,9 +54,9 @@ def prediction_bars(predictions: pd.DataFrame, colors: Sequence[str] | None = No
     """
     if not len(predictions):
         return empty_figure("There is no new interest left to predict for this person.")
-    ordered = predictions.assign(color=list(colors) if colors is not None else BLUE).sort_values(columns.RANK)
-    names = ordered[columns.RANK].astype(str) + ". " + ordered[columns.NAME].astype(str)
-    figure = ranked_bars(names, ordered[columns.SCORE], ordered[COLOR], "probability")
+    ordered = predictions.assign(color=list(colors) if colors is not None else BLUE).sort_values("rank")
+    names = ordered["rank"].astype(str) + ". " + ordered["name"].astype(str)
+    figure = ranked_bars(names, ordered["score"], ordered[COLOR], "probability")
     figure.update_xaxes(title_text="Probability of being the next new interest")
     return figure
 
@@ -93,10 +92,10 @@ def _life_lines(visits: pd.DataFrame, row: np.ndarray) -> go.Scatter:
 
 
 def _visits(visits: pd.DataFrame, row: np.ndarray, first: np.ndarray, starts_here: np.ndarray) -> go.Scatter:
-    titles = visits[columns.TITLE] if columns.TITLE in visits else [""] * len(visits)
+    titles = visits["title"] if "title" in visits else [""] * len(visits)
     texts = [
         f"<b>{plain(name, 60)}</b>" + (f"<br>{plain(title)}" if title else "")
-        for name, title in zip(visits[columns.NAME], titles, strict=True)
+        for name, title in zip(visits["name"], titles, strict=True)
     ]
     return go.Scatter(
         x=visits[WHEN],

@@ -14,15 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import columns as c
 from ..errors import ConfigError
 from ..logs import Interactions
 from ..transitions import Histories
 from .drift import plant_successors, walk
 from .interests import choose_interests, read_vocabulary, write_texts
 
-DESCRIPTION = "description"
-HASHTAGS = "hashtags"
 PUBLISHED_AT = "published_at"
 WATCHED_AT = "watched_at"
 
@@ -65,8 +62,8 @@ class World:
     def log(self) -> Interactions:
         """The interactions as the stages want them, no row twice: users in order of id, items by row of `items`."""
         log = self.interactions.drop_duplicates()
-        user, users = pd.factorize(log[c.USER_ID], sort=True)
-        item = pd.Index(self.items[c.ITEM_ID]).get_indexer(log[c.ITEM_ID])
+        user, users = pd.factorize(log["user_id"], sort=True)
+        item = pd.Index(self.items["item_id"]).get_indexer(log["item_id"])
         clock = pd.to_datetime(log[WATCHED_AT]).dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
         order = np.argsort(user, kind="stable")
         return Interactions(
@@ -133,9 +130,9 @@ def make_world(
     rows = rows[np.argsort(clock[rows], kind="stable")]
 
     user_ids, item_ids = _ids("u", n_users), _ids("v", n_items)
-    items = pd.DataFrame({c.ITEM_ID: item_ids, **texts, PUBLISHED_AT: _iso(catalogue.published)})
+    items = pd.DataFrame({"item_id": item_ids, **texts, PUBLISHED_AT: _iso(catalogue.published)})
     interactions = pd.DataFrame(
-        {c.USER_ID: user_ids[user[rows]], c.ITEM_ID: item_ids[item[rows]], WATCHED_AT: _iso(clock[rows])}
+        {"user_id": user_ids[user[rows]], "item_id": item_ids[item[rows]], WATCHED_AT: _iso(clock[rows])}
     )
     paths = tuple(" > ".join(interest.path) for interest in interests)
     return World(items, interactions, paths, catalogue.interest, successors)
