@@ -112,16 +112,6 @@ def test_saved_row_numbers_are_no_ids_though_both_files_have_them(name):
     assert (found_log.user_id, found_log.item_id) == log_columns[:2]
 
 
-def test_each_choice_says_why():
-    items, interactions, *_ = CASES["english"]
-    found_items, found_log = guess_columns(pd.DataFrame(items), pd.DataFrame(interactions))
-    assert found_items.why["item_id"] == "sure: its name and both files have it"
-    assert set(found_items.why) == {"item_id", "title", "text"}
-    assert set(found_log.why) == {"user_id", "item_id", "timestamp", "order", "rating"}
-    unnamed = guess_columns(*(pd.DataFrame(frame) for frame in CASES["names that say nothing"][:2]))[1]
-    assert unnamed.why["user_id"].startswith("a guess")
-
-
 def test_what_is_not_there_is_not_made_up():
     numbers = pd.DataFrame({"a": np.arange(20.0) / 7, "b": [1] * 20})
     found = guess_item_columns(numbers)

@@ -159,7 +159,7 @@ def stage_logs(
 
 def _content_key(items: LogFile, item_columns, interactions: LogFile, interaction_columns) -> str:
     """Files and columns, and nothing else, decide what is staged. No column of vectors is as if there were no such, and
-    so with ratings."""
+    so with ratings. `why` stands there for keys of earlier versions to stay what they are."""
     columns = [{**asdict(chosen), "why": None} for chosen in (item_columns, interaction_columns)]
     if item_columns.vector is None:
         del columns[0]["vector"]

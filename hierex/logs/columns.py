@@ -1,13 +1,13 @@
 """Which column is which, recognised by its name (in several languages) and by what is in it.
 
-What cannot be recognised is None, so that the screen asks. `why` says of each choice, by field name, how sure it is.
+What cannot be recognised is None, so that the screen asks.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -40,14 +40,6 @@ NUMBER = r"(?:[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|[-+]?inf(?:inity)?|
 NUMBERS = re.compile(rf"\[?\s*{NUMBER}(?:[\s,;]+{NUMBER})+[\s,;]*\]?", re.IGNORECASE)
 ENOUGH_LISTS = 0.5
 MANY_NUMBERS = 16
-WORDS_OF = {
-    "item_id": ITEMS,
-    "title": TITLES,
-    "user_id": USERS,
-    "timestamp": DATES,
-    "order": ORDERS,
-    "rating": RATINGS,
-}
 MOST_RATINGS = 101
 """Steps of a scale, at most."""
 STROKES = str.maketrans("łøđħı", "lodhi")
@@ -64,7 +56,6 @@ class ItemColumns:
     title: str | None
     text: tuple[str, ...] = ()
     vector: str | None = None
-    why: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -81,7 +72,6 @@ class InteractionColumns:
     order: str | None = None
     rating: str | None = None
     liked_from: float | None = None
-    why: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def liked(self) -> str:
@@ -92,16 +82,16 @@ class InteractionColumns:
 def guess_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[ItemColumns, InteractionColumns]:
     """Both files together: ids that occur in both, or a column of the same name, tell more than either file alone."""
     items, interactions = _without_row_numbers(items), _without_row_numbers(interactions)
-    shared = _shared_columns(items, interactions)
-    return _guess_items(items, shared[0]), _guess_interactions(interactions, shared[1])
+    ours, theirs = _shared_columns(items, interactions)
+    return _guess_items(items, ours), _guess_interactions(interactions, theirs)
 
 
 def guess_item_columns(frame: pd.DataFrame) -> ItemColumns:
-    return _guess_items(_without_row_numbers(frame), {})
+    return _guess_items(_without_row_numbers(frame), None)
 
 
 def guess_interaction_columns(frame: pd.DataFrame) -> InteractionColumns:
-    return _guess_interactions(_without_row_numbers(frame), {})
+    return _guess_interactions(_without_row_numbers(frame), None)
 
 
 @dataclass(frozen=True)
@@ -163,25 +153,16 @@ def _texts(values: pd.Series) -> pd.Series:
     return texts[texts != ""]
 
 
-def _guess_items(frame: pd.DataFrame, shared: dict[str, str]) -> ItemColumns:
+def _guess_items(frame: pd.DataFrame, shared: str | None) -> ItemColumns:
+    """shared: the column whose ids the log has too."""
     vectors = [name for name in frame.columns if _holds_vectors(name, frame[name])]
     looks = {name: _look(frame[name]) for name in frame.columns if name not in vectors}
-    why: dict[str, str] = {}
-    item_id = _choose(
-        "item_id",
-        {name: _item_id_score(name, look) + 3 * (name in shared) for name, look in looks.items()},
-        why,
-        shared,
-        floor=2 if len(frame) else 1,
-    )
+    scores = {name: _item_id_score(name, look) + 3 * (name == shared) for name, look in looks.items()}
+    item_id = _choose(scores, floor=2 if len(frame) else 1)
     rest = {name: look for name, look in looks.items() if name != item_id and not _is_id(name)}
-    title = _choose("title", {name: _title_score(name, look) for name, look in rest.items()}, why, {}, floor=1.3)
+    title = _choose({name: _title_score(name, look) for name, look in rest.items()}, floor=1.3)
     text = tuple(name for name, look in rest.items() if name != title and _is_text(name, look))[:MOST_TEXTS]
-    if text:
-        why["text"] = "sure: named like texts" if all(_named(n, TEXTS) for n in text) else "likely: they hold words"
-    if vectors:
-        why["vector"] = "likely: it holds lists of numbers"
-    return ItemColumns(item_id, title, text, next(iter(vectors), None), why)
+    return ItemColumns(item_id, title, text, next(iter(vectors), None))
 
 
 def _holds_vectors(name: str, values: pd.Series) -> bool:
@@ -194,27 +175,24 @@ def _holds_vectors(name: str, values: pd.Series) -> bool:
     return size >= (2 if _named(name, VECTORS) else MANY_NUMBERS)
 
 
-def _guess_interactions(frame: pd.DataFrame, shared: dict[str, str]) -> InteractionColumns:
+def _guess_interactions(frame: pd.DataFrame, shared: str | None) -> InteractionColumns:
+    """shared: the column whose ids the catalogue has too."""
     looks = {name: _look(frame[name]) for name in frame.columns}
-    why: dict[str, str] = {}
-    user_id = _choose(
-        "user_id", {name: _user_score(name, look, shared) for name, look in looks.items()}, why, {}, floor=2
-    )
+    user_id = _choose({name: _user_score(name, look) - 2 * (name == shared) for name, look in looks.items()}, floor=2)
     rest = {name: look for name, look in looks.items() if name != user_id}
-    times = {name: _time_score(name, look) for name, look in rest.items() if name not in shared}
-    timestamp = _choose("timestamp", times, why, {}, floor=2)
+    timestamp = _choose({name: _time_score(name, look) for name, look in rest.items() if name != shared}, floor=2)
     rest.pop(timestamp, None)
-    scores = {name: _log_item_score(name, look) + 3 * (name in shared) for name, look in rest.items()}
-    item_id = _choose("item_id", scores, why, shared, floor=2)
+    scores = {name: _log_item_score(name, look) + 3 * (name == shared) for name, look in rest.items()}
+    item_id = _choose(scores, floor=2)
     rest.pop(item_id, None)
     orders = {name: 3.0 * (_named(name, ORDERS) and look.numeric > 0.9) for name, look in rest.items()}
-    order = _choose("order", orders, why, {}, floor=2)
+    order = _choose(orders, floor=2)
     rest.pop(order, None)
-    rating = _choose("rating", {name: _rating_score(name, look) for name, look in rest.items()}, why, {}, floor=2)
+    rating = _choose({name: _rating_score(name, look) for name, look in rest.items()}, floor=2)
     liked_from = None if rating is None else middle_rating(frame[rating])
     if user_id is None and item_id is not None:
-        user_id = _only_id_left(rest, rating, why)
-    return InteractionColumns(user_id, item_id, timestamp, order, rating, liked_from, why)
+        user_id = _only_id_left(rest, rating)
+    return InteractionColumns(user_id, item_id, timestamp, order, rating, liked_from)
 
 
 def middle_rating(values: pd.Series) -> float | None:
@@ -232,32 +210,20 @@ def middle_rating(values: pd.Series) -> float | None:
     return float(middle) if np.mean(numbers >= middle) >= 0.5 else None
 
 
-def _only_id_left(rest: dict[str, _Look], rating: str | None, why: dict[str, str]) -> str | None:
+def _only_id_left(rest: dict[str, _Look], rating: str | None) -> str | None:
     """The one other column whose values come again as a person's id does: not words, dates or a scale of few steps."""
     left = [
         name
         for name, look in rest.items()
         if name != rating and not _named(name, ITEMS) and look.spaced < 0.1 and look.dated < 0.5 and look.recurs
     ]
-    if len(left) != 1:
-        return None
-    why["user_id"] = "a guess: the only other id"
-    return left[0]
+    return left[0] if len(left) == 1 else None
 
 
-def _choose(
-    role: str, scores: dict[str, float], why: dict[str, str], shared: dict[str, str], *, floor: float
-) -> str | None:
+def _choose(scores: dict[str, float], *, floor: float) -> str | None:
     """The column with the best score, the leftmost of equals; None below `floor`."""
     best = max(scores, key=scores.get, default=None)
-    if best is None or scores[best] < floor:
-        return None
-    sure = "sure" if scores[best] >= 4 else "likely" if scores[best] >= 3 else "a guess"
-    words = WORDS_OF[role]
-    by_name = _named(best, words) or (role.endswith("_id") and _is_id(best))
-    reasons = ["its name"] * by_name + ([shared[best]] if best in shared else [])
-    why[role] = f"{sure}: {' and '.join(reasons) or 'what is in it'}"
-    return best
+    return None if best is None or scores[best] < floor else best
 
 
 def _item_id_score(name: str, look: _Look) -> float:
@@ -284,11 +250,11 @@ def _is_text(name: str, look: _Look) -> bool:
     return _named(name, TEXTS) or _named(name, TITLES) or look.spaced > 0.3 or look.characters > 30
 
 
-def _user_score(name: str, look: _Look, shared: dict[str, str]) -> float:
+def _user_score(name: str, look: _Look) -> float:
     if not _named(name, USERS) or look.filled == 0:
         return 0
     named = 4 if _is_id(name) or _plain(name) in USERS else 3
-    return named - (_named(name, WEAK_USERS) and not _named(name, USERS - WEAK_USERS)) - 2 * (name in shared)
+    return named - (_named(name, WEAK_USERS) and not _named(name, USERS - WEAK_USERS))
 
 
 def _log_item_score(name: str, look: _Look) -> float:
@@ -323,8 +289,8 @@ def _counts_rows(values: pd.Series) -> bool:
     return len(numbers) > 1 and bool((numbers[1:] - numbers[:-1] == 1).all())
 
 
-def _shared_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
-    """Columns that hold the same ids in both files, with the reason; empty where none or several pairs do."""
+def _shared_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[str, str] | tuple[None, None]:
+    """The column of either file that holds the same ids: the pair with most in common; None where none does."""
     known = {name: set(_texts(items[name])) for name in items.columns}
     unique = [name for name, values in known.items() if values and len(values) >= NEARLY_ALL * len(items)]
     best: tuple[float, str, str] | None = None
@@ -337,11 +303,7 @@ def _shared_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[di
             share += 0.5 * (_plain(ours) == _plain(theirs))
             if share >= ENOUGH_SHARED and (best is None or share > best[0]):
                 best = (share, ours, theirs)
-    if best is None:
-        return {}, {}
-    _, ours, theirs = best
-    reason = "both files have it"
-    return {ours: reason}, {theirs: reason}
+    return best[1:] if best else (None, None)
 
 
 def _plain(name: str) -> str:
