@@ -68,7 +68,7 @@ def main() -> None:
         with store.transaction() as writer:
             results.write_first_visits(writer, "key", leaf_of_item(tree))
         written = perf_counter() - started
-        visits = results.read_first_visits(store, "key", tree.finest)
+        visits = results.read_first_visits(store, "key")
         read = perf_counter() - started - written
         print(f"{len(log):,} interactions: first visits {written:.1f} s ({len(visits.leaf):,} rows), read {read:.1f} s")
         for granularity in GRANULARITIES:

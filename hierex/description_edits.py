@@ -229,18 +229,6 @@ def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[
     return new
 
 
-def undo_edit(store: Store, edit_id: int) -> None:
-    """Takes one edit back; what was there before it shows again."""
-    with store.transaction() as writer:
-        writer.execute("UPDATE description_edits SET undone = TRUE WHERE edit_id = ?", [edit_id])
-
-
-def redo_edit(store: Store, edit_id: int) -> None:
-    """Brings back an edit that was undone."""
-    with store.transaction() as writer:
-        writer.execute("UPDATE description_edits SET undone = FALSE WHERE edit_id = ?", [edit_id])
-
-
 def check_description(description: Description) -> Description:
     """The description with spaces tidied. Raises HierexError when it has no name or no phrase, or is too long."""
     name = tidy(description.name)

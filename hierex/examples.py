@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -31,14 +30,12 @@ class Example:
     user_id: str | None
     item_ids: tuple[str, ...]
     author: str
-    saved_at: datetime
 
 
 def read_examples(store: Store) -> list[Example]:
     """In the order in which they were kept, without the deleted ones."""
     rows = store.table(
-        "SELECT example_id, name, user_id, item_ids, author, saved_at FROM examples WHERE NOT deleted "
-        "ORDER BY example_id"
+        "SELECT example_id, name, user_id, item_ids, author FROM examples WHERE NOT deleted ORDER BY example_id"
     ).to_pylist()
     return [Example(**row | {"item_ids": tuple(row["item_ids"] or ())}) for row in rows]
 

@@ -19,7 +19,7 @@ class KeptTuning:
     """state: uploaded, then queued, running, succeeded, failed or cancelled, as it was when it was last looked at.
 
     place: the endpoint's address; model: what it starts from; job_id: empty before it was started; tuned_model: empty
-    until there is one; trained_tokens, dollars_expected: None where not known.
+    until there is one; trained_tokens: None where not known.
     """
 
     tuning_id: int
@@ -28,8 +28,6 @@ class KeptTuning:
     model: str
     epochs: int
     n_examples: int
-    tokens_expected: int
-    dollars_expected: float | None
     file_id: str
     job_id: str
     state: str

@@ -32,7 +32,6 @@ class ModelAnswer:
     tokens, dollars, seconds, tries: of all requests that were sent for it. dollars: None where the price was not known.
     """
 
-    answer_id: int
     key: str
     content: str
     node_id: int

@@ -12,8 +12,6 @@ import pandas as pd
 from .errors import ConfigError
 from .transitions import Moves, Transitions
 
-PAIR_COLUMNS = ["before", "after", "n_users", "share", "lift"]
-
 
 def count_pairs(moves: Moves) -> np.ndarray:
     """(n_clusters, n_clusters) int64: how many people had `row` among their K latest interests when they first

@@ -6,7 +6,6 @@ One of them at most is active: the page opens at it, and builds for which no num
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from .description_edits import LONGEST_NAME, tidy
 from .errors import HierexError
@@ -18,14 +17,13 @@ class Preset:
     name: str
     granularity: int
     author: str
-    saved_at: datetime
     active: bool
 
 
 def read_presets(store: Store) -> list[Preset]:
     """Coarsest first; without the deleted ones."""
     rows = store.table(
-        "SELECT name, granularity, author, saved_at, active FROM presets WHERE NOT deleted ORDER BY granularity, name"
+        "SELECT name, granularity, author, active FROM presets WHERE NOT deleted ORDER BY granularity, name"
     )
     return [Preset(**row) for row in rows.to_pylist()]
 

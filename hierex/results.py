@@ -223,12 +223,11 @@ def write_first_visits(writer: Writer, key: str, leaf_of_item: np.ndarray) -> No
     writer.execute((SQL / "first_visits.sql").read_text(), {"key": key})
 
 
-def read_first_visits(store: Store, key: str, n_leaves: int) -> FirstVisits:
+def read_first_visits(store: Store, key: str) -> FirstVisits:
     columns = store.columns(
-        "SELECT user_index AS user, leaf, clock, position FROM first_visits WHERE key = ? ORDER BY user, position",
-        [key],
+        "SELECT user_index AS user, leaf, clock FROM first_visits WHERE key = ? ORDER BY user_index, position", [key]
     )
-    return FirstVisits(**columns, n_users=store.value("SELECT count(*) FROM users"), n_leaves=n_leaves)
+    return FirstVisits(**columns, n_users=store.value("SELECT count(*) FROM users"))
 
 
 def write_transitions(writer: Writer, key: str, transitions: Transitions, taxonomy: Taxonomy) -> None:

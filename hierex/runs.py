@@ -77,8 +77,8 @@ def shown_run(store: Store) -> RunRecord | None:
     return next((run for run in read_runs(store) if "interest_tree" in run.keys), None)
 
 
-def past_recalls(store: Store, config: RunConfig, *, metric: str = "recall@10") -> pd.DataFrame:
-    """What finished runs of the present logs measured, as far as it is kept: granularity, policy, started_at, value,
+def past_recalls(store: Store, config: RunConfig) -> pd.DataFrame:
+    """The recall@10 of finished runs of the present logs, as far as it is kept: granularity, policy, started_at, value,
     low, high, chance. The latest of each granularity and policy, coarsest first.
 
     config: only runs whose interests were found with its settings count.
@@ -88,7 +88,7 @@ def past_recalls(store: Store, config: RunConfig, *, metric: str = "recall@10") 
         measured = read_evaluation(store, run.keys.get("evaluation", "")).get("policies", pd.DataFrame())
         if not len(measured):
             continue
-        recall = measured[measured["metric"] == metric].set_index("policy")
+        recall = measured[measured["metric"] == "recall@10"].set_index("policy")
         policy = run.config["policy"]
         if policy in recall.index and "chance" in recall.index:
             told = {"granularity": read_taxonomy_key(run.keys["taxonomy"])[0], "policy": policy}

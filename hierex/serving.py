@@ -31,15 +31,14 @@ def serve_users(
     *,
     top: int,
     items: int,
-    contexts: np.ndarray | None = None,
     whole: bool = False,
 ) -> Served:
-    """The `top` novel interests of each user (m,) and `items` items in each; `contexts` (m, K) overrides theirs.
+    """The `top` novel interests of each user (m,) and `items` items in each.
 
     whole: see `predict_novel`. A user without a history, or who has all interests already, gets no rows.
     """
-    how = {"contexts": contexts, "hidden": work.taxonomy.hidden, "whole": whole}
-    predictions = predict_novel(work.policy, work.table, work.histories, users, top=top, **how)
+    hidden = work.taxonomy.hidden
+    predictions = predict_novel(work.policy, work.table, work.histories, users, top=top, hidden=hidden, whole=whole)
     had, disliked = (items_by_row(log, predictions.user) for log in (work.interactions, work.disliked))
     return Served(predictions, ground(predictions, work.recommender, work.taxonomy, had, top=items, disliked=disliked))
 

@@ -29,16 +29,14 @@ PROMPT = (Path(__file__).parent / "prompts" / "novel_interest.txt").read_text(en
 class FirstVisits:
     """The small table that everything here comes from: when each user first reached each of the tree's finest nodes.
 
-    user: (n,) int32; leaf: (n,) int32, index into `tree.cut(tree.finest)`; clock: (n,) int64; position: (n,) int32 or
-    int64, the place of that interaction in the user's own log. Sorted by user, then position.
+    user: (n,) int32; leaf: (n,) int32, index into `tree.cut(tree.finest)`; clock: (n,) int64. Sorted by user, then by
+    the place of that interaction in the user's own log.
     """
 
     user: np.ndarray
     leaf: np.ndarray
     clock: np.ndarray
-    position: np.ndarray
     n_users: int
-    n_leaves: int
 
 
 @dataclass(frozen=True)
@@ -151,11 +149,8 @@ def histories_of_items(
     interactions: Interactions, cluster_of_item: np.ndarray, n_clusters: int, *, before: int | None = None
 ) -> Histories:
     """The same straight from the log, for any clusters of the items: cluster_of_item (n_items,) int32."""
-    places = np.arange(len(interactions.item_index))
     clusters = cluster_of_item[interactions.item_index]
-    visits = FirstVisits(
-        interactions.user_index, clusters, interactions.clock, places, interactions.n_users, n_clusters
-    )
+    visits = FirstVisits(interactions.user_index, clusters, interactions.clock, interactions.n_users)
     return collect_histories(visits, np.arange(n_clusters, dtype=np.int32), n_clusters, before=before)
 
 

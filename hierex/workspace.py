@@ -316,7 +316,7 @@ class Workspace:
 
     @cached_property
     def visits(self) -> FirstVisits:
-        return results.read_first_visits(self.store, self.key("first_visits"), self.tree.finest)
+        return results.read_first_visits(self.store, self.key("first_visits"))
 
     @cached_property
     def histories(self) -> Histories:

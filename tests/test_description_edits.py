@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hierex import description_edits as edits_of
+from hierex.description_steps import set_step_undone
 from hierex.descriptions import Description
 from hierex.errors import EditConflict, HierexError
 from hierex.interest_tree import InterestTree
@@ -48,6 +49,11 @@ def save(store, node, name, *, seen=None, tree_key="t", author="Ada"):
     return edits_of.save_edit(store, wanted, tree_key=tree_key, item_ids=items, author=author, seen_edit_id=seen)
 
 
+def set_undone(store, edit_id, undone):
+    step = next(edit.step for edit in edits_of.read_edits(store) if edit.edit_id == edit_id)
+    set_step_undone(store, step, undone)
+
+
 def test_an_edit_shows_and_the_others_stay(store):
     save(store, 1, "Bread")
     found = shown(store)
@@ -58,32 +64,32 @@ def test_an_edit_shows_and_the_others_stay(store):
 def test_undoing_goes_back_step_by_step_and_redo_returns(store):
     first = save(store, 1, "Bread")
     second = save(store, 1, "Sourdough", seen=first)
-    edits_of.undo_edit(store, second)
+    set_undone(store, second, True)
     assert shown(store)[1].name == "Bread"
-    edits_of.undo_edit(store, first)
+    set_undone(store, first, True)
     assert shown(store) == MACHINE
-    edits_of.redo_edit(store, first)
+    set_undone(store, first, False)
     assert shown(store)[1].name == "Bread"
-    edits_of.redo_edit(store, second)
+    set_undone(store, second, False)
     assert shown(store)[1].name == "Sourdough"
 
 
 def test_an_earlier_edit_can_be_taken_back_and_brought_back_beneath_a_later_one(store):
     first = save(store, 1, "Bread")
     second = save(store, 1, "Sourdough", seen=first)
-    edits_of.undo_edit(store, first)
+    set_undone(store, first, True)
     assert shown(store)[1].name == "Sourdough"
-    edits_of.undo_edit(store, second)
+    set_undone(store, second, True)
     assert shown(store) == MACHINE
-    edits_of.redo_edit(store, first)
+    set_undone(store, first, False)
     assert shown(store)[1].name == "Bread"
 
 
 def test_names_stay_different_whatever_is_typed_undone_and_brought_back(store):
     first = save(store, 1, "Bread")
-    edits_of.undo_edit(store, first)
+    set_undone(store, first, True)
     save(store, 2, "bread")
-    edits_of.redo_edit(store, first)
+    set_undone(store, first, False)
     assert [d.name for d in shown(store)] == ["Interest 0", "Bread", "bread (2)"]
     save(store, 1, "Interest 0", seen=first)
     assert [d.name for d in shown(store)] == ["Interest 0 (2)", "Interest 0", "bread"], "a person's name stays"
@@ -112,7 +118,7 @@ def test_undoing_everything_is_the_original(tmp_path_factory, changes):
         for node, name in changes:
             seen[node] = save(store, node, name, seen=seen.get(node))
         for edit in reversed(edits_of.read_edits(store)):
-            edits_of.undo_edit(store, edit.edit_id)
+            set_step_undone(store, edit.step, True)
         assert shown(store) == MACHINE
 
 

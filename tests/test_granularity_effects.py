@@ -43,16 +43,16 @@ def halving_tree(traffic: np.ndarray) -> InterestTree:
     return InterestTree(order, lo, hi, born, dies, parent, sums[hi] - sums[lo], 1 / (hi - lo))
 
 
-def visits_of(people: list[list[int]], n_leaves: int) -> FirstVisits:
+def visits_of(people: list[list[int]]) -> FirstVisits:
     user = np.repeat(np.arange(len(people)), [len(person) for person in people])
     leaf = np.array([leaf for person in people for leaf in person], np.int32)
     position = np.concatenate([np.arange(len(person)) for person in people]).astype(np.int32)
-    return FirstVisits(user.astype(np.int32), leaf, position.astype(np.int64), position, len(people), n_leaves)
+    return FirstVisits(user.astype(np.int32), leaf, position.astype(np.int64), len(people))
 
 
 def test_effects_in_a_small_world():
     tree = halving_tree(np.array([6.0, 2, 1, 1, 1, 1, 0, 0]))
-    visits = visits_of([[0, 3, 5], [7, 0], [1, 6, 4, 2], [4]], n_leaves=8)
+    visits = visits_of([[0, 3, 5], [7, 0], [1, 6, 4, 2], [4]])
     table = measure_granularities(tree, visits, granularities=(4, 2, 8, 8, 99), k=1).set_index("granularity")
     assert table.index.tolist() == [2, 4, 8]
     assert table.loc[2, "largest_over_mean"] == pytest.approx(10 / 6)
@@ -71,7 +71,7 @@ def test_share_of_people_who_are_ready_is_that_of_a_plain_loop(seed, k):
     rng = np.random.default_rng(seed)
     tree = halving_tree(rng.integers(1, 9, size=16).astype(float))
     people = [rng.permutation(16)[: rng.integers(0, 7)].tolist() for _ in range(8)]
-    table = measure_granularities(tree, visits_of(people, 16), granularities=(1, 3, 7, 16), k=k)
+    table = measure_granularities(tree, visits_of(people), granularities=(1, 3, 7, 16), k=k)
     for granularity, share in zip(table["granularity"], table["share_ready"], strict=True):
         nodes = tree.cut(granularity)
         interests = [{int(np.flatnonzero(tree.lo[nodes] <= leaf)[-1]) for leaf in person} for person in people]
@@ -79,10 +79,10 @@ def test_share_of_people_who_are_ready_is_that_of_a_plain_loop(seed, k):
 
 
 def test_effects_without_people_or_traffic_are_missing_not_zero():
-    table = measure_granularities(halving_tree(np.zeros(4)), visits_of([[]], 4), granularities=(2,))
+    table = measure_granularities(halving_tree(np.zeros(4)), visits_of([[]]), granularities=(2,))
     assert table.loc[0, ["coherence", "largest_over_mean", "gini"]].isna().all()
     assert table.loc[0, "share_ready"] == 0
-    nobody = FirstVisits(*(np.array([], np.int64),) * 4, 0, 4)
+    nobody = FirstVisits(*(np.array([], np.int64),) * 3, 0)
     assert np.isnan(measure_granularities(halving_tree(np.ones(4)), nobody, granularities=(2,)).loc[0, "share_ready"])
 
 
@@ -109,7 +109,7 @@ def test_shares_are_shares_and_finer_interests_are_never_less_ready(data):
     tree = halving_tree(rng.integers(0, 9, size=n).astype(float))
     people = [rng.permutation(n)[: rng.integers(0, n)].tolist() for _ in range(6)]
     said = [tuple("abcdef"[i] for i in rng.integers(6, size=3)) for _ in tree.lo]
-    table = measure_granularities(tree, visits_of(people, n), described(said), title_characters=20.0)
+    table = measure_granularities(tree, visits_of(people), described(said), title_characters=20.0)
     for column in ("share_ready", "distinct_names", "distinct_phrases", "nearest_overlap", "gini"):
         known = table[column].dropna()
         assert known.between(0, 1).all()

@@ -41,13 +41,13 @@ def logs(draw):
 def first_visits(users) -> FirstVisits:
     """The table as the store makes it; a visit's clock is ten times its place in the log, so users share clocks."""
     rows = [
-        (user, leaf, 10 * place, place)
+        (user, leaf, 10 * place)
         for user, leaves in enumerate(users)
         for place, leaf in enumerate(leaves)
         if leaf not in leaves[:place]
     ]
-    user, leaf, clock, position = np.array(rows, np.int64).reshape(-1, 4).T
-    return FirstVisits(user.astype(np.int32), leaf.astype(np.int32), clock, position, len(users), N_LEAVES)
+    user, leaf, clock = np.array(rows, np.int64).reshape(-1, 3).T
+    return FirstVisits(user.astype(np.int32), leaf.astype(np.int32), clock, len(users))
 
 
 def slow_history(leaves, cluster_of_leaf, before=None):

@@ -13,6 +13,8 @@ from .style import BLUE, FONT_SIZE, HEADED, INK, PAPER, QUIET, empty_figure, nam
 
 CELL = 24
 NAME = 26
+BANDS = 8
+"""Shown on each side of an interest."""
 COLORS = "Cividis"
 """Made for people who see few colours: it also reads in grey."""
 PEOPLE, LIFT = "n_users", "lift"
@@ -78,14 +80,13 @@ def around_interest(
     names: Sequence[str],
     colors: Sequence[str],
     *,
-    most: int = 8,
     dark: bool = False,
 ) -> go.Figure:
     """What leads to one interest (left) and where people go on from it (right), bands as wide as their people.
 
     pairs: rows of `list_pairs`, strongest first; names, colors: by cluster index.
     """
-    into, onward = pairs[pairs["after"] == interest].head(most), pairs[pairs["before"] == interest].head(most)
+    into, onward = pairs[pairs["after"] == interest].head(BANDS), pairs[pairs["before"] == interest].head(BANDS)
     if not len(into) and not len(onward):
         return empty_figure("Too few people came to this interest, or went on from it, to show it.")
     left, right = into["before"].tolist(), onward["after"].tolist()

@@ -13,7 +13,7 @@ MOST_DOTS = 6_000
 MOST_STOPS = 25
 
 
-def history_path(xy: np.ndarray, stops: pd.DataFrame, *, height: int = 520) -> go.Figure:
+def history_path(xy: np.ndarray, stops: pd.DataFrame) -> go.Figure:
     """Interests as numbered stops on a line, in the order in which they came, over all items in grey.
 
     xy: (n_items, 2); stops: x, y, name, color (hex), starts (bool: a prediction starts from it, drawn as a diamond).
@@ -47,7 +47,7 @@ def history_path(xy: np.ndarray, stops: pd.DataFrame, *, height: int = 520) -> g
         hovertext=[f"{number}. <b>{plain(name, 60)}</b>" for number, name in zip(numbers, stops["name"], strict=True)],
         hoverinfo="text",
     )
-    figure = new_figure(dots, path, height=height, bottom=10)
+    figure = new_figure(dots, path, height=520, bottom=10)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return figure

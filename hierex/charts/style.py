@@ -73,9 +73,9 @@ def settle(figure: go.Figure, *, height: int, left: int = 10, top: int = TOOLBAR
     return figure
 
 
-def empty_figure(message: str, height: int = 200) -> go.Figure:
+def empty_figure(message: str) -> go.Figure:
     """A figure that says why there is nothing to see."""
-    figure = new_figure(height=height, bottom=10)
+    figure = new_figure(height=200, bottom=10)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     figure.add_annotation(

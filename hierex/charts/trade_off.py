@@ -9,14 +9,14 @@ import plotly.graph_objects as go
 from .style import FONT_SIZE, QUIET, empty_figure, new_figure, percent, plain
 
 
-def trade_off(points: pd.DataFrame, across: str, up: str, *, height: int = 460) -> go.Figure:
+def trade_off(points: pd.DataFrame, across: str, up: str) -> go.Figure:
     """points: name, x, x_low, x_high, y, y_low, y_high (shares 0-1; intervals may be missing), color (hex) and symbol,
     one row each; across, up: what the axes say. Names stand at the right with a line to their points, so that nothing
     hangs on colour and no name lies on another."""
     points = points.dropna(subset=["x", "y"])
     if not len(points):
         return empty_figure("There is nothing to compare yet.")
-    figure = new_figure(*(_point(row) for row in points.itertuples()), height=height, bottom=60)
+    figure = new_figure(*(_point(row) for row in points.itertuples()), height=460, bottom=60)
     x_low, x_high = _reach(points, "x", 0.05)
     y_low, y_high = _reach(points, "y", 0.01)
     wide, tall = x_high - x_low, y_high - y_low

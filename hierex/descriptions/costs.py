@@ -97,9 +97,9 @@ def find_price(
     return _find(model.split(":")[1], _read("tuned", ("read", "written"), path), local)
 
 
-def find_training_price(model: str, *, local: bool, path: Path = PRICES) -> Price | None:
+def find_training_price(model: str, *, local: bool) -> Price | None:
     """The price of the tokens that fine-tuning reads; None where it is not known. Raises as `find_price`."""
-    return _find(model, _read("tuned", ("trained", "trained"), path), local)
+    return _find(model, _read("tuned", ("trained", "trained"), PRICES), local)
 
 
 def _read(part: str, columns: tuple[str, str], path: Path) -> dict[str, Price]:
