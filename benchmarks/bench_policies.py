@@ -101,7 +101,7 @@ class Interests:
         return histories_of_items(self.log, self.labels, self.n)
 
     def training_moves(self) -> Moves:
-        return list_moves(histories_of_items(self.log, self.labels, self.n, before=self.split), k=K)
+        return list_moves(self.histories().before(self.split), k=K)
 
 
 def read_interests(name: str, files: tuple[Path, Path], kept: Path) -> dict[int, Interests]:
@@ -294,7 +294,7 @@ def split_in_two(interests: Interests, one: int, moves: Moves, policies: dict) -
     vectors = np.concatenate([interests.vectors, interests.halves[one][1:]])
     vectors[one] = interests.halves[one][0]
     origin = np.append(np.arange(n), one)
-    before = histories_of_items(interests.log, labels, n + 1, before=interests.split)
+    before = histories.before(interests.split)
     reached = np.bincount(before.cluster, minlength=n + 1)
     encoder, counts = policies["encoder"].with_interests(vectors, origin, reached), policies["counts"]
     known = moves.take((moves.novel != one) & (moves.contexts != one).all(axis=1))

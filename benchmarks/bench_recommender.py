@@ -31,10 +31,11 @@ import torch
 
 from hierex import stored_logs
 from hierex.config import RecommenderConfig
-from hierex.grounding import best_columns, ground, recommend_anything
+from hierex.grounding import ground, recommend_anything
 from hierex.imports import import_logs
 from hierex.logs import Interactions, LogFile
 from hierex.metrics import ndcg_at, recall_at
+from hierex.ranking import best_columns
 from hierex.recommenders import (
     PopularityRecommender,
     Recommender,

@@ -20,6 +20,7 @@ from .logs import Interactions
 from .metrics import ndcg_at, recall_at, resample_means
 from .novelty_curve import measure_dial
 from .policies import HistoryPolicy, LanguagePolicy, reads_histories
+from .policies.choices import Pasts
 from .policies.counts import train_counts
 from .policies.ease import train_ease
 from .recommenders import Recommender
@@ -232,11 +233,16 @@ class Cases:
     def take(self, rows: np.ndarray | slice) -> Cases:
         return Cases(self.sequence, self.starts[rows], self.ends[rows], self.user[rows], self.n_choices)
 
+    @property
+    def pasts(self) -> Pasts:
+        """What each case saw."""
+        return Pasts(self.sequence, self.starts, self.ends)
+
     def histories(self) -> Histories:
         """What each case saw, as the history of a person of its own."""
+        _, seen, _ = self.pasts.flat()
         starts = np.concatenate([[0], np.cumsum(self.ends - self.starts)])
-        rows = np.arange(starts[-1]) + np.repeat(self.starts - starts[:-1], self.ends - self.starts)
-        return Histories(self.sequence[rows], np.zeros(len(rows), np.int64), starts, self.n_choices)
+        return Histories(seen, np.zeros(len(seen), np.int64), starts, self.n_choices)
 
     def seen(self) -> list[np.ndarray]:
         return [self.sequence[start:end] for start, end in zip(self.starts, self.ends, strict=True)]
@@ -254,7 +260,8 @@ def rank_answers(scores: np.ndarray, cases: Cases) -> tuple[np.ndarray, np.ndarr
     if np.isnan(scores).any():
         raise ValueError("A scorer gave scores that are not numbers.")
     candidates = np.array(scores)
-    candidates[_places_seen(cases)] = np.nan
+    row, seen, _ = cases.pasts.flat()
+    candidates[row, seen] = np.nan
     answers = candidates[np.arange(len(cases)), cases.sequence[cases.ends], None]
     return (candidates > answers).sum(axis=1), (candidates == answers).sum(axis=1)
 
@@ -305,13 +312,6 @@ def _with_baselines(scorers: dict[str, Scorer], popularity: np.ndarray) -> dict[
     popularity = popularity.astype(np.float64)
     baselines = {POPULARITY: same_for_all(popularity), CHANCE: same_for_all(np.zeros_like(popularity))}
     return scorers | {name: scorer for name, scorer in baselines.items() if name not in scorers}
-
-
-def _places_seen(cases: Cases) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of everything that the cases had seen."""
-    lengths = cases.ends - cases.starts
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return np.repeat(np.arange(len(cases)), lengths), cases.sequence[np.repeat(cases.starts, lengths) + within]
 
 
 def _next_interests(histories: Histories, split: int, hidden: np.ndarray) -> tuple[Cases, np.ndarray]:

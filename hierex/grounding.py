@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .ranking import best_columns
 from .recommenders import Recommender
 from .taxonomy import Taxonomy
 from .transition_table import Predictions
 
 CELLS_AT_ONCE = 2_000_000
 """Scores held at once: 8 MB, and a few times that while the best are picked."""
-LOW_BITS = np.int64(0xFFFF_FFFF)
 
 
 @dataclass(frozen=True)
@@ -140,19 +140,3 @@ def _parts(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
     """The rows in pieces whose tables of scores are small enough to hold."""
     size = max(1, CELLS_AT_ONCE // max(1, width))
     return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def best_columns(table: np.ndarray, top: int) -> np.ndarray:
-    """(n, min(top, m)) int64: the columns of the largest values of each row of a (n, m) float32 table, best first.
-
-    Of equal values the earlier column comes first: value and column are one integer, so that there are no equals.
-    """
-    n_columns = table.shape[1]
-    top = min(top, n_columns)
-    bits = (table + np.float32(0)).view(np.int32).astype(np.int64)  # + 0 turns -0 into 0
-    rising = np.where(bits < 0, bits ^ np.int64(0x7FFF_FFFF), bits)  # floats below 0 fall as their bits rise
-    keys = (rising << np.int64(32)) | (LOW_BITS - np.arange(n_columns))
-    if 0 < top < n_columns:
-        keys.partition(n_columns - top, axis=1)
-    best = np.sort(keys[:, n_columns - top :], axis=1)[:, ::-1]
-    return LOW_BITS - (best & LOW_BITS)

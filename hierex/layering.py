@@ -14,8 +14,6 @@ from .policies.aligned import AlignedPolicy
 from .policies.choices import FEWEST_TO_CHOOSE_BY
 from .policies.novelty import NoveltyPolicy
 from .policies.refreshed import refresh_policy
-from .taxonomy import cluster_of_leaf
-from .transitions import Moves, collect_histories, list_moves
 from .workspace import Workspace
 
 NOT_ORDERED = "Answers are not in the order of what people liked."
@@ -46,7 +44,7 @@ def lay_over(work: Workspace, policy: LanguagePolicy, words: list[str]) -> Langu
         alignment, why_not = learn_what_is_liked(work, words)
         policy = replace(policy, note=f"{policy.note} {why_not}".strip())
     if config.refreshed:
-        policy = refresh_policy(policy, moves_before(work, work.judged_from), since=work.split)
+        policy = refresh_policy(policy, work.moves_before(work.judged_from), since=work.split)
     if alignment:
         policy = AlignedPolicy(policy, alignment, config.best_of)
     if config.novelty:
@@ -68,9 +66,3 @@ def placed_outcomes(work: Workspace) -> tuple[Outcomes, float]:
     """See `place_outcomes`."""
     k = work.config.transition.k
     return place_outcomes(work.store, work.tree_key, work.tree, work.taxonomy, k=k)
-
-
-def moves_before(work: Workspace, clock: int) -> Moves:
-    leaves = cluster_of_leaf(work.tree, work.taxonomy)
-    histories = collect_histories(work.visits, leaves, work.taxonomy.n_clusters, before=clock)
-    return list_moves(histories, k=work.config.transition.k)

@@ -9,6 +9,8 @@ import numpy as np
 from .config import Progress, TableConfig, no_progress
 from .errors import ConfigError
 from .policies import LanguagePolicy, reads_histories
+from .policies.choices import Pasts
+from .ranking import best_columns
 from .transitions import Histories, latest_contexts, number_contexts
 
 LONGEST = 2
@@ -97,14 +99,9 @@ def rank_best(log_probs: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
 
     Returns the columns, (n, top) int32, and their probabilities, (n, top) float32; both narrower where m is less.
     """
-    # One sortable integer per cell: for a log-probability (never above 0) the bits of its size grow as it gets
-    # worse, and the column in the lower half settles ties.
-    size = np.abs(log_probs.astype(np.float32, copy=False)).view(np.int32)
-    keys = (size.astype(np.int64) << 32) | np.arange(log_probs.shape[1])
-    if top < keys.shape[1]:
-        keys = np.partition(keys, top, axis=1)[:, :top]
-    keys = np.sort(keys, axis=1)
-    return (keys & 0xFFFFFFFF).astype(np.int32), np.exp(-(keys >> 32).astype(np.int32).view(np.float32))
+    log_probs = log_probs.astype(np.float32, copy=False)
+    columns = best_columns(log_probs, top)
+    return columns.astype(np.int32), np.exp(np.take_along_axis(log_probs, columns, axis=1))
 
 
 def predict_novel(
@@ -166,7 +163,7 @@ def _predict_part(
 ) -> tuple[np.ndarray, ...]:
     """The columns of Predictions for users who all have a history."""
     n, n_clusters = len(users), histories.n_clusters
-    seen = _seen(histories, users)
+    seen = Pasts(histories.cluster, histories.starts[users], histories.starts[users + 1]).mark(n_clusters)
     if hidden is not None:
         seen |= hidden
     seen[np.arange(n)[:, None], contexts] = True
@@ -223,17 +220,6 @@ def _ask(policy: LanguagePolicy, table: TransitionTable, contexts: np.ndarray) -
     for key in list(table.asked)[:-most]:
         table.asked.pop(key, None)
     return np.stack([known[key] for key in keys])[place.ravel()]
-
-
-def _seen(histories: Histories, users: np.ndarray) -> np.ndarray:
-    """(n, n_clusters) bool: what each of these users already has."""
-    starts = histories.starts[users]
-    lengths = histories.starts[users + 1] - starts
-    row = np.repeat(np.arange(len(users)), lengths)
-    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    seen = np.zeros((len(users), histories.n_clusters), bool)
-    seen[row, histories.cluster[np.repeat(starts, lengths) + offset]] = True
-    return seen
 
 
 def _check_request(histories: Histories, users: np.ndarray, top: int, contexts: np.ndarray | None, k: int) -> None:

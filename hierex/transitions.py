@@ -109,23 +109,17 @@ class Transitions:
         return len(self.novel)
 
 
-def collect_histories(
-    visits: FirstVisits, cluster_of_leaf: np.ndarray, n_clusters: int, *, before: int | None = None
-) -> Histories:
+def collect_histories(visits: FirstVisits, cluster_of_leaf: np.ndarray, n_clusters: int) -> Histories:
     """Histories at any granularity: the first visit to a cluster is the earliest of the first visits to its leaves.
 
-    cluster_of_leaf: (n_leaves,) int32 cluster index of each finest node. With `before`, nothing at or after that clock
-    is seen. Every user keeps their index, some with no rows.
+    cluster_of_leaf: (n_leaves,) int32 cluster index of each finest node. Every user keeps their index, some with no
+    rows.
     """
-    user, clock = visits.user, visits.clock
     cluster = np.asarray(cluster_of_leaf, np.int32)[visits.leaf]
-    if before is not None:
-        kept = clock < before
-        user, cluster, clock = user[kept], cluster[kept], clock[kept]
-    first = _first_rows(user, cluster, n_clusters)
-    n_rows = np.bincount(user[first], minlength=visits.n_users)
+    first = _first_rows(visits.user, cluster, n_clusters)
+    n_rows = np.bincount(visits.user[first], minlength=visits.n_users)
     starts = np.concatenate([[0], np.cumsum(n_rows)]).astype(np.int64)
-    return Histories(cluster[first], clock[first].astype(np.int64), starts, n_clusters)
+    return Histories(cluster[first], visits.clock[first].astype(np.int64), starts, n_clusters)
 
 
 def _first_rows(user: np.ndarray, cluster: np.ndarray, n_clusters: int) -> np.ndarray:
@@ -145,13 +139,11 @@ def _first_rows(user: np.ndarray, cluster: np.ndarray, n_clusters: int) -> np.nd
     return np.sort(starts[pairs[new] // n_clusters] + place[new])
 
 
-def histories_of_items(
-    interactions: Interactions, cluster_of_item: np.ndarray, n_clusters: int, *, before: int | None = None
-) -> Histories:
+def histories_of_items(interactions: Interactions, cluster_of_item: np.ndarray, n_clusters: int) -> Histories:
     """The same straight from the log, for any clusters of the items: cluster_of_item (n_items,) int32."""
     clusters = cluster_of_item[interactions.item_index]
     visits = FirstVisits(interactions.user_index, clusters, interactions.clock, interactions.n_users)
-    return collect_histories(visits, np.arange(n_clusters, dtype=np.int32), n_clusters, before=before)
+    return collect_histories(visits, np.arange(n_clusters, dtype=np.int32), n_clusters)
 
 
 def latest_contexts(histories: Histories, ends: np.ndarray, starts: np.ndarray, *, k: int) -> np.ndarray:

@@ -69,10 +69,11 @@ def text_coherence(cluster_of_item: np.ndarray, vectors: np.ndarray, traffic: np
 
 def measure_recall(cluster_of_item: np.ndarray, interactions: Interactions, split: int, config: RunConfig) -> dict:
     n_clusters, k = int(cluster_of_item.max()) + 1, config.transition.k
-    moves = list_moves(histories_of_items(interactions, cluster_of_item, n_clusters, before=split), k=k)
+    histories = histories_of_items(interactions, cluster_of_item, n_clusters)
+    moves = list_moves(histories.before(split), k=k)
     table = evaluate_policies(
         {"counts": train_counts(moves, config=config.policy)},
-        histories_of_items(interactions, cluster_of_item, n_clusters),
+        histories,
         split=split,
         k=k,
         config=config.evaluation,

@@ -128,8 +128,8 @@ def suppose_interests(
 
 def _count_for(work: Workspace, taxonomy: Taxonomy) -> LanguagePolicy:
     leaves = cluster_of_leaf(work.tree, taxonomy)
-    histories = collect_histories(work.visits, leaves, taxonomy.n_clusters, before=work.split)
-    moves = list_moves(histories, k=work.config.transition.k)
+    histories = collect_histories(work.visits, leaves, taxonomy.n_clusters)
+    moves = list_moves(histories.before(work.split), k=work.config.transition.k)
     return COUNTED[work.learned_policy.name](moves, config=work.config.policy)
 
 
@@ -141,7 +141,7 @@ def _tell_apart(work: Workspace, learned: EncoderPolicy, taxonomy: Taxonomy, des
     now = work.words()
     alone = np.bincount(target)[target] == 1
     words = [descriptions[t].text() if whole else now[o] for o, t, whole in zip(origin, target, alone, strict=True)]
-    before = collect_histories(work.visits, part_of_leaf, len(origin), before=work.split)
+    before = collect_histories(work.visits, part_of_leaf, len(origin)).before(work.split)
     reached = np.bincount(before.cluster, minlength=len(origin))
     policy = learned.with_interests(work.read_words(words, policy=learned), origin, reached)
     part_of_item = part_of_leaf[leaf_of_item(work.tree)]

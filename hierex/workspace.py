@@ -327,9 +327,10 @@ class Workspace:
     @cached_property
     def training_moves(self) -> Moves:
         """Moves before the split."""
-        leaves = cluster_of_leaf(self.tree, self.taxonomy)
-        histories = collect_histories(self.visits, leaves, self.taxonomy.n_clusters, before=self.split)
-        return list_moves(histories, k=self.config.transition.k)
+        return self.moves_before(self.split)
+
+    def moves_before(self, clock: int) -> Moves:
+        return list_moves(self.histories.before(clock), k=self.config.transition.k)
 
     @cached_property
     def judged_from(self) -> int:

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "hierex"
 
 LAYERS = [
     {"errors", "config", "threads"},
-    {"store", "metrics", "likeness", "llm"},
+    {"store", "metrics", "ranking", "likeness", "llm"},
     {"logs"},
     {"embeddings"},
     {"behaviour"},

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hierex.grounding as grounding
-from hierex.grounding import best_columns, ground, recommend_anything
+from hierex.grounding import ground, recommend_anything
+from hierex.ranking import best_columns
 from hierex.recommenders import PopularityRecommender, RandomRecommender
 from hierex.taxonomy import Taxonomy
 from hierex.transition_table import Predictions

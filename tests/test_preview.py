@@ -266,7 +266,7 @@ def test_halves_of_a_split_share_what_the_whole_had(work):
     found = split.predict(person_of(work, 0), top=11)
     assert halves <= set(found.novel.tolist())
     of_part = split.cluster_of_part
-    people = histories_of_items(work.interactions, split.part_of_item, len(of_part), before=work.split).cluster
+    people = histories_of_items(work.interactions, split.part_of_item, len(of_part)).before(work.split).cluster
     reached = np.bincount(people, minlength=len(of_part))[np.isin(of_part, [*halves])] + 0.5
     assert reached[0] != reached[1]
     shares = np.exp(split.policy.parts.log_share[np.isin(of_part, [*halves])])

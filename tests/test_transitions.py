@@ -71,7 +71,8 @@ def slow_moves(leaves, cluster_of_leaf, k):
 @given(logs(), st.one_of(st.none(), st.integers(-5, 160)))
 def test_histories_are_the_first_visits_to_each_cluster_and_end_before_the_split(log, before):
     users, cluster_of_leaf, n_clusters = log
-    histories = collect_histories(first_visits(users), cluster_of_leaf, n_clusters, before=before)
+    histories = collect_histories(first_visits(users), cluster_of_leaf, n_clusters)
+    histories = histories if before is None else histories.before(before)
     assert histories.n_users == len(users)
     for user, leaves in enumerate(users):
         rows = slice(histories.starts[user], histories.starts[user + 1])

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from ..config import ExperimentConfig
-from ..grounding import best_columns
 from ..mixing import novel_places
+from ..ranking import best_columns
 from ..recommenders import PopularityRecommender, Recommender, train_sequence
 from .past import Catalogue, Past, Viewers
 
