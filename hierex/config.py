@@ -22,6 +22,11 @@ def no_progress(share: float) -> None:
     """The progress callback for callers who don't watch."""
 
 
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """The progress of a part of the work: its 0 to 1 is `start` to `end` of the whole."""
+    return lambda share: progress(start + share * (end - start))
+
+
 @dataclass(frozen=True)
 class EmbeddingConfig:
     model: str = "all-MiniLM-L6-v2"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .config import EvaluationConfig, PolicyConfig, Progress, RunConfig, no_progress
+from .config import EvaluationConfig, PolicyConfig, Progress, RunConfig, no_progress, part_of
 from .errors import ConfigError
 from .list_quality import find_cases, list_arms, measure_lists
 from .logs import Interactions
@@ -72,7 +72,7 @@ def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_pro
         hidden=hidden,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.4 * share),
+        progress=part_of(progress, 0, 0.4),
     )
     dial = measure_dial(
         built.learned, built.distances, built.histories, split=split, k=k, hidden=hidden, seed=config.seed
@@ -83,9 +83,9 @@ def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_pro
         split=split,
         config=options,
         seed=config.seed,
-        progress=lambda share: progress(0.5 + 0.3 * share),
+        progress=part_of(progress, 0.5, 0.8),
     )
-    lists = evaluate_lists(built, policies, config=config, progress=lambda share: progress(0.8 + 0.2 * share))
+    lists = evaluate_lists(built, policies, config=config, progress=part_of(progress, 0.8, 1))
     return {"policies": by_policy, "items": by_recommender, "lists": lists, "dial": dial}
 
 

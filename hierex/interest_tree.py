@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from .config import Progress, TreeConfig, no_progress
+from .config import Progress, TreeConfig, no_progress, part_of
 from .errors import EmbedderError, TooLittleData
 from .splits import Points, bisect, chunks, halve, running_sum
 
@@ -101,7 +101,7 @@ def grow_tree(
     sizes = _passes(config.finest, len(traffic) // floor)
     for done, finest in enumerate(sizes):
         last = finest == config.finest
-        share = _part_of(progress, done / len(sizes), (done + 1) / len(sizes))
+        share = part_of(progress, done / len(sizes), (done + 1) / len(sizes))
         nodes = _grow(points if last else few, floor, replace(config, finest=finest), rng, guide, share)
         guide = None if last else _Guide.of(nodes, few)
     progress(1.0)
@@ -192,10 +192,6 @@ def _passes(finest: int, most: int) -> list[int]:
     while 2 * sizes[-1] < min(finest, 2 * most):
         sizes.append(2 * sizes[-1])
     return [size for size in sizes if size < finest] + [finest]
-
-
-def _part_of(progress: Progress, start: float, end: float) -> Progress:
-    return lambda share: progress(start + share * (end - start))
 
 
 def _grow(

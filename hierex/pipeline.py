@@ -17,7 +17,7 @@ import pandas as pd
 from . import curation_edits, results, runs, stored_logs
 from .behaviour import embed_behaviour
 from .collected_answers import collect_answers, make_policy
-from .config import Progress, RunConfig, no_progress
+from .config import Progress, RunConfig, no_progress, part_of
 from .descriptions import Description, describe_nodes
 from .embeddings import embed_texts, fetch_model, model_name, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
@@ -161,16 +161,13 @@ class Run:
         todo = sorted(np.flatnonzero(~known), key=lambda i: len(texts[i]))
         for start in range(0, len(todo), EMBEDDED_AT_ONCE):
             portion = todo[start : start + EMBEDDED_AT_ONCE]
-
-            def portion_progress(share: float, start=start, portion=portion) -> None:
-                progress((start + share * len(portion)) / len(todo))
-
-            vectors = self.compute(embed_texts, [texts[i] for i in portion], config=config, progress=portion_progress)
+            watched = part_of(progress, start / len(todo), (start + len(portion)) / len(todo))
+            vectors = self.compute(embed_texts, [texts[i] for i in portion], config=config, progress=watched)
             results.write_embeddings(self.store, model, [keys[i] for i in portion], vectors)
         return len(todo)
 
     def behaviour(self) -> None:
-        self._make(
+        self.make(
             "behaviour",
             behaviour_depends(self.work),
             lambda progress: self.compute(
@@ -217,7 +214,7 @@ class Run:
             placed = kept.placed if kept else np.zeros(tree.n_items, bool)
             results.write_tree(writer, key, tree, items, placed, kept.grown_key if kept else key)
 
-        self._make("interest_tree", [*depends, kept.key] if kept else depends, make, write, note=lambda _: why_not)
+        self.make("interest_tree", [*depends, kept.key] if kept else depends, make, write, note=lambda _: why_not)
 
     def taxonomy(self) -> None:
         """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
@@ -228,7 +225,7 @@ class Run:
         self.watch("taxonomy", "made", perf_counter() - started)
 
     def item_map(self) -> None:
-        self._make(
+        self.make(
             "item_map",
             [*self.grown_from_depends(), asdict(self.config.item_map), self.config.seed],
             lambda progress: self.compute(
@@ -239,7 +236,7 @@ class Run:
         )
 
     def descriptions(self) -> None:
-        self._make(
+        self.make(
             "descriptions",
             [
                 self.keys["interest_tree"],
@@ -260,13 +257,13 @@ class Run:
         )
 
     def transitions(self) -> None:
-        self._make(
+        self.make(
             "first_visits",
             [self.keys["logs"], self.keys["interest_tree"], digest(leaf_of_item(self.work.tree))],
             lambda progress: leaf_of_item(self.work.tree),
             results.write_first_visits,
         )
-        self._make(
+        self.make(
             "transitions",
             [self.keys["first_visits"], interests_digest(self.work), asdict(self.config.transition), self.work.split],
             lambda progress: count_transitions(self.work.training_moves),
@@ -281,7 +278,7 @@ class Run:
         self.refuse_too_many_contexts()
         descriptions = self.work.cluster_descriptions()
         words = [description.text() for description in descriptions]
-        self._make(
+        self.make(
             "policies",
             policy_depends(self.work, words),
             lambda progress: self.train_policy(descriptions, words, progress),
@@ -293,7 +290,7 @@ class Run:
         if not layers:
             return
         note = results.result_note(self.store, "policies", self.keys["learned_policy"])
-        self._make(
+        self.make(
             "policies",
             [self.keys["policies"], *layers, *([note] if note else [])],
             lambda progress: lay_over(self.work, replace(self.work.learned_policy, note=note), words),
@@ -319,7 +316,7 @@ class Run:
             return make_policy(self.work, collect_answers(self.work))
         vectors = np.zeros((len(words), 0), np.float32)
         if self.config.policy.kind not in COUNTING:
-            self.embed(words, lambda share: progress(0.2 * share))
+            self.embed(words, part_of(progress, 0, 0.2))
             config = self.config.embedding.for_words()
             vectors, _ = results.read_embeddings(self.store, model_name(config), text_keys(words, config))
         return self.compute(
@@ -331,12 +328,12 @@ class Run:
             reader=self.config.embedding.for_words(),
             hidden=self.work.taxonomy.hidden,
             seed=self.config.seed,
-            progress=lambda share: progress(0.2 + 0.8 * share),
+            progress=part_of(progress, 0.2, 1),
         )
 
     def transition_table(self) -> None:
         refuse_unknown_answers(self.work.policy)
-        self._make(
+        self.make(
             "transition_table",
             [self.keys["policies"], asdict(self.config.table)],
             lambda progress: self.compute(
@@ -354,7 +351,7 @@ class Run:
             results.write_model(writer, "recommenders", key, model.name, model.arrays())
 
         key = result_key("recommenders", *depends)
-        self._make("recommenders", depends, lambda progress: self._train_recommender(key, progress), write)
+        self.make("recommenders", depends, lambda progress: self._train_recommender(key, progress), write)
 
     def _train_recommender(self, key: str, progress: Progress) -> Recommender:
         """Goes on from what an earlier run has kept, and keeps from time to time how far it has come."""
@@ -375,7 +372,7 @@ class Run:
     def grounding(self) -> None:
         """Goes the whole way for some users, so that a finished run is known to work from log to items."""
         config = self.config.grounding
-        self._make(
+        self.make(
             "grounding",
             [
                 self.keys["transition_table"],
@@ -406,7 +403,7 @@ class Run:
             asdict(self.config.evaluation),
             [*measured, "nothing hidden in lists"] if hidden.any() else measured,
         ]
-        self._make(
+        self.make(
             "evaluation",
             depends,
             lambda progress: self.compute(evaluate_run, self.built(), config=self.config, progress=progress),
@@ -416,7 +413,7 @@ class Run:
     def weights(self) -> None:
         """What other weights of behaviour would do at this granularity."""
         work = self.work
-        self._make(
+        self.make(
             "weights",
             weights_depends(work),
             lambda progress: self.compute(
@@ -450,7 +447,7 @@ class Run:
     def _progress(self, stage: str) -> Progress:
         return lambda share: self.watch(stage, "running", share)
 
-    def _make(
+    def make(
         self,
         stage: str,
         depends_on: list,
@@ -472,10 +469,6 @@ class Run:
             results.record_result(writer, stage, key, perf_counter() - started, note(result))
         self.keys[stage] = key
         self.watch(stage, "made", perf_counter() - started)
-
-    def make_beside(self, stage: str, depends_on: list, make: Callable, write: Callable) -> None:
-        """Something that is no stage of a build and is kept in the same way."""
-        self._make(stage, depends_on, make, write)
 
     def _reuse(self, stage: str, key: str) -> None:
         self.keys[stage] = key

@@ -53,7 +53,7 @@ def hold_trial(
     def write(writer: Writer, key: str, tables: dict[str, pd.DataFrame]) -> None:
         results.write_evaluation(writer, key, tables | {"config": said})
 
-    run.make_beside(STAGE, trial_depends(work, config), make, write)
+    run.make(STAGE, trial_depends(work, config), make, write)
 
 
 def fitted_setting(work: Workspace, config: ExperimentConfig) -> tuple:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from .behaviour import blend
-from .config import Progress, RunConfig, no_progress
+from .config import Progress, RunConfig, no_progress, part_of
 from .evaluation import POPULARITY, evaluate_policies
 from .interest_tree import grow_tree
 from .logs import Interactions
@@ -43,12 +43,9 @@ def compare_weights(
     traffic = interactions.traffic()
     rows = []
     for place, weight in enumerate(weights):
-
-        def grown(share: float, place=place) -> None:
-            progress((place + 0.8 * share) / len(weights))
-
         blended = blend(vectors, behaviour, weight)
-        tree = grow_tree(blended, traffic, config=config.tree, seed=config.seed, progress=grown)
+        watched = part_of(progress, place / len(weights), (place + 0.8) / len(weights))
+        tree = grow_tree(blended, traffic, config=config.tree, seed=config.seed, progress=watched)
         taxonomy = cut_tree(tree, min(granularity, tree.finest))
         largest = taxonomy.traffic.max() * taxonomy.n_clusters / taxonomy.traffic.sum()
         rows.append(

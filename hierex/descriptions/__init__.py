@@ -12,7 +12,7 @@ from itertools import chain, count, zip_longest
 import numpy as np
 from scipy import sparse
 
-from ..config import DescriptionConfig, EmbeddingConfig, Progress, no_progress
+from ..config import DescriptionConfig, EmbeddingConfig, Progress, no_progress, part_of
 from ..embeddings import embed_texts
 from ..interest_tree import InterestTree
 from .nearness import Scored, nearest_first
@@ -105,7 +105,7 @@ def describe_nodes(
     scored = [_score(evidence, node) for node in range(len(tree.lo))]
     if reader is not None:
         nodes = np.flatnonzero((tree.born > 1) & (tree.born <= config.read_until) & (tree.lo < tree.hi))
-        watch = _part_of(progress, 0.6, 0.9)
+        watch = part_of(progress, 0.6, 0.9)
         read = partial(embed_texts, config=reader, progress=watch)
         scored = nearest_first(tree, nodes, scored, phrases.texts, vectors, read)
     wording = _Wording(phrases, config)
@@ -119,10 +119,6 @@ def describe_nodes(
         described.append(Description(node, name, chosen, summary, "keywords"))
         progress(0.9 + 0.1 * (node + 1) / len(tree.lo))
     return described
-
-
-def _part_of(progress: Progress, start: float, end: float) -> Progress:
-    return lambda share: progress(start + (end - start) * share)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import MOST_SESSIONS, ExperimentConfig, Progress, no_progress
+from ..config import MOST_SESSIONS, ExperimentConfig, Progress, no_progress, part_of
 from ..errors import ConfigError
 from ..recommenders import Recommender
 from .arms import Arm, train_base
@@ -53,11 +53,8 @@ def run_trial(
     first: dict[str, Recommender] = {}
     found = {}
     for place, arm in enumerate(arms):
-
-        def part(share: float, place=place) -> None:
-            progress((place + share) / len(arms))
-
-        found[arm.name] = run_arm(people, past, arm, first, config, part)
+        watched = part_of(progress, place / len(arms), (place + 1) / len(arms))
+        found[arm.name] = run_arm(people, past, arm, first, config, watched)
     return found
 
 

@@ -21,7 +21,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.util import batch_to_device
 
-from ..config import EmbeddingConfig, PolicyConfig, Progress, no_progress
+from ..config import EmbeddingConfig, PolicyConfig, Progress, no_progress, part_of
 from ..embeddings import embed_texts
 from ..transitions import Moves
 from .choices import follow_popularity, mark_seen, part_by_time, thin_out, weigh_parts
@@ -65,10 +65,12 @@ def train_tuned(
 ) -> EncoderPolicy:
     """The `encoder` policy, over the words (one text per interest) as a text model reads them that learned from the
     moves; over `vectors` (n_clusters, d), as `reader` reads them, with a note that says so, where that did not help."""
-    changes = tune_text(moves, words, vectors, reader=reader, config=config, seed=seed, progress=_up_to(0.7, progress))
+    changes = tune_text(
+        moves, words, vectors, reader=reader, config=config, seed=seed, progress=part_of(progress, 0, 0.7)
+    )
     if changes:
         vectors = changes.read(words, reader=reader)
-    policy = train_encoder(moves, vectors, config=config, seed=seed, progress=lambda done: progress(0.7 + 0.3 * done))
+    policy = train_encoder(moves, vectors, config=config, seed=seed, progress=part_of(progress, 0.7, 1))
     return replace(policy, changes=changes) if changes else replace(policy, note=NO_HELP)
 
 
@@ -94,7 +96,7 @@ def tune_text(
         before = best = judge.foresee(vectors)
         kept, waited = None, 0
         for rounds in range(MOST_ROUNDS):
-            learner.learn(moves.take(earlier), lambda done, begun=rounds: progress((begun + done) / MOST_ROUNDS))
+            learner.learn(moves.take(earlier), part_of(progress, rounds / MOST_ROUNDS, (rounds + 1) / MOST_ROUNDS))
             found = judge.foresee(embed_texts(words, config=reader, model=learner.model.eval()))
             waited += 1
             if found.mean() > best.mean():
@@ -191,7 +193,3 @@ def pair_off(starts: list[int], ends: list[int]) -> tuple[list[int], list[int]]:
             left.append(start)
             reached.append(end)
     return left, reached
-
-
-def _up_to(share: float, progress: Progress) -> Progress:
-    return lambda done: progress(share * done)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from ..config import Progress, RecommenderConfig, no_progress
+from ..config import Progress, RecommenderConfig, no_progress, part_of
 from ..likeness import count_together, liken
 from ..logs import Interactions
 from .held_out import hold_out, rank_quality
@@ -84,7 +84,7 @@ def train_item_item(
     strengths = config.item_item_strengths
     best = strengths[0]
     if len(strengths) > 1:
-        best = _choose_strength(interactions, config, seed, lambda share: progress(0.8 * share))
+        best = _choose_strength(interactions, config, seed, part_of(progress, 0, 0.8))
     traffic = interactions.traffic()
     partners = _most_consumed(traffic, config.item_item_items)
     recommender = _build(partners, _count(histories, partners, len(traffic)), traffic, best)
