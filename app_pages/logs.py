@@ -6,9 +6,9 @@ import streamlit as st
 
 from hierex import stored_logs, view, wording
 from hierex.config import LARGEST_SEED, VECTORS_IN_FILE, EmbeddingConfig, RunConfig
-from hierex.embeddings import is_published_name
 from hierex.presets import active_preset
 from hierex.runs import config_of, read_runs, shown_run
+from hierex.text_models import is_published_name
 
 st.title("Logs")
 store = view.current_store()

@@ -21,7 +21,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from hierex.config import EmbeddingConfig
-from hierex.embeddings import embed_texts, model_name
+from hierex.embeddings import embed_texts
+from hierex.text_models import model_name
 
 WORDS = (
     *("slow", "city", "night", "garden", "river", "bread", "hidden", "letter", "ocean", "mountain", "learn", "train"),

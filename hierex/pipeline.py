@@ -19,7 +19,7 @@ from .behaviour import embed_behaviour
 from .collected_answers import collect_answers, make_policy
 from .config import Progress, RunConfig, no_progress, part_of
 from .descriptions import Description, describe_nodes
-from .embeddings import embed_texts, fetch_model, model_name, text_keys
+from .embeddings import embed_texts, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation import Built, evaluate_run
 from .gates import refuse_unknown_answers
@@ -40,6 +40,7 @@ from .result_keys import (
 from .serving import serve_users
 from .store import Store, Writer
 from .taxonomy import leaf_of_item
+from .text_models import fetch_model, model_name
 from .transition_table import tabulate
 from .transitions import count_transitions
 from .weights import compare_weights

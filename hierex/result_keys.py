@@ -10,12 +10,12 @@ import numpy as np
 
 from . import results
 from .config import PolicyConfig
-from .embeddings import model_name
 from .kept_answers import answers_state
 from .policies import COUNTING
 from .policies.aligned import AlignedPolicy
 from .policies.layers import OVER
 from .policies.model_folder import content_of
+from .text_models import model_name
 from .transitions import TASK_FIRST
 from .workspace import Workspace
 

@@ -20,7 +20,7 @@ from .description_edits import Edit
 from .description_quality import DescriptionQuality, measure_descriptions
 from .descriptions import Description, join_descriptions
 from .descriptions.exemplars import count_changed, item_digests, node_contents
-from .embeddings import embed_texts, model_name, text_keys
+from .embeddings import embed_texts, text_keys
 from .errors import NotReady
 from .granularity_effects import measure_granularities
 from .interest_tree import InterestTree, item_weights
@@ -31,6 +31,7 @@ from .policies import LanguagePolicy, load_policy
 from .recommenders import PopularityRecommender, Recommender, load_recommender
 from .store import Store
 from .taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
+from .text_models import model_name
 from .transition_table import TransitionTable
 from .transitions import FirstVisits, Histories, Moves, collect_histories, list_moves
 from .tree_distance import measure_distances

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "hierex"
 LAYERS = [
     {"errors", "config", "threads"},
     {"store", "metrics", "ranking", "likeness", "llm"},
-    {"logs"},
+    {"logs", "text_models"},
     {"embeddings"},
     {"behaviour"},
     {"splits", "interest_tree"},

@@ -10,10 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hierex import embeddings
+from hierex import embeddings, text_models
 from hierex.config import EmbeddingConfig
-from hierex.embeddings import PACKAGED_NAMES, embed_texts, model_name, text_keys
+from hierex.embeddings import embed_texts, text_keys
 from hierex.errors import Cancelled, ConfigError, EmbedderError
+from hierex.text_models import PACKAGED_NAMES, model_name
 
 CONFIG = EmbeddingConfig()
 SINGLE = EmbeddingConfig(dtype="float32")
@@ -49,7 +50,7 @@ def small_model(tmp_path_factory):
     from transformers import BertConfig, BertModel
 
     folder = tmp_path_factory.mktemp("small-model")
-    packaged = embeddings._folder(PACKAGED_NAMES[0])
+    packaged = text_models._folder(PACKAGED_NAMES[0])
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
         shutil.copy(packaged / name, folder)
     torch.manual_seed(0)
@@ -79,7 +80,7 @@ def test_alike_texts_have_alike_vectors():
 def test_vectors_are_those_of_sentence_transformers():
     from sentence_transformers import SentenceTransformer
 
-    expected = SentenceTransformer(str(embeddings._folder(PACKAGED_NAMES[0]))).encode(TITLES, show_progress_bar=False)
+    expected = SentenceTransformer(str(text_models._folder(PACKAGED_NAMES[0]))).encode(TITLES, show_progress_bar=False)
     np.testing.assert_allclose(embed_texts(TITLES, config=SINGLE), expected, atol=1e-5)
     half = embed_texts(TITLES, config=EmbeddingConfig(dtype="bfloat16"))
     assert (half * expected).sum(axis=1).min() > 0.999
@@ -204,7 +205,7 @@ def test_the_packaged_model_never_asks_the_network(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("the network was asked")
 
-    embeddings._load.cache_clear()
+    text_models._load.cache_clear()
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
@@ -212,7 +213,7 @@ def test_the_packaged_model_never_asks_the_network(monkeypatch):
 
 
 def test_loading_prints_nothing(capfd):
-    embeddings._load.cache_clear()
+    text_models._load.cache_clear()
     embed_texts(["quiet"], config=CONFIG)
     assert capfd.readouterr() == ("", "")
 
@@ -268,12 +269,12 @@ def test_settings_that_are_not_allowed(wrong):
 @pytest.mark.parametrize("name", ["../evil", "/etc", "a/b/c", "", "owner/", "a b", "~", "hierex", ".hidden/model"])
 def test_typed_names_that_are_no_published_model(name, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[1])
-    assert not embeddings.is_published_name(name)
+    assert not text_models.is_published_name(name)
 
 
 def test_typed_names_that_can_be_published_models():
-    assert embeddings.is_published_name("paraphrase-multilingual-MiniLM-L12-v2")
-    assert embeddings.is_published_name("intfloat/multilingual-e5-small")
+    assert text_models.is_published_name("paraphrase-multilingual-MiniLM-L12-v2")
+    assert text_models.is_published_name("intfloat/multilingual-e5-small")
 
 
 def test_a_published_model_that_is_here_is_not_looked_up_again(monkeypatch, tmp_path):
@@ -285,8 +286,8 @@ def test_a_published_model_that_is_here_is_not_looked_up_again(monkeypatch, tmp_
         return str(tmp_path)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    embeddings.fetch_model(EmbeddingConfig(model="intfloat/multilingual-e5-small"))
-    assert asked == [("intfloat/multilingual-e5-small", True, embeddings.OTHER_FORMATS)]
+    text_models.fetch_model(EmbeddingConfig(model="intfloat/multilingual-e5-small"))
+    assert asked == [("intfloat/multilingual-e5-small", True, text_models.OTHER_FORMATS)]
 
 
 def test_pickled_weights_are_refused(small_model, tmp_path):

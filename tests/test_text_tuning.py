@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import load, save
 
-from hierex import embeddings
+from hierex import text_models
 from hierex.cli import build_parser
 from hierex.config import EmbeddingConfig, PolicyConfig, RunConfig
 from hierex.descriptions import Description
@@ -91,7 +91,7 @@ def small_model(tmp_path_factory):
     from transformers import BertConfig, BertModel
 
     folder = tmp_path_factory.mktemp("small-model")
-    packaged = embeddings._folder(EmbeddingConfig.model)
+    packaged = text_models._folder(EmbeddingConfig.model)
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
         shutil.copy(packaged / name, folder)
     with torch.random.fork_rng(devices=[]):
@@ -168,7 +168,7 @@ def test_a_text_model_that_is_no_transformer_cannot_learn(moves, vectors, tmp_pa
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(embeddings._folder(EmbeddingConfig.model) / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(text_models._folder(EmbeddingConfig.model) / "tokenizer.json"))
     SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=8)]).save(str(tmp_path / "static"))
     reader = EmbeddingConfig(model=str(tmp_path / "static"))
     with pytest.raises(ConfigError, match="cannot learn from the moves"):

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from ..embeddings import quiet
 from ..errors import ConfigError
+from ..text_models import quiet
 from ..transitions import TARGET_PREFIX, context_prompt
 from .model_folder import digest_of, find_model
 from .trie import AnswerTrie, find_same, fold_answers

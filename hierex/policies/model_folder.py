@@ -5,13 +5,12 @@ Without torch, so that whoever only asks what there is does not wait for it.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 
 from ..config import ServerConfig
 from ..errors import ConfigError
+from ..text_models import digest_files
 
 READ_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
@@ -31,19 +30,7 @@ def content_of(name: str) -> str:
 
 def digest_of(folder: Path) -> str:
     """A hash of the files that a model is read from."""
-    files = sorted({path for pattern in READ_FILES for path in folder.glob(pattern)})
-    return _digest(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
-
-
-@lru_cache(maxsize=8)
-def _digest(stamps: tuple[tuple[Path, int, int], ...]) -> str:
-    """The stamps only say when to compute it again."""
-    hashed = hashlib.blake2b(digest_size=8)
-    for path, _, _ in stamps:
-        hashed.update(path.name.encode())
-        with path.open("rb") as file:
-            hashed.update(hashlib.file_digest(file, "blake2b").digest())
-    return hashed.hexdigest()
+    return digest_files(folder, {path for pattern in READ_FILES for path in folder.glob(pattern)})
 
 
 def find_model(name: str) -> Path:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config import EmbeddingConfig, Progress, no_progress
-from ..embeddings import embed_texts, load_own, quiet
+from ..embeddings import embed_texts
 from ..errors import ConfigError
+from ..text_models import load_own, quiet
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
