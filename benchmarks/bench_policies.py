@@ -39,7 +39,7 @@ import pandas as pd
 
 from hierex import stored_logs
 from hierex.config import DescriptionConfig, EmbeddingConfig, PolicyConfig, TreeConfig
-from hierex.descriptions import describe_nodes
+from hierex.descriptions.keywords import describe_nodes
 from hierex.embeddings import embed_texts
 from hierex.evaluation import Cases, rank_answers
 from hierex.imports import import_logs

@@ -18,7 +18,8 @@ from . import curation_edits, results, runs, stored_logs
 from .behaviour import embed_behaviour
 from .collected_answers import collect_answers, make_policy
 from .config import Progress, RunConfig, no_progress, part_of
-from .descriptions import Description, describe_nodes
+from .descriptions import Description
+from .descriptions.keywords import describe_nodes
 from .embeddings import embed_texts, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation import Built, evaluate_run

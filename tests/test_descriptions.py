@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hierex.config import DescriptionConfig, EmbeddingConfig, TreeConfig
-from hierex.descriptions import describe_nodes
+from hierex.descriptions.keywords import describe_nodes
 from hierex.descriptions.phrases import find_phrases
 from hierex.descriptions.words import plain_text, stop_words
 from hierex.embeddings import embed_texts
