@@ -22,7 +22,6 @@ from .descriptions import Description
 from .descriptions.keywords import describe_nodes
 from .embeddings import embed_texts, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
-from .evaluation import Built, evaluate_run
 from .gates import refuse_unknown_answers
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
@@ -38,6 +37,7 @@ from .result_keys import (
     result_key,
     weights_depends,
 )
+from .run_evaluation import Built, evaluate_run
 from .serving import serve_users
 from .store import Store, Writer
 from .taxonomy import leaf_of_item

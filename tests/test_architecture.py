@@ -29,7 +29,7 @@ LAYERS = [
     {"grounding", "exploration", "mixing"},
     {"novelty_curve", "list_quality"},
     {"evaluation"},
-    {"gates"},
+    {"gates", "run_evaluation"},
     {"experiment"},
     {"weights"},
     {"synthetic"},

@@ -13,8 +13,8 @@ SYMBOLS = ("circle", "square", "x", "triangle-up", "cross", "diamond", "star")
 
 
 def list_measures(lists: pd.DataFrame | None, *, rated: bool) -> None:
-    """lists: what `evaluation.evaluate_lists` found; None where an earlier version measured. rated: whether there are
-    items that people rated low."""
+    """lists: what `evaluate_lists` found; None where an earlier version measured. rated: whether there are items that
+    people rated low."""
     st.subheader("New or likely: whole lists")
     if lists is None:
         st.info("An earlier version measured this build. Build again to have whole lists judged too.")
