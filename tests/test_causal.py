@@ -18,9 +18,10 @@ from hierex.config import CausalConfig, PolicyConfig, RunConfig, TableConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment.lineup import Learned
-from hierex.policies import causal, load_policy, train_policy
+from hierex.policies import causal_training, load_policy, train_policy
 from hierex.policies.base_model import Phrasebook, load_base
-from hierex.policies.causal import FREELY, WRITTEN, CausalPolicy, _loss, generate_answers
+from hierex.policies.causal import WRITTEN, CausalPolicy, generate_answers
+from hierex.policies.causal_training import FREELY, _loss
 from hierex.policies.choices import part_by_time
 from hierex.policies.match_rate import MatchReport, measure_matches
 from hierex.policies.model_folder import content_of, list_base_models
@@ -352,7 +353,7 @@ def test_answers_are_written_freely_about_people_from_all_over_the_log(models, d
         asked.append(contexts)
         return generate_answers(policy, contexts[:2])
 
-    monkeypatch.setattr(causal, "generate_answers", write)
+    monkeypatch.setattr(causal_training, "generate_answers", write)
     learn(moves, descriptions, replace(QUICK, causal=replace(QUICK.causal, judged=100)))
     assert list(map(len, asked)) == [WRITTEN, FREELY]
     for contexts in asked:
@@ -371,9 +372,9 @@ def test_what_is_hidden_is_neither_taught_nor_judged_by(models, moves, descripti
         judged.extend(moves.novel[rows].tolist())
         return causal_judge(learner, moves, rows)
 
-    causal_learn, causal_judge = causal._learn, causal._judge
-    monkeypatch.setattr(causal, "_learn", learn_and_tell)
-    monkeypatch.setattr(causal, "_judge", judge_and_tell)
+    causal_learn, causal_judge = causal_training._learn, causal_training._judge
+    monkeypatch.setattr(causal_training, "_learn", learn_and_tell)
+    monkeypatch.setattr(causal_training, "_judge", judge_and_tell)
     learn(moves, descriptions, QUICK, hidden=hidden)
     earlier = moves.take(part_by_time(moves, QUICK.validation_share)[0])
     picked = pick_examples(earlier, hidden, per_novel=QUICK.causal.contexts_per_novel)

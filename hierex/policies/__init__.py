@@ -97,7 +97,7 @@ def train_policy(
     if config.kind == "ease":
         return train_ease(moves, config=config)
     if config.kind == "causal":
-        from .causal import train_causal
+        from .causal_training import train_causal
 
         hidden = np.zeros(moves.n_clusters, bool) if hidden is None else hidden
         return train_causal(moves, descriptions, config=config, hidden=hidden, seed=seed, progress=progress)
