@@ -16,12 +16,13 @@ from .cli_experiment import add_experiment
 from .cli_models import add_model_commands
 from .cli_parts import open_workspace, positive, work_at
 from .cli_run import StageLines, add_run, import_files
-from .config import RunConfig, ServerConfig
+from .config import RunConfig
 from .errors import HierexError, LogError
 from .exports import export_all
 from .pipeline import run_pipeline
 from .releases import released_run, serve_release
 from .runs import shown_run
+from .server_config import ServerConfig
 from .serving import find_users, serve_users, served_frame
 from .store import open_store
 from .workspace import Workspace

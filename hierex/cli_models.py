@@ -11,7 +11,6 @@ from .answering import AnswerOutcome, answer_contexts
 from .answering_batches import answer_in_batches, batch_price
 from .cli_parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 from .collected_answers import collect_answers
-from .config import ServerConfig
 from .describing import AGAIN, describe_interests, plan_descriptions, with_coarser
 from .descriptions.costs import Cap
 from .descriptions.model import AT_ONCE
@@ -20,6 +19,7 @@ from .kept_tunings import KeptTuning
 from .llm.door import LanguageModel
 from .llm.endpoint import Endpoint
 from .llm.service import Service
+from .server_config import ServerConfig
 from .tuning import EPOCHS, cancel_tuning, plan_tuning, tune_model
 from .wording import estimate_text, tuning_text
 from .workspace import Workspace

@@ -1,4 +1,4 @@
-"""One frozen config per stage, and what a run needs beside them. Imports nothing of ours but the errors.
+"""One frozen config per stage, of a run and of a trial. Imports nothing of ours but the errors.
 
 A config is part of the key under which a stage's result is kept, so everything that changes a result is a field
 here, and nothing that doesn't.
@@ -7,10 +7,8 @@ here, and nothing that doesn't.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from .errors import ConfigError
 
@@ -355,32 +353,3 @@ class RunConfig:
 
 
 LARGEST_SEED = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class ServerConfig:
-    """What the owner of the server sets, in environment variables; nobody is asked for it on a page."""
-
-    workspaces: Path
-    """HIEREX_WORKSPACES: the folder of workspace files; by default `workspaces` where hierex lies."""
-    files: Path | None
-    """HIEREX_FILES: a folder whose files people may pick for import, for those too large for a browser."""
-    models: Path | None
-    """HIEREX_MODELS: a folder of sentence-transformers and causal language models, a folder each, that people may
-    pick from."""
-    fewest_people: int = 3
-    """HIEREX_FEWEST_PEOPLE: nothing is shown of how fewer people than this moved."""
-
-    @classmethod
-    def from_environment(cls) -> ServerConfig:
-        workspaces = os.environ.get("HIEREX_WORKSPACES") or Path(__file__).parents[1] / "workspaces"
-        files, models = (os.environ.get(name) for name in ("HIEREX_FILES", "HIEREX_MODELS"))
-        fewest = os.environ.get("HIEREX_FEWEST_PEOPLE") or str(cls.fewest_people)
-        if not fewest.isdecimal() or int(fewest) < 1:
-            raise ConfigError(f"HIEREX_FEWEST_PEOPLE is '{fewest[:20]}'. Give a whole number, 1 or more.")
-        return cls(
-            Path(workspaces).resolve(),
-            Path(files).resolve() if files else None,
-            Path(models).resolve() if models else None,
-            int(fewest),
-        )

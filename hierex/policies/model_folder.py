@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..config import ServerConfig
 from ..errors import ConfigError
+from ..server_config import ServerConfig
 from ..text_models import digest_files
 
 READ_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")

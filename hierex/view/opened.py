@@ -10,11 +10,12 @@ from pathlib import Path
 import streamlit as st
 
 from .. import stored_logs, workspace_folder
-from ..config import RunConfig, ServerConfig
+from ..config import RunConfig
 from ..errors import HierexError, NotReady
 from ..jobs import Jobs
 from ..releases import hides_as_built, hiding_changes, released_run, serve_release
 from ..runs import RunRecord, choices_of, config_of, shown_run
+from ..server_config import ServerConfig
 from ..store import Store, open_store
 from ..wording import plain_markdown
 from ..workspace import Workspace
