@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from .. import charts, exports, wording
+from .. import charts, exports
 from ..granularity_effects import price_tokens, suggest_range
 from ..result_keys import words_depend
 from ..runs import past_recalls
 from ..taxonomy import default_granularity
+from ..wording.granularities import PANELS_EXPLAINED, cost_text, effects_table, marks_text, suggestion_text
 from ..workspace import Workspace
 
 PRICE_IN, PRICE_OUT = 0.15, 0.60
@@ -26,7 +27,7 @@ def choice_panel(work: Workspace, number: int) -> None:
     suggested = suggest_range(effects, most=work.config.table.most_interests)
     default = default_granularity(work.tree, len(work.interactions.item_index))
     st.subheader("How many interests?")
-    st.markdown(wording.suggestion_text(suggested, default, k))
+    st.markdown(suggestion_text(suggested, default, k))
     panel = st.expander("How the choice plays out over all numbers of interests", key="choice_open", on_change="rerun")
     if not panel.open:
         return
@@ -37,16 +38,16 @@ def choice_panel(work: Workspace, number: int) -> None:
             frame.assign(cost=price_tokens(frame, price_in=price_in, price_out=price_out)) for frame in (effects, rows)
         )
         if rows["cost"].notna().any():
-            st.markdown(wording.cost_text(rows.set_index("granularity", drop=False).loc[number], k))
+            st.markdown(cost_text(rows.set_index("granularity", drop=False).loc[number], k))
         recalls = past_recalls(work.store, work.config)
-        st.caption(wording.marks_text(number, built, suggested))
+        st.caption(marks_text(number, built, suggested))
         st.plotly_chart(
             charts.granularity_panel(effects, recalls, chosen=number, built=built, suggested=suggested, k=k),
             alt="Likeness, balance, size, people, cost, descriptions and predictions by number of interests; "
             "the table below has all.",
         )
         with st.popover("What the panels say", icon=":material/help:"):
-            st.markdown(wording.PANELS_EXPLAINED)
+            st.markdown(PANELS_EXPLAINED)
         of_policy = recalls[recalls["policy"] == work.config.policy.kind]
         show_numbers(effects, rows, of_policy, {number: "shown now"} | ({built: "built"} if built != number else {}))
 
@@ -77,7 +78,7 @@ def show_numbers(effects: pd.DataFrame, rows: pd.DataFrame, recalls: pd.DataFram
         how="outer",
         on="granularity",
     )
-    table = wording.effects_table(every, marks)
+    table = effects_table(every, marks)
     st.dataframe(table, hide_index=True, height=260)
     st.download_button(
         "Download these numbers (CSV)", exports.safe_csv(table), "numbers.csv", "text/csv", icon=":material/download:"

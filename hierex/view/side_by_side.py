@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import charts, curation_edits, exports, presets, wording
+from .. import charts, curation_edits, exports, presets
 from ..comparison import align_taxonomies, taxonomy_facts
 from ..taxonomy import Taxonomy
+from ..wording.granularities import FACT_NAMES, changes_text, fact
 from ..workspace import Workspace
 from .interests import colors_of
 
@@ -40,7 +41,7 @@ def side_by_side(work: Workspace, number: int, taxonomy: Taxonomy) -> None:
             st.info("The interests are the same on both sides. Choose another number on one of them.")
             return
         st.dataframe(facts_table(one, other), hide_index=True)
-        st.markdown(wording.changes_text(pairs, one.label, other.label))
+        st.markdown(changes_text(pairs, one.label, other.label))
         draw_changes(work, one, other, pairs)
 
 
@@ -76,11 +77,8 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
 def facts_table(one: Side, other: Side) -> pd.DataFrame:
     sides = [taxonomy_facts(side.taxonomy) for side in (one, other)]
     names = [one.label, other.label if other.label != one.label else f"{other.label} (right)"]
-    told = {
-        name: [wording.fact(key, value) for key, value in facts.items()]
-        for name, facts in zip(names, sides, strict=True)
-    }
-    return pd.DataFrame({"": [wording.FACT_NAMES[key] for key in sides[0]], **told})
+    told = {name: [fact(key, value) for key, value in facts.items()] for name, facts in zip(names, sides, strict=True)}
+    return pd.DataFrame({"": [FACT_NAMES[key] for key in sides[0]], **told})
 
 
 def draw_changes(work: Workspace, one: Side, other: Side, pairs: pd.DataFrame) -> None:
