@@ -6,7 +6,6 @@ What cannot be recognised is None, so that the screen asks.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +26,10 @@ from .words import (
     USERS,
     VECTORS,
     WEAK_USERS,
+    name_parts,
+    named_as_id,
+    named_like,
+    plain_name,
 )
 
 LONGEST_ID = 200
@@ -42,7 +45,6 @@ ENOUGH_LISTS = 0.5
 MANY_NUMBERS = 16
 MOST_RATINGS = 101
 """Steps of a scale, at most."""
-STROKES = str.maketrans("łøđħı", "lodhi")
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _guess_items(frame: pd.DataFrame, shared: str | None) -> ItemColumns:
     looks = {name: _look(frame[name]) for name in frame.columns if name not in vectors}
     scores = {name: _item_id_score(name, look) + 3 * (name == shared) for name, look in looks.items()}
     item_id = _choose(scores, floor=2 if len(frame) else 1)
-    rest = {name: look for name, look in looks.items() if name != item_id and not _is_id(name)}
+    rest = {name: look for name, look in looks.items() if name != item_id and not named_as_id(name)}
     title = _choose({name: _title_score(name, look) for name, look in rest.items()}, floor=1.3)
     text = tuple(name for name, look in rest.items() if name != title and _is_text(name, look))[:MOST_TEXTS]
     return ItemColumns(item_id, title, text, next(iter(vectors), None))
@@ -172,7 +174,7 @@ def _holds_vectors(name: str, values: pd.Series) -> bool:
     if lists.empty or len(lists) < ENOUGH_LISTS * len(texts):
         return False
     size = lists.str.findall(r"[^\s,;\[\]]+").str.len().mode()[0]
-    return size >= (2 if _named(name, VECTORS) else MANY_NUMBERS)
+    return size >= (2 if named_like(name, VECTORS) else MANY_NUMBERS)
 
 
 def _guess_interactions(frame: pd.DataFrame, shared: str | None) -> InteractionColumns:
@@ -185,7 +187,7 @@ def _guess_interactions(frame: pd.DataFrame, shared: str | None) -> InteractionC
     scores = {name: _log_item_score(name, look) + 3 * (name == shared) for name, look in rest.items()}
     item_id = _choose(scores, floor=2)
     rest.pop(item_id, None)
-    orders = {name: 3.0 * (_named(name, ORDERS) and look.numeric > 0.9) for name, look in rest.items()}
+    orders = {name: 3.0 * (named_like(name, ORDERS) and look.numeric > 0.9) for name, look in rest.items()}
     order = _choose(orders, floor=2)
     rest.pop(order, None)
     rating = _choose({name: _rating_score(name, look) for name, look in rest.items()}, floor=2)
@@ -215,7 +217,7 @@ def _only_id_left(rest: dict[str, _Look], rating: str | None) -> str | None:
     left = [
         name
         for name, look in rest.items()
-        if name != rating and not _named(name, ITEMS) and look.spaced < 0.1 and look.dated < 0.5 and look.recurs
+        if name != rating and not named_like(name, ITEMS) and look.spaced < 0.1 and look.dated < 0.5 and look.recurs
     ]
     return left[0] if len(left) == 1 else None
 
@@ -227,55 +229,56 @@ def _choose(scores: dict[str, float], *, floor: float) -> str | None:
 
 
 def _item_id_score(name: str, look: _Look) -> float:
-    if (look.dated > 0.5 and not _is_id(name)) or look.characters > LONGEST_ID or _named(name, USERS):
+    if (look.dated > 0.5 and not named_as_id(name)) or look.characters > LONGEST_ID or named_like(name, USERS):
         return 0
-    named = 3 if _plain(name) in STRONG_ITEM_IDS or (_is_id(name) and _named(name, ITEMS)) else 0
-    named = named or (2 if _plain(name) in ID_WORDS else 1.5 if _named(name, ITEMS) else 0.5 if _is_id(name) else 0)
-    bare = not (_named(name, TITLES) or _named(name, TEXTS)) and look.spaced < 0.1
+    plain, like_item, like_id = plain_name(name), named_like(name, ITEMS), named_as_id(name)
+    named = 3 if plain in STRONG_ITEM_IDS or (like_id and like_item) else 0
+    named = named or (2 if plain in ID_WORDS else 1.5 if like_item else 0.5 if like_id else 0)
+    bare = not (named_like(name, TITLES) or named_like(name, TEXTS)) and look.spaced < 0.1
     return named + (1 if look.unique and bare else 0) - (1 if look.distinct < 0.9 else 0)
 
 
 def _title_score(name: str, look: _Look) -> float:
-    if not look.worded or _named(name, NO_TEXT):
+    if not look.worded or named_like(name, NO_TEXT):
         return 0
-    named = 4 if _plain(name) in TITLES else 3 if _named(name, TITLES) else 0
+    named = 4 if plain_name(name) in TITLES else 3 if named_like(name, TITLES) else 0
     short = 1 if 2 <= look.characters <= LONGEST_ID else 0
     varied = 0.8 if look.distinct > 0.5 else 0
-    return named + short * varied + (0 if _named(name, TEXTS) else 0.7 * short * varied)
+    return named + short * varied + (0 if named_like(name, TEXTS) else 0.7 * short * varied)
 
 
 def _is_text(name: str, look: _Look) -> bool:
-    if not look.worded or _named(name, NO_TEXT):
+    if not look.worded or named_like(name, NO_TEXT):
         return False
-    return _named(name, TEXTS) or _named(name, TITLES) or look.spaced > 0.3 or look.characters > 30
+    return named_like(name, TEXTS) or named_like(name, TITLES) or look.spaced > 0.3 or look.characters > 30
 
 
 def _user_score(name: str, look: _Look) -> float:
-    if not _named(name, USERS) or look.filled == 0:
+    if not named_like(name, USERS) or look.filled == 0:
         return 0
-    named = 4 if _is_id(name) or _plain(name) in USERS else 3
-    return named - (_named(name, WEAK_USERS) and not _named(name, USERS - WEAK_USERS))
+    named = 4 if named_as_id(name) or plain_name(name) in USERS else 3
+    return named - (named_like(name, WEAK_USERS) and not named_like(name, USERS - WEAK_USERS))
 
 
 def _log_item_score(name: str, look: _Look) -> float:
-    if _named(name, USERS) or look.filled == 0 or _named(name, ORDERS):
+    if named_like(name, USERS) or look.filled == 0 or named_like(name, ORDERS):
         return 0
-    if _plain(name) in STRONG_ITEM_IDS or (_is_id(name) and _named(name, ITEMS)):
+    if plain_name(name) in STRONG_ITEM_IDS or (named_as_id(name) and named_like(name, ITEMS)):
         return 4
-    return 3 if _named(name, ITEMS) else 0
+    return 3 if named_like(name, ITEMS) else 0
 
 
 def _rating_score(name: str, look: _Look) -> float:
     """A part of a name is enough for plain words, unless another part makes it a count or a property of the item."""
-    if look.numeric < 0.9 or set(_parts(name)) & NO_RATINGS:
+    if look.numeric < 0.9 or set(name_parts(name)) & NO_RATINGS:
         return 0
-    return 4 if _plain(name) in RATINGS else 3 if _named(name, PLAIN_RATINGS) else 0
+    return 4 if plain_name(name) in RATINGS else 3 if named_like(name, PLAIN_RATINGS) else 0
 
 
 def _time_score(name: str, look: _Look) -> float:
-    if _is_id(name) or look.dated < 0.5:
+    if named_as_id(name) or look.dated < 0.5:
         return 0
-    return 2 + (2 if _named(name, DATES) else 0)
+    return 2 + (2 if named_like(name, DATES) else 0)
 
 
 def _without_row_numbers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -295,47 +298,12 @@ def _shared_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[st
     unique = [name for name, values in known.items() if values and len(values) >= NEARLY_ALL * len(items)]
     best: tuple[float, str, str] | None = None
     for theirs in interactions.columns:
-        if _named(theirs, USERS) or _named(theirs, ORDERS):
+        if named_like(theirs, USERS) or named_like(theirs, ORDERS):
             continue
         found = set(_texts(interactions[theirs]))
         for ours in unique:
             share = len(found & known[ours]) / max(1, len(found)) if len(found) > 5 else 0
-            share += 0.5 * (_plain(ours) == _plain(theirs))
+            share += 0.5 * (plain_name(ours) == plain_name(theirs))
             if share >= ENOUGH_SHARED and (best is None or share > best[0]):
                 best = (share, ours, theirs)
     return best[1:] if best else (None, None)
-
-
-def _plain(name: str) -> str:
-    """A name without accents, case, spaces and signs: 'Código Artículo' -> 'codigoarticulo'."""
-    spread = unicodedata.normalize("NFKD", str(name)).casefold().translate(STROKES)
-    return "".join(c for c in spread if c.isalnum() and not unicodedata.combining(c))
-
-
-def _parts(name: str) -> list[str]:
-    """The words of a name: 'movieId', 'movie_id' and 'Movie ID' all give movie, id."""
-    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", str(name))
-    return [_plain(part) for part in re.split(r"[\W_]+", split) if _plain(part)]
-
-
-def _named(name: str, words: frozenset[str]) -> bool:
-    """The whole name, the name without its id word, or one of its parts is among the words."""
-    plain, parts = _plain(name), _parts(name)
-    if plain in words or any(part in words for part in parts):
-        return True
-    return _without_id(plain) in words
-
-
-def _is_id(name: str) -> bool:
-    plain = _plain(name)
-    return any(part in ID_WORDS for part in _parts(name)) or _without_id(plain) != plain
-
-
-def _without_id(plain: str) -> str:
-    """'artikelnummer' -> 'artikel', 'idusuario' -> 'usuario', where what is left is a word that we know."""
-    known = ITEMS | USERS
-    for word in ID_WORDS:
-        for rest in (plain.removesuffix(word), plain.removeprefix(word)):
-            if rest != plain and rest in known:
-                return rest
-    return plain

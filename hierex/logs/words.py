@@ -1,11 +1,19 @@
 """How people name their columns, in the languages that they are likely to do it in; without accents, case and signs."""
 
+import re
 import unicodedata
+
+STROKES = str.maketrans("łøđħı", "lodhi")
+
+
+def plain_name(name: str) -> str:
+    """A name without accents, case, spaces and signs: 'Código Artículo' -> 'codigoarticulo'."""
+    spread = unicodedata.normalize("NFKD", str(name)).casefold().translate(STROKES)
+    return "".join(c for c in spread if c.isalnum() and not unicodedata.combining(c))
 
 
 def _words(text: str) -> frozenset[str]:
-    spread = unicodedata.normalize("NFKD", text).casefold()
-    return frozenset("".join(c for c in spread if not unicodedata.combining(c)).split())
+    return frozenset(map(plain_name, text.split()))
 
 
 ID_WORDS = _words(
@@ -96,3 +104,32 @@ ORDERS = _words(
     "reihenfolge folge ordre rang orden secuencia ordem sequencia ordine sequenza volgorde rekkefolge ordning "
     "kolejnosc poradi sira порядок 顺序 順序 序号 序列 順番 순서 순번 ترتيب סדר"
 )
+
+
+def name_parts(name: str) -> list[str]:
+    """The words of a name: 'movieId', 'movie_id' and 'Movie ID' all give movie, id."""
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", str(name))
+    return [plain_name(part) for part in re.split(r"[\W_]+", split) if plain_name(part)]
+
+
+def named_like(name: str, words: frozenset[str]) -> bool:
+    """The whole name, the name without its id word, or one of its parts is among the words."""
+    plain, parts = plain_name(name), name_parts(name)
+    if plain in words or any(part in words for part in parts):
+        return True
+    return _without_id(plain) in words
+
+
+def named_as_id(name: str) -> bool:
+    plain = plain_name(name)
+    return any(part in ID_WORDS for part in name_parts(name)) or _without_id(plain) != plain
+
+
+def _without_id(plain: str) -> str:
+    """'artikelnummer' -> 'artikel', 'idusuario' -> 'usuario', where what is left is a word that we know."""
+    known = ITEMS | USERS
+    for word in ID_WORDS:
+        for rest in (plain.removesuffix(word), plain.removeprefix(word)):
+            if rest != plain and rest in known:
+                return rest
+    return plain
