@@ -596,12 +596,12 @@ def test_when_everybody_is_judged_it_says_so_and_one_can_go_back(work, monkeypat
 def thumb_script():
     import streamlit as st
 
-    from hierex import view
     from hierex.reviewers import Subject
+    from hierex.view.item_thumbs import judged_items, judging_items
     from hierex.view.opened import show_messages
 
-    judging = view.judging_items()
-    view.judged_items(st.session_state["work"], Subject("u1", None), [0, 1, 2], judging=judging)
+    judging = judging_items()
+    judged_items(st.session_state["work"], Subject("u1", None), [0, 1, 2], judging=judging)
     show_messages()
 
 

@@ -8,7 +8,7 @@ from .measures import evaluation_bars
 from .moves import around_interest, dial_curve, drift_lines, move_heat_map
 from .paths import history_path
 from .people import history_timeline, prediction_bars
-from .style import BLUE, GREY, empty_figure
+from .style import BLUE, GREY
 from .trade_off import trade_off
 from .trial import trial_trade_off, uci_curves
 
@@ -18,7 +18,6 @@ __all__ = [
     "around_interest",
     "dial_curve",
     "drift_lines",
-    "empty_figure",
     "encode_map",
     "evaluation_bars",
     "granularity_panel",

@@ -19,15 +19,12 @@ from .columns import (
     middle_rating,
 )
 from .files import LogFile, digest, sniff
-from .formats import FileFormat
-from .report import Drop, LogReport
+from .report import LogReport
 from .sources import preview
 from .staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, vector_size, workbench, worth_telling
 
 __all__ = [
     "Disliked",
-    "Drop",
-    "FileFormat",
     "InteractionColumns",
     "Interactions",
     "ItemColumns",

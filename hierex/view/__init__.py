@@ -1,10 +1,8 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
 from .blind import blind_comparison
-from .blind_results import judged_csv
 from .bulk_changes import bulk_bar, bulk_changes
-from .changes import move_change, own_changes
-from .choice import choose, keep_chosen, select_chosen, take_selection
+from .choice import keep_chosen, select_chosen, take_selection
 from .choice_panel import choice_panel
 from .closer_look import closer_look
 from .curation import change_list, curation_bar, marks_of
@@ -17,18 +15,9 @@ from .experiment import simulated_trial
 from .files import expected_seconds, server_models
 from .freshness import freshness
 from .interest_search import find_interests
-from .interests import (
-    chosen_number,
-    chosen_taxonomy,
-    colors_of,
-    compared_weights,
-    config_at,
-    item_list,
-    note_of,
-)
-from .item_thumbs import item_thumb, judged_items, judging_items
+from .interests import chosen_number, compared_weights, config_at, note_of
 from .learned import learned_examples
-from .liked import liked, thumb
+from .liked import liked
 from .list_measures import list_measures
 from .live_map import live_map
 from .log_import import log_facts, log_import
@@ -55,15 +44,12 @@ __all__ = [
     "bulk_changes",
     "change_list",
     "choice_panel",
-    "choose",
     "choose_policy",
     "choose_recommender",
     "chosen_elsewhere",
     "chosen_number",
-    "chosen_taxonomy",
     "claimed",
     "closer_look",
-    "colors_of",
     "compared_weights",
     "config_at",
     "curation_bar",
@@ -79,12 +65,7 @@ __all__ = [
     "fewest_people",
     "find_interests",
     "freshness",
-    "item_list",
-    "item_thumb",
     "jobs",
-    "judged_csv",
-    "judged_items",
-    "judging_items",
     "keep_chosen",
     "learned_examples",
     "liked",
@@ -95,11 +76,9 @@ __all__ = [
     "marks_of",
     "model_panel",
     "move_button",
-    "move_change",
     "note_of",
     "novelty_dial",
     "one_person",
-    "own_changes",
     "people_moves",
     "plain_errors",
     "preset_menu",
@@ -118,7 +97,6 @@ __all__ = [
     "start_run",
     "supposing",
     "take_selection",
-    "thumb",
     "tree_note",
     "undo_bar",
 ]
