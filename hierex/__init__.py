@@ -18,7 +18,7 @@ The pipeline, in order; each stage is one module, takes arrays and tables, retur
 
     experiment        simulated people, arms         -> who is ahead on what over some weeks; held beside a build
 
-`store` alone knows the database, `pipeline` runs the stages in order, `view` and `pages` show them.
+`store` alone knows the database, `pipeline` runs the stages in order, `view` and `app_pages` show them.
 """
 
 __version__ = "0.1.0"

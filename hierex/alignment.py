@@ -19,7 +19,7 @@ from .errors import TooLittleData
 from .transitions import number_contexts
 
 FEWEST_OUTCOMES = 50
-"""Outcomes, and at least so many contexts with interests as FOLDS, that a model can be learned from."""
+"""Outcomes that a model can be learned from, of `FOLDS` contexts or more."""
 FOLDS = 5
 TEXT_PARTS = 8
 STRENGTH = 5.0
@@ -46,7 +46,7 @@ class AlignmentModel:
     """coefficients (f,), intercept, centre (f,), scale (f,): logistic, on `_features`. vectors (n_clusters, d) texts
     of the interests, unit length; parts (n_clusters, p): their main directions; distances (n_clusters, n_clusters).
     keys (m,) int64 sorted, positive, n (m,): the outcomes themselves. auc: how well it tells good from bad ones that it
-    has not seen, 0.5 being chance."""
+    has not seen, 0.5 being chance; missing (nan) where none can be told."""
 
     coefficients: np.ndarray
     intercept: float

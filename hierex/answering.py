@@ -24,7 +24,7 @@ from .workspace import Workspace
 class AnswerOutcome:
     """ended: done, stopped (by a person), cap or error; reason: in plain words, empty when done.
 
-    answered: questions that got an answer, unanswered: why others got none, by reason.
+    answered: questions that got an answer; unanswered: how many others got none, by reason.
     """
 
     answered: int = 0

@@ -56,7 +56,8 @@ def answer_in_batches(
         if over_cap:
             run.end("cap", OVER_CAP)
     except Cancelled:
-        run.end("stopped", run.cancel())
+        run.cancel()
+        run.end("stopped", "")
     except ModelError as error:
         run.end("error", str(error))
     run.outcome.reading = run.read([])

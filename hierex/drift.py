@@ -35,9 +35,10 @@ PARTS = 8
 def measure_drift(moves: Moves, periods: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
     """One row per period that can be compared with the one before it that has moves.
 
-    periods: (n_moves,) labels that sort by time, such as `2026-03`. period; jaccard: of the five most frequent
-    followers of an interest, now and before, the share they have in common, averaged over interests; within: the same
-    between two random halves of the period's people; both from as many moves; n_interests: how many could be compared.
+    periods: (n_moves,) labels that sort by time, such as `2026-03`, of which the latest `MOST_PERIODS` count. Columns:
+    period; jaccard: of the five most frequent followers of an interest, now and before, the share they have in common,
+    averaged over interests; within: the same between two random halves of the period's people; both from as many moves;
+    n_interests: how many could be compared.
     """
     rng = np.random.default_rng(seed)
     labels = np.unique(periods)[-MOST_PERIODS:]

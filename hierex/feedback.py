@@ -189,8 +189,8 @@ def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author
 
 
 def check_outcomes(frame: pd.DataFrame, known: dict[str, int], *, k: int = 2) -> pd.DataFrame:
-    """The outcomes of a file, with ids in place of names. known: id by name and by the id as text; k: how many
-    interests predictions start from.
+    """The outcomes of a file, with ids in place of names, without the lines that were not filled in. known: id by name
+    and by the id as text; k: how many interests predictions start from.
 
     Raises HierexError that names what is missing, and the first lines that cannot be used: nothing is taken then.
     """

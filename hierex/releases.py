@@ -140,8 +140,9 @@ def release_run(
     """Serves this run's predictions from now on: one of the present logs or, with `present`, of `list_earlier`.
 
     seen: the latest decision that the author knows of (`latest_decision`); whatever it was, without it. Raises
-    GateFailed where they did not pass the gates, HierexError for a run that is not there or not finished, for a missing
-    name, and where somebody has decided after what was seen.
+    GateFailed where they did not pass the gates, NotReady where they were not measured, HierexError for a run that is
+    not there, not finished or forgotten, for a missing name or a note that is too long, and where somebody has decided
+    after what was seen.
     """
     runs = read_runs(store, status="done") + [earlier.run for earlier in (list_earlier(present) if present else ())]
     run = next((run for run in runs if run.run_id == run_id), None)
@@ -271,7 +272,7 @@ def place_hides(present: Workspace, served: Workspace, standing: Sequence[Curati
 
 
 def as_made(present: Workspace, run: RunRecord) -> Workspace:
-    """The same without regard to what is hidden today."""
+    """See `serve_release`, without regard to what is hidden today."""
     config = config_of(run.config)
     if not is_kept(present.store, run):
         raise HierexError("What is released was forgotten to save room. Build it again, then release it.")

@@ -80,7 +80,7 @@ def train_policy(
     reader: the text model that they are from, where it may learn too (`config.tune_text`). hidden: (n_clusters,) bool,
     the interests that a language model is not taught to name; the others learn from all moves.
     With fewer than `FEWEST_MOVES` moves the answer is a `counts` policy whose `note` says so. Raises ConfigError when
-    there is not one of each per cluster.
+    there is not one of each per cluster and for `openai`, and what learning that kind raises (`train_causal`).
     """
     n_described = min(len(descriptions), len(description_vectors))
     if n_described != moves.n_clusters or len(descriptions) != len(description_vectors):
