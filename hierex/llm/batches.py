@@ -122,16 +122,15 @@ def look_at_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatche
     )
 
 
-def cancel_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatched) -> Batch:
+def cancel_batch(service: Service, batch_id: str) -> Batch:
     """Ends a batch; what was answered by then is paid, and can be fetched once the endpoint is done with it."""
-    batch = look_at_batch(service, batch_id, wait=wait)
+    batch = look_at_batch(service, batch_id)
     if batch.ended:
         return batch
     return service.call(
         lambda client: read_batch(service, client.batches.cancel(batch_id)),
         what="the order to end a batch",
         missing=f"{service.endpoint.place} no longer knows the batch {batch_id}.",
-        wait=wait,
     )
 
 

@@ -108,18 +108,17 @@ def look_at_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched
     return service.call(look, what="the question for a job", missing=_unknown(service, job_id), wait=wait)
 
 
-def cancel_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched) -> TuningJob:
+def cancel_tuning(service: Service, job_id: str) -> TuningJob:
     """Ends a job; one that has ended stays as it is."""
-    job = look_at_tuning(service, job_id, wait=wait)
+    job = look_at_tuning(service, job_id)
     if job.ended:
         return job
     service.call(
         lambda client: client.fine_tuning.jobs.cancel(job_id),
         what="the order to end a job",
         missing=_unknown(service, job_id),
-        wait=wait,
     )
-    return look_at_tuning(service, job_id, wait=wait)
+    return look_at_tuning(service, job_id)
 
 
 def follow_tuning(

@@ -24,10 +24,10 @@ wait_unwatched = Unwatched().wait
 class Service:
     """An endpoint's files and long work. Threads may share one."""
 
-    def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT):
+    def __init__(self, endpoint: Endpoint):
         self.endpoint = endpoint
         self._client = openai.OpenAI(
-            base_url=endpoint.url, api_key=endpoint.key or "none", max_retries=0, timeout=timeout
+            base_url=endpoint.url, api_key=endpoint.key or "none", max_retries=0, timeout=TIMEOUT
         )
 
     def call(self, send: Callable[[openai.OpenAI], T], *, what: str, missing: str, wait: Wait = wait_unwatched) -> T:
