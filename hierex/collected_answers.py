@@ -11,6 +11,7 @@ from . import kept_answers
 from .answer_plans import digest_words, people_contexts, prompt_digest, read_raw
 from .errors import NotReady
 from .kept_answers import AskedAs
+from .policies import FEWEST_MOVES
 from .policies.answered import AnsweredPolicy, KnownAnswers, train_answered
 from .policies.match_rate import MatchReport
 from .workspace import Workspace
@@ -56,10 +57,10 @@ def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
 
 
 def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
-    """With a note that says whose answers these are, and for which share of people's contexts."""
-    policy = train_answered(
-        work.training_moves, answered.contexts, answered.answers, answered.known, config=work.config.policy
-    )
+    """With a note that says whose answers these are, for which share of people's contexts, and whether little is
+    known for the others."""
+    moves = work.training_moves
+    policy = train_answered(moves, answered.contexts, answered.answers, answered.known, config=work.config.policy)
     contexts, n_people = people_contexts(work.histories, k=work.config.transition.k, split=work.split)
     known = policy.knows(contexts)
     share = n_people[known].sum() / max(n_people.sum(), 1)
@@ -67,11 +68,16 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     in_words = (
         "; the list of interests was given in words, since it was not taken otherwise" if answered.in_words else ""
     )
+    few = (
+        f" There are only {len(moves):,} moves to novel interests to count, so the counts know little."
+        if len(moves) < FEWEST_MOVES
+        else ""
+    )
     note = (
         f"{answered.asked.model} answered for {known.sum():,} of the {len(contexts):,} sets of latest interests that "
         f"people have had ({share:.0%} of people's); for the others smoothed counts answer. {matched.matched:,} of its "
         f"{matched.n:,} answers ({matched.rate:.1%}) are just what an interest is called{in_words}. One answer weighs "
-        f"{1 / policy.strength:.2g} times as much as the counts."
+        f"{1 / policy.strength:.2g} times as much as the counts.{few}"
     )
     return replace(policy, note=note)
 

@@ -27,6 +27,7 @@ from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
 from hierex.llm.service import Service
 from hierex.pipeline import run_pipeline
+from hierex.policies import FEWEST_MOVES
 from hierex.result_keys import policy_is_stale
 from hierex.results import result_note
 from hierex.runs import read_runs
@@ -141,6 +142,17 @@ def test_the_prompt_is_that_of_the_examples_and_the_most_frequent_come_first(wor
     assert sorted(prompts) == sorted(context_prompt(context, lines_of(work)) for context in contexts[:5].tolist())
     note = make_policy(work, collect_answers(work)).note
     assert f"({n_people[:5].sum() / n_people.sum():.0%} of people's)" in note
+
+
+def test_too_few_moves_to_count_are_said(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        ask(work, server, most=5)
+    answered, moves, few = collect_answers(work), work.training_moves, "so the counts know little."
+    assert len(moves) >= FEWEST_MOVES
+    assert few not in make_policy(work, answered).note
+    work.training_moves = moves.take(slice(0, FEWEST_MOVES - 1))
+    note = make_policy(work, answered).note
+    assert note.endswith(f"There are only 99 moves to novel interests to count, {few}")
 
 
 def test_all_contexts_are_those_of_people_and_the_others(work):
