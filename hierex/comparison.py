@@ -16,21 +16,25 @@ def same_interests(one: Taxonomy, other: Taxonomy) -> bool:
 
 
 def taxonomy_facts(taxonomy: Taxonomy) -> dict[str, float]:
-    """interests; median_items, smallest_items, largest_items; largest_over_mean and gini of traffic; coherence.
+    """interests, and what `measure_balance` finds of them."""
+    sizes = taxonomy.hi - taxonomy.lo
+    return {"interests": taxonomy.n_clusters} | measure_balance(sizes, taxonomy.traffic, taxonomy.coherence)
+
+
+def measure_balance(sizes: np.ndarray, traffic: np.ndarray, coherence: np.ndarray) -> dict[str, float]:
+    """Of interests, (n,) each: median_items, smallest_items, largest_items; largest_over_mean and gini of traffic;
+    coherence, weighted by traffic.
 
     What cannot be computed is missing: balance where there is no traffic, coherence where all were merged by people.
     """
-    sizes, traffic = taxonomy.hi - taxonomy.lo, taxonomy.traffic
-    known = np.isfinite(taxonomy.coherence) & (traffic > 0)
-    coherence = np.average(taxonomy.coherence[known], weights=traffic[known]) if known.any() else np.nan
+    known = np.isfinite(coherence) & (traffic > 0)
     return {
-        "interests": taxonomy.n_clusters,
         "median_items": float(np.median(sizes)),
         "smallest_items": int(sizes.min()),
         "largest_items": int(sizes.max()),
         "largest_over_mean": float(traffic.max() / traffic.mean()) if traffic.sum() > 0 else np.nan,
         "gini": gini(traffic),
-        "coherence": float(coherence),
+        "coherence": float(np.average(coherence[known], weights=traffic[known])) if known.any() else np.nan,
     }
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from .comparison import measure_balance
 from .config import TableConfig
 from .descriptions import Description
 from .interest_tree import InterestTree
-from .metrics import gini
 from .transitions import PROMPT, TARGET_PREFIX, FirstVisits, phrases_on_one_line
 
 NUMBERS = 50
@@ -86,9 +86,7 @@ def measure_granularities(
     for granularity in reversed(wanted):
         nodes = tree.cut(granularity)
         row = {"granularity": granularity, "n_contexts": granularity**k}
-        row |= _traffic_balance(tree.traffic[nodes], tree.coherence[nodes]) | _item_counts(
-            tree.hi[nodes] - tree.lo[nodes]
-        )
+        row |= measure_balance(tree.hi[nodes] - tree.lo[nodes], tree.traffic[nodes], tree.coherence[nodes])
         row |= people.at(nodes) if people else {}
         row |= words.at(nodes) if words else {}
         if words:
@@ -226,22 +224,3 @@ class _Words:
         shared = (self.has[nodes[asked]] @ self.has[nodes].T).toarray()
         shared[np.arange(len(asked)), asked] = 0
         return float((shared.max(axis=1) / np.maximum(n_phrases, 1)).mean())
-
-
-def _traffic_balance(traffic: np.ndarray, coherence: np.ndarray) -> dict[str, float]:
-    total = traffic.sum()
-    if total <= 0:
-        return {}
-    return {
-        "coherence": float(traffic @ coherence / total),
-        "largest_over_mean": float(traffic.max() * len(traffic) / total),
-        "gini": gini(traffic),
-    }
-
-
-def _item_counts(n_items: np.ndarray) -> dict[str, float]:
-    return {
-        "median_items": float(np.median(n_items)),
-        "smallest_items": int(n_items.min()),
-        "largest_items": int(n_items.max()),
-    }

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import ConfigError
 from ..logs import Interactions
-from ..transitions import Histories
+from ..transitions import Histories, histories_of_items
 from .drift import plant_successors, walk
 from .interests import choose_interests, read_vocabulary, write_texts
 
@@ -70,19 +70,14 @@ class World:
             user_index=user[order].astype(np.int32),
             item_index=item[order].astype(np.int32),
             clock=clock[order],
-            starts=_starts(user, len(users)),
+            starts=np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(users)))]).astype(np.int64),
             n_items=len(self.items),
             has_dates=True,
         )
 
     def histories(self) -> Histories:
         """Everyone's true interests in order of first visit; users and clock as in `log`."""
-        log = self.log()
-        interest = self.interest_of_item[log.item_index]
-        first = ~_repeated(log.user_index, interest)
-        return Histories(
-            interest[first], log.clock[first], _starts(log.user_index[first], log.n_users), self.n_interests
-        )
+        return histories_of_items(self.log(), self.interest_of_item, self.n_interests)
 
     def vectors(self, *, dimensions: int = 64, spread: float = 0.7, seed: int = 0) -> np.ndarray:
         """(n_items, dimensions) float32, unit length: what a perfect text model would make of the items.
@@ -236,10 +231,6 @@ def _zipf(rank: np.ndarray, exponent: float) -> np.ndarray:
 def _repeated(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(n,) bool: the pair has been there before."""
     return pd.Series(first.astype(np.int64) << 32 | second).duplicated().to_numpy()
-
-
-def _starts(user: np.ndarray, n_users: int) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.bincount(user, minlength=n_users))]).astype(np.int64)
 
 
 def _ids(prefix: str, n: int) -> np.ndarray:
