@@ -11,7 +11,7 @@ parts = work.evaluation
 policies, items = parts["policies"], parts["items"]
 
 when = wording.split_text(work.interactions, work.judged_from)
-blended = "" if work.judged_from == work.split else " (what is most recent in that is blended in)"
+blended = "" if work.judged_from == work.split else " (the most recent of it only for the refresh)"
 st.markdown(
     f"Who moves where was learned from what happened before **{when}**{blended}, and is measured on what happened from "
     f"then on, at **{work.granularity} interests**. The interests themselves were formed from the whole catalogue, and "

@@ -5,9 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from hierex import stored_logs, view, wording
-from hierex.config import LARGEST_SEED, VECTORS_IN_FILE, EmbeddingConfig, RunConfig
+from hierex.config import LARGEST_SEED, VECTORS_IN_FILE, EmbeddingConfig
 from hierex.presets import active_preset
-from hierex.runs import config_of, read_runs, shown_run
+from hierex.runs import latest_choices, read_runs, shown_run
 from hierex.text_models import is_published_name
 
 st.title("Logs")
@@ -20,7 +20,7 @@ def show_build() -> None:
     st.subheader("Build")
     n_items = store.value("SELECT count(*) FROM items")
     last = next(iter(read_runs(store)), None)
-    chosen = config_of(last.config) if last else RunConfig()
+    chosen = latest_choices(store)
     active = active_preset(store)
     if active:
         chosen = replace(chosen, granularity=active.granularity)

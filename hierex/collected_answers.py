@@ -51,7 +51,7 @@ def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
     if not contexts:
         raise NotReady(
             "No language model has answered yet which interest comes next, or not about these interests. Have one "
-            "answer first ('hierex answer')."
+            "answer first, under “Releases” of “What comes next” or with 'hierex answer'."
         )
     return Answered(asked, np.array(contexts, np.int32), answers, known, in_words)
 

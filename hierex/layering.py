@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from . import results
 from .alignment import AlignmentModel, Outcomes, train_alignment, why_not_learned
 from .feedback import place_outcomes
 from .policies import LanguagePolicy
@@ -14,6 +15,7 @@ from .policies.aligned import AlignedPolicy
 from .policies.choices import FEWEST_TO_CHOOSE_BY
 from .policies.novelty import NoveltyPolicy
 from .policies.refreshed import refresh_policy
+from .result_keys import result_key
 from .workspace import Workspace
 
 NOT_ORDERED = "Answers are not in the order of what people liked."
@@ -34,6 +36,22 @@ def layer_depends(work: Workspace) -> list:
     if config.novelty:
         parts += [work.tree_key]
     return [asdict(config), *parts] if parts else []
+
+
+def laid_depends(work: Workspace) -> list:
+    """What the policy with its layers depends on; empty where nothing is laid over the learned one.
+
+    The note of what is below counts as well: the layers have to say it too.
+    """
+    layers, learned = layer_depends(work), work.keys["learned_policy"]
+    note = results.result_note(work.store, "policies", learned)
+    return [learned, *layers, *([note] if note else [])] if layers else []
+
+
+def is_laid_anew(work: Workspace) -> bool:
+    """Whether the layers would come out otherwise now: more was said of what people like, or taken back."""
+    depends = laid_depends(work)
+    return bool(depends) and work.keys["policies"] != result_key("policies", *depends)
 
 
 def lay_over(work: Workspace, policy: LanguagePolicy, words: list[str]) -> LanguagePolicy:

@@ -65,12 +65,12 @@ def list_pairs(moves: Moves, *, fewest: int) -> pd.DataFrame:
     )
 
 
-def most_moving(pairs: np.ndarray, most: int) -> np.ndarray:
-    """(<= most,) the clusters with the most moves from and to them, in the order of their index: neighbours in the
-    tree stay neighbours."""
-    n_moves = pairs.sum(axis=0) + pairs.sum(axis=1)
-    busiest = np.argsort(-n_moves, kind="stable")[:most]
-    return np.sort(busiest[n_moves[busiest] > 0])
+def strongest(pairs: pd.DataFrame, most: int) -> np.ndarray:
+    """(<= most,) the clusters of the strongest pairs, in the order of their index: neighbours in the tree stay
+    neighbours. pairs: as `list_pairs` orders them; as many of the first as `most` clusters have room for."""
+    met = pairs[["before", "after"]].to_numpy().ravel()
+    first = np.sort(np.unique(met, return_index=True)[1])
+    return np.unique(met[: first[most] // 2 * 2] if len(first) > most else met)
 
 
 def without_rare(transitions: Transitions, *, fewest: int) -> Transitions:

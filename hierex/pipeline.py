@@ -26,7 +26,7 @@ from .gates import refuse_unknown_answers
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept_trees import item_keys, same_tree, tree_to_keep
-from .layering import lay_over, layer_depends
+from .layering import laid_depends, lay_over
 from .policies import COUNTING, train_policy
 from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
 from .result_keys import (
@@ -273,10 +273,7 @@ class Run:
         )
 
     def policies(self) -> None:
-        """Keyed by the words of the interests: an edited description trains anew.
-
-        Layers are keyed by the note of what they are laid over as well: they have to say it too.
-        """
+        """Keyed by the words of the interests: an edited description trains anew."""
         self.refuse_too_many_contexts()
         descriptions = self.work.cluster_descriptions()
         words = [description.text() for description in descriptions]
@@ -288,13 +285,13 @@ class Run:
             note=lambda policy: policy.note,
         )
         self.keys["learned_policy"] = self.keys["policies"]
-        layers = layer_depends(self.work)
-        if not layers:
+        depends = laid_depends(self.work)
+        if not depends:
             return
         note = results.result_note(self.store, "policies", self.keys["learned_policy"])
         self.make(
             "policies",
-            [self.keys["policies"], *layers, *([note] if note else [])],
+            depends,
             lambda progress: lay_over(self.work, replace(self.work.learned_policy, note=note), words),
             lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
@@ -397,7 +394,7 @@ class Run:
 
     def evaluation(self) -> None:
         hidden = self.work.taxonomy.hidden_items
-        measured = ["dial", "ease", "histories", "lists of every policy"]
+        measured = ["dial over layers", "ease", "histories", "lists of every policy"]
         depends = [
             self.keys["transition_table"],
             self.keys["recommenders"],

@@ -40,7 +40,7 @@ FRAME = """<!doctype html>
 
 @dataclass(frozen=True)
 class Shown:
-    """What one person would be shown. novel: name, summary, probability and item titles, best first; usual: titles."""
+    """What one person would be shown. novel: name, summary, score and item titles, best first; usual: titles."""
 
     name: str
     history: list[str]
@@ -67,9 +67,12 @@ def show_people(work: Workspace, people: Mapping[str, Person], names: Sequence[s
     return shown
 
 
-def report_frame(shown: Sequence[Shown]) -> pd.DataFrame:
-    """person, starts_from, rank, interest, probability, item_rank, item: one row per item that would be shown. An
-    interest with no item left has one row, and so has a person with nothing new: what there is not is empty in it."""
+def report_frame(shown: Sequence[Shown], *, scored: str = "probability") -> pd.DataFrame:
+    """person, starts_from, rank, interest, probability (or what `scored` calls it), item_rank, item.
+
+    One row per item that would be shown. An interest with no item left has one row, and so has a person with nothing
+    new: what there is not is empty in it.
+    """
     rows = []
     for person in shown:
         who = person.name, " → ".join(person.start)
@@ -78,17 +81,23 @@ def report_frame(shown: Sequence[Shown]) -> pd.DataFrame:
             rows += [(*who, rank, name, score, *one) for one in placed]
         if not person.novel:
             rows.append((*who, None, "", None, None, ""))
-    columns = ["person", "starts_from", "rank", "interest", "probability", "item_rank", "item"]
-    return pd.DataFrame(rows, columns=columns).astype({"rank": "Int64", "probability": float, "item_rank": "Int64"})
+    columns = ["person", "starts_from", "rank", "interest", scored, "item_rank", "item"]
+    return pd.DataFrame(rows, columns=columns).astype({"rank": "Int64", scored: float, "item_rank": "Int64"})
 
 
 def write_report(
-    title: str, facts: Sequence[str], shown: Sequence[Shown], made_at: datetime, *, said: Sequence[Sequence[str]] = ()
+    title: str,
+    facts: Sequence[str],
+    shown: Sequence[Shown],
+    made_at: datetime,
+    *,
+    said: Sequence[Sequence[str]] = (),
+    scored: str = "Probability",
 ) -> str:
     """The HTML file. facts: sentences on what these predictions are; said: of each thumb the person, what it is on,
-    what was said, why, and by whom."""
+    what was said, why, and by whom; scored: what the number beside a new interest is called."""
     facts = [*facts, f"Made on {made_at:%d %B %Y, %H:%M} UTC."]
-    parts = [f'<p class="quiet">{"<br>".join(map(escape, facts))}</p>', *map(_person, shown)]
+    parts = [f'<p class="quiet">{"<br>".join(map(escape, facts))}</p>', *(_person(person, scored) for person in shown)]
     if not shown:
         parts.append("<p>Nobody was chosen.</p>")
     if said:
@@ -98,14 +107,14 @@ def write_report(
     return FRAME.format(title=escape(title), style=STYLE, body="\n".join(parts))
 
 
-def _person(person: Shown) -> str:
+def _person(person: Shown, scored: str) -> str:
     earlier = len(person.history) - LATEST
     before = f"{earlier:,} earlier ones, then " if earlier > 0 else ""
     history = " → ".join(escape(name) for name in person.history[-LATEST:]) or "nothing yet"
     rows = "\n".join(_row(rank, *novel) for rank, novel in enumerate(person.novel, 1))
     predicted = (
         f"<p>Starting from: {escape(' → '.join(person.start))}</p>"
-        "<table><tr><th></th><th>New interest</th><th>Probability</th><th>Items in it</th></tr>\n"
+        f"<table><tr><th></th><th>New interest</th><th>{scored}</th><th>Items in it</th></tr>\n"
         f"{rows}</table>"
         if rows
         else "<p>There is nothing new to suggest.</p>"

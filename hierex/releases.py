@@ -153,14 +153,20 @@ def release_run(
     report = report_of(store, run)
     if not report.passed:
         raise GateFailed(f"These predictions cannot be released: {why_not(report)}")
-    if not tidy(author):
-        raise HierexError("Say who releases them: type your name in the side bar first.")
+    _refuse_nameless(author)
     _decide(store, run_id, author, note, seen)
 
 
 def withdraw(store: Store, *, author: str, note: str = "", seen: int | None = None) -> None:
-    """Nothing is served from now on. Raises HierexError where somebody has decided after what was `seen`."""
+    """Nothing is served from now on. Raises HierexError for a missing name, and where somebody has decided after what
+    was `seen`."""
+    _refuse_nameless(author)
     _decide(store, None, author, note, seen)
+
+
+def _refuse_nameless(author: str) -> None:
+    if not tidy(author):
+        raise HierexError("Say who decides this: type your name first.")
 
 
 def _decide(store: Store, run_id: int | None, author: str, note: str, seen: int | None) -> None:

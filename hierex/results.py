@@ -27,6 +27,8 @@ from .transitions import FirstVisits, Transitions
 KEPT = 6
 KEPT_RELEASES = 5
 """So many of the latest releases can be gone back to."""
+KEPT_COMPARISONS = 3
+"""And the builds of so many of the latest blind comparisons, so that nobody loses one on the way."""
 KEPT_REPORTS = 1_000
 REPORTS = ("evaluation", "experiment")
 """What was measured is small, and stays to be compared."""
@@ -50,6 +52,10 @@ SHOWN_KEYS = f"""
     SELECT unnest(json_extract_string(keys, '$.*')) FROM runs WHERE run_id IN (
         SELECT run_id FROM releases WHERE run_id IS NOT NULL
         GROUP BY run_id ORDER BY max(release_id) DESC LIMIT {KEPT_RELEASES}
+    ) OR run_id IN (
+        SELECT unnest([first_run, second_run]) FROM (
+            SELECT * FROM comparisons ORDER BY comparison_id DESC LIMIT {KEPT_COMPARISONS}
+        )
     )
     UNION ALL
     SELECT unnest(json_extract_string(keys, '$.*')) FROM (
@@ -82,7 +88,7 @@ def record_result(writer: Writer, stage: str, key: str, seconds: float, note: st
     """Marks a result as complete, and forgets the oldest ones of the stage beyond the `KEPT` latest.
 
     What the latest finished run of the present or the previous logs is made of stays: the app shows it. So does what
-    the latest releases are made of.
+    the latest releases and the latest blind comparisons are made of.
     """
     writer.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", [stage, key, now(), seconds, note])
     kept = KEPT_REPORTS if stage in REPORTS else KEPT

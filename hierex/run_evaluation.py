@@ -15,6 +15,7 @@ from .novelty_curve import measure_dial
 from .policies import LanguagePolicy
 from .policies.counts import train_counts
 from .policies.ease import train_ease
+from .policies.novelty import without_dial
 from .recommenders import Recommender
 from .taxonomy import Taxonomy
 from .transitions import Histories, Moves
@@ -42,7 +43,7 @@ class Built:
 
 def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_progress) -> dict[str, pd.DataFrame]:
     """The tables of the Evaluation page: policies, items, lists of items (`measure_lists`), and what the dial to what
-    is far does (`measure_dial`)."""
+    is far does to all else that was laid over the policy (`measure_dial`)."""
     policies = {built.policy.name: built.policy, built.learned.name: built.learned}
     policies |= _counted_baselines(built.learned, built.moves, config.policy)
     k, options, split, hidden = config.transition.k, config.evaluation, built.split, built.taxonomy.hidden
@@ -56,8 +57,15 @@ def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_pro
         seed=config.seed,
         progress=part_of(progress, 0, 0.4),
     )
+    likely = without_dial(built.policy)
     dial = measure_dial(
-        built.learned, built.distances, built.histories, split=split, k=k, hidden=hidden, seed=config.seed
+        likely,
+        built.distances,
+        built.histories,
+        split=split,
+        k=k,
+        hidden=hidden,
+        progress=part_of(progress, 0.4, 0.5),
     )
     by_recommender = evaluate_items(
         {built.recommender.name: built.recommender},

@@ -64,6 +64,12 @@ def _all_runs(store: Store) -> list[RunRecord]:
     return [RunRecord(**{**r, "keys": json.loads(r["keys"]), "config": json.loads(r["config"])}) for r in rows]
 
 
+def latest_choices(store: Store) -> RunConfig:
+    """What was chosen last: for the present logs or, where nothing was built from them, for those before."""
+    last = next(iter(read_runs(store) or _all_runs(store)), None)
+    return config_of(last.config) if last else RunConfig()
+
+
 def find_run(store: Store, run_id: int) -> RunRecord | None:
     """Of any logs."""
     return next((run for run in _all_runs(store) if run.run_id == run_id), None)

@@ -213,6 +213,16 @@ def test_the_dial_is_measured(work):
     assert far.policy.name == "counts+novelty"
 
 
+def test_the_dial_measures_what_is_served_and_all_that_was_laid_under_it(work):
+    layers = LayerConfig(refreshed=True, novelty=2.0)
+    measured = run_pipeline(work.store, replace(CONFIG, granularity=40, layers=layers)).evaluation
+    found = measured["policies"].query("metric == 'recall@10'").set_index("policy")
+    dial = measured["dial"].set_index("weight")
+    assert dial.loc[2.0, "recall"] == pytest.approx(found.loc["counts+refreshed+novelty", "value"])
+    assert dial.loc[0.0, "recall"] != pytest.approx(found.loc["counts+refreshed+novelty", "value"])
+    assert dial.loc[2.0, "n_cases"] == found.loc["counts+refreshed+novelty", "n_cases"]
+
+
 @pytest.mark.parametrize("layers", [{"best_of": -1}, {"novelty": -0.1}, {"novelty": 21.0}])
 def test_layers_that_cannot_be_are_refused(layers):
     with pytest.raises(ConfigError, match="Give 0 or more"):

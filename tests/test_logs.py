@@ -122,12 +122,6 @@ def staged(folder: Path, items: pd.DataFrame, interactions: pd.DataFrame, **more
     return stage(write(items, folder / "items.csv"), write(interactions, folder / "log.csv"), **more)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _closed():
-    yield
-    DATABASE.close()
-
-
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     return staged(tmp_path_factory.mktemp("reference"), catalogue(), log())[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hierex.errors import ConfigError
-from hierex.move_pairs import count_pairs, list_pairs, most_moving, without_rare
+from hierex.move_pairs import count_pairs, list_pairs, strongest, without_rare
 from hierex.transitions import Histories, Moves, Transitions, list_moves
 
 
@@ -54,10 +54,19 @@ def test_a_share_is_of_people_however_often_they_went_on(k):
     assert listed["share"].between(0, 1).all()
 
 
-def test_the_interests_with_most_moves_in_the_order_of_the_tree():
-    assert most_moving(count_pairs(MOVES), 3).tolist() == [0, 1, 2]
-    assert most_moving(count_pairs(MOVES), 99).tolist() == [0, 1, 2, 3, 4]
-    assert not len(most_moving(count_pairs(moves(np.zeros((0, 2)), [])), 3))
+def test_the_interests_of_the_strongest_moves_in_the_order_of_the_tree():
+    pairs = list_pairs(MOVES, fewest=1)
+    assert strongest(pairs, 3).tolist() == [0, 1, 2]
+    assert strongest(pairs, 4).tolist() == [0, 1, 2], "there is no room for both 3 and 4"
+    assert strongest(pairs, 99).tolist() == [0, 1, 2, 3, 4]
+    assert not len(strongest(pairs.iloc[:0], 3))
+
+
+def test_the_strongest_move_is_there_even_if_others_move_more_in_all():
+    among = [(one, other) for one in range(3) for other in range(3) if one != other] * 2
+    pairs = list_pairs(moves([(a, a) for a, _ in among] + [(3, 3)] * 5, [b for _, b in among] + [4] * 5), fewest=1)
+    assert strongest(pairs, 3).tolist() == [3, 4]
+    assert strongest(pairs, 4).tolist() in ([0, 1, 3, 4], [0, 2, 3, 4], [1, 2, 3, 4])
 
 
 def test_rare_transitions_are_left_out_whole():

@@ -280,13 +280,13 @@ def test_a_picked_user_gets_predictions_that_are_new_to_them(workspaces):
     app = open_app("preview", "Busy")
     assert not app.error
     assert any("Which new interest comes next" in str(part.value) for part in app.subheader)
-    app.selectbox(key="person").select_index(3).run()
+    app.selectbox(key="person-Busy").select_index(3).run()
     assert not app.exception
 
 
 def test_an_unknown_person_is_said_to_be_unknown(workspaces):
     app = choose_whom("Busy", "By id")
-    app.text_input(key="person_id").set_value("<b>nobody</b>").run()
+    app.text_input(key="person_id-Busy").set_value("<b>nobody</b>").run()
     assert not app.exception
     assert "There is no person" in words(app)
 
@@ -305,12 +305,12 @@ def multiselect(app: AppTest, start: str):
 
 def test_people_are_drawn_by_interest_and_length_of_history(workspaces):
     app = open_app("preview", "Busy")
-    everybody = app.selectbox(key="person").label
+    everybody = app.selectbox(key="person-Busy").label
     who_have = next(box for box in app.selectbox if str(box.key).startswith("who_have"))
     who_have.select_index(3).run()
     assert not app.exception, app.exception
-    assert app.selectbox(key="person").label != everybody
-    assert all(option.split(": ")[0].startswith("u") for option in app.selectbox(key="person").options)
+    assert app.selectbox(key="person-Busy").label != everybody
+    assert all(option.split(": ")[0].startswith("u") for option in app.selectbox(key="person-Busy").options)
 
 
 def test_somebody_made_up_gets_predictions_and_is_kept_as_an_example(workspaces):
@@ -898,9 +898,23 @@ def test_moves_of_too_few_people_are_not_shown(workspaces):
 
 
 def test_whose_learning_the_examples_are_is_said(workspaces):
-    said = words(on_part("Busy", "What is learned"))
+    app = on_part("Busy", "What is learned")
+    said = words(app)
     assert "Only a language model learns from these" in said
     assert "All other ways to predict, the usual one too, learn from all moves" in said
+
+
+def test_what_is_learned_is_searched_by_a_word(workspaces):
+    app = on_part("Busy", "What is learned")
+    names = app.dataframe[0].value["New interest"]
+    app.text_input(key="learned_search").set_value(names.iloc[0].upper()).run()
+    assert not app.exception, app.exception
+    found = app.dataframe[0].value
+    assert 0 < len(found) < len(names)
+    assert (found["Interests before"] + found["New interest"]).str.contains(names.iloc[0], regex=False).all()
+    app.text_input(key="learned_search").set_value("no such word").run()
+    assert not app.exception, app.exception
+    assert "No interest has this word in its name." in words(app)
 
 
 def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeypatch):
@@ -920,13 +934,14 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert "cannot be served" not in words(app), "the same was only built again"
     app.button(key="serve_none_button").click().run()
     assert read_releases(store)[0].run_id is None
-    assert "nobody has released" in words(open_app("preview", "Busy"))
+    assert "nothing is released now" in words(open_app("preview", "Busy"))
+    assert "Nothing is served, decided by Ann on" in words(on_part("Busy", "Releases"))
 
 
 def test_a_prediction_from_the_only_interest_that_is_new_says_so(workspaces):
     app = open_app("preview", "Tiny")
-    for person in app.selectbox(key="person").options:
-        app.selectbox(key="person").select(person).run()
+    for person in app.selectbox(key="person-Tiny").options:
+        app.selectbox(key="person-Tiny").select(person).run()
         latest = next(box for box in app.selectbox if (box.key or "").startswith("start-1-"))
         foreign = [option for option in latest.options if option.endswith("(not theirs)")]
         if len(foreign) == 1:

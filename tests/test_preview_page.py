@@ -1,6 +1,7 @@
 """The Preview page and its neighbours on screen: equal names, old builds, recent moves, and what is worked out anew."""
 
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.description_edits import Subject, read_edits, save_edits
 from hierex.description_steps import set_step_undone
 from hierex.examples import read_examples, save_example, set_example_deleted
-from hierex.feedback import save_outcomes
+from hierex.feedback import read_batches, save_outcomes, set_batch_undone
 from hierex.item_thumbs import read_all_item_thumbs
 from hierex.persons import person_of, serve_person
 from hierex.pipeline import run_pipeline
@@ -250,6 +251,36 @@ def test_what_was_counted_is_never_said_to_be_from_other_words(store):
     assert OTHER_WORDS in words(open_app("preview", "One"))
 
 
+def test_the_order_of_what_was_liked_says_how_good_it_is_and_that_it_is_old(store, monkeypatch):
+    work = work_of(store)
+    for batch in read_batches(store):
+        set_batch_undone(store, batch.batch, True)
+    save_outcomes(store, work.tree_key, said_of(work), author="Ann")
+    ordered = run_pipeline(store, replace(CONFIG, layers=LayerConfig(best_of=5)))
+    app = on_part("One", "What people liked")
+    told = app.success if ordered.policy.alignment.auc > 0.5 else app.warning
+    assert any("put the liked one first" in message.value for message in told)
+    assert "has changed since" not in words(app)
+    app.button(key=f"batch-{read_batches(store)[0].batch}").click().run()
+    assert "All that was said of what people liked was taken back" in words(app)
+    assert "has changed since" in words(app)
+    monkeypatch.setattr(sys.modules["hierex.view.liked"], "CHANCE", 1.0)
+    app.run()
+    assert "does not tell what else people would like" in words(app)
+
+
+def test_what_the_dial_and_what_was_liked_leave_is_not_called_a_probability(store):
+    assert "Probability" in columns_shown(open_app("preview", "One"))
+    run_pipeline(store, replace(CONFIG, layers=LayerConfig(novelty=3.0)))
+    shown = columns_shown(open_app("preview", "One"))
+    assert "Probability" not in shown
+    assert "Weight" in shown
+
+
+def columns_shown(app) -> set[str]:
+    return {column for frame in app.dataframe for column in frame.value.columns}
+
+
 def said_of(work: Workspace) -> pd.DataFrame:
     """Enough to order answers by."""
     ids, rng = work.taxonomy.cluster_ids, np.random.default_rng(0)
@@ -309,13 +340,13 @@ def test_builds_of_an_earlier_version_are_left_out_of_a_comparison_and_that_is_s
 
 
 def test_until_when_recent_moves_are_in_the_answers_is_shown(store):
-    assert "were refreshed with" not in words(on_part("One", "Staying fresh"))
+    assert "Recent moves are those" not in words(on_part("One", "Staying fresh"))
     work = run_pipeline(store, replace(CONFIG, layers=LayerConfig(refreshed=True)))
     clock = np.sort(work.interactions.clock)
     half = clock[np.searchsorted(clock, work.split) :]
     until = half[len(half) // 2]
     said = words(on_part("One", "Staying fresh"))
-    assert "were refreshed with" in said
+    assert "Recent moves are those" in said
     assert f"{clock_date(work.judged_from):%d %B %Y}" in said
     assert abs(clock_date(until) - clock_date(work.judged_from)).days <= 1, "the middle of what was held out"
 
@@ -329,7 +360,7 @@ def test_a_prediction_reads_everything_where_it_can_and_that_is_asked_for(store)
     work = run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="ease")))
     app = open_app("preview", "One")
     assert "looked up in the table" in words(app)
-    person = person_of(work, app.session_state["person"])
+    person = person_of(work, app.session_state["person-One"])
     assert sum(box.label.startswith(("The prediction starts", "and from")) for box in app.selectbox) == 2
     app.session_state["reads-2"] = "Everything they had"
     app.run()

@@ -12,12 +12,13 @@ from test_pipeline import write_world
 
 from hierex import releases, results
 from hierex.cli import main
-from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from hierex.curation_edits import save_curation
 from hierex.description_edits import save_edit
 from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
+from hierex.judgements import start_comparison
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
 from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run, serve_release
@@ -25,6 +26,7 @@ from hierex.result_keys import policy_is_stale
 from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users
 from hierex.store import open_store
+from hierex.view.releasing import candidate_name
 
 CONFIG = RunConfig(
     granularity=10, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
@@ -113,6 +115,8 @@ def test_going_back_is_another_decision_and_none_is_lost(store, easy):
     release_run(store, first, author="Ann")
     release_run(store, latest, author="Ben")
     release_run(store, first, author="Cem", note="back")
+    with pytest.raises(HierexError, match="name"):
+        releases.withdraw(store, author=" ")
     releases.withdraw(store, author="Ann")
     assert current_release(store) is None
     assert [decision.run_id for decision in read_releases(store)] == [None, first, latest, first]
@@ -131,6 +135,30 @@ def test_of_two_who_decide_at_once_the_second_is_told(store, easy):
     assert all(isinstance(error, HierexError) and "has decided in the meantime" in str(error) for error in failed)
     releases.withdraw(store, author="Ben", seen=releases.latest_decision(store))
     assert current_release(store) is None
+
+
+def test_builds_under_comparison_are_kept_however_much_is_built_after_them(store, monkeypatch):
+    monkeypatch.setattr(results, "KEPT", 1)
+    run_pipeline(store, CONFIG)
+    run_pipeline(store, replace(CONFIG, granularity=12))
+    compared = list_candidates(store)
+    start_comparison(store, *compared, author="Ann")
+    for granularity in (14, 16, 18):
+        run_pipeline(store, replace(CONFIG, granularity=granularity))
+    kept = {candidate.granularity for candidate in list_candidates(store) if candidate.kept}
+    assert kept == {10, 12, 16, 18}
+
+
+def test_builds_that_differ_in_how_far_they_lean_have_different_names(store):
+    for novelty in (0.5, 1.0):
+        run_pipeline(store, replace(CONFIG, layers=LayerConfig(refreshed=True, novelty=novelty)))
+    run_pipeline(store, replace(CONFIG, transition=TransitionConfig(k=1)))
+    names = [candidate_name(candidate).partition(", built")[0] for candidate in list_candidates(store)]
+    assert names == [
+        "Counted from the log, from the latest alone, 10 interests",
+        "Counted from the log, with recent moves, leaning to novel (1), 10 interests",
+        "Counted from the log, with recent moves, leaning to novel (0.5), 10 interests",
+    ]
 
 
 def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, monkeypatch):

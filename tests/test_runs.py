@@ -10,7 +10,7 @@ from hierex.cli import build_parser
 from hierex.cli_run import config_from
 from hierex.config import RunConfig
 from hierex.pipeline import run_pipeline
-from hierex.runs import choices_of, config_of
+from hierex.runs import choices_of, config_of, latest_choices
 from hierex.store import open_store
 from hierex.synthetic import make_world
 
@@ -109,6 +109,19 @@ def test_build_again_keeps_every_choice_and_says_what_it_shows_no_widget_for(tmp
         next(button for button in app.button if button.label == "Build again").click().run()
         assert not app.exception
     assert asked == [chosen]
+
+
+def test_other_logs_are_built_in_the_same_way(tmp_path):
+    chosen = RunConfig()
+    for name, value in CHOSEN.items():
+        chosen = choose(chosen, name, value)
+    with open_store(tmp_path / "One.duckdb") as store:
+        assert latest_choices(store) == RunConfig()
+        for seed in (4, 5):
+            import_with_vectors(store, tmp_path, make_world(n_items=30, n_users=12, n_interactions=150, seed=seed))
+            if seed == 4:
+                run_pipeline(store, chosen, until="logs")
+            assert latest_choices(store) == chosen
 
 
 def test_what_earlier_versions_did_not_keep_is_as_it_is_by_default():

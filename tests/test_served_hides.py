@@ -207,6 +207,17 @@ def test_the_preview_page_leaves_out_what_is_hidden_as_soon_as_it_is(released):
         assert name not in words(app)
 
 
+def test_the_latest_build_leaves_out_what_was_hidden_since_where_nothing_is_released(released):
+    withdraw(released.store, author="Ann")
+    cluster = favourite(released)
+    name = plain_markdown(released.cluster_descriptions()[cluster].name)
+    change(released, "hide", [int(released.taxonomy.cluster_ids[cluster])])
+    with app_over(released.store.path.parent):
+        app = on_preview_part("One", "Report")
+        assert "nothing is released now" in words(app)
+        assert name not in words(app)
+
+
 def test_what_if_another_build_were_used_leaves_out_what_is_hidden(released):
     run_pipeline(released.store, replace(CONFIG, policy=PolicyConfig(kind="ease")))
     cluster = favourite(released)

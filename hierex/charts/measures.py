@@ -28,10 +28,15 @@ HATCH = {"fillmode": "replace", "fgcolor": "#ffffff", "fgopacity": 0.55}
 
 
 def method_name(name: str) -> str:
+    """See `method_words`."""
+    return ", ".join(method_words(name))
+
+
+def method_words(name: str) -> list[str]:
     """Of a policy or recommender, and of what is laid over it (`encoder+refreshed`) or given to it (`ease@history`)."""
     below, *layers = name.removesuffix(FROM_HISTORY).split("+")
     words = [METHOD_NAMES.get(below, below), *(LAYER_NAMES.get(layer, layer) for layer in layers)]
-    return ", ".join(words + ["from the whole history"] * name.endswith(FROM_HISTORY))
+    return words + ["from the whole history"] * name.endswith(FROM_HISTORY)
 
 
 def evaluation_bars(table: pd.DataFrame, *, who: str = "policy") -> go.Figure:
@@ -53,7 +58,7 @@ def evaluation_bars(table: pd.DataFrame, *, who: str = "policy") -> go.Figure:
     figure.update_layout(bargap=0.35, barmode="overlay")
     reach = 1.3 * max(np.nanmax(recalls[["value", "high"]].to_numpy(float)), 1e-3)
     figure.update_xaxes(tickformat=",.1~%", range=[0, reach], nticks=4, tickangle=0)
-    name_rows(figure, [method_name(name) for name in names], limit=56)
+    name_rows(figure, [method_name(name) for name in names], limit=90)
     n_cases = int(recalls["n_cases"].iloc[0])
     figure.update_xaxes(title_text=f"Share of {n_cases:,} held-out cases", col=(len(metrics) + 1) // 2)
     return figure

@@ -46,18 +46,20 @@ def history_timeline(visits: pd.DataFrame, *, starting: Collection[str] = (), mo
     return figure
 
 
-def prediction_bars(predictions: pd.DataFrame, colors: Sequence[str] | None = None) -> go.Figure:
-    """Predicted interests by rank, with their probability.
+def prediction_bars(
+    predictions: pd.DataFrame, colors: Sequence[str] | None = None, *, scored: str = "Probability"
+) -> go.Figure:
+    """Predicted interests by rank, with their probability, or whatever else `scored` calls it.
 
-    predictions: rank (from 1), name, score (probability 0-1), one row per predicted interest of one person. colors: a
-    hex colour per row.
+    predictions: rank (from 1), name, score (0-1), one row per predicted interest of one person. colors: a hex colour
+    per row.
     """
     if not len(predictions):
         return empty_figure("There is no new interest left to predict for this person.")
     ordered = predictions.assign(color=list(colors) if colors is not None else BLUE).sort_values("rank")
     names = ordered["rank"].astype(str) + ". " + ordered["name"].astype(str)
-    figure = ranked_bars(names, ordered["score"], ordered[COLOR], "probability")
-    figure.update_xaxes(title_text="Probability of being the next new interest")
+    figure = ranked_bars(names, ordered["score"], ordered[COLOR], scored.lower())
+    figure.update_xaxes(title_text=f"{scored} of being the next new interest")
     return figure
 
 

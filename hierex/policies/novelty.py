@@ -36,6 +36,11 @@ class NoveltyPolicy(Layer):
         return keep_with_base(self.base, {"distances": self.distances, "weight": np.array([self.weight])})
 
 
+def without_dial(policy: LanguagePolicy) -> LanguagePolicy:
+    """What the dial is laid over, or the policy itself where there is none."""
+    return policy.base if isinstance(policy, NoveltyPolicy) else policy
+
+
 def load_novelty(base: LanguagePolicy, arrays: dict[str, np.ndarray]) -> NoveltyPolicy:
     """The policy over `base` whose `arrays()` these are."""
     return NoveltyPolicy(base, arrays["distances"], float(arrays["weight"][0]))

@@ -124,7 +124,7 @@ def confirm(
     if new.edit_id in reasons:
         st.warning(reasons[new.edit_id])
         return
-    st.dataframe(effect(work, taxonomy, after, names, clusters), hide_index=True)
+    st.dataframe(effect(work, taxonomy, after, names, clusters, kind), hide_index=True)
     if kind in ("merge", "lock", "collapse"):
         new_ones = np.flatnonzero(~np.isin(after.cluster_ids, taxonomy.cluster_ids))
         size = (after.hi - after.lo)[new_ones if len(new_ones) else clusters].max()
@@ -169,14 +169,14 @@ def save(work: Workspace, kind: str, nodes: Sequence[int], reason: str, items: S
 
 
 def effect(
-    work: Workspace, before: Taxonomy, after: Taxonomy, names: Mapping[int, str], clusters: Sequence[int]
+    work: Workspace, before: Taxonomy, after: Taxonomy, names: Mapping[int, str], clusters: Sequence[int], kind: str
 ) -> pd.DataFrame:
-    """The interests that would go and those that would come, with their items and traffic; else those that stay."""
+    """The interests that would go and those that would come, with their items and traffic; else those concerned."""
     described = work.descriptions(after, work.placed_edits())
     goes = np.flatnonzero(~np.isin(before.cluster_ids, after.cluster_ids))
     comes = np.flatnonzero(~np.isin(after.cluster_ids, before.cluster_ids))
     rows = [("goes", before, place) for place in goes] + [("comes", after, place) for place in comes]
-    rows = rows or [("stays", before, place) for place in clusters]
+    rows = rows or [("is hidden" if kind == "hide" else "stays", before, place) for place in clusters]
     return pd.DataFrame(
         [
             {

@@ -40,8 +40,7 @@ def refresh(work: Workspace) -> None:
     busy = bool(job and job.active)
     if layers.refreshed:
         since, until = (wording.split_text(work.interactions, clock) for clock in (work.split, work.judged_from))
-        note = note_of(work, "policies")
-        st.caption(f"These predictions were refreshed with the moves from {since} until {until}. {note}")
+        st.caption(f"Recent moves are those from {since} until {until}. {note_of(work, 'policies')}")
     st.button(
         "Without recent moves" if layers.refreshed else "Refresh with recent moves",
         key="refresh",

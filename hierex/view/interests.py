@@ -69,6 +69,7 @@ def interests_box(
         list(range(len(names))),
         format_func=lambda cluster: names[cluster],
         key=key,
+        persist_state="session",
         placeholder=placeholder,
         help=help,
         filter_mode="contains",

@@ -45,7 +45,7 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         said in f"{a}\n{b}".casefold() for a, b in zip(table["Interests before"], table["New interest"], strict=True)
     ]
     st.dataframe(table[kept], hide_index=True, height=380)
-    if said and not kept.any():
+    if not any(kept):
         st.info("No interest has this word in its name.")
     as_table, as_chat = st.columns(2)
     as_table.download_button(

@@ -13,7 +13,7 @@ from .. import exports, feedback, wording
 from ..alignment import why_not_learned
 from ..errors import HierexError
 from ..feedback import Batch
-from ..layering import placed_outcomes
+from ..layering import is_laid_anew, placed_outcomes
 from ..policies.aligned import AlignedPolicy
 from ..workspace import Workspace
 from .opened import doing, jobs, server, start_run
@@ -25,10 +25,16 @@ SOURCES = {
     feedback.FILE: "a file",
 }
 LARGEST_MIB = 50
+CHANCE = 0.5
+OTHERS = (
+    "they speak of interests that are not there in these predictions, or of another number of a person's latest "
+    "interests."
+)
 
 
 def liked(work: Workspace) -> None:
     outcomes, elsewhere = placed_outcomes(work)
+    batches = feedback.read_batches(work.store)
     n, good = outcomes.n.sum(), outcomes.positive.sum()
     st.markdown(
         "Predictions can be put in the order of what people liked. They are never learned from it: what is liked only "
@@ -38,19 +44,20 @@ def liked(work: Workspace) -> None:
         st.metric(
             "Outcomes that count here", f"{n:,.0f}", f"{good / n:.0%} liked", delta_color="off", delta_arrow="off"
         )
+    elif elsewhere:
+        st.info(f"None of the {elsewhere:,.0f} outcomes counts here: {OTHERS}")
+    elif batches:
+        st.info("All that was said of what people liked was taken back.")
     else:
         st.info(
             "Nobody has said yet what was liked. Use the thumbs or judge blind on the Preview page, or take in a file "
             "below."
         )
-    if elsewhere:
-        st.caption(
-            f"{elsewhere:,.0f} more speak of interests that are not there in these predictions; they don't count."
-        )
+    if n and elsewhere:
+        st.caption(f"{elsewhere:,.0f} more don't count: {OTHERS}")
     order_by_it(work, why_not_learned(outcomes))
     st.divider()
     take_in(work)
-    batches = feedback.read_batches(work.store)
     if batches:
         st.subheader("What was said so far")
         for batch in batches:
@@ -64,13 +71,12 @@ def order_by_it(work: Workspace, why_not: str) -> None:
     while not isinstance(policy, AlignedPolicy) and hasattr(policy, "base"):
         policy = policy.base
     if isinstance(policy, AlignedPolicy):
-        auc = policy.alignment.auc
-        told = "cannot be said" if np.isnan(auc) else f"{auc:.0%}"
-        st.success(
-            f"The {policy.best_of} best answers of these predictions are in the order of what people liked. Of a liked "
-            f"and a disliked answer, from starting points that it had not seen, it put the liked one first: {told} "
-            "(50 % is chance)."
-        )
+        say_order(policy)
+        if is_laid_anew(work):
+            st.warning(
+                "What people said of it has changed since. These predictions keep the order as it was until they are "
+                "ordered again, or no more."
+            )
     job = jobs().of(work.store.path)
     busy = bool(job and job.active)
     best_of, apply, off = st.columns([2, 1, 1], vertical_alignment="bottom")
@@ -101,6 +107,20 @@ def order_by_it(work: Workspace, why_not: str) -> None:
     )
     if why_not:
         st.caption(why_not)
+
+
+def say_order(policy: AlignedPolicy) -> None:
+    auc = policy.alignment.auc
+    told = "cannot be said" if np.isnan(auc) else f"{auc:.0%}"
+    text = (
+        f"The {policy.best_of} best answers of these predictions are in the order of what people liked. Of a liked and "
+        f"a disliked answer, from starting points that it had not seen, it put the liked one first: {told} (50 % is "
+        "chance)."
+    )
+    if auc > CHANCE:
+        st.success(text)
+    else:
+        st.warning(f"{text} What was said does not tell what else people would like; “Stop ordering” takes it out.")
 
 
 def take_in(work: Workspace) -> None:

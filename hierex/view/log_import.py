@@ -134,7 +134,7 @@ def pick_server_file(what: str, place: str) -> LogFile | None:
 
 def log_facts(report: LogReport) -> None:
     """What came in and what was left out, with examples."""
-    facts = st.columns(5)
+    facts = st.columns([2, 2, 3, 3, 3])
     facts[0].metric("Items", f"{report.items_kept:,}", help=f"{report.items_in:,} rows in the catalogue")
     facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
     facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")

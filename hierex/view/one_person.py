@@ -180,9 +180,10 @@ def show_predictions(
     ranked = pd.DataFrame(
         {"rank": predictions.rank, "name": [names[c] for c in predictions.novel], "score": predictions.score}
     )
+    scored = wording.score_name(work.policy.name)
     st.plotly_chart(
-        charts.prediction_bars(ranked, [colors[c] for c in predictions.novel]),
-        alt="Predicted interests with their probability.",
+        charts.prediction_bars(ranked, [colors[c] for c in predictions.novel], scored=scored),
+        alt=f"Predicted interests with their {scored.lower()}.",
     )
     seen = np.zeros((1, len(names)), bool)
     seen[0, person.history(work.taxonomy)] = True
@@ -192,7 +193,7 @@ def show_predictions(
         {
             "#": predictions.rank,
             "New interest": ranked["name"],
-            "Probability": predictions.score,
+            scored: predictions.score,
             "How far": distance_from(work.distances, seen)[0][predictions.novel],
             "People from the same start": [few(n, fewest) for n in behind["same"]],
             "People from the latest": [few(n, fewest) for n in behind["latest"]],
@@ -205,7 +206,13 @@ def show_predictions(
         hide_index=True,
         column_config={
             **RANK,
-            "Probability": st.column_config.NumberColumn(format="percent"),
+            scored: st.column_config.NumberColumn(
+                format="percent",
+                help=None
+                if scored == "Probability"
+                else "By what was laid over the predictions; it says how answers stand to each other, and is no "
+                "probability.",
+            ),
             "How far": st.column_config.ProgressColumn(
                 help="From the nearest interest that the person has, in the tree: 0 the same, 1 parted by the very "
                 "first split",

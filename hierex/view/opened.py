@@ -136,6 +136,12 @@ def released_work(present: Workspace) -> Workspace | None:
     return serve_run(present, run) if run else None
 
 
+def latest_work(present: Workspace) -> Workspace:
+    """The present one; its predictions without what was hidden since."""
+    run = shown_run(present.store)
+    return serve_run(present, run) if run and run.status == "done" and run.keys == present.keys else present
+
+
 def serve_run(present: Workspace, run: RunRecord) -> Workspace:
     """See `serve_release`; the present one where it is the same. Opened once, and anew when other items are hidden."""
     if run.keys == present.keys and hides_as_built(present.store, run):

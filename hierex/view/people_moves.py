@@ -8,7 +8,7 @@ import streamlit as st
 
 from .. import charts, exports
 from ..charts.moves import LIFT, PEOPLE
-from ..move_pairs import count_pairs, list_pairs, most_moving
+from ..move_pairs import count_pairs, list_pairs, strongest
 from ..workspace import Workspace
 from .interests import colors_of
 from .opened import server
@@ -44,9 +44,9 @@ def people_moves(work: Workspace, fewest: int) -> None:
     color = st.segmented_control(
         "Colour", list(COLORED), default=PEOPLE, format_func=COLORED.get, key="move_color", required=True
     )
-    shown = most_moving(counted, SHOWN)
+    shown = strongest(pairs, SHOWN)
     st.caption(
-        f"From the {len(shown):,} interests with most moves to each other; alike ones stand side by side. "
+        f"Between the {len(shown):,} interests of the strongest moves; alike ones stand side by side. "
         "A move counts from each of the interests that a prediction starts from. "
         f"{len(pairs):,} of {np.count_nonzero(counted):,} different moves were made by {fewest:,} people or more."
     )

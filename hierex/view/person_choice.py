@@ -27,6 +27,7 @@ def choose_person(work: Workspace, names: list[str]) -> Person:
         [EXAMPLE, DRAWN, BY_ID, MADE_UP],
         default=EXAMPLE if kept else DRAWN,
         key=f"whom-{stem}",
+        persist_state="session",
         required=True,
     )
     draw = {EXAMPLE: kept_example, DRAWN: drawn_person, BY_ID: person_by_id, MADE_UP: made_up_person}[how]
@@ -52,6 +53,7 @@ def kept_example(work: Workspace, names: list[str]) -> Person | None:
             list(people),
             format_func=lambda example_id: example_name(by_id[example_id], people[example_id]),
             key=f"example-{work.store.path.stem}",
+            persist_state="session",
         )
         away.button(
             "Delete", icon=":material/delete:", on_click=delete_example, args=(work, by_id[chosen]), width="stretch",
@@ -90,12 +92,18 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
         [None, *range(len(names))],
         format_func=lambda cluster: ANY if cluster is None else names[cluster],
         key=f"who_have-{work.store.path.stem}-{work.key('taxonomy')}",
+        persist_state="session",
     )
     longest = int(max(lengths.max(initial=1), 2))
     fewest, most = length_box.slider(
-        "With so many interests", 1, longest, (1, longest), key=f"how_many-{work.store.path.stem}-{longest}"
+        "With so many interests",
+        1,
+        longest,
+        (1, longest),
+        key=f"how_many-{work.store.path.stem}-{longest}",
+        persist_state="session",
     )
-    draw_box.button("Draw others", on_click=draw_people, icon=":material/casino:", width="stretch")
+    draw_box.button("Draw others", on_click=draw_people, args=(work,), icon=":material/casino:", width="stretch")
     able = (lengths >= fewest) & (lengths <= most)
     if wanted is not None:
         has = np.zeros(len(lengths), bool)
@@ -111,18 +119,24 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
         f"Person ({len(drawn)} of {len(found):,} such people)",
         drawn.tolist(),
         format_func=lambda user: f"{work.user_ids[user]}: {lengths[user]} interests",
-        key="person",
+        key=f"person-{work.store.path.stem}",
+        persist_state="session",
     )
     return person_of(work, user)
 
 
-def draw_people() -> None:
+def draw_people(work: Workspace) -> None:
     st.session_state["people_seed"] = st.session_state.get("people_seed", 0) + 1
-    st.session_state.pop("person", None)
+    st.session_state.pop(f"person-{work.store.path.stem}", None)
 
 
 def person_by_id(work: Workspace, names: list[str]) -> Person | None:
-    wanted = st.text_input("Id of the person", key="person_id", placeholder="an id as in your log").strip()
+    wanted = st.text_input(
+        "Id of the person",
+        key=f"person_id-{work.store.path.stem}",
+        persist_state="session",
+        placeholder="an id as in your log",
+    ).strip()
     if not wanted:
         st.info(f"Ids in this log look like “{plain_markdown(work.user_ids[0][:60])}”.")
         return None

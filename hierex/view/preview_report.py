@@ -27,10 +27,13 @@ def preview_report(work: Workspace) -> None:
     people = people_to_compare(work)
     stem = work.store.path.stem
     shown = shown_to(shown_depends(work), keyed(people), work, people)
+    scored = wording.score_name(work.policy.name)
     html, table = st.columns(2)
     html.download_button(
         "Download the report (HTML)",
-        lambda: write_report(f"{stem}: what people would be shown", facts(work), shown, now(), said=thumbs_said(work)),
+        lambda: write_report(
+            f"{stem}: what people would be shown", facts(work), shown, now(), said=thumbs_said(work), scored=scored
+        ),
         f"{stem}-preview.html",
         MIME_HTML,
         icon=":material/description:",
@@ -38,7 +41,7 @@ def preview_report(work: Workspace) -> None:
     )
     table.download_button(
         "Download as a table (CSV)",
-        lambda: exports.safe_csv(report_frame(shown)),
+        lambda: exports.safe_csv(report_frame(shown, scored=scored.lower())),
         f"{stem}-preview.csv",
         MIME_CSV,
         icon=":material/download:",

@@ -6,30 +6,44 @@ import pandas as pd
 import streamlit as st
 
 from .. import releases, wording
+from ..charts.measures import LAYER_NAMES, method_words
+from ..config import TransitionConfig
 from ..errors import HierexError
 from ..gates import RECALL, TIMES_CHANCE, Gate
 from ..releases import Candidate, Release
+from ..results import KEPT
 from ..runs import config_of
 from ..store import Store
+from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .asked_model import ask_panel
-from .opened import current_work, doing, jobs, released_work, start_run, with_choices
+from .opened import current_work, doing, jobs, latest_work, released_work, start_run, with_choices
 from .policy_choice import choose_policy
 
 RELEASED, LATEST_BUILD = "Released", "Latest build"
 LATEST = 30
 CANDIDATE_COLUMNS = {
-    "Known answers": st.column_config.TextColumn(
-        help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them."
+    "Method": st.column_config.TextColumn(width=330),
+    "× chance": st.column_config.NumberColumn(
+        width="small", help="How often the first answer was right, as a multiple of naming any interest at random."
     ),
     "First right": st.column_config.TextColumn(
-        help="How often the first answer was people's next new interest, on time that the method has not seen."
+        width="small",
+        help="How often the first answer was people's next new interest, on time that the method has not seen.",
     ),
-    "× chance": st.column_config.NumberColumn(help="The same, as a multiple of naming any interest at random."),
-    "In first ten": st.column_config.TextColumn(help="How often the right one was among the first ten answers."),
+    "In first ten": st.column_config.TextColumn(
+        width="small", help="How often the right one was among the first ten answers."
+    ),
+    "Known answers": st.column_config.TextColumn(
+        width="small",
+        help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them.",
+    ),
+    "Interests": st.column_config.NumberColumn(width="small"),
+    "Starts from": st.column_config.NumberColumn(width="small", help="So many of a person's latest interests."),
     "Moves": st.column_config.NumberColumn(
+        width="small",
         help="How many moves it was measured on. Builds with other numbers were measured on other moves: with recent "
-        "moves blended in on the later half of the time, at another number of interests on other questions."
+        "moves blended in on the later half of the time, at another number of interests on other questions.",
     ),
 }
 
@@ -39,7 +53,7 @@ def releasing(work: Workspace) -> None:
     every, earlier = releases.list_candidates(store), releases.list_earlier(work)
     decisions = releases.read_releases(store)
     served = decisions[0] if decisions and decisions[0].run_id is not None else None
-    say_served([*every, *earlier], served)
+    say_served([*every, *earlier], decisions)
     candidates = [c for place, c in enumerate(every) if place < LATEST or is_served(c, served)] + earlier
     if not candidates:
         st.info("No finished build of these logs was measured yet. Press 'Build' on the Logs page.")
@@ -47,6 +61,10 @@ def releasing(work: Workspace) -> None:
     st.subheader("Builds to choose from")
     was_served = {decision.run_id for decision in decisions}
     st.dataframe(candidate_table(candidates, served, was_served), hide_index=True, column_config=CANDIDATE_COLUMNS)
+    st.caption(
+        f"What was released lately, what is compared blind and the {KEPT} latest builds are kept; others are forgotten "
+        "to save room, and can be built again."
+    )
     choose_candidate(work, candidates, served, seen=decisions[0].release_id if decisions else 0)
     st.divider()
     train_anew(work)
@@ -65,25 +83,25 @@ def shown_predictions() -> Workspace:
         st.warning(
             f"What is released does not fit here. {wording.plain_markdown(str(reason))} Shown: the latest build."
         )
-        return present
+        return latest_work(present)
     if released is None:
-        st.caption(
-            "Predictions of the latest build, which nobody has released: see “Releases” under “What comes next”."
-        )
-        return present
+        st.caption("Predictions of the latest build; nothing is released now: see “Releases” under “What comes next”.")
+        return latest_work(present)
     if released.keys == present.keys:
         st.caption("Predictions that are released.")
         return released
     shown = st.segmented_control(
         "Predictions", [RELEASED, LATEST_BUILD], default=RELEASED, key="shown_predictions", required=True
     )
-    return released if shown == RELEASED else present
+    return released if shown == RELEASED else latest_work(present)
 
 
-def say_served(candidates: list[Candidate], served: Release | None) -> None:
-    if served is None:
+def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:
+    served = decisions[0] if decisions else None
+    if served is None or served.run_id is None:
         st.info(
-            "Nothing is released yet. The Preview page shows the latest build, marked as not released.",
+            ("Nothing is released yet. " if served is None else f"Nothing is served, decided {by_whom(served)}. ")
+            + "The Preview page shows the latest build, marked as not released.",
             icon=":material/lock_open:",
         )
         return
@@ -109,13 +127,13 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
         rows.append(
             {
                 "": state or ("can be released" if report.passed else "not good enough"),
-                "Method": wording.method_name(candidate.policy),
+                "Method": ", ".join(how_it_predicts(candidate)),
+                "× chance": None if report.recall.value is None else round(report.recall.value, 1),
+                "First right": measured_share(candidate, RECALL),
+                "In first ten": measured_share(candidate, "recall@10"),
+                "Known answers": known_share(report.match_rate),
                 "Interests": candidate.granularity,
                 "Starts from": config_of(candidate.run.config).transition.k,
-                "Known answers": known_share(report.match_rate),
-                "First right": measured_share(candidate, RECALL),
-                "× chance": None if report.recall.value is None else round(report.recall.value, 1),
-                "In first ten": measured_share(candidate, "recall@10"),
                 "Moves": report.n_cases,
                 "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
             }
@@ -136,10 +154,11 @@ def measured_share(candidate: Candidate, metric: str) -> str:
 
 def choose_candidate(work: Workspace, candidates: list[Candidate], served: Release | None, seen: int) -> None:
     store = work.store
+    names = told_apart([candidate_name(candidate) for candidate in candidates])
     place = st.selectbox(
         "Release",
         range(len(candidates)),
-        format_func=lambda place: candidate_name(candidates[place]),
+        format_func=names.__getitem__,
         key=f"candidate-{store.path.stem}-{candidates[0].run.run_id}",  # a new build is what is looked at first
     )
     chosen = candidates[place]
@@ -169,10 +188,10 @@ def choose_candidate(work: Workspace, candidates: list[Candidate], served: Relea
         "Serve none",
         key="serve_none_button",
         icon=":material/block:",
-        disabled=served is None,
+        disabled=served is None or not author.strip(),
         on_click=withdraw,
         args=(store, author, said, seen),
-        help="Nothing is released until somebody releases predictions again.",
+        help="Nothing is released until somebody releases predictions again. It takes your name, too.",
     )
     st.caption(
         f"To be released, 90 % of what the method answers has to be known interests, and its first answer has to be "
@@ -229,14 +248,20 @@ def train_anew(work: Workspace) -> None:
 
 def candidate_name(candidate: Candidate) -> str:
     when = f"{candidate.run.started_at:%Y-%m-%d %H:%M}"
-    config = config_of(candidate.run.config)
-    k = config.transition.k
-    starts = "" if k == 2 else f" from the latest {k}" if k > 1 else " from the latest"
-    tuned = candidate.policy.startswith("encoder") and config.policy.tune_text
-    reads = ", text model learning too" if tuned else ""
+    k = config_of(candidate.run.config).transition.k
+    start = [] if k == TransitionConfig.k else [f"from the latest {k} interests" if k > 1 else "from the latest alone"]
     of = " from earlier logs" if candidate.earlier else ""
-    method = wording.method_name(candidate.policy)
-    return f"{method}{starts}{reads}, {candidate.granularity:,} interests, built {when}{of}"
+    return ", ".join([*how_it_predicts(candidate), *start, f"{candidate.granularity:,} interests", f"built {when}{of}"])
+
+
+def how_it_predicts(candidate: Candidate) -> list[str]:
+    """How it predicts, and what is laid over that."""
+    config = config_of(candidate.run.config)
+    method, *layers = method_words(candidate.policy)
+    tuned = candidate.policy.startswith("encoder") and config.policy.tune_text
+    dial = LAYER_NAMES["novelty"]
+    layers = [f"{dial} ({config.layers.novelty:g})" if layer == dial else layer for layer in layers]
+    return [method, *["text model learning too"] * tuned, *layers]
 
 
 def by_whom(decision: Release) -> str:

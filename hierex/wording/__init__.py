@@ -84,6 +84,12 @@ def model_label(name: str) -> str:
     return "The vectors in your file" if name == VECTORS_IN_FILE else name.rsplit("/", 1)[-1]
 
 
+def score_name(policy: str) -> str:
+    """Of the number beside an answer: the dial and the order of what was liked leave no probabilities. policy: its name
+    with those of its layers."""
+    return "Weight" if {"novelty", "aligned"} & set(policy.split("+")) else "Probability"
+
+
 def plain_markdown(text: str) -> str:
     """Text that Markdown shows as it is: titles and names are never markup."""
     return "".join("\\" + c if c in MARKUP else c for c in " ".join(str(text).split()))
