@@ -115,6 +115,7 @@ def take_in(work: Workspace) -> None:
         "outcomes.csv",
         "text/csv",
         icon=":material/download:",
+        on_click="ignore",
     )
     version = st.session_state.setdefault("outcomes_version", 0)
     file = st.file_uploader("A filled-in form", type="csv", key=f"outcomes-{version}", max_upload_size=LARGEST_MIB)
