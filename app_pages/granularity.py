@@ -133,7 +133,12 @@ if len(inside):
     with st.container(horizontal=True):
         view.move_button(work, number, taxonomy, every_name, rows if len(rows) else lassoed)
         st.download_button(
-            "Download these items (CSV)", exports.safe_csv(shown), "items.csv", "text/csv", icon=":material/download:"
+            "Download these items (CSV)",
+            exports.safe_csv(shown),
+            "items.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
         )
 
 view.change_list(work, number, every_name)

@@ -14,7 +14,7 @@ import pandas as pd
 from . import __version__
 from .cli_experiment import add_experiment
 from .cli_models import add_model_commands
-from .cli_parts import open_workspace, positive, work_at
+from .cli_parts import file_ending_in, open_workspace, positive, work_at
 from .cli_run import StageLines, add_run, import_files
 from .config import RunConfig
 from .errors import HierexError, LogError
@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     who.add_argument("--all", action="store_true")
     predict.add_argument("--top", type=positive, default=10, help="novel interests for each user")
     predict.add_argument("--items", type=positive, default=10, help="items for each novel interest")
-    predict.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
+    predict.add_argument("--out", type=file_ending_in(".parquet"), required=True, metavar="FILE.parquet")
     predict.add_argument("--latest", action="store_true", help="of the latest build, also where another is released")
     predict.add_argument(
         "--whole-history",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .cli_parts import open_workspace, positive, work_at
+from .cli_parts import file_ending_in, open_workspace, positive, work_at
 from .config import ExperimentConfig, Progress
 from .errors import HierexError
 from .experiment.conclusion import conclude
@@ -30,7 +30,7 @@ def add_experiment(commands) -> None:
     command.add_argument("--seed", type=int, default=0)
     command.add_argument(
         "--out",
-        type=Path,
+        type=file_ending_in(".csv"),
         metavar="FILE.csv",
         help="every measure of every arm, and beside it how arms differ, as FILE-lifts.csv",
     )

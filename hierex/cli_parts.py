@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from .config import RunConfig
 from .descriptions.meter import Reading
@@ -26,6 +28,17 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1")
     return number
+
+
+def file_ending_in(ending: str) -> Callable[[str], Path]:
+    """For a file that is written in one format only, which nobody should take for another."""
+
+    def named(text: str) -> Path:
+        if Path(text).suffix.lower() != ending:
+            raise argparse.ArgumentTypeError(f"'{text}' has to end in {ending}, which is the format that is written")
+        return Path(text)
+
+    return named
 
 
 def add_cap(command: argparse.ArgumentParser) -> None:

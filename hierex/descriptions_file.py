@@ -6,10 +6,7 @@ somebody changed it, and whether its interest was changed elsewhere in the meant
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -23,14 +20,12 @@ from .descriptions import Description
 from .descriptions.words import tidy
 from .errors import HierexError
 from .exports import as_typed, safe_csv
+from .returned_tables import read_table
 from .taxonomy import MERGED_FROM
 
 KEY, STARTED_FROM = "Key", "Started from"
 MOST_BYTES = 20_000_000
 MOST_ROWS = 20_000
-LONGEST_CELL = 10_000
-"""Characters; what a person may write is shorter, and said so row by row."""
-DELIMITERS = ",;\t"
 
 
 def interest_key(tree_key: str, node: int) -> str:
@@ -132,44 +127,13 @@ def _read_rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
     """Rows that are not empty, by column name in small letters, with their number in a spreadsheet."""
     if len(data) > MOST_BYTES:
         raise HierexError(f"The file has {len(data) / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are allowed.")
-    text = _decode(data)
-    first = text.partition("\n")[0]
-    if first.casefold().startswith("sep="):
-        text = text.partition("\n")[2]
-        first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    rows = []
-    try:
-        for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), start=1):
-            if max(map(len, cells), default=0) > LONGEST_CELL:
-                raise HierexError(f"Row {number} has a cell with more than {LONGEST_CELL:,} characters. Shorten it.")
-            if any(cell.strip() for cell in cells):
-                rows.append((number, [as_typed(cell) for cell in cells]))
-            if len(rows) > MOST_ROWS + 1:
-                raise HierexError(f"The file has more than {MOST_ROWS:,} rows. Bring in fewer at a time.")
-    except csv.Error as error:
-        raise HierexError(f"The file is not CSV that can be read: {error}. Save it as CSV again.") from error
-    if not rows:
-        raise HierexError("The file is empty. Choose the file that you downloaded here and changed.")
-    header = [name.strip().casefold() for name in rows[0][1]]
+    names, rows = read_table(data, most_rows=MOST_ROWS)
+    header = [str(as_typed(name)).strip().casefold() for name in names]
     missing = [name for name in (KEY, STARTED_FROM, "Name") if name.casefold() not in header]
     if missing:
-        found = ", ".join(name for name in rows[0][1][:8])[:200]
+        found = ", ".join(names[:8])[:200]
         raise HierexError(
             f"The file has no column '{missing[0]}'; its first row is: {found}. Start from the file that you "
             "download here, and keep its first row."
         )
-    filled = [(number, cells + [""] * (len(header) - len(cells))) for number, cells in rows[1:]]
-    return [(number, dict(zip(header, cells, strict=False))) for number, cells in filled]
-
-
-def _decode(data: bytes) -> str:
-    """As spreadsheets save text: UTF-8, UTF-16 with a mark, or the old Windows letters."""
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise HierexError("This is an Excel workbook. In Excel choose 'Save as' and 'CSV UTF-8', then bring that in.")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+    return [(number, dict(zip(header, map(as_typed, cells), strict=True))) for number, cells in rows]

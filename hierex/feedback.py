@@ -189,18 +189,21 @@ def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author
 
 
 def check_outcomes(frame: pd.DataFrame, known: dict[str, int], *, k: int = 2) -> pd.DataFrame:
-    """The outcomes of a file, with ids in place of names, without the lines that were not filled in. known: id by name
-    and by the id as text; k: how many interests predictions start from.
+    """The outcomes of a file, with ids in place of names, without the rows that were not filled in.
 
-    Raises HierexError that names what is missing, and the first lines that cannot be used: nothing is taken then.
+    frame: by the number of the row in the file; known: id by name and by the id as text; k: how many interests
+    predictions start from.
+
+    Raises HierexError that names what is missing, and the first rows that cannot be used: nothing is taken then.
     """
-    frame = frame.rename(columns=lambda name: str(name).strip().lower()).reset_index(drop=True)
+    frame = frame.rename(columns=lambda name: str(name).strip().lower())
     columns = outcome_columns(k)
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise HierexError(
-            f"The file has no column {', '.join(map(repr, missing))}. It needs {', '.join(columns)}; the "
-            "form that can be downloaded here has them."
+            f"The file has no column {', '.join(map(repr, missing))}; its first row is: "
+            f"{', '.join(frame.columns[:8])[:200]}. It needs {', '.join(columns)}; the form that can be downloaded "
+            "here has them."
         )
     twice = [name for name in columns if (frame.columns == name).sum() > 1]
     if twice:
@@ -210,27 +213,37 @@ def check_outcomes(frame: pd.DataFrame, known: dict[str, int], *, k: int = 2) ->
         raise HierexError(
             f"The file has a column '{before_more}', and these predictions start from {k}. Download the form again."
         )
-    if len(frame) > MOST_ROWS:
-        raise HierexError(f"The file has {len(frame):,} lines. At most {MOST_ROWS:,} can be taken.")
     counts = frame[["shown", "liked"]].apply(pd.to_numeric, errors="coerce")
     filled = counts["shown"].notna() | frame["shown"].astype("string").str.strip().fillna("").ne("")
     frame, counts = frame[filled], counts[filled]
     ids = pd.DataFrame({name: frame[name].astype("string").str.strip().map(known) for name in columns[: k + 1]})
+    whole = counts["shown"].mod(1).eq(0) & counts["liked"].mod(1).eq(0)
+    fit = counts["shown"].gt(0) & counts["shown"].le(MOST_SHOWN) & counts["liked"].between(0, counts["shown"])
     faults = {
-        "names an interest that is not known here": ids.isna().any(axis=1),
-        "leads to an interest that it starts from": ids[before_columns(k)].eq(ids["new"], axis=0).any(axis=1),
-        f"needs numbers: shown above 0 and at most {MOST_SHOWN:,.0f}, and liked from 0 to shown": ~(
-            counts["shown"].gt(0) & counts["shown"].le(MOST_SHOWN) & counts["liked"].between(0, counts["shown"])
+        "name{s} an interest that is not known here": ids.isna().any(axis=1),
+        "lead{s} to an interest that {it} from": ids[before_columns(k)].eq(ids["new"], axis=0).any(axis=1),
+        f"need{{s}} whole numbers: shown above 0 and at most {MOST_SHOWN:,.0f}, and liked from 0 to shown": ~(
+            whole & fit
         ),
     }
     for what, rows in faults.items():
         if rows.any():
-            lines = ", ".join(f"{line + 2:,}" for line in rows.index[rows][:SHOWN_FAULTS])
-            n = int(rows.sum())
-            raise HierexError(f"{n:,} {'line' if n == 1 else 'lines'} cannot be used. Line {lines} {what}.")
+            raise HierexError(_unusable(what, frame.index[rows].tolist()))
     if not len(frame):
-        raise HierexError("No line of the file says how many people an interest was shown to.")
+        raise HierexError("No row of the file says how many people an interest was shown to.")
     return ids.astype(int).assign(shown=counts["shown"], liked=counts["liked"])
+
+
+def _unusable(what: str, rows: Sequence[int]) -> str:
+    """what: of these rows, with gaps for what differs between one row and several."""
+    if len(rows) == 1:
+        return f"1 row cannot be used. Row {rows[0]:,} {what.format(s='s', it='it starts')}."
+    *first, last = (f"{row:,}" for row in rows[:SHOWN_FAULTS])
+    such = ", for example," * (len(rows) > SHOWN_FAULTS)
+    return (
+        f"{len(rows):,} rows cannot be used. Rows {', '.join(first)} and {last}{such} "
+        f"{what.format(s='', it='they start')}."
+    )
 
 
 def place_outcomes(

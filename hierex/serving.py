@@ -77,7 +77,8 @@ def distinct(context: np.ndarray) -> list[int]:
 
 
 def find_users(work: Workspace, user_ids: list[str]) -> np.ndarray:
-    """(m,) user indices. Raises HierexError that names the ids that are not in the log."""
+    """(m,) user indices, each once. Raises HierexError that names the ids that are not in the log."""
+    user_ids = list(dict.fromkeys(user_ids))
     places = pd.Index(work.user_ids).get_indexer(pd.Index(user_ids))
     unknown = [user for user, place in zip(user_ids, places, strict=True) if place < 0]
     if unknown:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hierex"
 
 LAYERS = [
-    {"errors", "config", "server_config", "threads"},
+    {"errors", "config", "server_config", "threads", "returned_tables"},
     {"store", "metrics", "ranking", "likeness", "llm"},
     {"logs", "text_models"},
     {"embeddings"},
@@ -111,3 +111,15 @@ def test_one_module_knows_each_of_these(library, allowed):
     found = {top_name(path) for path in modules() if library in imported(path)}
     assert found <= allowed
     assert found, f"nothing imports {library}"
+
+
+PAGES = [*(PACKAGE / "view").rglob("*.py"), *(ROOT / "app_pages").glob("*.py")]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_download_does_not_run_the_page_anew(path):
+    """It would take the other downloads away that are just being made: their clicks would never be answered."""
+    for call in ast.walk(ast.parse(path.read_text())):
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "download_button":
+            said = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            assert said.get("on_click") == "'ignore'", f"line {call.lineno}"

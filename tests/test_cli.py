@@ -84,6 +84,26 @@ def test_predict_for_some_users(built, tmp_path):
     assert set(from_file["user_id"]) == set(users)
 
 
+def test_a_user_who_is_named_twice_is_served_once(built, tmp_path, capsys):
+    out, ids = tmp_path / "p.parquet", tmp_path / "ids.txt"
+    with open_store(built / "w.duckdb") as store:
+        one, other = store.table("SELECT user_id FROM users ORDER BY user_index LIMIT 2")["user_id"].to_pylist()
+    ids.write_text("\n".join([one, other, one]))
+    store = str(built / "w.duckdb")
+    assert main(["predict", "--store", store, "--users", str(ids), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("2 of 2 users, 12 predictions")
+    assert not pd.read_parquet(out).duplicated(["user_id", "rank"]).any()
+
+
+@pytest.mark.parametrize(
+    "command", ["predict --store w --all --out p.csv", "experiment --planted --out t.parquet", "predict --all --out p"]
+)
+def test_a_file_whose_name_says_another_format_is_refused(command, capsys):
+    with pytest.raises(SystemExit):
+        main(command.split())
+    assert "has to end in ." in capsys.readouterr().err
+
+
 def test_predict_reads_whole_histories_where_the_policy_can(built, tmp_path, capsys):
     store, out = str(built / "w.duckdb"), tmp_path / "p.parquet"
     assert main(["predict", "--store", store, "--all", "--whole-history", "--out", str(out)]) == 2

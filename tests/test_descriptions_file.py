@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from hierex.description_changes import change_table, names_twice, plan_replacement
 from hierex.descriptions import Description
-from hierex.descriptions_file import LONGEST_CELL, MOST_ROWS, plan_import, write_descriptions_file
+from hierex.descriptions_file import MOST_ROWS, plan_import, write_descriptions_file
 from hierex.errors import HierexError
 from hierex.exports import as_typed, neutralise
+from hierex.returned_tables import LONGEST_CELL
 from hierex.taxonomy import MERGED_FROM
 from hierex.view.description_checks import CHECK_COLUMNS
 
@@ -146,7 +147,8 @@ def test_a_file_of_other_interests_changes_nothing():
         (b"x" * 20_000_001, "at most 20 MB"),
         (b"Key,Name,Started from\n" + b"a,b,c\n" * (MOST_ROWS + 1), "more than 20,000 rows"),
         (b"Key,Name,Started from\na," + b"b" * (LONGEST_CELL + 1) + b",c\n", "Row 2 has a cell"),
-        (b"Key,Name,Started from\na," + b"b" * 200_000 + b",c\n", "CSV"),
+        (b"Key,Name,Started from\na," + b"b" * 200_000 + b",c\n", "Row 2 is not CSV"),
+        (b"Key,Name,Started from\na,b,c\na,b, and more,c\n", "Row 3 has 4 cells, and the first row names 3 columns"),
     ],
 )
 def test_files_that_cannot_be_used_say_why(data, reason):

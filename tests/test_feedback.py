@@ -1,6 +1,5 @@
 """Thumbs and outcomes: what is taken, what is refused with the reason, what is counted, and taking back."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -54,7 +53,9 @@ def work(built):
 
 
 def lines(*rows):
-    return pd.DataFrame(rows, columns=["before_1", "before_2", "new", "shown", "liked"])
+    """As a form is read: the first row of a file names the columns."""
+    columns = ["before_1", "before_2", "new", "shown", "liked"]
+    return pd.DataFrame(rows, range(2, len(rows) + 2), columns)
 
 
 def placed(work):
@@ -69,12 +70,17 @@ def test_names_and_ids_are_taken_and_lines_that_nobody_filled_in_are_left_out():
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
-        (lines(("1", "2", "cake", 10, 4)), "Line 2 names an interest that is not known"),
-        (lines(("1", "2", "3", 1, 1), ("1", "2", "2", 10, 4)), "Line 3 leads to an interest that it starts from"),
+        (lines(("1", "2", "cake", 10, 4)), "Row 2 names an interest that is not known"),
+        (lines(("1", "2", "3", 1, 1), ("1", "2", "2", 10, 4)), "Row 3 leads to an interest that it starts from"),
         (lines(("1", "2", "3", 10, 11)), "liked from 0 to shown"),
         (lines(("1", "2", "3", -1, 0)), "shown above 0"),
-        (lines(("1", "2", "3", "many", 0)), "needs numbers"),
-        (lines(("1", "2", "3", "", "")), "No line"),
+        (lines(("1", "2", "3", "2.5", "1")), "Row 2 needs whole numbers"),
+        (lines(("1", "2", "3", "5", "1.2")), "Row 2 needs whole numbers"),
+        (lines(*[("1", "2", "3", 5, "x")] * 2), "2 rows cannot be used. Rows 2 and 3 need whole"),
+        (lines(*[("1", "2", "cake", 5, 1)] * 3), "Rows 2, 3 and 4 name an interest"),
+        (lines(*[("1", "2", "1", 5, 1)] * 4), "4 rows.* Rows 2, 3 and 4, for example, lead to .* they start from"),
+        (lines(("1", "2", "3", "many", 0)), "needs whole numbers"),
+        (lines(("1", "2", "3", "", "")), "No row"),
         (lines().drop(columns="liked"), "no column 'liked'"),
     ],
 )
@@ -231,13 +237,13 @@ def test_layers_that_cannot_be_are_refused(layers):
 
 def test_lines_are_named_as_they_stand_in_the_file():
     frame = lines(("1", "2", "3", "", ""), ("1", "2", "3", 5, 1), ("1", "2", "cake", 10, 4))
-    with pytest.raises(HierexError, match="Line 4 names an interest"):
+    with pytest.raises(HierexError, match="Row 4 names an interest"):
         check_outcomes(frame, KNOWN)
 
 
 @pytest.mark.parametrize("shown", ["inf", "1e300"])
 def test_more_people_than_there_can_be_are_refused(shown):
-    with pytest.raises(HierexError, match="needs numbers"):
+    with pytest.raises(HierexError, match="needs whole numbers"):
         check_outcomes(lines(("1", "2", "3", shown, "1")), KNOWN)
 
 
@@ -290,13 +296,40 @@ def test_the_form_holds_nothing_hidden_and_no_starting_points_of_few_people(work
         "before_1,before_2,new,shown,liked\n1,2,3,10,4\n",
         "before_1;before_2;new;shown;liked\n1;2;3;10;4\n",
         "\ufeffbefore_1,before_2,new,shown,liked\n\n1,2,3,10,4\n1,2,3\n",
+        "before_1\tbefore_2\tnew\tshown\tliked\n1\t2\t3\t10.0\t4\n",
+        "before_1,before_2,new,shown,liked\n1,2,3,10,4,\n1,2,3,,,,\n",
+        "before_1,before_2,new,shown,liked,\n1,2,3,10,4,seen in May\n",
+        ",before_1,before_2,new,shown,liked\n0,1,2,3,10,4\n",
     ],
 )
 def test_forms_are_read_as_spreadsheets_write_them(text):
-    taken = check_outcomes(read_form(io.BytesIO(text.encode())), KNOWN)
+    taken = check_outcomes(read_form(text.encode()), KNOWN)
     assert taken.to_numpy().tolist() == [[1, 2, 3, 10, 4]]
 
 
 def test_letters_of_another_encoding_do_not_stop_a_form():
     text = "before_1,before_2,new,shown,liked,new (to read)\n1,2,3,10,4,Käse\n"
-    assert len(check_outcomes(read_form(io.BytesIO(text.encode("cp1252"))), KNOWN)) == 1
+    assert len(check_outcomes(read_form(text.encode("cp1252")), KNOWN)) == 1
+
+
+def test_a_form_that_excel_saved_as_unicode_text_is_read():
+    text = "before_1\tbefore_2\tnew\tshown\tliked\n1\t2\t3\t10\t4\n"
+    taken = check_outcomes(read_form(text.encode("utf-16")), KNOWN)
+    assert taken.to_numpy().tolist() == [[1, 2, 3, 10, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("before_1,before_2,new,shown,liked\n1,2,3,10,4\n1,2,3,8,5,2\n", "Row 3 has 6 cells, and .* names 5 columns"),
+        ("Liked in May\n\n1,2,3,10,4\n", "Row 3 has 5 cells, and the first row names 1 column: Liked in May"),
+        ("", "The file is empty"),
+        ("\n\n", "The file is empty"),
+        ('before_1,before_2,new,shown,liked\n1,2,"3,10,4\n' + "1,2,3,10,4\n" * 20_000, "Row 2 is not CSV"),
+        ("before 1,new\n1,2\n", "no column 'before_1', .*its first row is: before 1, new"),
+        ("before_1,before_2,new,shown,liked\n\n1,2,3,10,40\n", "Row 3 needs"),
+    ],
+)
+def test_a_file_that_is_no_form_is_refused_in_plain_words(text, reason):
+    with pytest.raises(HierexError, match=reason):
+        check_outcomes(read_form(text.encode()), KNOWN)

@@ -139,4 +139,5 @@ def judged_csv(work: Workspace, author: str) -> None:
         icon=":material/download:",
         help="Thumbs on predictions and items, and blind comparisons. Which build was which is told of those whose "
         "results you have seen.",
+        on_click="ignore",
     )

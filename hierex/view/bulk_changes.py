@@ -41,6 +41,7 @@ def bulk_bar(shown: Described, rows: Sequence[int]) -> list[int]:
             "text/csv",
             icon=":material/download:",
             help="The interests that are shown. Change it in a spreadsheet and bring it back below.",
+            on_click="ignore",
         )
     return chosen
 

@@ -81,5 +81,10 @@ def show_numbers(effects: pd.DataFrame, rows: pd.DataFrame, recalls: pd.DataFram
     table = effects_table(every, marks)
     st.dataframe(table, hide_index=True, height=260)
     st.download_button(
-        "Download these numbers (CSV)", exports.safe_csv(table), "numbers.csv", "text/csv", icon=":material/download:"
+        "Download these numbers (CSV)",
+        exports.safe_csv(table),
+        "numbers.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ..logs import InteractionColumns, ItemColumns, LogFile, middle_rating
+from ..wording import plain_markdown
 from .files import guess, preview
 
 NOT_THERE = "(none)"
@@ -42,8 +43,23 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
         order = choose_column("Order", names, interaction_guess.order, f"order-{file_key}", optional=True)
         rating, liked_from = choose_rating(interaction_rows, interaction_guess, file_key)
         st.dataframe(interaction_rows.head(PREVIEW_ROWS), hide_index=True)
-    if not (item_id and (title or text) and user_id and item):
-        st.info("Choose the columns that were not recognised: item id, a title or other words, person id.")
+    empty = [file.name for file, rows in ((items, item_rows), (interactions, interaction_rows)) if rows.empty]
+    if empty:
+        names = ", ".join(f"'{plain_markdown(name)}'" for name in empty)
+        st.warning(f"There are no rows that can be read in {names}. Choose a file with rows.")
+        return None
+    missing = [
+        what
+        for what, chosen in (
+            ("the catalogue's item id", item_id),
+            ("a title or other words", title or text),
+            ("the log's person id", user_id),
+            ("the log's item id", item),
+        )
+        if not chosen
+    ]
+    if missing:
+        st.info(f"Choose the columns that were not recognised: {', '.join(missing)}.")
         return None
     if rating and liked_from is None:
         st.info("Say from which rating on somebody liked an item, or choose no column of ratings.")

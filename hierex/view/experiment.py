@@ -206,4 +206,5 @@ def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.D
         "text/csv",
         icon=":material/download:",
         key=f"trial-download-{work.store.path.stem}",
+        on_click="ignore",
     )

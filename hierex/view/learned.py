@@ -49,7 +49,12 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         st.info("No interest has this word in its name.")
     as_table, as_chat = st.columns(2)
     as_table.download_button(
-        "Download as a table (CSV)", exports.safe_csv(table), "examples.csv", "text/csv", icon=":material/download:"
+        "Download as a table (CSV)",
+        exports.safe_csv(table),
+        "examples.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
     as_chat.download_button(
         "Download for fine-tuning (JSONL)",
@@ -57,6 +62,7 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         "fine_tuning.jsonl",
         "application/jsonl",
         icon=":material/download:",
+        on_click="ignore",
     )
     with st.expander("What one example looks like"):
         first = next(exports.chat_examples(work, shown))

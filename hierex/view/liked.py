@@ -11,10 +11,10 @@ import streamlit as st
 
 from .. import exports, feedback, wording
 from ..alignment import why_not_learned
-from ..errors import HierexError
 from ..feedback import Batch
 from ..layering import is_laid_anew, placed_outcomes
 from ..policies.aligned import AlignedPolicy
+from ..returned_tables import read_table
 from ..workspace import Workspace
 from .opened import doing, jobs, server, start_run
 
@@ -135,9 +135,12 @@ def take_in(work: Workspace) -> None:
         "outcomes.csv",
         "text/csv",
         icon=":material/download:",
+        on_click="ignore",
     )
     version = st.session_state.setdefault("outcomes_version", 0)
-    file = st.file_uploader("A filled-in form", type="csv", key=f"outcomes-{version}", max_upload_size=LARGEST_MIB)
+    file = st.file_uploader(
+        "A filled-in form", type=["csv", "txt", "tsv"], key=f"outcomes-{version}", max_upload_size=LARGEST_MIB
+    )
     st.button(
         "Take it in", key="take_outcomes", disabled=file is None, on_click=save_file, args=(work, file),
         icon=":material/upload:",
@@ -148,32 +151,19 @@ def save_file(work: Workspace, file) -> None:
     """For callbacks."""
 
     def save() -> None:
-        try:
-            frame = read_form(file)
-        except ValueError as error:
-            raise HierexError(f"'{file.name[:60]}' cannot be read as CSV: {str(error)[:200]}.") from error
         k = work.config.transition.k
-        outcomes = feedback.check_outcomes(frame.map(exports.as_typed), known_interests(work), k=k)
+        outcomes = feedback.check_outcomes(read_form(file.getvalue()), known_interests(work), k=k)
         feedback.save_outcomes(work.store, work.tree_key, outcomes, author=st.session_state.get("author", ""))
         st.session_state["outcomes_version"] += 1
 
     doing(save, "Taken in. It can be taken back below.")
 
 
-def read_form(file) -> pd.DataFrame:
-    """All as text. With commas or, as spreadsheets of many countries write it, semicolons. Letters that are not UTF-8
-    are lost, which matters to names that are typed and to nothing else. Raises ValueError for what is no CSV."""
-    first = file.readline()
-    file.seek(0)
-    return pd.read_csv(
-        file,
-        sep=";" if first.count(b";") > first.count(b",") else ",",
-        dtype=str,
-        keep_default_na=False,
-        skip_blank_lines=False,
-        encoding="utf-8-sig",
-        encoding_errors="replace",
-    )
+def read_form(data: bytes) -> pd.DataFrame:
+    """All as text, by the number of the row. Raises HierexError for what is no table in CSV."""
+    header, rows = read_table(data, most_rows=feedback.MOST_ROWS)
+    frame = pd.DataFrame([cells for _, cells in rows], [number for number, _ in rows], header, dtype=object)
+    return frame.map(exports.as_typed)
 
 
 def known_interests(work: Workspace) -> dict[str, int]:

@@ -101,5 +101,11 @@ def pair_table(pairs: pd.DataFrame, names: list[str], file: str, *, leave_out: s
     )
     st.dataframe(table, hide_index=True, column_config={"Share": share, "Times expected": expected})
     st.download_button(
-        "Download (CSV)", exports.safe_csv(table), file, "text/csv", icon=":material/download:", key=f"download-{file}"
+        "Download (CSV)",
+        exports.safe_csv(table),
+        file,
+        "text/csv",
+        icon=":material/download:",
+        key=f"download-{file}",
+        on_click="ignore",
     )

@@ -38,6 +38,7 @@ def preview_report(work: Workspace) -> None:
         MIME_HTML,
         icon=":material/description:",
         width="stretch",
+        on_click="ignore",
     )
     table.download_button(
         "Download as a table (CSV)",
@@ -46,6 +47,7 @@ def preview_report(work: Workspace) -> None:
         MIME_CSV,
         icon=":material/download:",
         width="stretch",
+        on_click="ignore",
     )
     judged_csv(work, st.session_state.get("author", ""))
     for person in shown:

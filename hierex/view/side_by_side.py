@@ -107,7 +107,12 @@ def draw_changes(work: Workspace, one: Side, other: Side, pairs: pd.DataFrame) -
     )
     st.dataframe(table, hide_index=True, column_config={"Share of it": share})
     st.download_button(
-        "Download this table (CSV)", exports.safe_csv(table), "comparison.csv", "text/csv", icon=":material/download:"
+        "Download this table (CSV)",
+        exports.safe_csv(table),
+        "comparison.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
 
 
