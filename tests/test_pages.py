@@ -938,6 +938,17 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert "Nothing is served, decided by Ann on" in words(on_part("Busy", "Releases"))
 
 
+def test_nothing_is_built_of_answers_that_nobody_has_given(workspaces):
+    app = on_part("Busy", "Releases")
+    learn = next(button for button in app.button if button.label == "Learn and measure")
+    assert not learn.disabled
+    app.session_state["policy-other-Busy"] = "openai"
+    app.run()
+    assert not app.exception, app.exception
+    assert "Nothing was answered about these interests yet" in words(app)
+    assert next(button for button in app.button if button.label == "Learn and measure").disabled
+
+
 def test_a_prediction_from_the_only_interest_that_is_new_says_so(workspaces):
     app = open_app("preview", "Tiny")
     for person in app.selectbox(key="person-Tiny").options:

@@ -27,30 +27,34 @@ BATCH_SHARE = 0.5
 """What OpenAI's batches cost of the price of single questions."""
 
 
-def ask_panel(work: Workspace) -> None:
-    """What there is to do before a build can be made of a model's answers."""
+def ask_panel(work: Workspace) -> bool:
+    """What there is to do before a build can be made of a model's answers; whether there are some to make it of."""
     with plain_errors():
-        endpoint = Endpoint.from_environment()
-        if endpoint is None:
-            st.info(
-                "No language model is set up on this server. Whoever runs the server can name one; the README says "
-                "how. Nothing is sent until then."
-            )
-            return
-        where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
-        st.caption(
-            f"{plain_markdown(endpoint.model)} {plain_markdown(where)}. What is sent: the words of the interests, "
-            "which of them follow which, and which of them some person had together. Never who."
+        offer_to_ask(work)
+    return show_answers(work)
+
+
+def offer_to_ask(work: Workspace) -> None:
+    endpoint = Endpoint.from_environment()
+    if endpoint is None:
+        st.info(
+            "No language model is set up on this server. Whoever runs the server can name one; the README says "
+            "how. Nothing is sent until then."
         )
-        job = jobs().of(work.store.path)
-        busy = bool(job and job.active)
-        with st.expander("1. Fine-tune the model on how people move", key="tuning_open", on_change="rerun") as tuning:
-            if tuning.open:
-                offer_tuning(work, endpoint, busy)
-        with st.expander("2. Have it answer ahead of time", key="answers_open", on_change="rerun") as answers:
-            if answers.open:
-                offer_answers(work, endpoint, busy)
-        show_answers(work)
+        return
+    where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
+    st.caption(
+        f"{plain_markdown(endpoint.model)} {plain_markdown(where)}. What is sent: the words of the interests, "
+        "which of them follow which, and which of them some person had together. Never who."
+    )
+    job = jobs().of(work.store.path)
+    busy = bool(job and job.active)
+    with st.expander("1. Fine-tune the model on how people move", key="tuning_open", on_change="rerun") as tuning:
+        if tuning.open:
+            offer_tuning(work, endpoint, busy)
+    with st.expander("2. Have it answer ahead of time", key="answers_open", on_change="rerun") as answers:
+        if answers.open:
+            offer_answers(work, endpoint, busy)
 
 
 def offer_tuning(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
@@ -142,20 +146,21 @@ def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bo
     )
 
 
-def show_answers(work: Workspace) -> None:
-    """How many of the answers that came are known interests, and what the others say."""
+def show_answers(work: Workspace) -> bool:
+    """How many of the answers that came are known interests, and what the others say; whether there are any."""
     try:
         matches = collect_answers(work).measure()
     except NotReady:
         st.caption("Nothing was answered about these interests yet. A build of answers needs some.")
-        return
+        return False
     except HierexError as error:
         st.warning(plain_markdown(str(error)))
-        return
+        return False
     st.markdown(f"**{matches.rate:.1%}** of {matches.n:,} answers are known interests, word for word; it takes 90 %.")
     if matches.misses:
         with st.expander("What the others say"):
             st.dataframe(pd.DataFrame(matches.misses, columns=["Answer", "Times"]), hide_index=True)
+    return True
 
 
 def begin(start: Callable[[], object]) -> None:

@@ -232,13 +232,12 @@ def train_anew(work: Workspace) -> None:
         help="With 1 or 2 every answer is there ahead of time; with 3 answers are computed when they are asked for.",
     )
     other = releases.other_policy(work.config, policy, k=k)
-    if policy.kind == "openai":
-        ask_panel(with_choices(work, other))
+    ready = policy.kind != "openai" or ask_panel(with_choices(work, other))
     job = jobs().of(work.store.path)
     st.button(
         "Learn and measure",
         icon=":material/model_training:",
-        disabled=bool(job and job.active),
+        disabled=bool(job and job.active) or not ready,
         on_click=start_run,
         args=(other,),
         help="Keeps interests, descriptions and the recommender as they are. Recent moves, the order of what people "
