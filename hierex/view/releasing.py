@@ -23,7 +23,7 @@ from .policy_choice import choose_policy
 RELEASED, LATEST_BUILD = "Released", "Latest build"
 LATEST = 30
 CANDIDATE_COLUMNS = {
-    "Method": st.column_config.TextColumn(width=330),
+    "Method": st.column_config.TextColumn(width=280),
     "× chance": st.column_config.NumberColumn(
         width="small", help="How often the first answer was right, as a multiple of naming any interest at random."
     ),
@@ -34,7 +34,7 @@ CANDIDATE_COLUMNS = {
     "In first ten": st.column_config.TextColumn(
         width="small", help="How often the right one was among the first ten answers."
     ),
-    "Known answers": st.column_config.TextColumn(
+    "Known": st.column_config.TextColumn(
         width="small",
         help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them.",
     ),
@@ -131,11 +131,11 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
                 "× chance": None if report.recall.value is None else round(report.recall.value, 1),
                 "First right": measured_share(candidate, RECALL),
                 "In first ten": measured_share(candidate, "recall@10"),
-                "Known answers": known_share(report.match_rate),
+                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
+                "Known": known_share(report.match_rate),
                 "Interests": candidate.granularity,
                 "Starts from": config_of(candidate.run.config).transition.k,
                 "Moves": report.n_cases,
-                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
             }
         )
     return pd.DataFrame(rows)
