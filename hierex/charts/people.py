@@ -59,7 +59,7 @@ def prediction_bars(
     ordered = predictions.assign(color=list(colors) if colors is not None else BLUE).sort_values("rank")
     names = ordered["rank"].astype(str) + ". " + ordered["name"].astype(str)
     figure = ranked_bars(names, ordered["score"], ordered[COLOR], scored.lower())
-    figure.update_xaxes(title_text=f"{scored} of being the next new interest")
+    figure.update_xaxes(title_text=f"{scored}, among all that is new to the person")
     return figure
 
 
