@@ -20,12 +20,11 @@ from .config import RunConfig
 from .errors import HierexError, LogError
 from .exports import export_all
 from .pipeline import run_pipeline
-from .releases import released_run, serve_release
+from .releases import released_run, serve_latest, serve_release
 from .runs import shown_run
 from .server_config import ServerConfig
 from .serving import find_users, serve_users, served_frame
 from .store import open_store
-from .workspace import Workspace
 from .workspace_folder import workspace_path
 
 ROOT = Path(__file__).parents[1]
@@ -96,8 +95,8 @@ def build_parser() -> argparse.ArgumentParser:
 def predict_command(options: argparse.Namespace) -> None:
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="recommenders")
-        if options.granularity is None and not options.latest:
-            work = released_or(work)
+        released = None if options.latest or options.granularity is not None else released_run(store)
+        work = serve_release(work, released) if released else serve_latest(work)
         if options.all:
             users = np.arange(len(work.user_ids))
         else:
@@ -106,12 +105,6 @@ def predict_command(options: argparse.Namespace) -> None:
         frame = served_frame(work, served)
     write_parquet(frame, options.out)
     print(f"{frame['user_id'].nunique():,} of {len(users):,} users, {len(frame):,} predictions: {options.out}")
-
-
-def released_or(work: Workspace) -> Workspace:
-    """Whose predictions are released, or this where none is."""
-    run = released_run(work.store)
-    return serve_release(work, run) if run else work
 
 
 def evaluate_command(options: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ def measure_dial(
     hidden: np.ndarray,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    """One row per place of the dial: weight (of `NoveltyPolicy` over `policy`), recall (how often people's next new
+    """One row per place of the dial: policy, weight (of `NoveltyPolicy` over it), recall (how often people's next new
     interest was among the ten), distance (of the ten from the nearest interest that the person had, 0-1, on average),
     n_cases.
 
@@ -37,7 +37,7 @@ def measure_dial(
     moves = list_moves(histories, k=k)
     cases = np.flatnonzero((moves.clock >= split) & ~hidden[moves.novel])
     if not len(cases):
-        return pd.DataFrame(columns=["weight", "recall", "distance", "n_cases"])
+        return pd.DataFrame(columns=["policy", "weight", "recall", "distance", "n_cases"])
     pasts, sums = Pasts.before_moves(moves), np.zeros((len(WEIGHTS), 3))
     at_once = max(1, CELLS_AT_ONCE // moves.n_clusters)
     for start in range(0, len(cases), at_once):

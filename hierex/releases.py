@@ -18,7 +18,7 @@ from .curation_edits import CurationRecord, read_records, read_taxonomy_key
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError, NotReady
 from .gates import GateFailed, GateReport, judge_policy
-from .runs import RunRecord, config_of, find_run, read_runs
+from .runs import RunRecord, config_of, find_run, read_runs, shown_run
 from .store import Store, now
 from .taxonomy import CurationEdit, leaf_of_item
 from .workspace import Workspace
@@ -97,8 +97,8 @@ def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
     for run in runs:
         alike.setdefault(what_it_made(run), []).append(run)
     candidates = []
-    for (run, *earlier), (*_, report) in zip(alike.values(), alike, strict=True):
-        measured = results.read_evaluation(store, report or "").get("policies")
+    for run, *earlier in alike.values():
+        measured = results.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
         if measured is None:
             continue
         policy = policy_name(store, run, measured)
@@ -110,8 +110,8 @@ def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
 
 
 def what_it_made(run: RunRecord) -> tuple[str | None, ...]:
-    """The same for runs that made the very same predictions."""
-    return tuple(run.keys.get(stage) for stage in ("taxonomy", "policies", "transition_table", "evaluation"))
+    """The same for runs that made the very same predictions and items."""
+    return tuple(run.keys.get(stage) for stage in ("taxonomy", "policies", "transition_table", "recommenders"))
 
 
 def is_kept(store: Store, run: RunRecord) -> bool:
@@ -238,12 +238,19 @@ def serve_release(present: Workspace, run: RunRecord) -> Workspace:
     What is hidden today is left out. Where logs were added and the tree of interests was kept, its interests hold the
     new items too. Raises HierexError with the reason where the tree does not allow that.
     """
-    served = as_made(present, run)
+    served = present if run.keys == present.keys else as_made(present, run)
     standing = hiding_changes(present.store)
     if standing:
         served = replace(served, hides=place_hides(present, served, standing))
     _ = served.policy  # now, so that what is wrong with it is said here
     return served
+
+
+def serve_latest(present: Workspace) -> Workspace:
+    """The present build, without what was hidden since it was made."""
+    run = shown_run(present.store)
+    built_so = run is None or run.keys != present.keys or hides_as_built(present.store, run)
+    return present if built_so else serve_release(present, run)
 
 
 def hiding_changes(store: Store) -> list[CurationRecord]:

@@ -28,7 +28,7 @@ KEPT = 6
 KEPT_RELEASES = 5
 """So many of the latest releases can be gone back to."""
 KEPT_COMPARISONS = 3
-"""And the builds of so many of the latest blind comparisons, so that nobody loses one on the way."""
+"""The builds of so many blind comparisons, those at which somebody judged last, stay too."""
 KEPT_REPORTS = 1_000
 REPORTS = ("evaluation", "experiment")
 """What was measured is small, and stays to be compared."""
@@ -54,7 +54,8 @@ SHOWN_KEYS = f"""
         GROUP BY run_id ORDER BY max(release_id) DESC LIMIT {KEPT_RELEASES}
     ) OR run_id IN (
         SELECT unnest([first_run, second_run]) FROM (
-            SELECT * FROM comparisons ORDER BY comparison_id DESC LIMIT {KEPT_COMPARISONS}
+            SELECT first_run, second_run FROM comparisons LEFT JOIN judgements USING (comparison_id)
+            GROUP BY first_run, second_run ORDER BY max(greatest(made_at, given_at)) DESC LIMIT {KEPT_COMPARISONS}
         )
     )
     UNION ALL

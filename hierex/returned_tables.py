@@ -39,7 +39,7 @@ def _read_rows(data: bytes, most_rows: int) -> list[tuple[int, list[str]]]:
     if text[:4].casefold() == "sep=":
         text = text.partition("\n")[2]
     first = text.lstrip("\r\n").partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count), strict=True)
     rows, number = [], 0
     try:
         for number, cells in enumerate(reader, start=1):

@@ -55,7 +55,7 @@ def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_pro
         hidden=hidden,
         config=options,
         seed=config.seed,
-        progress=part_of(progress, 0, 0.4),
+        progress=part_of(progress, 0, 0.35),
     )
     likely = without_dial(built.policy)
     dial = measure_dial(
@@ -65,7 +65,7 @@ def evaluate_run(built: Built, *, config: RunConfig, progress: Progress = no_pro
         split=split,
         k=k,
         hidden=hidden,
-        progress=part_of(progress, 0.4, 0.5),
+        progress=part_of(progress, 0.35, 0.5),
     )
     by_recommender = evaluate_items(
         {built.recommender.name: built.recommender},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import pandas as pd
@@ -65,9 +65,16 @@ def _all_runs(store: Store) -> list[RunRecord]:
 
 
 def latest_choices(store: Store) -> RunConfig:
-    """What was chosen last: for the present logs or, where nothing was built from them, for those before."""
-    last = next(iter(read_runs(store) or _all_runs(store)), None)
-    return config_of(last.config) if last else RunConfig()
+    """What was chosen last: for the present logs or, where nothing was built from them, for those before.
+
+    A model's answers are about the interests of some logs; other logs begin with the usual way to predict.
+    """
+    present = next(iter(read_runs(store)), None)
+    if present:
+        return config_of(present.config)
+    before = next(iter(_all_runs(store)), None)
+    config = config_of(before.config) if before else RunConfig()
+    return replace(config, policy=PolicyConfig()) if config.policy.kind == "openai" else config
 
 
 def find_run(store: Store, run_id: int) -> RunRecord | None:

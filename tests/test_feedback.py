@@ -326,6 +326,7 @@ def test_a_form_that_excel_saved_as_unicode_text_is_read():
         ("", "The file is empty"),
         ("\n\n", "The file is empty"),
         ('before_1,before_2,new,shown,liked\n1,2,"3,10,4\n' + "1,2,3,10,4\n" * 20_000, "Row 2 is not CSV"),
+        ('before_1,before_2,new,shown,liked\n1,2,3,10,4\n1,2,"3,7,2\n1,2,3,9,3\n', "Row 3 is not CSV"),
         ("before 1,new\n1,2\n", "no column 'before_1', .*its first row is: before 1, new"),
         ("before_1,before_2,new,shown,liked\n\n1,2,3,10,40\n", "Row 3 needs"),
     ],

@@ -1,5 +1,7 @@
 """What is laid over a policy: recent moves, what people liked, and a dial to what is far."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
@@ -8,7 +10,9 @@ from test_policies import every_context, moves_of, random_moves, text_vectors
 from hierex.alignment import AlignmentModel, Outcomes, train_alignment
 from hierex.config import PolicyConfig, TreeConfig
 from hierex.errors import TooLittleData
+from hierex.evaluation import evaluate_policies
 from hierex.interest_tree import grow_tree
+from hierex.novelty_curve import measure_dial
 from hierex.policies import load_policy
 from hierex.policies.aligned import AlignedPolicy
 from hierex.policies.choices import FEWEST_TO_CHOOSE_BY, leave_out_context
@@ -16,6 +20,7 @@ from hierex.policies.counts import train_counts
 from hierex.policies.novelty import NoveltyPolicy
 from hierex.policies.refreshed import NO_USE, refresh_policy
 from hierex.taxonomy import curate
+from hierex.transitions import Histories, list_moves
 from hierex.tree_distance import distance_from, measure_distances
 
 N = 12
@@ -188,6 +193,35 @@ def test_the_dial_goes_from_likely_to_far(distances):
     assert far[0] < far[1] <= far[2]
     assert far[2] == pytest.approx(distances.max(axis=1).mean(), abs=0.15)
     assert np.allclose(NoveltyPolicy(policy, distances, 0.0).score(contexts), policy.score(contexts), atol=1e-5)
+
+
+def test_the_dial_measures_what_it_would_do_to_everybody(distances, monkeypatch):
+    """Recall as the evaluation has it, and distances one by one, however many cases are looked at together."""
+    monkeypatch.setattr("hierex.novelty_curve.CELLS_AT_ONCE", 7 * N)
+    rng, hidden = np.random.default_rng(0), np.arange(N) == 3
+    lists = [rng.permutation(N)[: rng.integers(2, 9)] for _ in range(40)]
+    starts = np.cumsum([0, *map(len, lists)])
+    histories = Histories(np.concatenate(lists).astype(np.int32), rng.permutation(starts[-1]), starts, N)
+    histories.clock[:] = np.concatenate([np.sort(histories.clock[a:b]) for a, b in pairwise(starts)])
+    policy, split = base(), starts[-1] // 2
+    dial = measure_dial(policy, distances, histories, split=split, k=2, hidden=hidden).set_index("weight")
+    for weight in (0.0, 5.0):
+        over = NoveltyPolicy(policy, distances, weight)
+        expected = evaluate_policies({"over": over}, histories, split=split, k=2, hidden=hidden)
+        expected = expected.query("policy == 'over' and metric == 'recall@10'").iloc[0]
+        assert dial.loc[weight, "recall"] == pytest.approx(expected["value"])
+        assert dial.loc[weight, "n_cases"] == expected["n_cases"] > 40
+        moves = list_moves(histories, k=2)
+        named = []
+        for row in np.flatnonzero((moves.clock >= split) & ~hidden[moves.novel]):
+            had = histories.of(moves.user[row])
+            had = had[: had.tolist().index(moves.novel[row])]
+            answers = over.score(moves.contexts[row : row + 1])[0]
+            answers[hidden] = -np.inf
+            answers[had] = -np.inf
+            best = [c for c in np.argsort(-answers, kind="stable")[:10] if np.isfinite(answers[c])]
+            named += [distances[had, c].min() for c in best]
+        assert dial.loc[weight, "distance"] == pytest.approx(np.mean(named), abs=1e-5)
 
 
 def test_distances_are_those_of_the_tree(distances):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from opened_app import app_over, open_app, words
+from opened_app import app_over, open_app, open_script, words
 from safetensors.numpy import load, save
 from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds, read_by_length
 from streamlit.testing.v1 import AppTest
@@ -267,6 +267,32 @@ def test_the_order_of_what_was_liked_says_how_good_it_is_and_that_it_is_old(stor
     monkeypatch.setattr(sys.modules["hierex.view.liked"], "CHANCE", 1.0)
     app.run()
     assert "does not tell what else people would like" in words(app)
+
+
+@pytest.mark.parametrize(("auc", "kind"), [(0.7, "success"), (0.504, "warning"), (np.nan, "info")])
+def test_how_good_the_order_of_what_was_liked_is(auc, kind):
+    def script(auc):
+        from types import SimpleNamespace
+
+        from hierex.view.liked import say_order
+
+        say_order(SimpleNamespace(best_of=5, alignment=SimpleNamespace(auc=auc)))
+
+    app = open_script(script, auc)
+    said = {name: getattr(app, name) for name in ("success", "warning", "info")}
+    assert [name for name, shown in said.items() if len(shown)] == [kind]
+    assert ("does not tell" in said[kind][0].value) == (kind == "warning")
+
+
+def test_somebody_is_still_there_after_a_look_at_another_page(store):
+    app = open_app("preview", "One")
+    person = app.selectbox(key="person-One")
+    person.select(person.options[3]).run()
+    chosen = app.session_state["person-One"]
+    assert chosen != open_app("preview", "One").session_state["person-One"]
+    app.switch_page("app_pages/evaluation.py").run()
+    app.switch_page("app_pages/preview.py").run()
+    assert app.session_state["person-One"] == chosen
 
 
 def test_what_the_dial_and_what_was_liked_leave_is_not_called_a_probability(store):

@@ -11,6 +11,7 @@ from test_pages import on_part
 from test_pipeline import write_world
 
 from hierex import releases, results
+from hierex.agreement import NEITHER
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from hierex.curation_edits import save_curation
@@ -18,15 +19,17 @@ from hierex.description_edits import save_edit
 from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
-from hierex.judgements import start_comparison
+from hierex.judgements import save_judgement, start_comparison
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
 from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run, serve_release
 from hierex.result_keys import policy_is_stale
+from hierex.reviewers import Subject
 from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users
 from hierex.store import open_store
 from hierex.view.releasing import candidate_name
+from hierex.workspace import Workspace
 
 CONFIG = RunConfig(
     granularity=10, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
@@ -141,12 +144,15 @@ def test_builds_under_comparison_are_kept_however_much_is_built_after_them(store
     monkeypatch.setattr(results, "KEPT", 1)
     run_pipeline(store, CONFIG)
     run_pipeline(store, replace(CONFIG, granularity=12))
-    compared = list_candidates(store)
-    start_comparison(store, *compared, author="Ann")
-    for granularity in (14, 16, 18):
+    monkeypatch.setattr("hierex.results.SHOWN_KEYS", results.SHOWN_KEYS.replace("LIMIT 3", "LIMIT 1"))
+    first = start_comparison(store, *list_candidates(store), author="Ann")
+    run_pipeline(store, replace(CONFIG, granularity=14))
+    start_comparison(store, *list_candidates(store)[:2], author="Ann")
+    save_judgement(store, first, Subject("u1", None), NEITHER, author="Ann")
+    for granularity in (16, 18, 20):
         run_pipeline(store, replace(CONFIG, granularity=granularity))
     kept = {candidate.granularity for candidate in list_candidates(store) if candidate.kept}
-    assert kept == {10, 12, 16, 18}
+    assert kept == {10, 12, 18, 20}, "the one at which somebody judged last"
 
 
 def test_builds_that_differ_in_how_far_they_lean_have_different_names(store):
@@ -375,5 +381,6 @@ def test_a_policy_of_an_earlier_version_is_refused_when_what_is_released_is_open
         raise EarlierVersion
 
     monkeypatch.setattr("hierex.workspace.load_policy", refuse)
+    opened = Workspace(store, CONFIG, dict(work.keys))
     with pytest.raises(EarlierVersion, match="release the new one"):
-        serve_release(work, releases.released_run(store))
+        serve_release(opened, releases.released_run(store))

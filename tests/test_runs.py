@@ -8,7 +8,7 @@ from small_worlds import import_with_vectors
 
 from hierex.cli import build_parser
 from hierex.cli_run import config_from
-from hierex.config import RunConfig
+from hierex.config import PolicyConfig, RunConfig
 from hierex.pipeline import run_pipeline
 from hierex.runs import choices_of, config_of, latest_choices
 from hierex.store import open_store
@@ -109,6 +109,16 @@ def test_build_again_keeps_every_choice_and_says_what_it_shows_no_widget_for(tmp
         next(button for button in app.button if button.label == "Build again").click().run()
         assert not app.exception
     assert asked == [chosen]
+
+
+def test_answers_about_the_interests_of_other_logs_are_not_chosen_for_new_ones(tmp_path):
+    chosen = replace(RunConfig(granularity=5), policy=PolicyConfig(kind="openai"))
+    with open_store(tmp_path / "One.duckdb") as store:
+        for seed, kind in ((4, "openai"), (5, "encoder")):
+            import_with_vectors(store, tmp_path, make_world(n_items=30, n_users=12, n_interactions=150, seed=seed))
+            if seed == 4:
+                run_pipeline(store, chosen, until="logs")
+            assert latest_choices(store) == replace(chosen, policy=PolicyConfig(kind=kind))
 
 
 def test_other_logs_are_built_in_the_same_way(tmp_path):

@@ -14,7 +14,7 @@ from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
 from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.persons import person_of, recommend_usual, serve_person
 from hierex.pipeline import run_pipeline
-from hierex.releases import release_run, released_run, serve_release, withdraw
+from hierex.releases import release_run, released_run, serve_latest, serve_release, withdraw
 from hierex.runs import shown_run
 from hierex.serving import Served, serve_users
 from hierex.store import open_store
@@ -104,6 +104,25 @@ def test_predict_writes_nothing_of_what_was_hidden(released, tmp_path):
     with open_store(path) as store:
         change(replace(released, store=store), "hide", [node])
     assert node not in predicted()
+
+
+@pytest.mark.parametrize("options", [[], ["--latest"]], ids=["nothing released", "latest"])
+def test_predict_writes_nothing_of_what_was_hidden_since_the_latest_build(released, tmp_path, options):
+    withdraw(released.store, author="Ann")
+    path, node = released.store.path, int(released.taxonomy.cluster_ids[favourite(released)])
+    change(released, "hide", [node])
+    released.store.close()
+    assert not main(["predict", "--store", str(path), "--all", "--out", str(tmp_path / "p.parquet"), *options])
+    assert node not in set(pd.read_parquet(tmp_path / "p.parquet")["novel_cluster_id"])
+
+
+def test_a_build_that_was_stopped_is_shown_without_what_was_hidden_since(tmp_path):
+    with open_store(tmp_path / "One.duckdb") as store, quick_builds():
+        import_with_vectors(store, tmp_path, make_world(n_items=60, n_users=40, n_interactions=600, seed=3))
+        work = run_pipeline(store, CONFIG, until="transition_table")
+        change(work, "hide", work.taxonomy.cluster_ids[:1].tolist())
+        with app_over(tmp_path):
+            assert np.flatnonzero(serve_latest(work).taxonomy.hidden).tolist() == [0]
 
 
 def test_all_parts_of_a_larger_interest_that_is_hidden_are_left_out(released):

@@ -19,7 +19,7 @@ def novelty_dial(work: Workspace) -> None:
         "Predictions that are most **likely** stay close to what a person has. The dial makes room for **farther** "
         "interests: less often what people would have found by themselves, and more often news to them."
     )
-    if not len(curve):
+    if not len(curve) or "policy" not in curve:  # earlier versions measured it of what was learned alone
         st.info("This was not measured yet. Build again on the Logs page.")
         return
     layers = work.config.layers
@@ -56,7 +56,7 @@ def novelty_dial(work: Workspace) -> None:
     )
     with st.expander("All numbers"):
         names = {"weight": "Dial", "recall": "Right one in first ten", "distance": "Distance", "n_cases": "Cases"}
-        st.dataframe(curve.round(4).rename(columns=names), hide_index=True)
+        st.dataframe(curve[list(names)].round(4).rename(columns=names), hide_index=True)
 
 
 def place_name(weight: float, now: float) -> str:

@@ -117,7 +117,9 @@ def say_order(policy: AlignedPolicy) -> None:
         f"a disliked answer, from starting points that it had not seen, it put the liked one first: {told} (50 % is "
         "chance)."
     )
-    if auc > CHANCE:
+    if np.isnan(auc):
+        st.info(text)
+    elif round(auc, 2) > CHANCE:
         st.success(text)
     else:
         st.warning(f"{text} What was said does not tell what else people would like; “Stop ordering” takes it out.")

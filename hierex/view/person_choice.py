@@ -113,7 +113,7 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
     if not len(found):
         st.info("Nobody in this log is like that. Choose another interest or more lengths.")
         return None
-    rng = np.random.default_rng(st.session_state.get("people_seed", 0))
+    rng = np.random.default_rng(st.session_state.get(f"people_seed-{work.store.path.stem}", 0))
     drawn = np.sort(rng.choice(found, min(SHOWN_PEOPLE, len(found)), replace=False))
     user = st.selectbox(
         f"Person ({len(drawn)} of {len(found):,} such people)",
@@ -126,8 +126,9 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
 
 
 def draw_people(work: Workspace) -> None:
-    st.session_state["people_seed"] = st.session_state.get("people_seed", 0) + 1
-    st.session_state.pop(f"person-{work.store.path.stem}", None)
+    stem = work.store.path.stem
+    st.session_state[f"people_seed-{stem}"] = st.session_state.get(f"people_seed-{stem}", 0) + 1
+    st.session_state.pop(f"person-{stem}", None)
 
 
 def person_by_id(work: Workspace, names: list[str]) -> Person | None:

@@ -11,7 +11,6 @@ from ..config import TransitionConfig
 from ..errors import HierexError
 from ..gates import RECALL, TIMES_CHANCE, Gate
 from ..releases import Candidate, Release
-from ..results import KEPT
 from ..runs import config_of
 from ..store import Store
 from ..wording.labels import told_apart
@@ -62,8 +61,8 @@ def releasing(work: Workspace) -> None:
     was_served = {decision.run_id for decision in decisions}
     st.dataframe(candidate_table(candidates, served, was_served), hide_index=True, column_config=CANDIDATE_COLUMNS)
     st.caption(
-        f"What was released lately, what is compared blind and the {KEPT} latest builds are kept; others are forgotten "
-        "to save room, and can be built again."
+        "What was released or compared blind lately is kept, and of other builds the latest few, to save room. What "
+        "was forgotten can be built again."
     )
     choose_candidate(work, candidates, served, seen=decisions[0].release_id if decisions else 0)
     st.divider()
