@@ -43,10 +43,7 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
         order = choose_column("Order", names, interaction_guess.order, f"order-{file_key}", optional=True)
         rating, liked_from = choose_rating(interaction_rows, interaction_guess, file_key)
         st.dataframe(interaction_rows.head(PREVIEW_ROWS), hide_index=True)
-    empty = [file.name for file, rows in ((items, item_rows), (interactions, interaction_rows)) if rows.empty]
-    if empty:
-        names = ", ".join(f"'{plain_markdown(name)}'" for name in empty)
-        st.warning(f"There are no rows that can be read in {names}. Choose a file with rows.")
+    if say_empty({items: item_rows, interactions: interaction_rows}):
         return None
     missing = [
         what
@@ -66,6 +63,14 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
         return None
     of_log = InteractionColumns(user_id, item, timestamp, order, rating, liked_from)
     return ItemColumns(item_id, title, tuple(text), vector), of_log
+
+
+def say_empty(rows: dict[LogFile, pd.DataFrame]) -> bool:
+    """Says which of the files have no rows; whether there are such."""
+    empty = ", ".join(f"'{plain_markdown(file.name)}'" for file, head in rows.items() if head.empty)
+    if empty:
+        st.warning(f"There are no rows that can be read in {empty}. Choose a file with rows.")
+    return bool(empty)
 
 
 def choose_column(label: str, columns: list[str], guess: str | None, key: str, *, optional: bool = False) -> str | None:

@@ -47,6 +47,16 @@ def learned_examples(work: Workspace, fewest: int) -> None:
     st.dataframe(table[kept], hide_index=True, height=380)
     if not any(kept):
         st.info("No interest has this word in its name.")
+    offer_downloads(work, table, fewest)
+    with st.expander("What one example looks like"):
+        first = next(exports.chat_examples(work, shown))
+        for message, label in zip(first["messages"], ("The model is asked", "It learns to answer"), strict=True):
+            st.markdown(f"**{label}**")
+            st.code(message["content"], language=None, wrap_lines=True)
+    st.caption("Interests that were hidden are never the new interest.")
+
+
+def offer_downloads(work: Workspace, table: pd.DataFrame, fewest: int) -> None:
     as_table, as_chat = st.columns(2)
     as_table.download_button(
         "Download as a table (CSV)",
@@ -64,9 +74,3 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
-    with st.expander("What one example looks like"):
-        first = next(exports.chat_examples(work, shown))
-        for message, label in zip(first["messages"], ("The model is asked", "It learns to answer"), strict=True):
-            st.markdown(f"**{label}**")
-            st.code(message["content"], language=None, wrap_lines=True)
-    st.caption("Interests that were hidden are never the new interest.")

@@ -31,6 +31,26 @@ ITEMS = 10
 EVERYTHING = "Everything they had"
 LONGEST_NAME = 60
 """Characters of a name that a heading has room for; one made of many interests is longer."""
+PREDICTION_COLUMNS = {
+    **RANK,
+    "Probability": st.column_config.NumberColumn(format="percent"),
+    "Weight": st.column_config.NumberColumn(
+        format="percent",
+        help="By what was laid over the predictions; it says how answers stand to each other, and is no probability.",
+    ),
+    "How far": st.column_config.ProgressColumn(
+        help="From the nearest interest that the person has, in the tree: 0 the same, 1 parted by the very first split",
+        format="%.2f",
+        min_value=0,
+        max_value=1,
+    ),
+    "People from the same start": st.column_config.TextColumn(
+        help="How many people moved from just these interests to this one, in the time that was learned from"
+    ),
+    "People from the latest": st.column_config.TextColumn(
+        help="How many people moved to it from the most recent of these interests, whatever came before"
+    ),
+}
 
 
 def one_person(work: Workspace) -> None:
@@ -201,33 +221,7 @@ def show_predictions(
     )
     if whole:
         del table["People from the same start"]
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config={
-            **RANK,
-            scored: st.column_config.NumberColumn(
-                format="percent",
-                help=None
-                if scored == "Probability"
-                else "By what was laid over the predictions; it says how answers stand to each other, and is no "
-                "probability.",
-            ),
-            "How far": st.column_config.ProgressColumn(
-                help="From the nearest interest that the person has, in the tree: 0 the same, 1 parted by the very "
-                "first split",
-                format="%.2f",
-                min_value=0,
-                max_value=1,
-            ),
-            "People from the same start": st.column_config.TextColumn(
-                help="How many people moved from just these interests to this one, in the time that was learned from"
-            ),
-            "People from the latest": st.column_config.TextColumn(
-                help="How many people moved to it from the most recent of these interests, whatever came before"
-            ),
-        },
-    )
+    st.dataframe(table, hide_index=True, column_config=PREDICTION_COLUMNS)
 
 
 def how_found(work: Workspace, path: np.ndarray) -> str:
