@@ -92,12 +92,15 @@ class Job:
         total = sum(stage.seconds for stage in self.stages.values()) or 1.0
         return min(1.0, sum(done_share(stage) * stage.seconds for stage in self.stages.values()) / total)
 
-    def seconds_left(self) -> float:
-        """Expected seconds to the end; a running stage is judged by its own pace once it has one."""
+    def seconds_left(self) -> float | None:
+        """Expected seconds to the end; a running stage is judged by its own pace once it has one. None for a trial that
+        has none yet: no two are of one size."""
         left = sum(stage.seconds for stage in self.stages.values() if stage.state == "waiting")
-        for stage in self.stages.values():
+        for name, stage in self.stages.items():
             if stage.state == "running":
                 spent = monotonic() - self.stage_began
+                if name == "experiment" and stage.share <= 0.05:
+                    return None
                 expected = spent / stage.share if stage.share > 0.05 else max(stage.seconds, spent)
                 left += max(0.0, expected - spent)
         return left
@@ -131,6 +134,10 @@ class Jobs:
     def of(self, path: Path) -> Job | None:
         """The latest job of a workspace."""
         return self._jobs.get(path)
+
+    def active_elsewhere(self, path: Path) -> list[Job]:
+        """What goes on in other workspaces."""
+        return [job for other, job in self._jobs.items() if other != path and job.active]
 
     def forget(self, path: Path) -> None:
         """Drops the workspace's job when it has ended: what it says of the workspace is true no more."""

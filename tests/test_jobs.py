@@ -66,6 +66,14 @@ def test_a_job_that_fails_says_why(jobs, tmp_path):
         assert "Import a catalogue" in job.error
 
 
+def test_how_long_a_trial_takes_is_not_told_from_another_one(tmp_path):
+    job = Job(tmp_path, QUICK, {"experiment": StageState(seconds=3.0)})
+    job.watch("experiment", "running", 0.01)
+    assert job.seconds_left() is None
+    job.watch("experiment", "running", 0.5)
+    assert job.seconds_left() is not None
+
+
 def test_share_and_time_left_go_by_expected_seconds(tmp_path):
     job = Job(tmp_path, QUICK, {"embeddings": StageState(seconds=30.0), "item_map": StageState(seconds=10.0)})
     assert (job.share(), job.seconds_left()) == (0.0, 40.0)

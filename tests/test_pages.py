@@ -1,6 +1,8 @@
 """Every page on an empty, a tiny and a busy workspace, without a browser."""
 
 import re
+import shutil
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +37,7 @@ from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.view.liked import outcome_form
 from hierex.workspace import Workspace
+from hierex.workspace_folder import rename_workspace
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["logs", "granularity", "descriptions", "next_interest", "preview", "evaluation"]
@@ -406,15 +409,44 @@ def test_a_workspace_is_created_renamed_deleted_and_brought_back(workspaces):
     app.text_input(key="new_workspace").set_value("Autumn 2026")
     press(app, "Create")
     assert app.session_state["workspace"] == "Autumn 2026"
-    app.text_input(key="renamed_workspace").set_value("Winter")
+    app.text_input(key="rename-Autumn 2026").set_value("Winter")
     press(app, "Rename")
     assert app.session_state["workspace"] == "Winter"
+    app.text_input(key="rename-Winter").set_value("typed and left")
     press(app, "Delete")
     assert app.session_state["workspace"] != "Winter"
+    assert "There is no workspace" not in words(app)
+    assert not any("typed and left" in str(box.value) for box in app.text_input)
     press(app, "Bring back")
     assert app.session_state["workspace"] == "Winter"
     press(app, "Delete")
     assert (workspaces / ".trash" / "Winter.duckdb").exists()
+
+
+def test_who_has_a_workspace_open_that_somebody_renamed_is_told(workspaces):
+    shutil.copy(workspaces / "Empty.duckdb", workspaces / "Spring.duckdb")
+    app = open_app("logs", "Spring")
+    rename_workspace(workspaces, "Spring", "Summer")
+    app.query_params.clear()
+    app.switch_page("app_pages/descriptions.py").run()
+    assert "There is no workspace 'Spring' here" in words(app)
+
+
+def test_numbers_of_interests_are_measured_anew_for_another_k():
+    """The trees, visits and words of two workspaces may be the same."""
+
+    class Work:
+        def __init__(self, k):
+            self.k = k
+
+        def granularity_effects(self, numbers):
+            return pd.DataFrame({"n_contexts": [10**self.k]})
+
+    measured = [
+        sys.modules["hierex.view.choice_panel"].measure(Work(k), k, ["the same"], (), None)["n_contexts"].item()
+        for k in (2, 3)
+    ]
+    assert measured == [100, 1_000]
 
 
 def test_a_bad_workspace_name_is_explained(workspaces):

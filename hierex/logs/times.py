@@ -18,7 +18,8 @@ ENOUGH = 0.5
 LEAST = 0.1
 ALLOWED = (
     "Times can be ISO dates (2024-01-31, 2024-01-31T18:30:00+01:00), seconds or milliseconds since 1970, "
-    "or dates such as 31.01.2024 18:30. Choose another column, or none if the log only has an order."
+    "or dates such as 31.01.2024 18:30. Choose another column, or none. What only says what came "
+    "after what, such as years, can be chosen as the order."
 )
 SIGNED = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 INTEGERS = SIGNED | {"U" + kind for kind in SIGNED}

@@ -113,7 +113,10 @@ def bring_in(shown: Described) -> None:
         max_upload_size=MOST_BYTES // 1_000_000,
     )
     if file is None:
-        st.caption("Keep the columns “Key” and “Started from”. What would change is shown first.")
+        st.caption(
+            "Keep the columns “Key” and “Started from”. Names, phrases and summaries are read, other columns not. What "
+            "would change is shown first."
+        )
         return
     with plain_errors():
         plan = plan_import(file.getvalue(), shown.work.tree_key, {n: shown.descriptions[n] for n in shown.nodes})

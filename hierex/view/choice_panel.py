@@ -23,7 +23,7 @@ def choice_panel(work: Workspace, number: int) -> None:
     k, built = work.config.transition.k, work.granularity if "evaluation" in work.keys else None
     made = [work.keys.get(stage) for stage in ALONGSIDE]
     words = words_depend(work)
-    effects = measure(work, made, words, None)
+    effects = measure(work, k, made, words, None)
     suggested = suggest_range(effects, most=work.config.table.most_interests)
     default = default_granularity(work.tree, len(work.interactions.item_index))
     st.subheader("How many interests?")
@@ -31,7 +31,7 @@ def choice_panel(work: Workspace, number: int) -> None:
     panel = st.expander("How the choice plays out over all numbers of interests", key="choice_open", on_change="rerun")
     if not panel.open:
         return
-    rows = measure(work, made, words, sorted({number, built or number}))
+    rows = measure(work, k, made, words, sorted({number, built or number}))
     with panel:
         price_in, price_out = ask_prices()
         effects, rows = (
@@ -53,8 +53,8 @@ def choice_panel(work: Workspace, number: int) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing all numbers of interests ...")
-def measure(_work: Workspace, made: list[str | None], words: tuple, numbers: list[int] | None) -> pd.DataFrame:
-    """Kept per tree, first visits, and descriptions as they are now."""
+def measure(_work: Workspace, k: int, made: list[str | None], words: tuple, numbers: list[int] | None) -> pd.DataFrame:
+    """Kept per interests that a prediction starts from (k), tree, first visits, and descriptions as they are now."""
     return _work.granularity_effects(numbers)
 
 

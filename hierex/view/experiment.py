@@ -160,7 +160,7 @@ def ask_for(box, asked: Assumption, value: float, key: str) -> None:
         max_value=kind(max(asked.highest, value)),
         value=value,
         step=kind(asked.step),
-        help=asked.help,
+        help=f"{asked.help} From {asked.lowest:g} to {asked.highest:g}.",
         key=key,
     )
 

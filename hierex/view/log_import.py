@@ -138,8 +138,11 @@ def log_facts(report: LogReport) -> None:
     facts[0].metric("Items", f"{report.items_kept:,}", help=f"{report.items_in:,} rows in the catalogue")
     facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
     facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
-    facts[3].metric("From", f"{report.first_date:%d %b %Y}" if report.has_dates else "no dates")
-    facts[4].metric("To", f"{report.last_date:%d %b %Y}" if report.has_dates else "only an order")
+    if report.has_dates:
+        facts[3].metric("From", f"{report.first_date:%d %b %Y}")
+        facts[4].metric("To", f"{report.last_date:%d %b %Y}")
+    else:
+        facts[3].metric("Time", "an order", help="The log has no dates, only what came after what.")
     if report.vector_size:
         st.caption(f"Every item has a vector of {report.vector_size:,} numbers, to be chosen under 'More choices'.")
     if report.liked:

@@ -34,11 +34,9 @@ def draw_sidebar() -> None:
                 st.session_state["workspace"] = wanted
             else:
                 st.session_state["workspace"] = SAMPLE_NAME if SAMPLE_NAME in names else names[0]
-                if linked and linked not in names:
-                    say(
-                        "error",
-                        f"There is no workspace '{linked[:60]}' here, so '{st.session_state['workspace']}' is shown.",
-                    )
+                if wanted:
+                    shown = st.session_state["workspace"]
+                    say("error", f"There is no workspace '{wanted[:60]}' here, so '{shown}' is shown.")
             write_address("workspace", st.selectbox("Workspace", names, key="workspace"))
             if st.session_state["workspace"] == SAMPLE_NAME:
                 st.caption("Synthetic data, made to try hierex out.")
@@ -60,8 +58,9 @@ def workspace_menu(names: list[str]) -> None:
         if names:
             name = plain_markdown(st.session_state["workspace"])
             st.divider()
-            st.text_input(f"New name for '{name}'", key="renamed_workspace")
-            st.button("Rename", on_click=rename_workspace, icon=":material/edit:")
+            with st.form("rename_workspace", border=False):
+                st.text_input(f"New name for '{name}'", key=f"rename-{st.session_state['workspace']}")
+                st.form_submit_button("Rename", on_click=rename_workspace, icon=":material/edit:")
             st.button(f"Delete '{name}'", on_click=delete_workspace, icon=":material/delete:")
         trash = workspace_folder.list_trash(folder)
         if trash:
@@ -77,14 +76,15 @@ def create_workspace() -> None:
 
 
 def rename_workspace() -> None:
-    old, new = st.session_state["workspace"], st.session_state["renamed_workspace"].strip()
+    old = st.session_state["workspace"]
+    new = st.session_state[f"rename-{old}"].strip()
 
     def rename() -> None:
         with claimed(workspace_folder.workspace_path(server().workspaces, old)):
             workspace_folder.rename_workspace(server().workspaces, old, new)
 
     if doing(rename, f"'{old}' is now '{new}'."):
-        st.session_state["workspace"], st.session_state["renamed_workspace"] = new, ""
+        st.session_state["workspace"] = new
 
 
 def delete_workspace() -> None:
@@ -94,7 +94,9 @@ def delete_workspace() -> None:
         with claimed(workspace_folder.workspace_path(server().workspaces, name)):
             workspace_folder.throw_away(server().workspaces, name)
 
-    doing(delete, f"Deleted '{name}'. 'Manage workspaces' can bring it back.")
+    if doing(delete, f"Deleted '{name}'. 'Manage workspaces' can bring it back."):
+        del st.session_state["workspace"]
+        st.query_params.pop("workspace", None)
 
 
 def bring_back_workspace() -> None:
@@ -105,6 +107,8 @@ def bring_back_workspace() -> None:
 
 def show_job(store: Store) -> None:
     """The state of the workspace's job, moving while it runs."""
+    for elsewhere in jobs().active_elsewhere(store.path):
+        st.caption(f"Something goes on in '{plain_markdown(elsewhere.path.stem)}'; open it to see how far it is.")
     job = jobs().of(store.path)
     if job is None:
         interrupted = next(iter(read_runs(store)), None)
@@ -126,7 +130,8 @@ def draw_job(job: Job) -> None:
                 st.caption(plain_markdown(asked_text(job)))
             else:
                 st.progress(job.share(), text=f"{running} …")
-                st.caption(f"About {duration(job.seconds_left())} left")
+                left = job.seconds_left()
+                st.caption("How long it takes shows soon." if left is None else f"About {duration(left)} left")
             st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
         elif job.status == "done":
             st.success(job_done(job), icon=":material/check:")

@@ -81,8 +81,8 @@ def lists_conclusion(lists: pd.DataFrame) -> str:
         return "There are too few people to say how lists differ."
     novelty, hits, novel_hits = (mixed.loc[metric] for metric in ("novelty", "hits", "novel_hits"))
     return (
-        f"Of {n:,} people: with novel interests mixed in, a list holds **{novelty.value:.0%}** items from interests "
-        f"that are new to the person, {against(novelty)} than in the {arm_name(control).lower()} alone. "
+        f"Of {n:,} people: with novel interests mixed in, **{novelty.value:.0%}** of a list is from interests that "
+        f"are new to the person, {against(novelty)} than in the {arm_name(control).lower()} alone. "
         f"People with a hit: {against(hits)}. People with a hit in a new interest: {against(novel_hits)}. "
         "What people would have done had they been shown these lists is not known from a log: they were shown others."
     )
