@@ -51,7 +51,8 @@ def measure_dial(
     found, apart, n_named = sums.T
     with np.errstate(invalid="ignore"):  # nothing can be named where all is seen or hidden
         distance = apart / n_named
-    return pd.DataFrame({"weight": WEIGHTS, "recall": found / len(cases), "distance": distance, "n_cases": len(cases)})
+    measured = {"weight": WEIGHTS, "recall": found / len(cases), "distance": distance, "n_cases": len(cases)}
+    return pd.DataFrame({"policy": policy.name, **measured})
 
 
 def _sum_up(scores: np.ndarray, novel: np.ndarray, far: np.ndarray) -> tuple[float, float, int]:

@@ -223,6 +223,7 @@ def test_the_dial_measures_what_is_served_and_all_that_was_laid_under_it(work):
     layers = LayerConfig(refreshed=True, novelty=2.0)
     measured = run_pipeline(work.store, replace(CONFIG, granularity=40, layers=layers)).evaluation
     found = measured["policies"].query("metric == 'recall@10'").set_index("policy")
+    assert set(measured["dial"]["policy"]) == {"counts+refreshed"}
     dial = measured["dial"].set_index("weight")
     assert dial.loc[2.0, "recall"] == pytest.approx(found.loc["counts+refreshed+novelty", "value"])
     assert dial.loc[0.0, "recall"] != pytest.approx(found.loc["counts+refreshed+novelty", "value"])

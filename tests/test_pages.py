@@ -936,6 +936,16 @@ def test_whose_learning_the_examples_are_is_said(workspaces):
     assert "All other ways to predict, the usual one too, learn from all moves" in said
 
 
+def test_the_dial_shows_what_each_place_of_it_does(workspaces):
+    app = on_part("Busy", "Likely or novel")
+    assert "was not measured" not in words(app)
+    found, far = app.metric[0].value, app.metric[1].value
+    app.select_slider[0].set_value(20.0).run()
+    assert not app.exception, app.exception
+    assert app.metric[1].value > far
+    assert app.metric[0].value != found
+
+
 def test_what_is_learned_is_searched_by_a_word(workspaces):
     app = on_part("Busy", "What is learned")
     names = app.dataframe[0].value["New interest"]
