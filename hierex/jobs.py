@@ -137,7 +137,7 @@ class Jobs:
 
     def active_elsewhere(self, path: Path) -> list[Job]:
         """What goes on in other workspaces."""
-        return [job for other, job in self._jobs.items() if other != path and job.active]
+        return [job for other, job in list(self._jobs.items()) if other != path and job.active]
 
     def forget(self, path: Path) -> None:
         """Drops the workspace's job when it has ended: what it says of the workspace is true no more."""
