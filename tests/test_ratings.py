@@ -88,6 +88,11 @@ def test_ratings_are_recognised_by_name_and_scale():
         assert guess_interaction_columns(both).rating == "rating", "the better one, not the first"
 
 
+def test_ratings_with_a_comma_before_their_decimals_are_recognised():
+    found = guess_interaction_columns(log().assign(rating=np.resize(["0,5", "3,5", "4", "5,0"], 30)))
+    assert (found.rating, found.liked_from) == ("rating", 3.5)
+
+
 @pytest.mark.parametrize("values", [[1, 1, 2, 1, 5], [5, 5, 5], [-1, 7, 8, 10]])
 def test_ratings_of_an_odd_scale_are_known_by_name_but_not_where_liked_begins(values):
     found = guess_interaction_columns(log().assign(rating=np.resize(values, 30)))

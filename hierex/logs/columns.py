@@ -41,6 +41,7 @@ NEARLY_ALL = 0.95
 NAMELESS = re.compile(r"__index_level_\d+__|column \d+|Unnamed: \d+")
 NUMBER = r"(?:[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|[-+]?inf(?:inity)?|null|none)"
 NUMBERS = re.compile(rf"\[?\s*{NUMBER}(?:[\s,;]+{NUMBER})+[\s,;]*\]?", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"([-+]?\d+),(\d+)\Z")
 ENOUGH_LISTS = 0.5
 MANY_NUMBERS = 16
 MOST_RATINGS = 101
@@ -128,7 +129,7 @@ def _look(values: pd.Series) -> _Look:
     texts = _texts(values)
     if texts.empty:
         return _Look(0, 0, 0, 0, 0, 0, 0, 0)
-    numbers = pd.to_numeric(texts, errors="coerce")
+    numbers = _numbers(texts)
     epochs = numbers.between(*EPOCH_NUMBERS)
     dates = pd.Series(False, index=texts.index)
     if numbers.isna().any():
@@ -153,6 +154,11 @@ def _texts(values: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(values):
         texts = texts.str.replace(r"\.0$", "", regex=True)
     return texts[texts != ""]
+
+
+def _numbers(texts: pd.Series) -> pd.Series:
+    """The numbers that texts stand for, with a point or a comma before their decimals; else NaN."""
+    return pd.to_numeric(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True), errors="coerce")
 
 
 def _guess_items(frame: pd.DataFrame, shared: str | None) -> ItemColumns:
@@ -203,7 +209,7 @@ def middle_rating(values: pd.Series) -> float | None:
     None where that cannot be told: all are the same, of too many steps, mostly low, as counts of votes are, or -1
     seems to stand for no rating.
     """
-    numbers = pd.to_numeric(_texts(values), errors="coerce").to_numpy(float)
+    numbers = _numbers(_texts(values)).to_numpy(float)
     numbers = numbers[np.isfinite(numbers)]
     scale = np.unique(numbers)
     if not 2 <= len(scale) <= MOST_RATINGS or (scale[0] == -1 and scale[-1] > 1):

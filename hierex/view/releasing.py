@@ -22,6 +22,7 @@ from .policy_choice import choose_policy
 RELEASED, LATEST_BUILD = "Released", "Latest build"
 LATEST = 30
 CANDIDATE_COLUMNS = {
+    "": st.column_config.TextColumn(width=130),
     "Method": st.column_config.TextColumn(width=280),
     "× chance": st.column_config.NumberColumn(
         width="small", help="How often the first answer was right, as a multiple of naming any interest at random."
