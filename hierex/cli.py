@@ -17,14 +17,16 @@ from .cli_models import add_model_commands
 from .cli_parts import file_ending_in, open_workspace, positive, work_at
 from .cli_run import StageLines, add_run, import_files
 from .config import RunConfig
-from .errors import HierexError, LogError
+from .curation_edits import read_taxonomy_key
+from .errors import HierexError, LogError, NotReady
 from .exports import export_all
 from .pipeline import run_pipeline
-from .releases import released_run, serve_latest, serve_release
+from .releases import read_releases, released_run, serve_latest, serve_release
 from .runs import shown_run
 from .server_config import ServerConfig
 from .serving import find_users, serve_users, served_frame
-from .store import open_store
+from .store import Store, open_store
+from .workspace import Workspace
 from .workspace_folder import workspace_path
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     except HierexError as error:
         print(f"hierex: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads what is printed has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("hierex: stopped; what was finished is kept.", file=sys.stderr)
         return 130
@@ -60,7 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--top", type=positive, default=10, help="novel interests for each user")
     predict.add_argument("--items", type=positive, default=10, help="items for each novel interest")
     predict.add_argument("--out", type=file_ending_in(".parquet"), required=True, metavar="FILE.parquet")
-    predict.add_argument("--latest", action="store_true", help="of the latest build, also where another is released")
+    predict.add_argument(
+        "--latest", action="store_true", help="of the latest build, also where another is released or none is"
+    )
     predict.add_argument(
         "--whole-history",
         action="store_true",
@@ -94,9 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def predict_command(options: argparse.Namespace) -> None:
     with open_workspace(options) as store:
-        work = work_at(store, options.granularity, until="recommenders")
-        released = None if options.latest or options.granularity is not None else released_run(store)
-        work = serve_release(work, released) if released else serve_latest(work)
+        work = work_to_serve(store, options)
         if options.all:
             users = np.arange(len(work.user_ids))
         else:
@@ -105,6 +110,27 @@ def predict_command(options: argparse.Namespace) -> None:
         frame = served_frame(work, served)
     write_parquet(frame, options.out)
     print(f"{frame['user_id'].nunique():,} of {len(users):,} users, {len(frame):,} predictions: {options.out}")
+
+
+def work_to_serve(store: Store, options: argparse.Namespace) -> Workspace:
+    """What is released; the latest build, or one at another granularity, where that is asked for or nothing was ever
+    decided.
+
+    Raises NotReady where it was decided to serve nothing, or to serve another granularity than is asked for.
+    """
+    decided = read_releases(store)
+    if options.latest or not decided:
+        if not decided:
+            print("Nothing was released yet: these are predictions of the latest build.", file=sys.stderr)
+        return serve_latest(work_at(store, options.granularity, until="recommenders"))
+    unapproved = "Take those that nobody has approved with --latest, or release some in the app."
+    released = released_run(store)
+    if released is None:
+        raise NotReady(f"No predictions are served: {decided[0].author or 'somebody'} decided so. {unapproved}")
+    granularity, _ = read_taxonomy_key(released.keys["taxonomy"])
+    if options.granularity not in (None, granularity):
+        raise NotReady(f"Predictions at {granularity:,} interests are served, and none at others. {unapproved}")
+    return serve_release(work_at(store, None, until="recommenders"), released)
 
 
 def evaluate_command(options: argparse.Namespace) -> None:
@@ -116,7 +142,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
             print(json.dumps({"granularity": work.granularity, **found}))
             return
         for part, frame in parts.items():
-            print(f"\n{part} at {work.granularity} interests\n{frame.to_string(index=False)}")
+            print(f"\n{part} at {work.taxonomy.n_clusters} interests\n{frame.to_string(index=False)}")
 
 
 def export_command(options: argparse.Namespace) -> None:

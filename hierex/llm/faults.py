@@ -26,7 +26,7 @@ def plain_error(error: openai.OpenAIError | ValueError | RecursionError, endpoin
     if isinstance(error, openai.APITimeoutError):
         return ModelBusy(f"{place} did not answer in time.")
     if isinstance(error, openai.APIConnectionError):
-        return ModelBusy(f"{place} cannot be reached, or the connection broke off.")
+        return ModelBusy(f"{place} cannot be reached, or the connection broke off. Is it running?")
     if not isinstance(error, openai.APIStatusError):
         return ModelBusy(f"What {place} answers is not what a language model answers. Check HIEREX_LLM_URL.")
     status, said = error.status_code, what_it_said(error, endpoint)
