@@ -14,8 +14,8 @@ when = wording.split_text(work.interactions, work.judged_from)
 blended = "" if work.judged_from == work.split else " (the most recent of it only for the refresh)"
 st.markdown(
     f"Who moves where was learned from what happened before **{when}**{blended}, and is measured on what happened from "
-    f"then on, at **{work.granularity} interests**. The interests themselves were formed from the whole catalogue, and "
-    "balanced by the traffic of the whole log."
+    f"then on, at **{work.taxonomy.n_clusters:,} interests**. The interests themselves were formed from the whole "
+    "catalogue, and balanced by the traffic of the whole log."
 )
 
 st.subheader("The next new interest")

@@ -151,7 +151,7 @@ def test_builds_under_comparison_are_kept_however_much_is_built_after_them(store
     save_judgement(store, first, Subject("u1", None), NEITHER, author="Ann")
     for granularity in (16, 18, 20):
         run_pipeline(store, replace(CONFIG, granularity=granularity))
-    kept = {candidate.granularity for candidate in list_candidates(store) if candidate.kept}
+    kept = {candidate.n_interests for candidate in list_candidates(store) if candidate.kept}
     assert kept == {10, 12, 18, 20}, "the one at which somebody judged last"
 
 
@@ -178,7 +178,7 @@ def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, m
     forgotten = next(run for run in read_runs(store) if run.keys["taxonomy"].startswith("12:"))
     with pytest.raises(HierexError, match="forgotten"):
         release_run(store, forgotten.run_id, author="Ann")
-    assert {candidate.granularity for candidate in list_candidates(store)} == {10, 12, 14, 16}, "reports stay"
+    assert {candidate.n_interests for candidate in list_candidates(store)} == {10, 12, 14, 16}, "reports stay"
 
 
 def add_items(tmp_path, n=4):
@@ -258,6 +258,36 @@ def test_one_can_go_back_to_what_was_released_over_earlier_logs(store, easy, tmp
             release_run(store, before.run_id, author="Ben", present=present)
 
 
+def test_one_click_goes_back_to_what_was_served_before(store, easy, tmp_path):
+    run_pipeline(store, CONFIG)
+    run_pipeline(store, replace(CONFIG, granularity=14))
+    latest, first = (candidate.run.run_id for candidate in list_candidates(store))
+    release_run(store, first, author="Ann")
+    with app_over(tmp_path):
+        app = on_part("w", "Releases")
+        app.text_input(key="author").input("Ben").run()
+        assert app.button(key="back_button").disabled, "there is none before"
+        release_run(store, latest, author="Ann")
+        app = on_part("w", "Releases")
+        assert app.button(key="back_button").disabled, "without a name"
+        app.text_input(key="author").input("Ben").run()
+        for expected, n_interests in ((first, 10), (latest, 14)):
+            app.button(key="back_button").click().run()
+            assert not app.exception, app.exception
+            assert current_release(open_store(tmp_path / "w.duckdb")).run_id == expected
+            assert f"{n_interests} interests" in app.success[0].value
+
+
+def test_a_build_is_named_by_how_many_interests_it_has(store):
+    work = run_pipeline(store, CONFIG)
+    split = next(node for node in work.taxonomy.cluster_ids.tolist() if len(work.grown_tree.children(node)))
+    where = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    save_curation(store, "split", [split], **where)
+    changed = run_pipeline(store, CONFIG)
+    assert changed.taxonomy.n_clusters > 10
+    assert [candidate.n_interests for candidate in list_candidates(store)] == [changed.taxonomy.n_clusters, 10]
+
+
 def test_the_page_goes_back_to_what_was_released_over_earlier_logs(store, easy, tmp_path):
     run_pipeline(store, CONFIG)
     before = shown_run(store).run_id
@@ -335,7 +365,8 @@ def test_a_release_is_still_known_when_the_same_was_built_again(store, easy):
     run_pipeline(store, CONFIG)
     (candidate,) = list_candidates(store)
     assert shown_run(store).run_id > released
-    assert candidate.same == {released, shown_run(store).run_id}
+    assert candidate.same[released] < candidate.run.started_at, "each keeps the time at which it was built"
+    assert set(candidate.same) == {released, shown_run(store).run_id}
 
 
 def test_what_was_forgotten_says_so_and_keeps_its_own_numbers(store, easy, monkeypatch):
@@ -345,7 +376,7 @@ def test_what_was_forgotten_says_so_and_keeps_its_own_numbers(store, easy, monke
     before = list_candidates(store)[0]
     for granularity in (12, 14, 16):
         run_pipeline(store, replace(CONFIG, granularity=granularity))
-    after = next(candidate for candidate in list_candidates(store) if candidate.granularity == 10)
+    after = next(candidate for candidate in list_candidates(store) if candidate.n_interests == 10)
     assert before.kept
     assert not after.kept
     assert after.policy == before.policy == "counts+novelty", "not those of the policy that it was laid over"

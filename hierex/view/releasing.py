@@ -22,29 +22,31 @@ from .policy_choice import choose_policy
 RELEASED, LATEST_BUILD = "Released", "Latest build"
 LATEST = 30
 CANDIDATE_COLUMNS = {
-    "": st.column_config.TextColumn(width=130),
-    "Method": st.column_config.TextColumn(width=280),
+    "": st.column_config.TextColumn(width=112),
+    "Method": st.column_config.TextColumn(width=195),
+    "On top": st.column_config.TextColumn(width=165, help="What is laid over what was learned, or was learned too."),
     "× chance": st.column_config.NumberColumn(
-        width="small", help="How often the first answer was right, as a multiple of naming any interest at random."
+        width=70, help="How often the first answer was right, as a multiple of naming any interest at random."
     ),
     "First right": st.column_config.TextColumn(
-        width="small",
+        width=76,
         help="How often the first answer was people's next new interest, on time that the method has not seen.",
     ),
     "In first ten": st.column_config.TextColumn(
-        width="small", help="How often the right one was among the first ten answers."
+        width=84, help="How often the right one was among the first ten answers."
     ),
     "Known": st.column_config.TextColumn(
-        width="small",
+        width=65,
         help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them.",
     ),
-    "Interests": st.column_config.NumberColumn(width="small"),
-    "Starts from": st.column_config.NumberColumn(width="small", help="So many of a person's latest interests."),
+    "Interests": st.column_config.NumberColumn(width=70),
+    "Starts from": st.column_config.NumberColumn(width=84, help="So many of a person's latest interests."),
     "Moves": st.column_config.NumberColumn(
-        width="small",
+        width=65,
         help="How many moves it was measured on. Builds with other numbers were measured on other moves: with recent "
         "moves blended in on the later half of the time, at another number of interests on other questions.",
     ),
+    "Built (UTC)": st.column_config.TextColumn(width=130),
 }
 
 
@@ -65,7 +67,7 @@ def releasing(work: Workspace) -> None:
         "What was released or compared blind lately is kept, and of other builds the latest few, to save room. What "
         "was forgotten can be built again."
     )
-    choose_candidate(work, candidates, served, seen=decisions[0].release_id if decisions else 0)
+    choose_candidate(work, candidates, served, decisions)
     st.divider()
     train_anew(work)
     if decisions:
@@ -113,32 +115,40 @@ def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:
             icon=":material/block:",
         )
         return
-    text = f"Served now: **{wording.plain_markdown(candidate_name(found))}**, released {by_whom(served)}."
+    name = candidate_name(found, served.run_id)
+    text = f"Served now: **{wording.plain_markdown(name)}**, released {by_whom(served)}."
     st.success(text + (f" “{wording.plain_markdown(served.note)}”" if served.note else ""), icon=":material/verified:")
 
 
 def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
+    """Columns in which there is nothing to tell builds apart by are left out."""
     rows = []
     for candidate in candidates:
+        method, *on_top = how_it_predicts(candidate)
         report = candidate.report
-        state = "served now" if is_served(candidate, served) else "was served" if candidate.same & was_served else ""
+        state = (
+            "served now" if is_served(candidate, served) else "was served" if candidate.same.keys() & was_served else ""
+        )
         state += ", from earlier logs" if candidate.earlier else ""
         state += "" if candidate.kept else ", forgotten" if state else "forgotten to save room"
         rows.append(
             {
                 "": state or ("can be released" if report.passed else "not good enough"),
-                "Method": ", ".join(how_it_predicts(candidate)),
+                "Method": method,
+                "On top": ", ".join(on_top),
                 "× chance": None if report.recall.value is None else round(report.recall.value, 1),
                 "First right": measured_share(candidate, RECALL),
                 "In first ten": measured_share(candidate, "recall@10"),
-                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
-                "Known": known_share(report.match_rate),
-                "Interests": candidate.granularity,
+                "Interests": candidate.n_interests,
                 "Starts from": config_of(candidate.run.config).transition.k,
                 "Moves": report.n_cases,
+                "Known": known_share(report.match_rate),
+                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    usual = {"On top": "", "Known": "all"}
+    return table.drop(columns=[name for name, value in usual.items() if table[name].eq(value).all()])
 
 
 def known_share(gate: Gate) -> str:
@@ -152,8 +162,10 @@ def measured_share(candidate: Candidate, metric: str) -> str:
     return f"{found.iloc[0]:.1%}" if len(found) else "not known"
 
 
-def choose_candidate(work: Workspace, candidates: list[Candidate], served: Release | None, seen: int) -> None:
-    store = work.store
+def choose_candidate(
+    work: Workspace, candidates: list[Candidate], served: Release | None, decisions: list[Release]
+) -> None:
+    store, seen = work.store, decisions[0].release_id if decisions else 0
     names = told_apart([candidate_name(candidate) for candidate in candidates])
     place = st.selectbox(
         "Release",
@@ -166,23 +178,26 @@ def choose_candidate(work: Workspace, candidates: list[Candidate], served: Relea
     name, note = st.columns([1, 2])
     author = name.text_input("Your name", key="author", persist_state="session", placeholder="shown with your decision")
     said = note.text_input("Why (optional)", key="release_note", placeholder="What you looked at")
-    if not chosen.kept:
-        st.warning("This was forgotten to save room. Build it again, then release it.", icon=":material/block:")
-    elif not chosen.report.passed:
-        st.warning(f"This cannot be released: {releases.why_not(chosen.report)}", icon=":material/block:")
-    elif now:
-        st.caption("This is what is served now.")
-    elif not author.strip():
-        st.caption("Look at some people on the Preview page first. Then type your name and release.")
-    release, none = st.columns(2)
+    say_of_choice(chosen, now=now, named=bool(author.strip()))
+    release, back, none = st.columns(3)
     release.button(
-        "Go back to this one" if was_before(store, chosen) and not now else "Release",
+        "Go back to this one" if was_before(decisions, chosen) and not now else "Release",
         key="release_button",
         type="primary",
         icon=":material/verified:",
         disabled=now or not chosen.kept or not chosen.report.passed or not author.strip(),
         on_click=approve,
         args=(work, chosen.run.run_id, author, said, seen),
+    )
+    before = served_before(decisions, candidates)
+    back.button(
+        "Go back to the one before",
+        key="back_button",
+        icon=":material/undo:",
+        disabled=before is None or not author.strip(),
+        on_click=approve,
+        args=(work, before and before.run.run_id, author, said, seen),
+        help=f"Serves again: {wording.plain_markdown(candidate_name(before))}." if before else "There is none.",
     )
     none.button(
         "Serve none",
@@ -199,8 +214,26 @@ def choose_candidate(work: Workspace, candidates: list[Candidate], served: Relea
     )
 
 
-def was_before(store: Store, candidate: Candidate) -> bool:
-    return any(decision.run_id in candidate.same for decision in releases.read_releases(store))
+def say_of_choice(chosen: Candidate, *, now: bool, named: bool) -> None:
+    if not chosen.kept:
+        st.warning("This was forgotten to save room. Build it again, then release it.", icon=":material/block:")
+    elif not chosen.report.passed:
+        st.warning(f"This cannot be released: {releases.why_not(chosen.report)}", icon=":material/block:")
+    elif now:
+        st.caption("This is what is served now.")
+    elif not named:
+        st.caption("Look at some people on the Preview page first. Then type your name and release.")
+
+
+def was_before(decisions: list[Release], candidate: Candidate) -> bool:
+    return any(decision.run_id in candidate.same for decision in decisions)
+
+
+def served_before(decisions: list[Release], candidates: list[Candidate]) -> Candidate | None:
+    """What was served lately, and is not now, where it can be served again."""
+    able = [c for c in candidates if c.kept and c.report.passed and not is_served(c, decisions[0])] if decisions else []
+    found = (c for decision in decisions[1:] for c in able if is_served(c, decision))
+    return next(found, None)
 
 
 def is_served(candidate: Candidate, served: Release | None) -> bool:
@@ -245,12 +278,13 @@ def train_anew(work: Workspace) -> None:
     )
 
 
-def candidate_name(candidate: Candidate) -> str:
-    when = f"{candidate.run.started_at:%Y-%m-%d %H:%M}"
+def candidate_name(candidate: Candidate, run_id: int | None = None) -> str:
+    """run_id: of those that made the very same, the one that is meant; the latest without it."""
+    when = f"{candidate.same[run_id or candidate.run.run_id]:%Y-%m-%d %H:%M}"
     k = config_of(candidate.run.config).transition.k
     start = [] if k == TransitionConfig.k else [f"from the latest {k} interests" if k > 1 else "from the latest alone"]
     of = " from earlier logs" if candidate.earlier else ""
-    return ", ".join([*how_it_predicts(candidate), *start, f"{candidate.granularity:,} interests", f"built {when}{of}"])
+    return ", ".join([*how_it_predicts(candidate), *start, f"{candidate.n_interests:,} interests", f"built {when}{of}"])
 
 
 def how_it_predicts(candidate: Candidate) -> list[str]:
@@ -269,7 +303,7 @@ def by_whom(decision: Release) -> str:
 
 
 def decision_table(candidates: list[Candidate], decisions: list[Release]) -> pd.DataFrame:
-    names = {run_id: candidate_name(candidate) for candidate in candidates for run_id in candidate.same}
+    names = {run_id: candidate_name(candidate, run_id) for candidate in candidates for run_id in candidate.same}
     return pd.DataFrame(
         {
             "When (UTC)": [f"{decision.released_at:%Y-%m-%d %H:%M}" for decision in decisions],
