@@ -27,5 +27,7 @@ if part in (MOVES, LEARNED):
     fewest = view.fewest_people(work)
     (view.people_moves if part == MOVES else view.learned_examples)(work, fewest)
 else:
+    if part != RELEASES:
+        view.say_latest_build(work)
     draw = {FRESH: view.freshness, LIKED: view.liked, DIAL: view.novelty_dial, RELEASES: view.releasing}
     draw[part](work)

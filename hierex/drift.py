@@ -37,7 +37,8 @@ def measure_drift(moves: Moves, periods: np.ndarray, *, seed: int = 0) -> pd.Dat
 
     periods: (n_moves,) labels that sort by time, such as `2026-03`, of which the latest `MOST_PERIODS` count. Columns:
     period; jaccard: of the five most frequent followers of an interest, now and before, the share they have in common,
-    averaged over interests; within: the same between two random halves of the period's people; both from as many moves;
+    averaged over interests; within: the same between two random halves of the period's people; both from as many moves,
+    which are those of half of the people; of_all: `jaccard` of all people, which is higher where more are counted;
     n_interests: how many could be compared.
     """
     rng = np.random.default_rng(seed)
@@ -58,8 +59,14 @@ def measure_drift(moves: Moves, periods: np.ndarray, *, seed: int = 0) -> pd.Dat
             within.append(_jaccard(tops[2], tops[1]))
             compared = max(compared, int(able.sum()))
         if across:
-            rows.append((now, float(np.mean(across)), float(np.mean(within)), compared))
-    return pd.DataFrame(rows, columns=["period", "jaccard", "within", "n_interests"])
+            rows.append((now, float(np.mean(across)), float(np.mean(within)), _of_all(first, second), compared))
+    return pd.DataFrame(rows, columns=["period", "jaccard", "within", "of_all", "n_interests"])
+
+
+def _of_all(first: Moves, second: Moves) -> float:
+    counts = [count_pairs(part) for part in (first, second)]
+    able = np.all([count.sum(axis=1) * 2 >= FEWEST_MOVES for count in counts], axis=0)
+    return _jaccard(*(_top(count[able]) for count in counts))
 
 
 @dataclass(frozen=True)

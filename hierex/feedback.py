@@ -29,6 +29,13 @@ MOST_ROWS = 1_000_000
 MOST_SHOWN = 1e9
 """People in one line."""
 SHOWN_FAULTS = 3
+SUMMED = "count(*) AS n, sum(hash(context::INTEGER[], {novel}::INTEGER, shown::DOUBLE, liked::DOUBLE)::HUGEINT) AS sum"
+SAME_OUTCOMES = f"""
+    SELECT given_at FROM (
+        SELECT max(given_at) AS given_at, {SUMMED.format(novel="novel_cluster_id")} FROM feedback
+        WHERE source = '{FILE}' AND NOT undone AND tree_key = ? GROUP BY batch
+    ) JOIN (SELECT {SUMMED.format(novel="novel")} FROM new_feedback) USING (n, sum) ORDER BY given_at DESC LIMIT 1
+"""
 
 
 def outcome_columns(k: int) -> list[str]:
@@ -166,9 +173,8 @@ def set_batch_undone(store: Store, batch: int, undone: bool) -> None:
 
 
 def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author: str) -> None:
-    """outcomes: what `check_outcomes` returned. One batch."""
+    """outcomes: what `check_outcomes` returned. One batch. Raises HierexError for the very outcomes of another one."""
     with store.transaction() as writer:
-        batch = writer.execute("SELECT nextval('feedback_batches')")[0]
         n = len(outcomes)
         contexts = outcomes.filter(like="before_").to_numpy(np.int32)
         writer.register(
@@ -181,6 +187,12 @@ def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author
                 "place": np.arange(n),
             },
         )
+        if before := writer.execute(SAME_OUTCOMES, [tree_key]):
+            raise HierexError(
+                f"Just these outcomes were taken in on {before[0]:%Y-%m-%d %H:%M} UTC. To count them anew, take those "
+                "back first."
+            )
+        batch = writer.execute("SELECT nextval('feedback_batches')")[0]
         writer.execute(
             f"INSERT INTO feedback SELECT ?, ?, context::INTEGER[], novel, shown, liked, '{FILE}', ?, '', '', ?, FALSE "
             "FROM new_feedback ORDER BY place",

@@ -46,6 +46,7 @@ def drift_of(moves):
 def test_the_same_law_every_month_is_no_drift():
     drift = drift_of(moves_of([law(1)] * 5))
     assert len(drift) == 4
+    assert (drift["of_all"] > drift["jaccard"]).all(), "more people, less chance"
     verdict = judge_drift(drift)
     assert not verdict.changed
     assert verdict.ratio == pytest.approx(1, abs=0.1)

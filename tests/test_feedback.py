@@ -91,14 +91,16 @@ def test_a_file_that_cannot_be_used_is_refused_whole(frame, reason):
 
 def test_outcomes_add_up_and_a_file_can_be_taken_back_and_brought_back(work):
     a, b, c = work.taxonomy.cluster_ids[:3].tolist()
-    frame = lines((a, b, c, 10, 4)).astype(float)
-    save_outcomes(work.store, work.tree_key, frame, author="Ann")
-    save_outcomes(work.store, work.tree_key, frame, author="Ben")
+    anns, bens = (lines((a, b, c, 10, liked), (b, a, c, 5, 0)).astype(float) for liked in (5, 4))
+    save_outcomes(work.store, work.tree_key, anns, author="Ann")
+    save_outcomes(work.store, work.tree_key, bens, author="Ben")
+    with pytest.raises(HierexError, match="Just these outcomes were taken in on"):
+        save_outcomes(work.store, work.tree_key, bens.iloc[::-1], author="Ann")
     outcomes, elsewhere = placed(work)
-    assert outcomes.contexts.tolist() == [[0, 1]]
-    assert (outcomes.novel[0], outcomes.n[0], outcomes.positive[0], elsewhere) == (2, 20, 8, 0)
+    assert outcomes.contexts.tolist() == [[0, 1], [1, 0]]
+    assert (outcomes.novel[0], outcomes.n[0], outcomes.positive[0], elsewhere) == (2, 20, 9, 0)
     latest, first = read_batches(work.store)
-    assert (latest.author, latest.n, latest.liked) == ("Ben", 10, 4)
+    assert (latest.author, latest.n, latest.liked) == ("Ben", 15, 4)
     set_batch_undone(work.store, latest.batch, True)
     assert placed(work)[0].n[0] == 10
     assert read_batches(work.store)[0].undone

@@ -32,7 +32,7 @@ from hierex.logs import LogFile
 from hierex.model_answers import read_answers
 from hierex.pipeline import run_pipeline
 from hierex.releases import list_candidates, read_releases
-from hierex.runs import config_of, shown_run
+from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.view.liked import outcome_form
@@ -971,9 +971,12 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     decision = read_releases(store)[0]
     assert (decision.author, decision.run_id) == ("Ann", shown_run(store).run_id)
     assert "Predictions that are released" in words(open_app("preview", "Busy"))
-    run_pipeline(store, config_of(shown_run(store).config))
+    assert "It is not what is served" not in words(on_part("Busy", "Likely or novel"))
+    run_pipeline(store, CONFIG)
     app.run()
     assert "cannot be served" not in words(app), "the same was only built again"
+    run_pipeline(store, replace(CONFIG, granularity=9))
+    assert "9 interests**. It is not what is served" in words(on_part("Busy", "Likely or novel"))
     app.button(key="serve_none_button").click().run()
     assert read_releases(store)[0].run_id is None
     assert "nothing is released now" in words(open_app("preview", "Busy"))

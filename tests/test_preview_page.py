@@ -26,6 +26,7 @@ from hierex.releases import release_run, withdraw
 from hierex.runs import config_of, shown_run
 from hierex.store import Store, open_store
 from hierex.synthetic import make_world
+from hierex.view.one_person import few
 from hierex.what_if import Supposed
 from hierex.wording import clock_date
 from hierex.workspace import Workspace
@@ -95,6 +96,12 @@ def told(app: AppTest) -> dict[str, str]:
 
 
 # -- equal names -------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_and_few_people_look_the_same():
+    assert few(0, 3) == few(2, 3) == "fewer than 3"
+    assert few(3, 3) == "3"
+    assert few(0, 1) == "none", "where single people may be shown"
 
 
 def test_interests_of_equal_names_stay_apart(store):

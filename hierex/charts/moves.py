@@ -17,7 +17,11 @@ BANDS = 8
 """Shown on each side of an interest."""
 COLORS = "Cividis"
 """Made for people who see few colours: it also reads in grey."""
+FEWER_OR_MORE = ["#b35806", "#d9d9d9", "#2166ac"]
+"""Told apart by people of every colour vision, with grey for as many as expected."""
 PEOPLE, LIFT = "n_users", "lift"
+LEAST_REACH = 0.05
+"""Of the dial's distances, so that rounding is not drawn as a curve."""
 
 
 def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], *, color: str = PEOPLE) -> go.Figure:
@@ -44,7 +48,8 @@ def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], 
         text=texts,
         hoverinfo="text",
         hoverongaps=False,
-        colorscale=COLORS,
+        colorscale=COLORS if color == PEOPLE else FEWER_OR_MORE,
+        zmid=None if color == PEOPLE else 0,
         xgap=1,
         ygap=1,
         colorbar=_color_bar(values, color),
@@ -139,17 +144,17 @@ def drift_lines(drift: pd.DataFrame) -> go.Figure:
     periods = drift["period"].astype(str).tolist()
     traces = [
         go.Scatter(
-            x=periods, y=drift["within"], mode="lines+markers", name="same period, people halved",
+            x=periods, y=drift["within"], mode="lines+markers", name="a half with the other half",
             line={"color": QUIET, "dash": "dash"}, marker={"symbol": "square", "size": 7},
         ),
         go.Scatter(
-            x=periods, y=drift["jaccard"], mode="lines+markers", name="the period before",
+            x=periods, y=drift["jaccard"], mode="lines+markers", name="a half with one of the period before",
             line={"color": BLUE, "width": 3}, marker={"size": 9},
         ),
     ]  # fmt: skip
     figure = new_figure(*traces, height=320)
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}, hovermode="x unified")
-    figure.update_yaxes(rangemode="tozero", title_text="Likeness of the top followers")
+    figure.update_yaxes(rangemode="tozero", title_text="Share in common")
     figure.update_xaxes(type="category")
     return figure
 
@@ -171,6 +176,11 @@ def dial_curve(curve: pd.DataFrame, place: float) -> go.Figure:
         hoverinfo="text",
     )
     figure = new_figure(line, height=340)
-    figure.update_xaxes(title_text="How far the ten are from what people have (1: as far as can be)")
+    middle, reach = curve["distance"].agg(["min", "max"]).mean(), max(np.ptp(curve["distance"]), LEAST_REACH)
+    figure.update_xaxes(
+        title_text="How far the ten are from what people have (1: as far as can be)",
+        range=[middle - 0.56 * reach, middle + 0.56 * reach],
+        tickformat=".2f",
+    )
     figure.update_yaxes(title_text="Right one among the ten", tickformat=",.1~%", rangemode="tozero")
     return figure

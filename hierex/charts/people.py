@@ -38,7 +38,7 @@ def history_timeline(visits: pd.DataFrame, *, starting: Collection[str] = (), mo
     dated = pd.api.types.is_datetime64_any_dtype(visits[WHEN])
     figure.update_xaxes(title_text="Date" if dated else "Number of the interaction", showgrid=True)
     if not dated:
-        figure.update_xaxes(tickformat="d")
+        figure.update_xaxes(tickformat="d", dtick=max(1, round(kept[WHEN].max() / 8)))
     name_rows(figure, [f"◆ {name}" if name in starting else name for name in shown])
     if hidden:
         title = f"{figure.layout.xaxis.title.text} ({hidden:,} earlier interests not shown)"
@@ -47,9 +47,13 @@ def history_timeline(visits: pd.DataFrame, *, starting: Collection[str] = (), mo
 
 
 def prediction_bars(
-    predictions: pd.DataFrame, colors: Sequence[str] | None = None, *, scored: str = "Probability"
+    predictions: pd.DataFrame,
+    colors: Sequence[str] | None = None,
+    *,
+    scored: str = "Probability",
+    among: str = "all interests but those it starts from",
 ) -> go.Figure:
-    """Predicted interests by rank, with their probability, or whatever else `scored` calls it.
+    """Predicted interests by rank, with their probability, or whatever else `scored` calls it, among so many.
 
     predictions: rank (from 1), name, score (0-1), one row per predicted interest of one person. colors: a hex colour
     per row.
@@ -59,7 +63,7 @@ def prediction_bars(
     ordered = predictions.assign(color=list(colors) if colors is not None else BLUE).sort_values("rank")
     names = ordered["rank"].astype(str) + ". " + ordered["name"].astype(str)
     figure = ranked_bars(names, ordered["score"], ordered[COLOR], scored.lower())
-    figure.update_xaxes(title_text=f"{scored}, among all that is new to the person")
+    figure.update_xaxes(title_text=f"{scored}, among {among}")
     return figure
 
 

@@ -30,7 +30,7 @@ from .policy_choice import choose_policy, choose_recommender, chosen_elsewhere
 from .preset_menu import preset_menu
 from .preview_report import preview_report
 from .provenance import provenance_card
-from .releasing import releasing, shown_predictions
+from .releasing import releasing, say_latest_build, shown_predictions
 from .side_by_side import side_by_side
 from .sidebar import draw_sidebar
 from .stale_note import stale_note
@@ -86,6 +86,7 @@ __all__ = [
     "provenance_card",
     "read_described",
     "releasing",
+    "say_latest_build",
     "select_chosen",
     "server",
     "server_models",

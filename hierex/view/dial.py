@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +12,9 @@ from .. import charts
 from ..novelty_curve import WEIGHTS
 from ..workspace import Workspace
 from .opened import jobs, start_run
+
+SEEN = 0.005
+"""Less than this no number on the page shows."""
 
 
 def novelty_dial(work: Workspace) -> None:
@@ -44,6 +48,8 @@ def novelty_dial(work: Workspace) -> None:
         charts.dial_curve(curve, place),
         alt="How often predictions are right against how far they are, for every place of the dial; the table has all.",
     )
+    if np.ptp(curve["distance"]) < SEEN and np.ptp(curve["recall"]) < SEEN:
+        st.caption("Here the dial changes next to nothing.")
     job = jobs().of(work.store.path)
     st.button(
         "Set the dial here and measure",

@@ -89,6 +89,10 @@ def served(depends: tuple, items: bytes, context: tuple, whole: bool, _work: Wor
 def reads_everything(work: Workspace) -> bool:
     """Whether the prediction is to be made from all that the person had, which not every method can."""
     if not reads_histories(work.policy):
+        if reads_histories(work.learned_policy):
+            st.caption(
+                "From everything they had, predictions can only be made with nothing laid over what was learned."
+            )
         return False
     k = work.config.transition.k
     latest = "Their latest interest" if k == 1 else f"Their latest {k} interests"
@@ -202,7 +206,12 @@ def show_predictions(
     )
     scored = wording.score_name(work.policy.name)
     st.plotly_chart(
-        charts.prediction_bars(ranked, [colors[c] for c in predictions.novel], scored=scored),
+        charts.prediction_bars(
+            ranked,
+            [colors[c] for c in predictions.novel],
+            scored=scored,
+            among="all that is new to the person" if whole else "all interests but those it starts from",
+        ),
         alt=f"Predicted interests with their {scored.lower()}.",
     )
     seen = np.zeros((1, len(names)), bool)
@@ -246,7 +255,9 @@ def people_behind(work: Workspace, context: np.ndarray, novel: np.ndarray) -> di
 
 
 def few(n: int, fewest: int) -> str:
-    return "none" if n == 0 else f"fewer than {fewest}" if n < fewest else f"{n:,}"
+    if n >= fewest:
+        return f"{n:,}"
+    return f"fewer than {fewest:,}" if fewest > 1 else "none"
 
 
 def show_items(

@@ -47,7 +47,7 @@ def people_moves(work: Workspace, fewest: int) -> None:
     shown = strongest(pairs, SHOWN)
     st.caption(
         f"Between the {len(shown):,} interests of the strongest moves; alike ones stand side by side. "
-        "A move counts from each of the interests that a prediction starts from. "
+        f"A move counts from {starting_points(work.config.transition.k)}. "
         f"{len(pairs):,} of {np.count_nonzero(counted):,} different moves were made by {fewest:,} people or more."
     )
     st.plotly_chart(
@@ -58,6 +58,11 @@ def people_moves(work: Workspace, fewest: int) -> None:
         pair_table(pairs, names, "moves.csv")
     st.divider()
     one_interest(work, pairs, names)
+
+
+def starting_points(k: int) -> str:
+    latest = "the latest interest" if k == 1 else f"each of the {k} latest interests"
+    return f"{latest} that a person had, which is what a prediction starts from"
 
 
 def one_interest(work: Workspace, pairs: pd.DataFrame, names: list[str]) -> None:

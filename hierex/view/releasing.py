@@ -11,7 +11,7 @@ from ..config import TransitionConfig
 from ..errors import HierexError
 from ..gates import RECALL, TIMES_CHANCE, Gate
 from ..releases import Candidate, Release
-from ..runs import config_of
+from ..runs import config_of, shown_run
 from ..store import Store
 from ..wording.labels import told_apart
 from ..workspace import Workspace
@@ -96,6 +96,17 @@ def shown_predictions() -> Workspace:
         "Predictions", [RELEASED, LATEST_BUILD], default=RELEASED, key="shown_predictions", required=True
     )
     return released if shown == RELEASED else latest_work(present)
+
+
+def say_latest_build(work: Workspace) -> None:
+    """What is built upon on the page, where another may be what is served."""
+    method = wording.plain_markdown(wording.method_name(work.policy.name))
+    latest, released = shown_run(work.store), releases.released_run(work.store)
+    other = released and latest and releases.what_it_made(released) != releases.what_it_made(latest)
+    st.caption(
+        f"About the latest build: **{method}, {work.taxonomy.n_clusters:,} interests**."
+        + " It is not what is served, see “Releases”." * bool(other)
+    )
 
 
 def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:

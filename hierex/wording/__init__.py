@@ -54,8 +54,9 @@ NO_DRIFT = (
 )
 DRIFT_NAMES = {
     "period": "Period",
-    "jaccard": "Alike with the period before",
-    "within": "Alike between halves of the period's people",
+    "jaccard": "In common with the period before",
+    "within": "In common between halves of the period's people",
+    "of_all": "In common with the period before, of all people",
     "n_interests": "Interests compared",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,7 +65,7 @@ MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
 
 METHOD_CAPTIONS = {
     "ease": "Counts which interests people have together, whatever their order.",
-    "openai": "What a language model answered ahead of time; asked under “Releases” of “What comes next”.",
+    "openai": "What a language model answers when it is asked ahead of time, under “Releases” of “What comes next”.",
     "encoder": "Knows what the interests are about; works for rare ones too.",
     "counts": "Only counts who moved where.",
     "causal": "Reads the descriptions as sentences, as in the paper; slow.",
@@ -236,10 +237,15 @@ def drift_text(verdict: DriftVerdict, *, refreshed: bool) -> str:
 
 
 def periods_text(periods: pd.Series) -> str:
-    """What the periods of a drift are; periods: `follow_drift`'s labels."""
+    """What is compared, and what the periods of a drift are; periods: `follow_drift`'s labels."""
+    compared = (
+        "Of the five interests that most often follow each interest, the share that two groups of people have in "
+        "common (Jaccard), averaged. Fewer people have less in common by chance alone, so both lines compare halves of "
+        "the people, with as many moves each; only a solid line well below the dashed one is change. "
+    )
     if periods.str.match(r"\d").all():
-        return "Every period is a month."
-    return (
+        return f"{compared}Every period is a month."
+    return compared + (
         "There are too few months, or too few moves in each, to compare. So every period is a part of the log with "
         "about equally many moves."
     )
