@@ -16,6 +16,7 @@ part = st.segmented_control(
     [MOVES, LEARNED, FRESH, LIKED, DIAL, RELEASES],
     default=MOVES,
     key="next_part",
+    bind="query-params",
     label_visibility="collapsed",
     required=True,
 )

@@ -15,6 +15,12 @@ st.title("Preview")
 work = view.shown_predictions()
 view.stale_note(work)
 part = st.segmented_control(
-    "Part", list(PARTS), default="One person", key="preview_part", label_visibility="collapsed", required=True
+    "Part",
+    list(PARTS),
+    default="One person",
+    key="preview_part",
+    label_visibility="collapsed",
+    required=True,
+    bind="query-params",
 )
 PARTS[part](work)

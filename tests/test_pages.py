@@ -901,6 +901,14 @@ def on_part(workspace: str, part: str) -> AppTest:
     return app
 
 
+@pytest.mark.parametrize(("linked", "shown"), [("Releases", "Builds to choose from"), ("<b>", "The strongest moves")])
+def test_a_link_opens_a_part_of_what_comes_next(workspaces, linked, shown):
+    app = open_link(workspace="Busy", next_part=linked)
+    app.switch_page("app_pages/next_interest.py").run()
+    assert not app.exception, app.exception
+    assert shown in words(app)
+
+
 NEXT_PARTS = [
     "How people move",
     "What is learned",
