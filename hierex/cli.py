@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         options.command(options)
+        sys.stdout.flush()
     except HierexError as error:
         print(f"hierex: {error}", file=sys.stderr)
         return 2
@@ -120,8 +121,8 @@ def work_to_serve(store: Store, options: argparse.Namespace) -> Workspace:
     """
     decided = read_releases(store)
     if options.latest or not decided:
-        if not decided:
-            print("Nothing was released yet: these are predictions of the latest build.", file=sys.stderr)
+        if not options.latest:
+            print("Nothing was released yet: nobody has approved these predictions.", file=sys.stderr)
         return serve_latest(work_at(store, options.granularity, until="recommenders"))
     unapproved = "Take those that nobody has approved with --latest, or release some in the app."
     released = released_run(store)
@@ -129,7 +130,7 @@ def work_to_serve(store: Store, options: argparse.Namespace) -> Workspace:
         raise NotReady(f"No predictions are served: {decided[0].author or 'somebody'} decided so. {unapproved}")
     granularity, _ = read_taxonomy_key(released.keys["taxonomy"])
     if options.granularity not in (None, granularity):
-        raise NotReady(f"Predictions at {granularity:,} interests are served, and none at others. {unapproved}")
+        raise NotReady(f"Predictions with --granularity {granularity} are served, and no others. {unapproved}")
     return serve_release(work_at(store, None, until="recommenders"), released)
 
 

@@ -65,7 +65,9 @@ def measure_drift(moves: Moves, periods: np.ndarray, *, seed: int = 0) -> pd.Dat
 
 def _of_all(first: Moves, second: Moves) -> float:
     counts = [count_pairs(part) for part in (first, second)]
-    able = np.all([count.sum(axis=1) * 2 >= FEWEST_MOVES for count in counts], axis=0)
+    able = np.all([count.sum(axis=1) >= FEWEST_MOVES for count in counts], axis=0)
+    if not able.any():
+        return np.nan
     return _jaccard(*(_top(count[able]) for count in counts))
 
 

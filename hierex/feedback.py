@@ -29,12 +29,14 @@ MOST_ROWS = 1_000_000
 MOST_SHOWN = 1e9
 """People in one line."""
 SHOWN_FAULTS = 3
-SUMMED = "count(*) AS n, sum(hash(context::INTEGER[], {novel}::INTEGER, shown::DOUBLE, liked::DOUBLE)::HUGEINT) AS sum"
 SAME_OUTCOMES = f"""
-    SELECT given_at FROM (
-        SELECT max(given_at) AS given_at, {SUMMED.format(novel="novel_cluster_id")} FROM feedback
-        WHERE source = '{FILE}' AND NOT undone AND tree_key = ? GROUP BY batch
-    ) JOIN (SELECT {SUMMED.format(novel="novel")} FROM new_feedback) USING (n, sum) ORDER BY given_at DESC LIMIT 1
+    WITH files AS (
+        SELECT batch, tree_key, max(given_at) AS given_at, count(*) AS n,
+            sum(hash(context, novel_cluster_id, shown, liked)::HUGEINT) AS digest
+        FROM feedback WHERE source = '{FILE}' AND NOT undone GROUP BY batch, tree_key
+    )
+    SELECT other.given_at FROM files JOIN files AS other USING (tree_key, n, digest)
+    WHERE files.batch = ? AND other.batch <> files.batch ORDER BY other.given_at DESC LIMIT 1
 """
 
 
@@ -167,9 +169,10 @@ def read_batches(store: Store) -> list[Batch]:
 
 
 def set_batch_undone(store: Store, batch: int, undone: bool) -> None:
-    """Takes a file back, or brings it back."""
+    """Takes a file back, or brings it back. Raises HierexError where its very outcomes count already."""
     with store.transaction() as writer:
         writer.execute(f"UPDATE feedback SET undone = ? WHERE batch = ? AND source = '{FILE}'", [undone, batch])
+        _refuse_twice(writer, batch)
 
 
 def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author: str) -> None:
@@ -187,16 +190,21 @@ def save_outcomes(store: Store, tree_key: str, outcomes: pd.DataFrame, *, author
                 "place": np.arange(n),
             },
         )
-        if before := writer.execute(SAME_OUTCOMES, [tree_key]):
-            raise HierexError(
-                f"Just these outcomes were taken in on {before[0]:%Y-%m-%d %H:%M} UTC. To count them anew, take those "
-                "back first."
-            )
         batch = writer.execute("SELECT nextval('feedback_batches')")[0]
         writer.execute(
             f"INSERT INTO feedback SELECT ?, ?, context::INTEGER[], novel, shown, liked, '{FILE}', ?, '', '', ?, FALSE "
             "FROM new_feedback ORDER BY place",
             [batch, tree_key, tidy(author), now()],
+        )
+        _refuse_twice(writer, batch)
+
+
+def _refuse_twice(writer: Writer, batch: int) -> None:
+    """Within somebody's transaction. Raises HierexError where another file that counts holds the very same outcomes."""
+    if same := writer.execute(SAME_OUTCOMES, [batch]):
+        raise HierexError(
+            f"Just these outcomes were taken in on {same[0]:%Y-%m-%d %H:%M} UTC and count already. Where as many came "
+            "anew, take those back and take in a file with all of them."
         )
 
 

@@ -5,7 +5,7 @@ Every decision is a row and none is ever changed: going back is another decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -59,7 +59,7 @@ def released_run(store: Store) -> RunRecord | None:
 class Candidate:
     """A finished run as something that could be served. measured: its evaluation, policies only; same: the ids of all
     runs that made the very same, its own too, and when each began; kept: whether it is all still there; n_interests:
-    with what people had changed by then, without it where it is not kept; earlier: it is of earlier logs."""
+    see `count_interests`; earlier: it is of earlier logs."""
 
     run: RunRecord
     same: Mapping[int, datetime]
@@ -73,11 +73,7 @@ class Candidate:
 
 def list_candidates(store: Store) -> list[Candidate]:
     """The finished runs of the present logs that were measured, latest first; of equal ones the latest."""
-    return _measured(
-        store,
-        read_runs(store, status="done"),
-        lambda run: Workspace(store, config_of(run.config), dict(run.keys)),
-    )
+    return _measured(store, read_runs(store, status="done"))
 
 
 def list_earlier(present: Workspace) -> list[Candidate]:
@@ -86,8 +82,7 @@ def list_earlier(present: Workspace) -> list[Candidate]:
     ids = dict.fromkeys(release.run_id for release in read_releases(store) if release.run_id is not None)
     runs = [find_run(store, run_id) for run_id in list(ids)[: results.KEPT_RELEASES]]
     runs = [run for run in runs if run and run.keys["logs"] != present.keys["logs"] and _fits(present, run)]
-    found = _measured(store, runs, lambda run: as_made(present, run))
-    return [replace(candidate, earlier=True) for candidate in found]
+    return [replace(candidate, earlier=True) for candidate in _measured(store, runs)]
 
 
 def _fits(present: Workspace, run: RunRecord) -> bool:
@@ -98,25 +93,30 @@ def _fits(present: Workspace, run: RunRecord) -> bool:
     return True
 
 
-def _measured(store: Store, runs: Sequence[RunRecord], work_of: Callable[[RunRecord], Workspace]) -> list[Candidate]:
+def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
     alike: dict[tuple, list[RunRecord]] = {}
     for run in runs:
         alike.setdefault(what_it_made(run), []).append(run)
-    candidates, counted = [], {}
+    candidates = []
     for run, *earlier in alike.values():
         measured = results.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
         if measured is None:
             continue
-        policy, kept = policy_name(store, run, measured), is_kept(store, run)
+        policy = policy_name(store, run, measured)
         same = {other.run_id: other.started_at for other in (run, *earlier)}
-        n_interests, changed = read_taxonomy_key(run.keys["taxonomy"])
-        if changed and kept:
-            made = run.keys["interest_tree"], run.keys["taxonomy"]
-            n_interests = counted.get(made) or work_of(run).taxonomy.n_clusters
-            counted[made] = n_interests
         report = judge_policy(measured, policy)
-        candidates.append(Candidate(run, same, kept, policy, n_interests, report, measured))
+        n_interests = count_interests(store, run)
+        candidates.append(Candidate(run, same, is_kept(store, run), policy, n_interests, report, measured))
     return candidates
+
+
+def count_interests(store: Store, run: RunRecord) -> int:
+    """How many the run was made of, with what people had changed by then; how many were asked for where that cannot be
+    told: its table was forgotten, or has no rows (`transition_table.LONGEST`)."""
+    granularity, changed = read_taxonomy_key(run.keys["taxonomy"])
+    if not changed:
+        return granularity
+    return len(results.table_clusters(store, run.keys["transition_table"])) or granularity
 
 
 def what_it_made(run: RunRecord) -> tuple[str | None, ...]:

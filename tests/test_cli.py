@@ -1,7 +1,10 @@
 """The command line is a contract: names, files, columns, exit codes."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -140,13 +143,22 @@ def test_predict_serves_what_was_decided_and_nothing_else(built, tmp_path, monke
     with open_store(path) as store:
         release_run(store, shown_run(store).run_id, author="Ann")
     pd.testing.assert_frame_equal(predict("--granularity", "10"), latest)
-    assert "at 10 interests are served" in predict("--granularity", "12")
+    assert "with --granularity 10 are served" in predict("--granularity", "12")
     with open_store(path) as store:
         assert shown_run(store).config["granularity"] == 10, "nothing was trained for it"
         withdraw(store, author="Ben")
     assert "Ben decided so" in predict()
     assert "Ben decided so" in predict("--granularity", "10")
     pd.testing.assert_frame_equal(predict("--latest"), latest)
+
+
+def test_who_has_read_enough_ends_it_without_an_error(built):
+    command = [sys.executable, "-m", "hierex", "evaluate", "--store", str(built / "w.duckdb")]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        process.stdout.close()
+        assert b"BrokenPipe" not in process.stderr.read()
+    assert process.returncode == 1
 
 
 def test_an_unknown_user_is_named_and_nothing_is_written(built, tmp_path, capsys):

@@ -106,6 +106,11 @@ def test_outcomes_add_up_and_a_file_can_be_taken_back_and_brought_back(work):
     assert read_batches(work.store)[0].undone
     set_batch_undone(work.store, latest.batch, False)
     assert placed(work)[0].n[0] == 20
+    set_batch_undone(work.store, latest.batch, True)
+    save_outcomes(work.store, work.tree_key, bens, author="Ben")
+    with pytest.raises(HierexError, match="Just these outcomes were taken in on"):
+        set_batch_undone(work.store, latest.batch, False)
+    assert placed(work)[0].n[0] == 20
     assert first.author == "Ann"
 
 

@@ -22,6 +22,7 @@ from hierex.description_edits import read_edits
 from hierex.description_reviews import read_reviews
 from hierex.description_steps import set_step_undone
 from hierex.descriptions_file import write_descriptions_file
+from hierex.errors import HierexError
 from hierex.examples import read_examples
 from hierex.exports import safe_csv
 from hierex.feedback import read_batches
@@ -942,6 +943,17 @@ def test_whose_learning_the_examples_are_is_said(workspaces):
     said = words(app)
     assert "Only a language model learns from these" in said
     assert "All other ways to predict, the usual one too, learn from all moves" in said
+
+
+@pytest.mark.parametrize("part", ["Staying fresh", "Likely or novel"])
+def test_the_latest_build_is_named_also_where_its_method_cannot_be_loaded(workspaces, monkeypatch, part):
+    def not_there(self):
+        raise HierexError("No folder of models is set up.")
+
+    monkeypatch.setattr("hierex.workspace.Workspace.policy", property(not_there))
+    app = on_part("Busy", part)
+    assert not app.error
+    assert "About the latest build: **Counted from the log, 12 interests**" in words(app)
 
 
 def test_the_dial_shows_what_each_place_of_it_does(workspaces):

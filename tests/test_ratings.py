@@ -91,6 +91,8 @@ def test_ratings_are_recognised_by_name_and_scale():
 def test_ratings_with_a_comma_before_their_decimals_are_recognised():
     found = guess_interaction_columns(log().assign(rating=np.resize(["0,5", "3,5", "4", "5,0"], 30)))
     assert (found.rating, found.liked_from) == ("rating", 3.5)
+    odd = log().drop(columns="timestamp").assign(position=[f"{place},5" for place in range(30)])
+    assert guess_interaction_columns(odd).order is None, "an order is read with points only"
 
 
 @pytest.mark.parametrize("values", [[1, 1, 2, 1, 5], [5, 5, 5], [-1, 7, 8, 10]])

@@ -43,16 +43,18 @@ def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], 
             f"<b>{plain(names[row.before], 60)}</b><br>→ <b>{plain(names[row.after], 60)}</b><br>{row.n_users:,} people"
             f", {percent(row.share)} of those who went on from it<br>{row.lift:.1f} times as many as expected"
         )
+    low, high = _reach(values, color)
     trace = go.Heatmap(
         z=values,
         text=texts,
         hoverinfo="text",
         hoverongaps=False,
         colorscale=COLORS if color == PEOPLE else FEWER_OR_MORE,
-        zmid=None if color == PEOPLE else 0,
+        zmin=low,
+        zmax=high,
         xgap=1,
         ygap=1,
-        colorbar=_color_bar(values, color),
+        colorbar=_color_bar(low, high, color),
     )
     figure = new_figure(trace, height=190 + CELL * len(shown), bottom=10)
     name_rows(figure, [names[cluster] for cluster in shown], NAME, title_text="From")
@@ -67,9 +69,15 @@ def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], 
     return figure
 
 
-def _color_bar(values: np.ndarray, color: str) -> dict:
-    """Every step is twice as many, so that a few strong moves don't leave all others dark."""
+def _reach(values: np.ndarray, color: str) -> tuple[float, float]:
+    """Of the colours: what the values reach, as far to either side of as many as expected."""
     low, high = np.floor(np.nanmin(values)), np.ceil(np.nanmax(values))
+    most = max(-low, high, 1.0)
+    return (low, high) if color == PEOPLE else (-most, most)
+
+
+def _color_bar(low: float, high: float, color: str) -> dict:
+    """Every step is twice as many, so that a few strong moves don't leave all others dark."""
     ticks = np.unique(np.linspace(low, high, 5).round())
     title, labels = "People", [f"{2**tick:,g}" for tick in ticks]
     if color == LIFT:
@@ -179,7 +187,7 @@ def dial_curve(curve: pd.DataFrame, place: float) -> go.Figure:
     middle, reach = curve["distance"].agg(["min", "max"]).mean(), max(np.ptp(curve["distance"]), LEAST_REACH)
     figure.update_xaxes(
         title_text="How far the ten are from what people have (1: as far as can be)",
-        range=[middle - 0.56 * reach, middle + 0.56 * reach],
+        range=[max(0, middle - 0.56 * reach), middle + 0.56 * reach] if np.isfinite(reach) else None,
         tickformat=".2f",
     )
     figure.update_yaxes(title_text="Right one among the ten", tickformat=",.1~%", rangemode="tozero")

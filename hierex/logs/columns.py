@@ -129,7 +129,7 @@ def _look(values: pd.Series) -> _Look:
     texts = _texts(values)
     if texts.empty:
         return _Look(0, 0, 0, 0, 0, 0, 0, 0)
-    numbers = _numbers(texts)
+    numbers = pd.to_numeric(texts, errors="coerce")
     epochs = numbers.between(*EPOCH_NUMBERS)
     dates = pd.Series(False, index=texts.index)
     if numbers.isna().any():
@@ -196,7 +196,7 @@ def _guess_interactions(frame: pd.DataFrame, shared: str | None) -> InteractionC
     orders = {name: 3.0 * (named_like(name, ORDERS) and look.numeric > 0.9) for name, look in rest.items()}
     order = _choose(orders, floor=2)
     rest.pop(order, None)
-    rating = _choose({name: _rating_score(name, look) for name, look in rest.items()}, floor=2)
+    rating = _choose({name: _rating_score(name, frame[name]) for name in rest}, floor=2)
     liked_from = None if rating is None else middle_rating(frame[rating])
     if user_id is None and item_id is not None:
         user_id = _only_id_left(rest, rating)
@@ -274,11 +274,13 @@ def _log_item_score(name: str, look: _Look) -> float:
     return 3 if named_like(name, ITEMS) else 0
 
 
-def _rating_score(name: str, look: _Look) -> float:
+def _rating_score(name: str, values: pd.Series) -> float:
     """A part of a name is enough for plain words, unless another part makes it a count or a property of the item."""
-    if look.numeric < 0.9 or set(name_parts(name)) & NO_RATINGS:
+    named = 4 if plain_name(name) in RATINGS else 3 if named_like(name, PLAIN_RATINGS) else 0
+    if not named or set(name_parts(name)) & NO_RATINGS:
         return 0
-    return 4 if plain_name(name) in RATINGS else 3 if named_like(name, PLAIN_RATINGS) else 0
+    texts = _texts(values)
+    return named if len(texts) and _numbers(texts).notna().mean() >= 0.9 else 0
 
 
 def _time_score(name: str, look: _Look) -> float:

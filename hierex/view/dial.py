@@ -13,9 +13,6 @@ from ..novelty_curve import WEIGHTS
 from ..workspace import Workspace
 from .opened import jobs, start_run
 
-SEEN = 0.005
-"""Less than this no number on the page shows."""
-
 
 def novelty_dial(work: Workspace) -> None:
     curve = work.evaluation.get("dial", pd.DataFrame())
@@ -48,7 +45,7 @@ def novelty_dial(work: Workspace) -> None:
         charts.dial_curve(curve, place),
         alt="How often predictions are right against how far they are, for every place of the dial; the table has all.",
     )
-    if np.ptp(curve["distance"]) < SEEN and np.ptp(curve["recall"]) < SEEN:
+    if np.ptp(curve["distance"]) < 0.005 and np.ptp(curve["recall"]) < 0.0005:  # less than the numbers above show
         st.caption("Here the dial changes next to nothing.")
     job = jobs().of(work.store.path)
     st.button(

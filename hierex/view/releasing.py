@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from .. import releases, wording
+from .. import releases, results, wording
 from ..charts.measures import LAYER_NAMES, method_words
 from ..config import TransitionConfig
 from ..errors import HierexError
@@ -67,7 +67,7 @@ def releasing(work: Workspace) -> None:
         "What was released or compared blind lately is kept, and of other builds the latest few, to save room. What "
         "was forgotten can be built again."
     )
-    choose_candidate(work, candidates, served, decisions)
+    choose_candidate(work, candidates, served, decisions, served_before(decisions, [*every, *earlier]))
     st.divider()
     train_anew(work)
     if decisions:
@@ -100,7 +100,8 @@ def shown_predictions() -> Workspace:
 
 def say_latest_build(work: Workspace) -> None:
     """What is built upon on the page, where another may be what is served."""
-    method = wording.plain_markdown(wording.method_name(work.policy.name))
+    name = results.read_model_name(work.store, "policies", work.key("policies")) or work.config.policy.kind
+    method = wording.plain_markdown(wording.method_name(name))
     latest, released = shown_run(work.store), releases.released_run(work.store)
     other = released and latest and releases.what_it_made(released) != releases.what_it_made(latest)
     st.caption(
@@ -132,7 +133,7 @@ def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:
 
 
 def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
-    """Columns in which there is nothing to tell builds apart by are left out."""
+    """Without what lies on top and what is known where that is as usual for all."""
     rows = []
     for candidate in candidates:
         method, *on_top = how_it_predicts(candidate)
@@ -174,7 +175,11 @@ def measured_share(candidate: Candidate, metric: str) -> str:
 
 
 def choose_candidate(
-    work: Workspace, candidates: list[Candidate], served: Release | None, decisions: list[Release]
+    work: Workspace,
+    candidates: list[Candidate],
+    served: Release | None,
+    decisions: list[Release],
+    before: Candidate | None,
 ) -> None:
     store, seen = work.store, decisions[0].release_id if decisions else 0
     names = told_apart([candidate_name(candidate) for candidate in candidates])
@@ -200,7 +205,6 @@ def choose_candidate(
         on_click=approve,
         args=(work, chosen.run.run_id, author, said, seen),
     )
-    before = served_before(decisions, candidates)
     back.button(
         "Go back to the one before",
         key="back_button",
