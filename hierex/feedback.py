@@ -214,7 +214,8 @@ def check_outcomes(frame: pd.DataFrame, known: dict[str, int], *, k: int = 2) ->
     frame: by the number of the row in the file; known: id by name and by the id as text; k: how many interests
     predictions start from.
 
-    Raises HierexError that names what is missing, and the first rows that cannot be used: nothing is taken then.
+    Raises HierexError that names what is missing, or the first rows that cannot be used for each reason: nothing is
+    taken then.
     """
     frame = frame.rename(columns=lambda name: str(name).strip().lower())
     columns = outcome_columns(k)
@@ -246,9 +247,9 @@ def check_outcomes(frame: pd.DataFrame, known: dict[str, int], *, k: int = 2) ->
             whole & fit
         ),
     }
-    for what, rows in faults.items():
-        if rows.any():
-            raise HierexError(_unusable(what, frame.index[rows].tolist()))
+    said = [_unusable(what, frame.index[rows].tolist()) for what, rows in faults.items() if rows.any()]
+    if said:
+        raise HierexError(" ".join(said))
     if not len(frame):
         raise HierexError("No row of the file says how many people an interest was shown to.")
     return ids.astype(int).assign(shown=counts["shown"], liked=counts["liked"])

@@ -80,6 +80,7 @@ def test_names_and_ids_are_taken_and_lines_that_nobody_filled_in_are_left_out():
         (lines(*[("1", "2", "cake", 5, 1)] * 3), "Rows 2, 3 and 4 name an interest"),
         (lines(*[("1", "2", "1", 5, 1)] * 4), "4 rows.* Rows 2, 3 and 4, for example, lead to .* they start from"),
         (lines(("1", "2", "3", "many", 0)), "needs whole numbers"),
+        (lines(("1", "2", "cake", 5, 1), ("1", "2", "3", 5, 9)), "Row 2 names an interest .* Row 3 needs whole"),
         (lines(("1", "2", "3", "", "")), "No row"),
         (lines().drop(columns="liked"), "no column 'liked'"),
     ],
