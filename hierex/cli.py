@@ -21,7 +21,8 @@ from .curation_edits import read_taxonomy_key
 from .errors import HierexError, LogError, NotReady
 from .exports import export_all
 from .pipeline import run_pipeline
-from .releases import read_releases, released_run, serve_latest, serve_release
+from .released_work import serve_latest, serve_release
+from .releases import read_releases, released_run
 from .runs import shown_run
 from .server_config import ServerConfig
 from .serving import find_users, serve_users, served_frame

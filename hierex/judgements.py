@@ -17,7 +17,8 @@ from .agreement import WINNERS
 from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError
 from .feedback import Lesson, insert_lessons, set_lessons_in_force
-from .releases import Candidate, is_kept, what_it_made
+from .released_work import is_kept
+from .releases import Candidate, what_it_made
 from .reviewers import Subject, reviewer_key, spelled_alike
 from .runs import RunRecord, read_runs
 from .store import Store, Writer, now

@@ -11,7 +11,6 @@ from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfi
 from hierex.errors import ConfigError, HierexError
 from hierex.feedback import (
     Thumb,
-    check_outcomes,
     place_outcomes,
     read_batches,
     read_thumbs,
@@ -21,6 +20,7 @@ from hierex.feedback import (
 )
 from hierex.imports import import_logs
 from hierex.layering import NOT_ORDERED, placed_outcomes
+from hierex.outcomes_file import check_outcomes
 from hierex.pipeline import run_pipeline
 from hierex.releases import other_policy
 from hierex.results import result_note

@@ -23,13 +23,14 @@ from hierex.imports import import_logs
 from hierex.judgements import save_judgement, start_comparison
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
-from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run, serve_release
+from hierex.released_work import is_kept, serve_release
+from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run
 from hierex.result_keys import policy_is_stale
 from hierex.reviewers import Subject
 from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users
 from hierex.store import open_store
-from hierex.view.releasing import candidate_name
+from hierex.view.builds import candidate_name
 from hierex.workspace import Workspace
 
 CONFIG = RunConfig(
@@ -394,7 +395,7 @@ def test_a_build_whose_learned_policy_was_forgotten_is_not_kept(store, easy, mon
         run_pipeline(store, other_policy(CONFIG, CONFIG.policy, k=k))
     assert results.has_result(store, "policies", layered.keys["policies"])
     assert not results.has_result(store, "policies", layered.keys["learned_policy"])
-    assert not releases.is_kept(store, layered)
+    assert not is_kept(store, layered)
     with pytest.raises(HierexError, match="forgotten"):
         release_run(store, layered.run_id, author="Ann")
 

@@ -14,7 +14,8 @@ from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
 from hierex.curation_edits import read_records, save_curation, set_undone
 from hierex.persons import person_of, recommend_usual, serve_person
 from hierex.pipeline import run_pipeline
-from hierex.releases import release_run, released_run, serve_latest, serve_release, withdraw
+from hierex.released_work import serve_latest, serve_release
+from hierex.releases import release_run, released_run, withdraw
 from hierex.runs import shown_run
 from hierex.serving import Served, serve_users
 from hierex.store import open_store

@@ -15,8 +15,8 @@ from ..judgements import Comparison, Judgement
 from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
+from .builds import candidate_name
 from .opened import doing
-from .releasing import candidate_name
 
 SAID = {FIRST: "A", SECOND: "B", ALIKE: "Both alike", NEITHER: "Neither is any good"}
 UNKNOWN = "a build that is not measured any more"

@@ -7,8 +7,8 @@ import streamlit as st
 from .. import judgements, releases
 from ..wording.labels import told_apart
 from ..workspace import Workspace
+from .builds import candidate_name
 from .opened import doing
-from .releasing import candidate_name
 
 
 def set_state(key: str, value: object) -> None:

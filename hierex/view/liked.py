@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import exports, feedback, wording
+from .. import exports, feedback, outcomes_file, wording
 from ..alignment import why_not_learned
 from ..feedback import Batch
 from ..layering import is_laid_anew, placed_outcomes
@@ -154,7 +154,7 @@ def save_file(work: Workspace, file) -> None:
 
     def save() -> None:
         k = work.config.transition.k
-        outcomes = feedback.check_outcomes(read_form(file.getvalue()), known_interests(work), k=k)
+        outcomes = outcomes_file.check_outcomes(read_form(file.getvalue()), known_interests(work), k=k)
         feedback.save_outcomes(work.store, work.tree_key, outcomes, author=st.session_state.get("author", ""))
         st.session_state["outcomes_version"] += 1
 
@@ -163,7 +163,7 @@ def save_file(work: Workspace, file) -> None:
 
 def read_form(data: bytes) -> pd.DataFrame:
     """All as text, by the number of the row. Raises HierexError for what is no table in CSV."""
-    header, rows = read_table(data, most_rows=feedback.MOST_ROWS)
+    header, rows = read_table(data, most_rows=outcomes_file.MOST_ROWS)
     frame = pd.DataFrame([cells for _, cells in rows], [number for number, _ in rows], header, dtype=object)
     return frame.map(exports.as_typed)
 
@@ -193,7 +193,7 @@ def outcome_form(work: Workspace) -> pd.DataFrame:
     names = np.array([description.name for description in work.cluster_descriptions()], dtype=object)
     return pd.DataFrame(
         {
-            **dict(zip(feedback.before_columns(k), ids[before].T, strict=True)),
+            **dict(zip(outcomes_file.before_columns(k), ids[before].T, strict=True)),
             "new": ids[new],
             "shown": "",
             "liked": "",

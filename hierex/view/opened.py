@@ -13,7 +13,8 @@ from .. import stored_logs, workspace_folder
 from ..config import RunConfig
 from ..errors import HierexError, NotReady
 from ..jobs import Jobs
-from ..releases import hides_as_built, hiding_changes, released_run, serve_release
+from ..released_work import hides_as_built, hiding_changes, serve_release
+from ..releases import released_run
 from ..runs import RunRecord, choices_of, config_of, shown_run
 from ..server_config import ServerConfig
 from ..store import Store, open_store

@@ -19,7 +19,7 @@ from ..runs import config_of, read_runs
 from ..transition_table import Predictions, predict_novel
 from ..what_if import COUNTED, as_it_is, count_anew
 from ..workspace import Workspace
-from .releasing import candidate_name
+from .builds import candidate_name
 
 
 def other_ways(

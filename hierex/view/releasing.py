@@ -6,48 +6,20 @@ import pandas as pd
 import streamlit as st
 
 from .. import releases, results, wording
-from ..charts.measures import LAYER_NAMES, method_words
-from ..config import TransitionConfig
 from ..errors import HierexError
-from ..gates import RECALL, TIMES_CHANCE, Gate
+from ..gates import TIMES_CHANCE
 from ..releases import Candidate, Release
-from ..runs import config_of, shown_run
+from ..runs import shown_run
 from ..store import Store
 from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .asked_model import ask_panel
+from .builds import CANDIDATE_COLUMNS, candidate_name, candidate_table, is_served
 from .opened import current_work, doing, jobs, latest_work, released_work, start_run, with_choices
 from .policy_choice import choose_policy
 
 RELEASED, LATEST_BUILD = "Released", "Latest build"
 LATEST = 30
-CANDIDATE_COLUMNS = {
-    "": st.column_config.TextColumn(width=112),
-    "Method": st.column_config.TextColumn(width=195),
-    "On top": st.column_config.TextColumn(width=165, help="What is laid over what was learned, or was learned too."),
-    "× chance": st.column_config.NumberColumn(
-        width=70, help="How often the first answer was right, as a multiple of naming any interest at random."
-    ),
-    "First right": st.column_config.TextColumn(
-        width=76,
-        help="How often the first answer was people's next new interest, on time that the method has not seen.",
-    ),
-    "In first ten": st.column_config.TextColumn(
-        width=84, help="How often the right one was among the first ten answers."
-    ),
-    "Known": st.column_config.TextColumn(
-        width=65,
-        help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them.",
-    ),
-    "Interests": st.column_config.NumberColumn(width=70),
-    "Starts from": st.column_config.NumberColumn(width=84, help="So many of a person's latest interests."),
-    "Moves": st.column_config.NumberColumn(
-        width=65,
-        help="How many moves it was measured on. Builds with other numbers were measured on other moves: with recent "
-        "moves blended in on the later half of the time, at another number of interests on other questions.",
-    ),
-    "Built (UTC)": st.column_config.TextColumn(width=130),
-}
 
 
 def releasing(work: Workspace) -> None:
@@ -68,6 +40,10 @@ def releasing(work: Workspace) -> None:
         "was forgotten can be built again."
     )
     choose_candidate(work, candidates, served, decisions, served_before(decisions, [*every, *earlier]))
+    st.caption(
+        f"To be released, 90 % of what the method answers has to be known interests, and its first answer has to be "
+        f"right {TIMES_CHANCE:g} times as often as chance, on time that it has not seen."
+    )
     st.divider()
     train_anew(work)
     if decisions:
@@ -132,48 +108,6 @@ def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:
     st.success(text + (f" “{wording.plain_markdown(served.note)}”" if served.note else ""), icon=":material/verified:")
 
 
-def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
-    """Without what lies on top and what is known where that is as usual for all."""
-    rows = []
-    for candidate in candidates:
-        method, *on_top = how_it_predicts(candidate)
-        report = candidate.report
-        state = (
-            "served now" if is_served(candidate, served) else "was served" if candidate.same.keys() & was_served else ""
-        )
-        state += ", from earlier logs" if candidate.earlier else ""
-        state += "" if candidate.kept else ", forgotten" if state else "forgotten to save room"
-        rows.append(
-            {
-                "": state or ("can be released" if report.passed else "not good enough"),
-                "Method": method,
-                "On top": ", ".join(on_top),
-                "× chance": None if report.recall.value is None else round(report.recall.value, 1),
-                "First right": measured_share(candidate, RECALL),
-                "In first ten": measured_share(candidate, "recall@10"),
-                "Interests": candidate.n_interests,
-                "Starts from": config_of(candidate.run.config).transition.k,
-                "Moves": report.n_cases,
-                "Known": known_share(report.match_rate),
-                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
-            }
-        )
-    table = pd.DataFrame(rows)
-    usual = {"On top": "", "Known": "all"}
-    return table.drop(columns=[name for name, value in usual.items() if table[name].eq(value).all()])
-
-
-def known_share(gate: Gate) -> str:
-    if gate.value is None:
-        return "not known"
-    return "all" if gate.by_construction else f"{gate.value:.0%}"
-
-
-def measured_share(candidate: Candidate, metric: str) -> str:
-    found = candidate.measured.query("policy == @candidate.policy and metric == @metric")["value"]
-    return f"{found.iloc[0]:.1%}" if len(found) else "not known"
-
-
 def choose_candidate(
     work: Workspace,
     candidates: list[Candidate],
@@ -191,6 +125,7 @@ def choose_candidate(
     )
     chosen = candidates[place]
     now = is_served(chosen, served)
+    able = chosen.kept and chosen.report.passed
     name, note = st.columns([1, 2])
     author = name.text_input("Your name", key="author", persist_state="session", placeholder="shown with your decision")
     said = note.text_input("Why (optional)", key="release_note", placeholder="What you looked at")
@@ -201,7 +136,7 @@ def choose_candidate(
         key="release_button",
         type="primary",
         icon=":material/verified:",
-        disabled=now or not chosen.kept or not chosen.report.passed or not author.strip(),
+        disabled=now or not able or not author.strip(),
         on_click=approve,
         args=(work, chosen.run.run_id, author, said, seen),
     )
@@ -222,10 +157,6 @@ def choose_candidate(
         on_click=withdraw,
         args=(store, author, said, seen),
         help="Nothing is released until somebody releases predictions again. It takes your name, too.",
-    )
-    st.caption(
-        f"To be released, 90 % of what the method answers has to be known interests, and its first answer has to be "
-        f"right {TIMES_CHANCE:g} times as often as chance, on time that it has not seen."
     )
 
 
@@ -249,11 +180,6 @@ def served_before(decisions: list[Release], candidates: list[Candidate]) -> Cand
     able = [c for c in candidates if c.kept and c.report.passed and not is_served(c, decisions[0])] if decisions else []
     found = (c for decision in decisions[1:] for c in able if is_served(c, decision))
     return next(found, None)
-
-
-def is_served(candidate: Candidate, served: Release | None) -> bool:
-    """The same build made twice is the same."""
-    return served is not None and served.run_id in candidate.same
 
 
 def approve(work: Workspace, run_id: int, author: str, note: str, seen: int) -> None:
@@ -291,25 +217,6 @@ def train_anew(work: Workspace) -> None:
         help="Keeps interests, descriptions and the recommender as they are. Recent moves, the order of what people "
         "liked and the dial are left out; they can be set again for what was learned.",
     )
-
-
-def candidate_name(candidate: Candidate, run_id: int | None = None) -> str:
-    """run_id: of those that made the very same, the one that is meant; the latest without it."""
-    when = f"{candidate.same[run_id or candidate.run.run_id]:%Y-%m-%d %H:%M}"
-    k = config_of(candidate.run.config).transition.k
-    start = [] if k == TransitionConfig.k else [f"from the latest {k} interests" if k > 1 else "from the latest alone"]
-    of = " from earlier logs" if candidate.earlier else ""
-    return ", ".join([*how_it_predicts(candidate), *start, f"{candidate.n_interests:,} interests", f"built {when}{of}"])
-
-
-def how_it_predicts(candidate: Candidate) -> list[str]:
-    """How it predicts, and what is laid over that."""
-    config = config_of(candidate.run.config)
-    method, *layers = method_words(candidate.policy)
-    tuned = candidate.policy.startswith("encoder") and config.policy.tune_text
-    dial = LAYER_NAMES["novelty"]
-    layers = [f"{dial} ({config.layers.novelty:g})" if layer == dial else layer for layer in layers]
-    return [method, *["text model learning too"] * tuned, *layers]
 
 
 def by_whom(decision: Release) -> str:

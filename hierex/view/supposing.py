@@ -20,9 +20,9 @@ from ..wording import plain_markdown
 from ..wording.labels import told_apart
 from ..workspace import Workspace
 from .before_after import Answer, answer, show_answers
+from .builds import candidate_name
 from .interests import interest_names, interests_box
 from .opened import serve_run
-from .releasing import candidate_name
 
 WORDS, NUMBER, SPLIT, MERGE, OTHER = (
     "an interest were described otherwise",

@@ -1,0 +1,104 @@
+"""Builds as somebody chooses among them: by name, and as a table of what was measured of each."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from ..charts.measures import LAYER_NAMES, method_words
+from ..config import TransitionConfig
+from ..gates import RECALL, Gate
+from ..releases import Candidate, Release
+from ..runs import config_of
+
+CANDIDATE_COLUMNS = {
+    "": st.column_config.TextColumn(width=112),
+    "Method": st.column_config.TextColumn(width=195),
+    "On top": st.column_config.TextColumn(width=165, help="What is laid over what was learned, or was learned too."),
+    "× chance": st.column_config.NumberColumn(
+        width=70, help="How often the first answer was right, as a multiple of naming any interest at random."
+    ),
+    "First right": st.column_config.TextColumn(
+        width=76,
+        help="How often the first answer was people's next new interest, on time that the method has not seen.",
+    ),
+    "In first ten": st.column_config.TextColumn(
+        width=84, help="How often the right one was among the first ten answers."
+    ),
+    "Known": st.column_config.TextColumn(
+        width=65,
+        help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them.",
+    ),
+    "Interests": st.column_config.NumberColumn(width=70),
+    "Starts from": st.column_config.NumberColumn(width=84, help="So many of a person's latest interests."),
+    "Moves": st.column_config.NumberColumn(
+        width=65,
+        help="How many moves it was measured on. Builds with other numbers were measured on other moves: with recent "
+        "moves blended in on the later half of the time, at another number of interests on other questions.",
+    ),
+    "Built (UTC)": st.column_config.TextColumn(width=130),
+}
+
+
+def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
+    """Without what lies on top and what is known where that is as usual for all."""
+    rows = []
+    for candidate in candidates:
+        method, *on_top = how_it_predicts(candidate)
+        report, was = candidate.report, candidate.same.keys() & was_served
+        state = "served now" if is_served(candidate, served) else "was served" if was else ""
+        state += ", from earlier logs" if candidate.earlier else ""
+        state += "" if candidate.kept else ", forgotten" if state else "forgotten to save room"
+        rows.append(
+            {
+                "": state or ("can be released" if report.passed else "not good enough"),
+                "Method": method,
+                "On top": ", ".join(on_top),
+                "× chance": None if report.recall.value is None else round(report.recall.value, 1),
+                "First right": measured_share(candidate, RECALL),
+                "In first ten": measured_share(candidate, "recall@10"),
+                "Interests": candidate.n_interests,
+                "Starts from": config_of(candidate.run.config).transition.k,
+                "Moves": report.n_cases,
+                "Known": known_share(report.match_rate),
+                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
+            }
+        )
+    table = pd.DataFrame(rows)
+    usual = {"On top": "", "Known": "all"}
+    return table.drop(columns=[name for name, value in usual.items() if table[name].eq(value).all()])
+
+
+def known_share(gate: Gate) -> str:
+    if gate.value is None:
+        return "not known"
+    return "all" if gate.by_construction else f"{gate.value:.0%}"
+
+
+def measured_share(candidate: Candidate, metric: str) -> str:
+    found = candidate.measured.query("policy == @candidate.policy and metric == @metric")["value"]
+    return f"{found.iloc[0]:.1%}" if len(found) else "not known"
+
+
+def is_served(candidate: Candidate, served: Release | None) -> bool:
+    """The same build made twice is the same."""
+    return served is not None and served.run_id in candidate.same
+
+
+def candidate_name(candidate: Candidate, run_id: int | None = None) -> str:
+    """run_id: of those that made the very same, the one that is meant; the latest without it."""
+    when = f"{candidate.same[run_id or candidate.run.run_id]:%Y-%m-%d %H:%M}"
+    k = config_of(candidate.run.config).transition.k
+    start = [] if k == TransitionConfig.k else [f"from the latest {k} interests" if k > 1 else "from the latest alone"]
+    of = " from earlier logs" if candidate.earlier else ""
+    return ", ".join([*how_it_predicts(candidate), *start, f"{candidate.n_interests:,} interests", f"built {when}{of}"])
+
+
+def how_it_predicts(candidate: Candidate) -> list[str]:
+    """How it predicts, and what is laid over that."""
+    config = config_of(candidate.run.config)
+    method, *layers = method_words(candidate.policy)
+    tuned = candidate.policy.startswith("encoder") and config.policy.tune_text
+    dial = LAYER_NAMES["novelty"]
+    layers = [f"{dial} ({config.layers.novelty:g})" if layer == dial else layer for layer in layers]
+    return [method, *["text model learning too"] * tuned, *layers]
