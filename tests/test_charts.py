@@ -217,6 +217,9 @@ def test_predictions_stand_in_the_order_of_their_ranks():
     assert figure.layout.yaxis.ticktext == ("1. bread", "2. chess")
     assert figure.data[0].text == ("25.0%", "0.40%")
     assert figure.data[0].marker.color == ("#222222", "#111111")
+    assert figure.layout.xaxis.title.text == "Probability, among all interests but those it starts from"
+    whole = prediction_bars(ranked, whole=True).layout.xaxis.title.text
+    assert whole == "Probability, among all that is new to the person"
 
 
 def test_evaluation_tells_baselines_apart_without_colour_and_shows_intervals():

@@ -51,18 +51,19 @@ def prediction_bars(
     colors: Sequence[str] | None = None,
     *,
     scored: str = "Probability",
-    among: str = "all interests but those it starts from",
+    whole: bool = False,
 ) -> go.Figure:
-    """Predicted interests by rank, with their probability, or whatever else `scored` calls it, among so many.
+    """Predicted interests by rank, with their probability, or whatever else `scored` calls it.
 
     predictions: rank (from 1), name, score (0-1), one row per predicted interest of one person. colors: a hex colour
-    per row.
+    per row. whole: they were made from the whole history, which alone is no candidate then.
     """
     if not len(predictions):
         return empty_figure("There is no new interest left to predict for this person.")
     ordered = predictions.assign(color=list(colors) if colors is not None else BLUE).sort_values("rank")
     names = ordered["rank"].astype(str) + ". " + ordered["name"].astype(str)
     figure = ranked_bars(names, ordered["score"], ordered[COLOR], scored.lower())
+    among = "all that is new to the person" if whole else "all interests but those it starts from"
     figure.update_xaxes(title_text=f"{scored}, among {among}")
     return figure
 

@@ -91,7 +91,8 @@ def reads_everything(work: Workspace) -> bool:
     if not reads_histories(work.policy):
         if reads_histories(work.learned_policy):
             st.caption(
-                "From everything they had, predictions can only be made with nothing laid over what was learned."
+                "Predictions from everything that a person had are there only without recent moves, the order of what "
+                "was liked, and the dial."
             )
         return False
     k = work.config.transition.k
@@ -206,12 +207,7 @@ def show_predictions(
     )
     scored = wording.score_name(work.policy.name)
     st.plotly_chart(
-        charts.prediction_bars(
-            ranked,
-            [colors[c] for c in predictions.novel],
-            scored=scored,
-            among="all that is new to the person" if whole else "all interests but those it starts from",
-        ),
+        charts.prediction_bars(ranked, [colors[c] for c in predictions.novel], scored=scored, whole=whole),
         alt=f"Predicted interests with their {scored.lower()}.",
     )
     seen = np.zeros((1, len(names)), bool)
