@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hierex import curation_edits, exports, view
-from hierex.comparison import same_interests
+from hierex import view
+from hierex.files import exports
+from hierex.kept import curation_edits
+from hierex.taxonomy.comparison import same_interests
 from hierex.wording import plain_markdown
 
 ITEMS_SHOWN = 500

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from hierex import stored_logs, view, wording
+from hierex import view, wording
 from hierex.config import LARGEST_SEED, VECTORS_IN_FILE, EmbeddingConfig
-from hierex.presets import active_preset
-from hierex.runs import latest_choices, read_runs, shown_run
+from hierex.kept import stored_logs
+from hierex.kept.presets import active_preset
+from hierex.kept.runs import latest_choices, read_runs, shown_run
 from hierex.text_models import is_published_name
 
 st.title("Logs")

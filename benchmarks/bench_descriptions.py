@@ -33,8 +33,8 @@ from sklearn.preprocessing import normalize
 
 from hierex.cli import work_at
 from hierex.config import DescriptionConfig, EmbeddingConfig, RunConfig, TreeConfig
-from hierex.description_quality import measure_retrieval
 from hierex.descriptions.keywords import describe_nodes
+from hierex.descriptions.quality import measure_retrieval
 from hierex.embeddings import embed_texts
 from hierex.imports import import_logs
 from hierex.interest_tree import InterestTree, grow_tree

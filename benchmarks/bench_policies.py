@@ -37,13 +37,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hierex import stored_logs
 from hierex.config import DescriptionConfig, EmbeddingConfig, PolicyConfig, TreeConfig
 from hierex.descriptions.keywords import describe_nodes
 from hierex.embeddings import embed_texts
 from hierex.evaluation import Cases, rank_answers
 from hierex.imports import import_logs
 from hierex.interest_tree import InterestTree, grow_tree
+from hierex.kept import stored_logs
 from hierex.logs import Interactions, LogFile
 from hierex.metrics import recall_at, resample_means
 from hierex.policies.choices import Pasts, follow_popularity, leave_out_context, thin_out, weigh_parts, weigh_people

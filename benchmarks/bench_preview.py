@@ -24,9 +24,9 @@ import numpy as np
 
 from hierex.config import RecommenderConfig, RunConfig
 from hierex.imports import import_logs
+from hierex.kept.runs import shown_run
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
-from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 

@@ -29,10 +29,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hierex import stored_logs
 from hierex.config import RecommenderConfig
 from hierex.grounding import ground, recommend_anything
 from hierex.imports import import_logs
+from hierex.kept import stored_logs
 from hierex.logs import Interactions, LogFile
 from hierex.metrics import ndcg_at, recall_at
 from hierex.ranking import best_columns

@@ -17,9 +17,9 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from hierex import results
 from hierex.config import TreeConfig
 from hierex.interest_tree import grow_tree
+from hierex.kept import stage_tables
 from hierex.store import open_store
 from hierex.taxonomy import cluster_of_leaf, curate, leaf_of_item
 from hierex.transitions import balance_examples, collect_histories, count_transitions, list_moves
@@ -66,9 +66,9 @@ def main() -> None:
             writer.insert("users", {"user_index": np.arange(n_users, dtype=np.int32)}, user_id="")
         started = perf_counter()
         with store.transaction() as writer:
-            results.write_first_visits(writer, "key", leaf_of_item(tree))
+            stage_tables.write_first_visits(writer, "key", leaf_of_item(tree))
         written = perf_counter() - started
-        visits = results.read_first_visits(store, "key")
+        visits = stage_tables.read_first_visits(store, "key")
         read = perf_counter() - started - written
         print(f"{len(log):,} interactions: first visits {written:.1f} s ({len(visits.leaf):,} rows), read {read:.1f} s")
         for granularity in GRANULARITIES:

@@ -28,11 +28,11 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from hierex.kept.runs import config_of, shown_run
 from hierex.policies.base_model import Phrasebook, load_base
 from hierex.policies.causal import CausalPolicy, fill_up
 from hierex.policies.trie import NOTHING
 from hierex.policies.trie_reading import Reading
-from hierex.runs import config_of, shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.synthetic.interests import read_vocabulary

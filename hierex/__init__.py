@@ -18,7 +18,18 @@ The pipeline, in order; each stage is one module, takes arrays and tables, retur
 
     experiment        simulated people, arms         -> who is ahead on what over some weeks; held beside a build
 
-`store` alone knows the database, `pipeline` runs the stages in order, `view` and `app_pages` show them.
+Around them:
+
+    store, kept       the database, which `store` alone knows, and what is kept in it, one module per kind of row
+    workspace         what a workspace holds, read when it is asked for
+    pipeline, jobs    run the stages in order, in the background where the app asks
+    gates, releases   what predictions have to prove, and who decided that they are served
+    serving           what people would be shown: the look-up in the table
+    asking            a language model at an endpoint: asked, fine-tuned
+    preview           what chosen people would be shown, otherwise, and how it was judged
+    files             for other tools, and brought back from them
+    wording, charts   what is said and drawn of all this
+    view, cli         the app's parts, by page (`app_pages` puts them together), and the commands
 """
 
 __version__ = "0.1.0"

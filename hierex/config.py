@@ -329,7 +329,7 @@ class RunConfig:
     """None: a default that suits the size of the data (`taxonomy.default_granularity`)."""
     seed: int = 0
     regrow: bool = False
-    """Grows the tree anew where an earlier one could be kept (`kept_trees`)."""
+    """Grows the tree anew where an earlier one could be kept (`kept.trees`)."""
     tree_key: str = ""
     """Goes back to this tree, which these logs had before."""
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)

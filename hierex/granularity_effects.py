@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from .comparison import measure_balance
 from .config import TableConfig
 from .descriptions import Description
 from .interest_tree import InterestTree
+from .taxonomy.comparison import measure_balance
 from .transitions import PROMPT, TARGET_PREFIX, FirstVisits, phrases_on_one_line
 
 NUMBERS = 50

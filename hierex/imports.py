@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 import pandas as pd
 
-from . import stored_logs
 from .config import Progress, no_progress
 from .errors import DiskFull, HierexError
+from .kept import stored_logs
 from .logs import InteractionColumns, ItemColumns, LogFile, LogReport, guess_columns, preview, stage_logs
 from .store import Scratch, Store, plain_errors
 from .workspace_folder import UPLOADS, clear_leftovers

@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from . import results
-from .alignment import AlignmentModel, Outcomes, train_alignment, why_not_learned
-from .feedback import place_outcomes
+from .kept import results
+from .kept.feedback import place_outcomes
 from .policies import LanguagePolicy
 from .policies.aligned import AlignedPolicy
+from .policies.alignment import AlignmentModel, Outcomes, train_alignment, why_not_learned
 from .policies.choices import FEWEST_TO_CHOOSE_BY
 from .policies.novelty import NoveltyPolicy
 from .policies.refreshed import refresh_policy

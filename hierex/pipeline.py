@@ -14,18 +14,19 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from . import curation_edits, results, runs, stored_logs
+from .asking.collected import collect_answers, make_policy
 from .behaviour import embed_behaviour
-from .collected_answers import collect_answers, make_policy
 from .config import Progress, RunConfig, no_progress, part_of
 from .descriptions import Description
 from .descriptions.keywords import describe_nodes
 from .embeddings import embed_texts, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
+from .evaluation.of_run import Built, evaluate_run
 from .gates import refuse_unknown_answers
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
-from .kept_trees import item_keys, same_tree, tree_to_keep
+from .kept import curation_edits, results, runs, stage_tables, stored_logs
+from .kept.trees import item_keys, same_tree, tree_to_keep
 from .layering import laid_depends, lay_over
 from .policies import COUNTING, train_policy
 from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
@@ -37,7 +38,6 @@ from .result_keys import (
     result_key,
     weights_depends,
 )
-from .run_evaluation import Built, evaluate_run
 from .serving import serve_users
 from .store import Store, Writer
 from .taxonomy import leaf_of_item
@@ -159,13 +159,13 @@ class Run:
         """Sees to it that every text has a vector, kept portion by portion; returns how many had none."""
         config = self.config.embedding.for_words()
         model, keys = model_name(config), text_keys(texts, config)
-        known = results.read_known(self.store, model, keys)
+        known = stage_tables.read_known(self.store, model, keys)
         todo = sorted(np.flatnonzero(~known), key=lambda i: len(texts[i]))
         for start in range(0, len(todo), EMBEDDED_AT_ONCE):
             portion = todo[start : start + EMBEDDED_AT_ONCE]
             watched = part_of(progress, start / len(todo), (start + len(portion)) / len(todo))
             vectors = self.compute(embed_texts, [texts[i] for i in portion], config=config, progress=watched)
-            results.write_embeddings(self.store, model, [keys[i] for i in portion], vectors)
+            stage_tables.write_embeddings(self.store, model, [keys[i] for i in portion], vectors)
         return len(todo)
 
     def behaviour(self) -> None:
@@ -180,7 +180,7 @@ class Run:
                 seed=self.config.seed,
                 progress=progress,
             ),
-            results.write_behaviour,
+            stage_tables.write_behaviour,
         )
 
     def grown_from_depends(self) -> list:
@@ -214,7 +214,7 @@ class Run:
 
         def write(writer: Writer, key: str, tree: InterestTree) -> None:
             placed = kept.placed if kept else np.zeros(tree.n_items, bool)
-            results.write_tree(writer, key, tree, items, placed, kept.grown_key if kept else key)
+            stage_tables.write_tree(writer, key, tree, items, placed, kept.grown_key if kept else key)
 
         self.make("interest_tree", [*depends, kept.key] if kept else depends, make, write, note=lambda _: why_not)
 
@@ -233,7 +233,7 @@ class Run:
             lambda progress: self.compute(
                 map_items, self.work.grown_from(), config=self.config.item_map, seed=self.config.seed, progress=progress
             ),
-            results.write_map,
+            stage_tables.write_map,
             note=lambda item_map: item_map.method,
         )
 
@@ -255,7 +255,7 @@ class Run:
                 reader=None if self.config.embedding.from_file else self.config.embedding,
                 progress=progress,
             ),
-            results.write_descriptions,
+            stage_tables.write_descriptions,
         )
 
     def transitions(self) -> None:
@@ -263,13 +263,15 @@ class Run:
             "first_visits",
             [self.keys["logs"], self.keys["interest_tree"], digest(leaf_of_item(self.work.tree))],
             lambda progress: leaf_of_item(self.work.tree),
-            results.write_first_visits,
+            stage_tables.write_first_visits,
         )
         self.make(
             "transitions",
             [self.keys["first_visits"], interests_digest(self.work), asdict(self.config.transition), self.work.split],
             lambda progress: count_transitions(self.work.training_moves),
-            lambda writer, key, transitions: results.write_transitions(writer, key, transitions, self.work.taxonomy),
+            lambda writer, key, transitions: stage_tables.write_transitions(
+                writer, key, transitions, self.work.taxonomy
+            ),
         )
 
     def policies(self) -> None:
@@ -281,7 +283,7 @@ class Run:
             "policies",
             policy_depends(self.work, words),
             lambda progress: self.train_policy(descriptions, words, progress),
-            lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
+            lambda writer, key, policy: stage_tables.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )
         self.keys["learned_policy"] = self.keys["policies"]
@@ -293,7 +295,7 @@ class Run:
             "policies",
             depends,
             lambda progress: lay_over(self.work, replace(self.work.learned_policy, note=note), words),
-            lambda writer, key, policy: results.write_model(writer, "policies", key, policy.name, policy.arrays()),
+            lambda writer, key, policy: stage_tables.write_model(writer, "policies", key, policy.name, policy.arrays()),
             note=lambda policy: policy.note,
         )
 
@@ -317,7 +319,7 @@ class Run:
         if self.config.policy.kind not in COUNTING:
             self.embed(words, part_of(progress, 0, 0.2))
             config = self.config.embedding.for_words()
-            vectors, _ = results.read_embeddings(self.store, model_name(config), text_keys(words, config))
+            vectors, _ = stage_tables.read_embeddings(self.store, model_name(config), text_keys(words, config))
         return self.compute(
             train_policy,
             self.work.training_moves,
@@ -338,7 +340,7 @@ class Run:
             lambda progress: self.compute(
                 tabulate, self.work.policy, k=self.config.transition.k, config=self.config.table, progress=progress
             ),
-            lambda writer, key, table: results.write_table(writer, key, table, self.work.taxonomy),
+            lambda writer, key, table: stage_tables.write_table(writer, key, table, self.work.taxonomy),
         )
 
     def recommenders(self) -> None:
@@ -346,8 +348,8 @@ class Run:
         depends = [self.keys["logs"], self.keys["embeddings"], asdict(config), self.config.seed, self.work.split]
 
         def write(writer: Writer, key: str, model: Recommender) -> None:
-            results.forget_unfinished(writer, "recommenders")
-            results.write_model(writer, "recommenders", key, model.name, model.arrays())
+            stage_tables.forget_unfinished(writer, "recommenders")
+            stage_tables.write_model(writer, "recommenders", key, model.name, model.arrays())
 
         key = result_key("recommenders", *depends)
         self.make("recommenders", depends, lambda progress: self._train_recommender(key, progress), write)
@@ -358,7 +360,7 @@ class Run:
         options = {"config": self.config.recommender, "seed": self.config.seed, "progress": progress}
         if self.config.recommender.kind != "sequence":
             return self.compute(train_recommender, seen, **options)
-        reached = results.read_unfinished(self.store, "recommenders", key)
+        reached = stage_tables.read_unfinished(self.store, "recommenders", key)
         while True:
             made = self.compute(train_sequence_part, seen, self.work.vectors, reached, **options)
             if not isinstance(made, Unfinished):
@@ -366,7 +368,7 @@ class Run:
             reached = made.arrays
             with self.store.transaction() as writer:
                 self._refuse_other_logs()
-                results.write_unfinished(writer, "recommenders", key, reached)
+                stage_tables.write_unfinished(writer, "recommenders", key, reached)
 
     def grounding(self) -> None:
         """Goes the whole way for some users, so that a finished run is known to work from log to items."""
@@ -381,7 +383,7 @@ class Run:
                 self.config.seed,
             ],
             lambda progress: self.ground_sample(),
-            lambda writer, key, found: results.write_grounded(writer, key, *found, self.work.taxonomy),
+            lambda writer, key, found: stage_tables.write_grounded(writer, key, *found, self.work.taxonomy),
         )
 
     def ground_sample(self):
@@ -406,7 +408,7 @@ class Run:
             "evaluation",
             depends,
             lambda progress: self.compute(evaluate_run, self.built(), config=self.config, progress=progress),
-            results.write_evaluation,
+            stage_tables.write_evaluation,
         )
 
     def weights(self) -> None:
@@ -425,7 +427,7 @@ class Run:
                 config=self.config,
                 progress=progress,
             ),
-            lambda writer, key, table: results.write_evaluation(writer, key, {"weights": table}),
+            lambda writer, key, table: stage_tables.write_evaluation(writer, key, {"weights": table}),
         )
 
     def built(self) -> Built:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import results
-from .curation_edits import CurationRecord, read_records, read_taxonomy_key
 from .errors import HierexError
-from .runs import RunRecord, config_of, shown_run
+from .kept import results, stage_tables
+from .kept.curation_edits import CurationRecord, read_records, read_taxonomy_key
+from .kept.runs import RunRecord, config_of, shown_run
 from .store import Store
 from .taxonomy import CurationEdit, leaf_of_item
 from .workspace import Workspace
@@ -49,9 +49,9 @@ def as_made(present: Workspace, run: RunRecord) -> Workspace:
     own["learned_policy"] = run.keys.get("learned_policy", run.keys["policies"])
     served = Workspace(present.store, config, present.keys | own)
     other = "The interests have changed since: build again and release anew."
-    if results.grown_key(present.store, run.keys["interest_tree"]) != present.tree_key:
+    if stage_tables.grown_key(present.store, run.keys["interest_tree"]) != present.tree_key:
         raise HierexError(other)
-    known = results.table_clusters(present.store, own["transition_table"])
+    known = stage_tables.table_clusters(present.store, own["transition_table"])
     same_items = np.array_equal(leaf_of_item(served.tree), leaf_of_item(present.tree))
     ids = np.sort(served.taxonomy.cluster_ids)
     same_interests = np.array_equal(known, ids) if len(known) else served.policy.n_clusters == len(ids)

@@ -11,14 +11,14 @@ from datetime import datetime
 
 import pandas as pd
 
-from . import results
 from .config import LayerConfig, PolicyConfig, RunConfig
-from .curation_edits import read_taxonomy_key
-from .description_edits import LONGEST_TEXT, tidy
 from .errors import HierexError, NotReady
 from .gates import GateFailed, GateReport, judge_policy
+from .kept import results, stage_tables
+from .kept.curation_edits import read_taxonomy_key
+from .kept.description_edits import LONGEST_TEXT, tidy
+from .kept.runs import RunRecord, find_run, read_runs
 from .released_work import as_made, is_kept
-from .runs import RunRecord, find_run, read_runs
 from .store import Store, now
 from .workspace import Workspace
 
@@ -98,7 +98,7 @@ def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
         alike.setdefault(what_it_made(run), []).append(run)
     candidates = []
     for run, *earlier in alike.values():
-        measured = results.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
+        measured = stage_tables.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
         if measured is None:
             continue
         policy = policy_name(store, run, measured)
@@ -115,7 +115,7 @@ def count_interests(store: Store, run: RunRecord) -> int:
     granularity, changed = read_taxonomy_key(run.keys["taxonomy"])
     if not changed:
         return granularity
-    return len(results.table_clusters(store, run.keys["transition_table"])) or granularity
+    return len(stage_tables.table_clusters(store, run.keys["transition_table"])) or granularity
 
 
 def what_it_made(run: RunRecord) -> tuple[str | None, ...]:
@@ -189,7 +189,7 @@ def other_policy(config: RunConfig, policy: PolicyConfig, *, k: int) -> RunConfi
 
 def report_of(store: Store, run: RunRecord) -> GateReport:
     """How the run's predictions stand to the gates. Raises NotReady where they were not measured."""
-    measured = results.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
+    measured = stage_tables.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
     if measured is None:
         raise NotReady("These predictions were not measured on later time yet.")
     return judge_policy(measured, policy_name(store, run, measured))
@@ -202,7 +202,7 @@ def policy_name(store: Store, run: RunRecord, measured: pd.DataFrame) -> str:
     """
     if len(measured):
         return measured["policy"].iloc[0]
-    found = results.read_model_name(store, "policies", run.keys.get("policies", ""))
+    found = stage_tables.read_model_name(store, "policies", run.keys.get("policies", ""))
     return found or run.config["policy"]
 
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from . import results
 from .config import PolicyConfig
-from .kept_answers import answers_state
+from .kept import stage_tables
+from .kept.context_answers import answers_state
 from .policies import COUNTING
 from .policies.aligned import AlignedPolicy
 from .policies.layers import OVER
@@ -120,6 +120,6 @@ def _learned_key(work: Workspace) -> str:
 def _reads_words(work: Workspace) -> bool:
     """Whether what answers, which is another policy than was asked for where data were too few, or a layer over it
     does."""
-    name = results.read_model_name(work.store, "policies", work.keys["policies"]) or work.config.policy.kind
+    name = stage_tables.read_model_name(work.store, "policies", work.keys["policies"]) or work.config.policy.kind
     learned, *layers = name.split(OVER)
     return learned not in COUNTING or AlignedPolicy.layer in layers

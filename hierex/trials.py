@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from . import results
 from .config import ExperimentConfig, PolicyConfig, Progress, RecommenderConfig
 from .errors import ConfigError
 from .experiment.fitting import fit_people, plant_people
@@ -15,6 +14,7 @@ from .experiment.lineup import Learned, simulate
 from .experiment.past import Catalogue
 from .experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
 from .exploration import level_interests
+from .kept import stage_tables
 from .pipeline import Compute, Run, Watch, compute_here, watch_nothing
 from .policies.model_folder import content_of
 from .result_keys import digest, interests_digest, result_key
@@ -51,7 +51,7 @@ def hold_trial(
         return compute(simulate, *fitted_setting(work, config), config=config, progress=progress)
 
     def write(writer: Writer, key: str, tables: dict[str, pd.DataFrame]) -> None:
-        results.write_evaluation(writer, key, tables | {"config": said})
+        stage_tables.write_evaluation(writer, key, tables | {"config": said})
 
     run.make(STAGE, trial_depends(work, config), make, write)
 
@@ -95,7 +95,7 @@ def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFr
     """The latest one that was held with these interests; None where there is none."""
     kept = work.store.frame("SELECT key FROM results WHERE stage = ? ORDER BY made_at DESC", [STAGE])
     for key in kept["key"]:
-        tables = results.read_evaluation(work.store, key)
+        tables = stage_tables.read_evaluation(work.store, key)
         config = read_config(tables.pop("config")["config"][0])
         if config and result_key(STAGE, *trial_depends(work, config)) == key:
             return config, tables

@@ -12,29 +12,29 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from . import curation_edits, description_edits, model_answers, results, stored_logs
 from .behaviour import blend
 from .config import Progress, RunConfig, no_progress
-from .curation_edits import CurationRecord
-from .description_edits import Edit
-from .description_quality import DescriptionQuality, measure_descriptions
 from .descriptions import Description, join_descriptions
 from .descriptions.exemplars import count_changed, item_digests, node_contents
+from .descriptions.quality import DescriptionQuality, measure_descriptions
 from .embeddings import embed_texts, text_keys
 from .errors import NotReady
 from .granularity_effects import measure_granularities
 from .interest_tree import InterestTree, item_weights
 from .item_map import ItemMap
+from .kept import curation_edits, description_edits, model_answers, stage_tables, stored_logs
+from .kept.curation_edits import CurationRecord
+from .kept.description_edits import Edit
 from .logs import Disliked, Interactions
-from .placement import idle_moves, move_items
 from .policies import LanguagePolicy, load_policy
 from .recommenders import PopularityRecommender, Recommender, load_recommender
 from .store import Store
 from .taxonomy import MERGED_FROM, CurationEdit, Taxonomy, cluster_of_leaf, curate, default_granularity, measure_merged
+from .taxonomy.distance import measure_distances
+from .taxonomy.placement import idle_moves, move_items
 from .text_models import model_name
 from .transition_table import TransitionTable
 from .transitions import FirstVisits, Histories, Moves, collect_histories, list_moves
-from .tree_distance import measure_distances
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,14 @@ class Workspace:
         config = self.config.embedding
         if config.from_file:
             return stored_logs.read_vectors(self.store)
-        vectors, known = results.read_embeddings(self.store, model_name(config), text_keys(self.texts, config))
+        vectors, known = stage_tables.read_embeddings(self.store, model_name(config), text_keys(self.texts, config))
         if vectors is None or not known.all():
             raise NotReady("Not all items have been read by the text model yet. Press 'Build' on the Logs page.")
         return vectors
 
     @cached_property
     def behaviour(self) -> np.ndarray:
-        return results.read_behaviour(self.store, self.key("behaviour"))
+        return stage_tables.read_behaviour(self.store, self.key("behaviour"))
 
     def grown_from(self) -> np.ndarray:
         """What the tree and the map are made of: `vectors`, blended with behaviour where that counts."""
@@ -116,12 +116,12 @@ class Workspace:
     def tree_key(self) -> str:
         """Of the tree as it was first grown: what people wrote and changed speaks of its nodes."""
         key = self.key("interest_tree")
-        return results.grown_key(self.store, key)
+        return stage_tables.grown_key(self.store, key)
 
     @cached_property
     def grown_tree(self) -> InterestTree:
         """Before people moved items."""
-        return results.read_tree(self.store, self.key("interest_tree"))
+        return stage_tables.read_tree(self.store, self.key("interest_tree"))
 
     @cached_property
     def granularity(self) -> int:
@@ -183,12 +183,12 @@ class Workspace:
 
     @cached_property
     def item_map(self) -> ItemMap:
-        return results.read_map(self.store, self.key("item_map"))
+        return stage_tables.read_map(self.store, self.key("item_map"))
 
     @cached_property
     def machine_descriptions(self) -> list[Description]:
         """One per node, from keywords."""
-        return results.read_descriptions(self.store, self.key("descriptions"))
+        return stage_tables.read_descriptions(self.store, self.key("descriptions"))
 
     @cached_property
     def node_contents(self) -> list[str]:
@@ -283,11 +283,11 @@ class Workspace:
         read = partial(embed_texts, config=config)
         if changes:
             model, read = f"{model} {changes.digest}", partial(changes.read, reader=config)
-        new = np.flatnonzero(~results.read_known(self.store, model, keys))
+        new = np.flatnonzero(~stage_tables.read_known(self.store, model, keys))
         if len(new):
             vectors = read([texts[place] for place in new], progress=progress)
-            results.write_embeddings(self.store, model, [keys[place] for place in new], vectors)
-        return results.read_embeddings(self.store, model, keys)[0]
+            stage_tables.write_embeddings(self.store, model, [keys[place] for place in new], vectors)
+        return stage_tables.read_embeddings(self.store, model, keys)[0]
 
     def _shown_items(self, taxonomy: Taxonomy, described: list[Description]) -> dict[int, np.ndarray]:
         """By cluster id, the items that a language model saw when it described the interest or its parts."""
@@ -317,7 +317,7 @@ class Workspace:
 
     @cached_property
     def visits(self) -> FirstVisits:
-        return results.read_first_visits(self.store, self.key("first_visits"))
+        return stage_tables.read_first_visits(self.store, self.key("first_visits"))
 
     @cached_property
     def histories(self) -> Histories:
@@ -351,21 +351,23 @@ class Workspace:
 
     @cached_property
     def policy(self) -> LanguagePolicy:
-        return load_policy(*results.read_model(self.store, "policies", self.key("policies")))
+        return load_policy(*stage_tables.read_model(self.store, "policies", self.key("policies")))
 
     @cached_property
     def learned_policy(self) -> LanguagePolicy:
         """Without what was laid over it."""
         key = self.keys.get("learned_policy", self.key("policies"))
-        return load_policy(*results.read_model(self.store, "policies", key))
+        return load_policy(*stage_tables.read_model(self.store, "policies", key))
 
     @cached_property
     def table(self) -> TransitionTable:
-        return results.read_table(self.store, self.key("transition_table"), self.taxonomy, k=self.config.transition.k)
+        return stage_tables.read_table(
+            self.store, self.key("transition_table"), self.taxonomy, k=self.config.transition.k
+        )
 
     @cached_property
     def recommender(self) -> Recommender:
-        return load_recommender(*results.read_model(self.store, "recommenders", self.key("recommenders")))
+        return load_recommender(*stage_tables.read_model(self.store, "recommenders", self.key("recommenders")))
 
     @cached_property
     def popularity(self) -> PopularityRecommender:
@@ -374,4 +376,4 @@ class Workspace:
 
     @cached_property
     def evaluation(self) -> dict[str, pd.DataFrame]:
-        return results.read_evaluation(self.store, self.key("evaluation"))
+        return stage_tables.read_evaluation(self.store, self.key("evaluation"))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hierex.agreement import (
+from hierex.preview.agreement import (
     ALIKE,
     FIRST,
     NEITHER,
@@ -15,7 +15,7 @@ from hierex.agreement import (
     measure_agreement,
     measure_preference,
 )
-from hierex.view.blind_results import agreement_text, preference_text
+from hierex.view.preview.blind_results import agreement_text, preference_text
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011): two observers and two values (A), two observers and
 # five values (B), four observers who left out some units (C).

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from test_policies import N, every_context, moves_of, random_moves
 
-from hierex.answer_plans import (
+from hierex.asking.plans import (
     LONG_LIST,
     MOST_CHOICES,
     MOST_IN_LONG,

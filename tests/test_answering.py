@@ -10,18 +10,20 @@ import pytest
 from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
-from hierex import answering_batches, kept_answers
-from hierex.answer_plans import people_contexts, plan_answers
-from hierex.answering import answer_contexts
-from hierex.answering_batches import answer_in_batches, batch_price
+from hierex.asking.answering import answer_contexts
+from hierex.asking.batches import answer_in_batches, batch_price
+from hierex.asking.collected import collect_answers, make_policy
+from hierex.asking.plans import people_contexts, plan_answers
 from hierex.cli import main
-from hierex.collected_answers import collect_answers, make_policy
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
-from hierex.description_edits import save_edit
 from hierex.descriptions import Description
 from hierex.descriptions.costs import Cap, Price
 from hierex.errors import ConfigError, NotReady
 from hierex.gates import GateFailed
+from hierex.kept import context_answers
+from hierex.kept.description_edits import save_edit
+from hierex.kept.results import result_note
+from hierex.kept.runs import read_runs
 from hierex.llm import batches, door
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
@@ -29,8 +31,6 @@ from hierex.llm.service import Service
 from hierex.pipeline import run_pipeline
 from hierex.policies import FEWEST_MOVES
 from hierex.result_keys import policy_is_stale
-from hierex.results import result_note
-from hierex.runs import read_runs
 from hierex.store import open_store
 from hierex.transitions import TARGET_PREFIX, context_prompt, list_moves, phrases_on_one_line
 
@@ -41,7 +41,7 @@ CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeC
 def quick(monkeypatch):
     door._habits.clear()
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(answering_batches, "POLL", 0.01)
+    monkeypatch.setattr("hierex.asking.batches.POLL", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def test_an_endpoint_that_takes_no_list_is_asked_in_words_and_that_is_said(work,
 
 
 def test_a_list_that_is_too_long_is_left_out_and_that_is_said(work, monkeypatch):
-    monkeypatch.setattr("hierex.answer_plans.MOST_CHOICES", 7)
+    monkeypatch.setattr("hierex.asking.plans.MOST_CHOICES", 7)
     with LlmServer(answer=know_it_all(work)) as server:
         plan = plan_answers(work, endpoint_at(server), form="schema", most=3)
         ask(work, server, plan=plan)
@@ -317,7 +317,7 @@ def test_a_hostile_answer_names_no_interest_and_breaks_nothing(work, way, kind, 
         assert way(work, server, plan=plan_answers(work, endpoint_at(server), form=form, most=4)).answered == 0
     answered = collect_answers(work)
     assert answered.measure().matched == 0
-    assert max(map(len, answered.answers)) <= kept_answers.LONGEST_KEPT
+    assert max(map(len, answered.answers)) <= context_answers.LONGEST_KEPT
     policy = make_policy(work, answered)
     assert len(policy.answers.keys) == 0
     every = np.stack(np.unravel_index(np.arange(64), (8, 8)), axis=1)
@@ -375,7 +375,7 @@ def test_stopped_and_gone_on_with_nothing_is_asked_twice(work):
     with LlmServer(answer=know_it_all(work), seconds=0.02) as server:
         first = ask(work, server, concurrency=2, cancelled=lambda: len(server.requests) > 8)
         assert first.ended == "stopped"
-        kept = kept_answers.read_answers(work.store, collect_answers(work).asked).num_rows
+        kept = context_answers.read_answers(work.store, collect_answers(work).asked).num_rows
         assert kept == first.answered == len(server.requests)
         second = ask(work, server)
         prompts = [request["messages"][0]["content"] for request in server.requests]
@@ -518,7 +518,7 @@ def test_lines_that_nobody_asked_for_are_passed_over(work):
         ]
         outcome = ask_in_batches(work, server, plan=plan)
     assert (outcome.answered, outcome.ended) == (4, "done")
-    assert kept_answers.read_answers(work.store, plan.asked).num_rows == 4
+    assert context_answers.read_answers(work.store, plan.asked).num_rows == 4
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

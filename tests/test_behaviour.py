@@ -15,9 +15,9 @@ from hierex.errors import ConfigError
 from hierex.imports import import_logs
 from hierex.interest_tree import grow_tree
 from hierex.jobs import Jobs
+from hierex.kept.runs import choices_of, config_of, read_runs
 from hierex.logs import Interactions
 from hierex.pipeline import compare_weights_of, run_pipeline
-from hierex.runs import choices_of, config_of, read_runs
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree

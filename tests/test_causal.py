@@ -18,6 +18,7 @@ from hierex.config import CausalConfig, PolicyConfig, RunConfig, TableConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment.lineup import Learned
+from hierex.kept.runs import choices_of, config_of
 from hierex.policies import causal_training, load_policy, train_policy
 from hierex.policies.base_model import Phrasebook, load_base
 from hierex.policies.causal import WRITTEN, CausalPolicy, generate_answers
@@ -27,7 +28,6 @@ from hierex.policies.match_rate import MatchReport, measure_matches
 from hierex.policies.model_folder import content_of, list_base_models
 from hierex.policies.trie import find_same, fold_answers
 from hierex.policies.trie_reading import Reading, count_shared
-from hierex.runs import choices_of, config_of
 from hierex.synthetic import make_world
 from hierex.synthetic.interests import read_vocabulary
 from hierex.transition_table import rank_best, tabulate

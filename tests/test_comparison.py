@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from test_taxonomy import random_tree
 
 from hierex.charts import interest_flow
-from hierex.comparison import align_taxonomies, taxonomy_facts
 from hierex.taxonomy import CurationEdit, curate, cut_tree
+from hierex.taxonomy.comparison import align_taxonomies, taxonomy_facts
 
 
 def test_two_taxonomies_are_aligned_and_what_stays_is_marked():

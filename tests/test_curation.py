@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_taxonomy import random_tree, trees
 
-from hierex.curation_edits import GONE, place_records, read_records, save_curation, set_undone
 from hierex.errors import HierexError
 from hierex.interest_tree import InterestTree
+from hierex.kept.curation_edits import GONE, place_records, read_records, save_curation, set_undone
 from hierex.store import open_store
 from hierex.taxonomy import (
     FINEST,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hierex import description_edits as edits_of
-from hierex.description_steps import set_step_undone
 from hierex.descriptions import Description
 from hierex.errors import EditConflict, HierexError
 from hierex.interest_tree import InterestTree
+from hierex.kept import description_edits as edits_of
+from hierex.kept.description_steps import set_step_undone
 from hierex.store import open_store
 from hierex.taxonomy import MERGED_FROM
 

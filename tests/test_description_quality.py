@@ -11,10 +11,9 @@ from llm_server import LlmServer
 from test_model_answers import built, describe, forget_habits, path, work  # noqa: F401  fixtures
 from test_taxonomy import random_tree
 
-from hierex import description_quality
 from hierex.config import VECTORS_IN_FILE, EmbeddingConfig, TreeConfig
-from hierex.description_quality import ALL_ITEMS, NOT_COMPARABLE, measure_descriptions, measure_likeness
 from hierex.descriptions import Description
+from hierex.descriptions.quality import ALL_ITEMS, MOST_ITEMS, NOT_COMPARABLE, measure_descriptions, measure_likeness
 from hierex.interest_tree import grow_tree
 from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree
@@ -86,7 +85,7 @@ def test_of_two_with_the_same_words_neither_finds_its_items(planted):
 
 def test_the_portions_change_nothing(planted, monkeypatch):
     whole = measure(planted).table
-    monkeypatch.setattr(description_quality, "ROWS_AT_ONCE", 17)
+    monkeypatch.setattr("hierex.descriptions.quality.ROWS_AT_ONCE", 17)
     pd.testing.assert_frame_equal(measure(planted).table, whole)
 
 
@@ -99,7 +98,7 @@ def test_items_that_were_shown_do_not_count_where_enough_are_left(planted):
     shown = {int(ids[0]): items[:10], int(ids[1]): few[2:]}
     whole, table = (measure(planted, vectors=wrong, shown=some).table for some in ({}, shown))
     assert table["found"][0] > whole["found"][0]
-    assert table["n_items"][0] == min(len(items) - 10, description_quality.MOST_ITEMS)
+    assert table["n_items"][0] == min(len(items) - 10, MOST_ITEMS)
     assert table["held_out"].tolist() == [True] + [False] * (len(ids) - 1)
     assert table["n_items"][1] == len(few)  # two would be too few
     assert "1 of 20" in measure(planted, shown=shown).note

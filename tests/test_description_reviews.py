@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_description_edits import ITEM_IDS, MACHINE, TREE, tree_of
 
-from hierex import description_edits as edits_of
-from hierex import description_reviews as reviews_of
-from hierex.description_edits import Subject
-from hierex.description_reviews import APPROVED, DRAFT, NEEDS_WORK, standing_text
-from hierex.description_steps import leave_step, set_step_undone
 from hierex.errors import EditConflict, HierexError
+from hierex.kept import description_edits as edits_of
+from hierex.kept import description_reviews as reviews_of
+from hierex.kept.description_edits import Subject
+from hierex.kept.description_reviews import APPROVED, DRAFT, NEEDS_WORK, standing_text
+from hierex.kept.description_steps import leave_step, set_step_undone
 from hierex.store import open_store
 from hierex.taxonomy import cut_tree
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hierex.description_changes import change_table, names_twice, plan_replacement
 from hierex.descriptions import Description
-from hierex.descriptions_file import MOST_ROWS, plan_import, write_descriptions_file
 from hierex.errors import HierexError
-from hierex.exports import as_typed, neutralise
-from hierex.returned_tables import LONGEST_CELL
+from hierex.files.descriptions import MOST_ROWS, plan_import, write_descriptions_file
+from hierex.files.exports import as_typed, neutralise
+from hierex.files.returned import LONGEST_CELL
+from hierex.kept.description_changes import change_table, names_twice, plan_replacement
 from hierex.taxonomy import MERGED_FROM
-from hierex.view.description_checks import CHECK_COLUMNS
+from hierex.view.descriptions.checks import CHECK_COLUMNS
 
 TREE = "1234567890abcdef"
 BREAD = Description(1, "Bread", ("sourdough", "rye, dark"), "About bread.", "keywords")

@@ -9,11 +9,11 @@ from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 from test_pages import on_part
 
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
-from hierex.drift import DriftVerdict, follow_drift, judge_drift, label_parts
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.transitions import Moves
+from hierex.transitions.drift import DriftVerdict, follow_drift, judge_drift, label_parts
 from hierex.wording import NO_DATES, drift_text
 
 N = 20

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from hierex import evaluation, list_quality, metrics, mixing
+from hierex import evaluation, metrics, mixing
 from hierex.config import EvaluationConfig
 from hierex.errors import ConfigError
-from hierex.evaluation import Cases, evaluate_items, evaluate_policies, rank_answers
+from hierex.evaluation import Cases, evaluate_items, evaluate_policies, list_quality, rank_answers
 from hierex.logs import Interactions
 from hierex.metrics import gini, ndcg_at, recall_at, resample_means
 from hierex.transitions import Histories

@@ -17,9 +17,10 @@ from hierex.cli import main
 from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
 from hierex.experiment.tables import assumptions_text, lift_table, number_text, trial_table, with_assumptions
+from hierex.kept.results import record_result
+from hierex.kept.runs import config_of, shown_run
+from hierex.kept.stage_tables import write_evaluation
 from hierex.pipeline import run_pipeline
-from hierex.results import record_result, write_evaluation
-from hierex.runs import config_of, shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.trials import STAGE, hold_trial, latest_trial, trial_policies
@@ -105,7 +106,7 @@ def trial_of(path, run_id, keys, config):
     from hierex import view
     from hierex.view.opened import read_work
 
-    view.experiment.simulated_trial(read_work(path, run_id, keys, config))
+    view.simulated_trial(read_work(path, run_id, keys, config))
 
 
 @pytest.mark.parametrize(

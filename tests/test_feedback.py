@@ -9,7 +9,9 @@ from test_pipeline import write_world
 
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.errors import ConfigError, HierexError
-from hierex.feedback import (
+from hierex.files.outcomes import check_outcomes
+from hierex.imports import import_logs
+from hierex.kept.feedback import (
     Thumb,
     place_outcomes,
     read_batches,
@@ -18,15 +20,13 @@ from hierex.feedback import (
     save_thumb,
     set_batch_undone,
 )
-from hierex.imports import import_logs
+from hierex.kept.results import result_note
+from hierex.kept.runs import config_of, shown_run
 from hierex.layering import NOT_ORDERED, placed_outcomes
-from hierex.outcomes_file import check_outcomes
 from hierex.pipeline import run_pipeline
 from hierex.releases import other_policy
-from hierex.results import result_note
-from hierex.runs import config_of, shown_run
 from hierex.store import open_store
-from hierex.view.liked import known_interests, outcome_form, read_form
+from hierex.view.next_interest.liked import known_interests, outcome_form, read_form
 from hierex.workspace import Workspace
 
 CONFIG = RunConfig(

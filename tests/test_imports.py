@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from hierex import stored_logs
 from hierex.errors import LogError, NotReady
 from hierex.imports import ImportJob, import_logs, spool
+from hierex.kept import stored_logs
 from hierex.logs import InteractionColumns, ItemColumns, LogFile
 from hierex.store import SCRATCH_PREFIX, open_store
 from hierex.synthetic import make_world
@@ -105,7 +105,7 @@ def test_an_import_can_be_undone_and_done_again(store):
 
 def test_a_clock_that_goes_back_does_not_mix_up_the_logs(store, monkeypatch):
     import_logs(store, *uploads(store))
-    monkeypatch.setattr("hierex.stored_logs.now", lambda: datetime(2001, 1, 1))
+    monkeypatch.setattr("hierex.kept.stored_logs.now", lambda: datetime(2001, 1, 1))
     import_logs(store, *uploads(store, seed=2))
     report = stored_logs.log_report(store)
     assert report.interactions_kept == store.value("SELECT count(*) FROM interactions")

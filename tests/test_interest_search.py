@@ -8,7 +8,7 @@ import pytest
 from test_taxonomy import random_tree
 
 from hierex.descriptions import Description
-from hierex.interest_search import find_by_meaning, find_by_words, searchable, sum_leaves
+from hierex.descriptions.search import find_by_meaning, find_by_words, searchable, sum_leaves
 from hierex.taxonomy import MERGED_FROM, CurationEdit, curate, cut_tree
 
 TREE = random_tree(60, 3)

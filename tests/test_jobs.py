@@ -9,7 +9,7 @@ from test_pipeline import CONFIG, write_world
 from hierex.config import PolicyConfig
 from hierex.imports import import_logs
 from hierex.jobs import Job, Jobs, StageState
-from hierex.runs import shown_run
+from hierex.kept.runs import shown_run
 from hierex.store import open_store
 
 QUICK = replace(CONFIG, policy=PolicyConfig(kind="counts"))

@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 from opened_app import open_script
 from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 
-from hierex import blind_sides, judgements
-from hierex.agreement import ALIKE, FIRST, NEITHER, SECOND, WINNERS
-from hierex.blind_sides import lessons_of, people_to_judge, show_side
 from hierex.config import PolicyConfig, RunConfig
 from hierex.errors import HierexError
-from hierex.examples import place_examples, read_examples, save_example, set_example_deleted
-from hierex.exports import safe_csv
-from hierex.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
-from hierex.item_thumbs import ItemThumb, read_all_item_thumbs, read_item_thumbs, save_item_thumb
-from hierex.judged import judged_frame
-from hierex.judgements import (
+from hierex.files.exports import safe_csv
+from hierex.kept.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
+from hierex.kept.item_thumbs import ItemThumb, read_all_item_thumbs, read_item_thumbs, save_item_thumb
+from hierex.kept.reviewers import Subject, reviewer_key
+from hierex.kept.runs import config_of
+from hierex.pipeline import run_pipeline
+from hierex.preview import blind_sides, judgements
+from hierex.preview.agreement import ALIKE, FIRST, NEITHER, SECOND, WINNERS
+from hierex.preview.blind_sides import lessons_of, people_to_judge, show_side
+from hierex.preview.examples import place_examples, read_examples, save_example, set_example_deleted
+from hierex.preview.judged import judged_frame
+from hierex.preview.judgements import (
     find_sides,
     has_seen,
     left_is_first,
@@ -34,11 +37,8 @@ from hierex.judgements import (
     set_judgement_undone,
     start_comparison,
 )
-from hierex.persons import make_up
-from hierex.pipeline import run_pipeline
+from hierex.preview.persons import make_up
 from hierex.releases import list_candidates
-from hierex.reviewers import Subject, reviewer_key
-from hierex.runs import config_of
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.workspace import Workspace
@@ -583,7 +583,7 @@ def test_a_build_that_was_forgotten_is_said_to_be_and_results_stay(work, monkeyp
 
 
 def test_when_everybody_is_judged_it_says_so_and_one_can_go_back(work, monkeypatch):
-    monkeypatch.setattr("hierex.view.blind.people_to_judge", lambda *of: people_to_judge(*of)[:6])
+    monkeypatch.setattr("hierex.view.preview.blind.people_to_judge", lambda *of: people_to_judge(*of)[:6])
     app = start(work)
     while "judged everybody" not in on_screen(app):
         press(app, "say-neither is any good")
@@ -596,9 +596,9 @@ def test_when_everybody_is_judged_it_says_so_and_one_can_go_back(work, monkeypat
 def thumb_script():
     import streamlit as st
 
-    from hierex.reviewers import Subject
-    from hierex.view.item_thumbs import judged_items, judging_items
+    from hierex.kept.reviewers import Subject
     from hierex.view.opened import show_messages
+    from hierex.view.preview.item_thumbs import judged_items, judging_items
 
     judging = judging_items()
     judged_items(st.session_state["work"], Subject("u1", None), [0, 1, 2], judging=judging)

@@ -10,8 +10,7 @@ from scipy.spatial.distance import pdist
 from sklearn.metrics import ndcg_score
 
 from hierex.config import EvaluationConfig, PolicyConfig, RecommenderConfig, TreeConfig
-from hierex.interest_tree import grow_tree
-from hierex.list_quality import (
+from hierex.evaluation.list_quality import (
     ALL_NOVEL,
     LENGTH,
     MIXED,
@@ -25,14 +24,15 @@ from hierex.list_quality import (
     list_diversity,
     measure_lists,
 )
+from hierex.interest_tree import grow_tree
 from hierex.metrics import jackknife_error
 from hierex.policies.counts import train_counts
 from hierex.policies.ease import train_ease
 from hierex.recommenders import train_item_item
 from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree
+from hierex.taxonomy.distance import measure_distances
 from hierex.transitions import histories_of_items, list_moves
-from hierex.tree_distance import measure_distances
 from hierex.wording.lists import LIST_METRICS, lift_table, lists_table
 
 CONFIG = EvaluationConfig(resamples=200)

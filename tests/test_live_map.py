@@ -10,7 +10,7 @@ from test_taxonomy import random_tree, trees
 
 from hierex.charts import encode_map, interest_colors, items_inside
 from hierex.taxonomy import cut_tree
-from hierex.view.live_map import _drawn_around
+from hierex.view.granularity.live_map import _drawn_around
 
 
 def decode(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:

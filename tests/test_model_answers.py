@@ -10,14 +10,14 @@ import pytest
 from llm_server import KEY, MODEL, LlmServer, describe_well
 from small_worlds import run_until
 
-from hierex import description_edits, model_answers
+from hierex.asking.describing import describe_interests, plan_descriptions, with_coarser
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
-from hierex.describing import describe_interests, plan_descriptions, with_coarser
-from hierex.description_steps import set_step_undone
 from hierex.descriptions import Description
 from hierex.descriptions.costs import Cap, Pace, Price
 from hierex.errors import DiskFull
+from hierex.kept import description_edits, model_answers
+from hierex.kept.description_steps import set_step_undone
 from hierex.llm import door
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hierex.errors import ConfigError
-from hierex.move_pairs import count_pairs, list_pairs, strongest, without_rare
 from hierex.transitions import Histories, Moves, Transitions, list_moves
+from hierex.transitions.pairs import count_pairs, list_pairs, strongest, without_rare
 
 
 def moves(contexts, novel, n_clusters=5, users=None):

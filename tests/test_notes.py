@@ -8,9 +8,9 @@ from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds, read_by
 
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
+from hierex.kept.results import result_note
 from hierex.pipeline import run_pipeline
 from hierex.policies.refreshed import NO_USE
-from hierex.results import result_note
 from hierex.store import open_store
 from hierex.synthetic import make_world
 

@@ -17,26 +17,26 @@ from test_jobs import wait_for
 
 from hierex import view
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
-from hierex.curation_edits import save_curation, set_undone
-from hierex.description_edits import read_edits
-from hierex.description_reviews import read_reviews
-from hierex.description_steps import set_step_undone
-from hierex.descriptions_file import write_descriptions_file
 from hierex.errors import HierexError
-from hierex.examples import read_examples
-from hierex.exports import safe_csv
-from hierex.feedback import read_batches
+from hierex.files.descriptions import write_descriptions_file
+from hierex.files.exports import safe_csv
 from hierex.imports import import_logs
-from hierex.item_thumbs import read_all_item_thumbs
-from hierex.kept_tunings import read_tunings
+from hierex.kept.curation_edits import save_curation, set_undone
+from hierex.kept.description_edits import read_edits
+from hierex.kept.description_reviews import read_reviews
+from hierex.kept.description_steps import set_step_undone
+from hierex.kept.feedback import read_batches
+from hierex.kept.item_thumbs import read_all_item_thumbs
+from hierex.kept.model_answers import read_answers
+from hierex.kept.runs import shown_run
+from hierex.kept.tunings import read_tunings
 from hierex.logs import LogFile
-from hierex.model_answers import read_answers
 from hierex.pipeline import run_pipeline
+from hierex.preview.examples import read_examples
 from hierex.releases import list_candidates, read_releases
-from hierex.runs import shown_run
 from hierex.store import open_store
 from hierex.synthetic import make_world
-from hierex.view.liked import outcome_form
+from hierex.view.next_interest.liked import outcome_form
 from hierex.workspace import Workspace
 from hierex.workspace_folder import rename_workspace
 
@@ -444,7 +444,9 @@ def test_numbers_of_interests_are_measured_anew_for_another_k():
             return pd.DataFrame({"n_contexts": [10**self.k]})
 
     measured = [
-        sys.modules["hierex.view.choice_panel"].measure(Work(k), k, ["the same"], (), None)["n_contexts"].item()
+        sys.modules["hierex.view.granularity.choice_panel"]
+        .measure(Work(k), k, ["the same"], (), None)["n_contexts"]
+        .item()
         for k in (2, 3)
     ]
     assert measured == [100, 1_000]

@@ -11,20 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hierex import STAGES, results, stored_logs
+from hierex import STAGES
 from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig, TableConfig
-from hierex.curation_edits import read_records, save_curation, set_undone
-from hierex.description_edits import read_edits, save_edit
-from hierex.description_steps import set_step_undone
 from hierex.errors import Cancelled, ConfigError, EditConflict, EmbedderError, NotReady
-from hierex.exports import clusters_frame, export_all
+from hierex.files.exports import clusters_frame, export_all
 from hierex.imports import import_logs
-from hierex.kept_trees import tree_before
+from hierex.kept import results, stage_tables, stored_logs
+from hierex.kept.curation_edits import read_records, save_curation, set_undone
+from hierex.kept.description_edits import read_edits, save_edit
+from hierex.kept.description_steps import set_step_undone
+from hierex.kept.runs import past_recalls, read_runs, shown_run
+from hierex.kept.trees import tree_before
 from hierex.logs import Interactions, LogFile
 from hierex.pipeline import run_pipeline
 from hierex.recommenders import train_sequence, train_sequence_part
 from hierex.result_keys import policy_is_stale
-from hierex.runs import past_recalls, read_runs, shown_run
 from hierex.serving import serve_users, served_frame
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -152,7 +153,7 @@ def test_the_same_seed_gives_the_same_result(built, tmp_path):
 
 def test_what_is_read_back_is_what_was_made(built):
     _, work, _ = built
-    table = results.read_table(work.store, work.key("transition_table"), work.taxonomy)
+    table = stage_tables.read_table(work.store, work.key("transition_table"), work.taxonomy)
     contexts = np.array([[0, 1], [3, 3], [11, 2]])
     best = np.argsort(-work.policy.score(contexts), axis=1, kind="stable")[:, 0]
     assert np.array_equal(table.novel[contexts[:, 0] * 12 + contexts[:, 1], 0], best)
@@ -390,7 +391,7 @@ def test_the_tree_is_kept_when_items_come_and_found_anew_when_asked(tmp_path):
     second = keep_tree(store, tmp_path, world.items, world.interactions, CONFIG)
     assert second.key("interest_tree") != first.key("interest_tree")
     assert second.tree_key == first.tree_key
-    assert results.placed_share(store, second.key("interest_tree")) == pytest.approx(15 / 240)
+    assert stage_tables.placed_share(store, second.key("interest_tree")) == pytest.approx(15 / 240)
     assert np.array_equal(second.tree.born, first.tree.born)
     leaves = {}
     for work in (first, second):
@@ -402,7 +403,7 @@ def test_the_tree_is_kept_when_items_come_and_found_anew_when_asked(tmp_path):
     assert run_pipeline(store, CONFIG, until="descriptions").keys == second.keys
     anew = run_pipeline(store, replace(CONFIG, regrow=True), until="descriptions")
     assert anew.tree_key == anew.key("interest_tree") != second.key("interest_tree")
-    assert results.placed_share(store, anew.key("interest_tree")) == 0
+    assert stage_tables.placed_share(store, anew.key("interest_tree")) == 0
     assert hidden in {edit.edit_id for edit in anew.place_curation(read_records(store))[0]}
     before = tree_before(store, CONFIG, anew.keys)
     assert before == second.key("interest_tree")

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from hierex.config import TreeConfig
 from hierex.interest_tree import grow_tree
-from hierex.placement import SAME, find_leaves, idle_moves, move_items, put_items
 from hierex.taxonomy import (
     LATER,
     MERGED_FROM,
@@ -19,6 +18,7 @@ from hierex.taxonomy import (
     leaf_of_item,
     measure_merged,
 )
+from hierex.taxonomy.placement import SAME, find_leaves, idle_moves, move_items, put_items
 
 
 def world(n_items=60, seed=0, n_centres=6):

@@ -7,21 +7,21 @@ import pytest
 from safetensors.numpy import load, save
 from test_policies import every_context, moves_of, random_moves, text_vectors
 
-from hierex.alignment import AlignmentModel, Outcomes, train_alignment
 from hierex.config import PolicyConfig, TreeConfig
 from hierex.errors import TooLittleData
 from hierex.evaluation import evaluate_policies
+from hierex.evaluation.novelty_curve import measure_dial
 from hierex.interest_tree import grow_tree
-from hierex.novelty_curve import measure_dial
 from hierex.policies import load_policy
 from hierex.policies.aligned import AlignedPolicy
+from hierex.policies.alignment import AlignmentModel, Outcomes, train_alignment
 from hierex.policies.choices import FEWEST_TO_CHOOSE_BY, leave_out_context
 from hierex.policies.counts import train_counts
 from hierex.policies.novelty import NoveltyPolicy
 from hierex.policies.refreshed import NO_USE, refresh_policy
 from hierex.taxonomy import curate
+from hierex.taxonomy.distance import distance_from, measure_distances
 from hierex.transitions import Histories, list_moves
-from hierex.tree_distance import distance_from, measure_distances
 
 N = 12
 CONFIG = PolicyConfig(kind="counts")
@@ -197,7 +197,7 @@ def test_the_dial_goes_from_likely_to_far(distances):
 
 def test_the_dial_measures_what_it_would_do_to_everybody(distances, monkeypatch):
     """Recall as the evaluation has it, and distances one by one, however many cases are looked at together."""
-    monkeypatch.setattr("hierex.novelty_curve.CELLS_AT_ONCE", 7 * N)
+    monkeypatch.setattr("hierex.evaluation.novelty_curve.CELLS_AT_ONCE", 7 * N)
     rng, hidden = np.random.default_rng(0), np.arange(N) == 3
     lists = [rng.permutation(N)[: rng.integers(2, 9)] for _ in range(40)]
     starts = np.cumsum([0, *map(len, lists)])

@@ -3,7 +3,7 @@
 import pytest
 
 from hierex.errors import HierexError
-from hierex.presets import activate_preset, active_preset, delete_preset, read_presets, restore_preset, save_preset
+from hierex.kept.presets import activate_preset, active_preset, delete_preset, read_presets, restore_preset, save_preset
 from hierex.store import open_store
 
 

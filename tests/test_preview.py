@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from test_pipeline import write_world
 from test_text_tuning import take_whatever_is_learned
 
-from hierex import examples
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from hierex.embeddings import embed_texts
 from hierex.errors import ConfigError, HierexError
-from hierex.exports import safe_csv
+from hierex.files.exports import safe_csv
 from hierex.imports import import_logs
-from hierex.persons import (
+from hierex.pipeline import run_pipeline
+from hierex.preview import examples
+from hierex.preview.persons import (
     ITEMS_PER_INTEREST,
     Person,
     in_order,
@@ -27,17 +28,8 @@ from hierex.persons import (
     recommend_usual,
     serve_person,
 )
-from hierex.pipeline import run_pipeline
-from hierex.preview_report import Shown, report_frame, show_people, write_report
-from hierex.result_keys import policy_depends
-from hierex.serving import Served, serve_users
-from hierex.store import open_store
-from hierex.taxonomy import CurationEdit, cut_tree
-from hierex.transition_table import predict_novel
-from hierex.transitions import histories_of_items
-from hierex.view.before_after import answer, in_short
-from hierex.view.supposing import by_learned
-from hierex.what_if import (
+from hierex.preview.report import Shown, report_frame, show_people, write_report
+from hierex.preview.what_if import (
     NEW,
     PART,
     SAME,
@@ -50,6 +42,14 @@ from hierex.what_if import (
     keeps_first,
     suppose_interests,
 )
+from hierex.result_keys import policy_depends
+from hierex.serving import Served, serve_users
+from hierex.store import open_store
+from hierex.taxonomy import CurationEdit, cut_tree
+from hierex.transition_table import predict_novel
+from hierex.transitions import histories_of_items
+from hierex.view.preview.before_after import answer, in_short
+from hierex.view.preview.supposing import by_learned
 from hierex.workspace import Workspace
 
 CONFIG = RunConfig(granularity=10, recommender=RecommenderConfig(epochs=1, dimensions=16))

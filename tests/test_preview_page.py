@@ -14,20 +14,20 @@ from streamlit.testing.v1 import AppTest
 from test_pages import multiselect, on_part, on_preview_part
 
 from hierex.config import LayerConfig, PolicyConfig, RunConfig
-from hierex.curation_edits import read_records, save_curation, set_undone
-from hierex.description_edits import Subject, read_edits, save_edits
-from hierex.description_steps import set_step_undone
-from hierex.examples import read_examples, save_example, set_example_deleted
-from hierex.feedback import read_batches, save_outcomes, set_batch_undone
-from hierex.item_thumbs import read_all_item_thumbs
-from hierex.persons import person_of, serve_person
+from hierex.kept.curation_edits import read_records, save_curation, set_undone
+from hierex.kept.description_edits import Subject, read_edits, save_edits
+from hierex.kept.description_steps import set_step_undone
+from hierex.kept.feedback import read_batches, save_outcomes, set_batch_undone
+from hierex.kept.item_thumbs import read_all_item_thumbs
+from hierex.kept.runs import config_of, shown_run
 from hierex.pipeline import run_pipeline
+from hierex.preview.examples import read_examples, save_example, set_example_deleted
+from hierex.preview.persons import person_of, serve_person
+from hierex.preview.what_if import Supposed
 from hierex.releases import release_run, withdraw
-from hierex.runs import config_of, shown_run
 from hierex.store import Store, open_store
 from hierex.synthetic import make_world
-from hierex.view.one_person import few
-from hierex.what_if import Supposed
+from hierex.view.preview.one_person import few
 from hierex.wording import clock_date
 from hierex.workspace import Workspace
 
@@ -159,7 +159,7 @@ def looks(monkeypatch):
         looked["what if"].append(person.name)
         return served(self, work, person, **how)
 
-    monkeypatch.setattr("hierex.preview_report.serve_person", serve)
+    monkeypatch.setattr("hierex.preview.report.serve_person", serve)
     monkeypatch.setattr(Supposed, "serve", suppose)
     return looked
 
@@ -271,7 +271,7 @@ def test_the_order_of_what_was_liked_says_how_good_it_is_and_that_it_is_old(stor
     app.button(key=f"batch-{read_batches(store)[0].batch}").click().run()
     assert "All that was said of what people liked was taken back" in words(app)
     assert "has changed since" in words(app)
-    monkeypatch.setattr(sys.modules["hierex.view.liked"], "CHANCE", 1.0)
+    monkeypatch.setattr(sys.modules["hierex.view.next_interest.liked"], "CHANCE", 1.0)
     app.run()
     assert "does not tell what else people would like" in words(app)
 
@@ -281,7 +281,7 @@ def test_how_good_the_order_of_what_was_liked_is(auc, kind):
     def script(auc):
         from types import SimpleNamespace
 
-        from hierex.view.liked import say_order
+        from hierex.view.next_interest.liked import say_order
 
         say_order(SimpleNamespace(best_of=5, alignment=SimpleNamespace(auc=auc)))
 

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from test_logs import ITEM_COLUMNS, LOG_COLUMNS, catalogue, log, stage, write
 
-from hierex import cli, stored_logs
+from hierex import cli
 from hierex.errors import LogError, TooLittleData
 from hierex.imports import import_logs
+from hierex.kept import stored_logs
 from hierex.logs import guess_interaction_columns, middle_rating
-from hierex.persons import Person
+from hierex.preview.persons import Person
 from hierex.store import open_store
 
 RATED = replace(LOG_COLUMNS, rating="rating", liked_from=3.0)

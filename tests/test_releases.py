@@ -11,23 +11,24 @@ from opened_app import app_over, words
 from test_pages import on_part
 from test_pipeline import write_world
 
-from hierex import releases, results
-from hierex.agreement import NEITHER
+from hierex import releases
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
-from hierex.curation_edits import save_curation
-from hierex.description_edits import save_edit
 from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
-from hierex.judgements import save_judgement, start_comparison
+from hierex.kept import results, stage_tables
+from hierex.kept.curation_edits import save_curation
+from hierex.kept.description_edits import save_edit
+from hierex.kept.reviewers import Subject
+from hierex.kept.runs import read_runs, shown_run
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
+from hierex.preview.agreement import NEITHER
+from hierex.preview.judgements import save_judgement, start_comparison
 from hierex.released_work import is_kept, serve_release
 from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run
 from hierex.result_keys import policy_is_stale
-from hierex.reviewers import Subject
-from hierex.runs import read_runs, shown_run
 from hierex.serving import serve_users
 from hierex.store import open_store
 from hierex.view.builds import candidate_name
@@ -146,7 +147,7 @@ def test_builds_under_comparison_are_kept_however_much_is_built_after_them(store
     monkeypatch.setattr(results, "KEPT", 1)
     run_pipeline(store, CONFIG)
     run_pipeline(store, replace(CONFIG, granularity=12))
-    monkeypatch.setattr("hierex.results.SHOWN_KEYS", results.SHOWN_KEYS.replace("LIMIT 3", "LIMIT 1"))
+    monkeypatch.setattr("hierex.kept.results.SHOWN_KEYS", results.SHOWN_KEYS.replace("LIMIT 3", "LIMIT 1"))
     first = start_comparison(store, *list_candidates(store), author="Ann")
     run_pipeline(store, replace(CONFIG, granularity=14))
     start_comparison(store, *list_candidates(store)[:2], author="Ann")
@@ -261,7 +262,7 @@ def test_one_can_go_back_to_what_was_released_over_earlier_logs(store, easy, tmp
 
 
 def test_one_click_goes_back_to_what_was_served_before(store, easy, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["hierex.view.releasing"], "LATEST", 1)
+    monkeypatch.setattr(sys.modules["hierex.view.next_interest.releasing"], "LATEST", 1)
     run_pipeline(store, CONFIG)
     run_pipeline(store, replace(CONFIG, granularity=14))
     latest, first = (candidate.run.run_id for candidate in list_candidates(store))
@@ -352,7 +353,7 @@ def test_predict_serves_the_release_unless_told_otherwise(store, easy, tmp_path,
 def test_predictions_may_start_from_one_interest_or_three(store, easy, k):
     first = run_pipeline(store, CONFIG)
     work = run_pipeline(store, other_policy(first.config, CONFIG.policy, k=k))
-    assert len(results.read_table_frame(store, work.keys["transition_table"])) == (10 * 9 if k == 1 else 0)
+    assert len(stage_tables.read_table_frame(store, work.keys["transition_table"])) == (10 * 9 if k == 1 else 0)
     again = serve_release(first, shown_run(store))
     served = serve_users(again, np.arange(20), top=3, items=2)
     assert len(served.predictions)

@@ -7,10 +7,10 @@ from opened_app import app_over, open_app, words
 from small_worlds import import_with_vectors
 
 from hierex.cli import build_parser
-from hierex.cli_run import config_from
+from hierex.cli.run import config_from
 from hierex.config import PolicyConfig, RunConfig
+from hierex.kept.runs import choices_of, config_of, latest_choices
 from hierex.pipeline import run_pipeline
-from hierex.runs import choices_of, config_of, latest_choices
 from hierex.store import open_store
 from hierex.synthetic import make_world
 

@@ -11,18 +11,18 @@ from test_pages import on_preview_part
 
 from hierex.cli import main
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
-from hierex.curation_edits import read_records, save_curation, set_undone
-from hierex.persons import person_of, recommend_usual, serve_person
+from hierex.kept.curation_edits import read_records, save_curation, set_undone
+from hierex.kept.runs import shown_run
 from hierex.pipeline import run_pipeline
+from hierex.preview.persons import person_of, recommend_usual, serve_person
+from hierex.preview.what_if import as_it_is, suppose_interests
 from hierex.released_work import serve_latest, serve_release
 from hierex.releases import release_run, released_run, withdraw
-from hierex.runs import shown_run
 from hierex.serving import Served, serve_users
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.view.opened import serve_run
-from hierex.view.supposing import OTHER
-from hierex.what_if import as_it_is, suppose_interests
+from hierex.view.preview.supposing import OTHER
 from hierex.wording import plain_markdown
 
 CONFIG = RunConfig(

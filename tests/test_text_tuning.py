@@ -15,12 +15,12 @@ from hierex.config import EmbeddingConfig, PolicyConfig, RunConfig
 from hierex.descriptions import Description
 from hierex.embeddings import embed_texts
 from hierex.errors import ConfigError
+from hierex.kept.runs import choices_of, config_of
 from hierex.policies import load_policy, text_tuning, train_policy
 from hierex.policies.choices import mark_seen, part_by_time
 from hierex.policies.encoder import EncoderPolicy
 from hierex.policies.text_changes import TextChanges
 from hierex.policies.text_tuning import NO_HELP, draw_pairs, tune_text
-from hierex.runs import choices_of, config_of
 from hierex.transitions import Histories, Moves, list_moves
 
 WORDS = ["bread", "guitars", "tax law", "parrots", "chess", "submarines", "volcanoes", "knitting", "football", "opera"]

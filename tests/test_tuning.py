@@ -7,19 +7,19 @@ import pytest
 from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
-from hierex import kept_tunings
+from hierex.asking.tuning import cancel_tuning, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions.costs import Cap, Price, find_price, find_training_price
 from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, TooLittleData
-from hierex.exports import fine_tuning_lines
+from hierex.files.exports import fine_tuning_lines
+from hierex.kept import tunings
 from hierex.llm import door, fine_tuning
 from hierex.llm.endpoint import Endpoint
 from hierex.llm.service import Service
 from hierex.llm.tokens import estimate_tokens
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
-from hierex.tuning import cancel_tuning, plan_tuning, tune_model
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeConfig(finest=24))
 
@@ -81,7 +81,7 @@ def test_what_is_uploaded_is_the_balanced_set_and_the_new_model_is_kept(work, se
     shares = [share for _, share in seen]
     assert shares == sorted(shares)
     assert (seen[0][0], shares[-1]) == ("queued", 1.0)
-    assert kept_tunings.read_tunings(work.store) == [tuning]
+    assert tunings.read_tunings(work.store) == [tuning]
 
 
 def test_nothing_is_sent_of_what_too_few_people_did(work, server):
@@ -128,7 +128,7 @@ def test_nothing_is_sent_over_the_cap_or_without_a_price(work, server):
     with pytest.raises(ConfigError, match="price"):
         tune(work, server, endpoint=away, cap=Cap(5.0))
     assert server.orders == []
-    assert kept_tunings.read_tunings(work.store) == []
+    assert tunings.read_tunings(work.store) == []
 
 
 class Crash(BaseException):
@@ -170,7 +170,7 @@ def test_stopping_ends_the_job_at_the_endpoint(work, server):
     with pytest.raises(Cancelled):
         tune(work, server, see=lambda kept, share: seen.append(kept.state), cancelled=lambda: len(seen) > 2)
     assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
-    assert kept_tunings.read_tunings(work.store)[0].state == "cancelled"
+    assert tunings.read_tunings(work.store)[0].state == "cancelled"
     server.account.job_states = ["succeeded"]
     assert tune(work, server).job_id == "ftjob-1"  # whoever wants it after all has to pay again, and is told
     assert plan_tuning(work, endpoint_at(server)).kept.state == "succeeded"
@@ -201,7 +201,7 @@ def test_a_job_that_failed_says_why_and_can_be_ordered_again(work, server):
     server.account.job_states = ["validating_files", "failed"]
     with pytest.raises(ModelError, match=r"failed: .*Line 3 has no assistant message\.$"):
         tune(work, server)
-    assert "Line 3" in kept_tunings.read_tunings(work.store)[0].reason
+    assert "Line 3" in tunings.read_tunings(work.store)[0].reason
     server.account.job_states = ["succeeded"]
     assert tune(work, server).job_id == "ftjob-1"
 
@@ -257,7 +257,7 @@ def test_what_an_endpoint_says_may_be_anything(server):
 
 def test_too_few_examples_are_told_before_anything_is_sent(work, server, monkeypatch):
     monkeypatch.setattr(
-        "hierex.tuning.fine_tuning_lines", lambda work, fewest: fine_tuning_lines(work)[:900].rsplit("\n", 1)[0]
+        "hierex.asking.tuning.fine_tuning_lines", lambda work, fewest: fine_tuning_lines(work)[:900].rsplit("\n", 1)[0]
     )
     with pytest.raises(TooLittleData, match="at least 10"):
         plan_tuning(work, endpoint_at(server))

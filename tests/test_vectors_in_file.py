@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from test_pipeline import CONFIG, write_world
 
-from hierex import stored_logs
 from hierex.cli import main
 from hierex.config import VECTORS_IN_FILE, EmbeddingConfig
 from hierex.errors import LogError, NotReady
 from hierex.imports import import_logs
+from hierex.kept import stored_logs
 from hierex.logs import LogFile, guess_columns, preview
 from hierex.pipeline import run_pipeline
 from hierex.store import Scratch, open_store

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..alignment import AlignmentModel
 from ..transitions import repeat_earliest
+from .alignment import AlignmentModel
 from .layers import Layer, keep_with_base
 
 if TYPE_CHECKING:

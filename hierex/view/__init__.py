@@ -1,41 +1,41 @@
 """What the pages share. The only package of the library that knows Streamlit."""
 
-from .blind import blind_comparison
-from .bulk_changes import bulk_bar, bulk_changes
 from .choice import keep_chosen, select_chosen, take_selection
-from .choice_panel import choice_panel
-from .closer_look import closer_look
-from .curation import change_list, curation_bar, marks_of
-from .described import read_described
-from .description_checks import description_checks
-from .description_history import description_history, undo_bar
-from .description_table import description_caption, description_table
-from .dial import novelty_dial
-from .experiment import simulated_trial
+from .descriptions.bulk_changes import bulk_bar, bulk_changes
+from .descriptions.checks import description_checks
+from .descriptions.closer_look import closer_look
+from .descriptions.described import read_described
+from .descriptions.history import description_history, undo_bar
+from .descriptions.model_run import another_try, model_panel
+from .descriptions.provenance import provenance_card
+from .descriptions.table import description_caption, description_table
+from .evaluation.experiment import simulated_trial
+from .evaluation.list_measures import list_measures
 from .files import expected_seconds, server_models
-from .freshness import freshness
-from .interest_search import find_interests
+from .granularity.choice_panel import choice_panel
+from .granularity.curation import change_list, curation_bar, marks_of
+from .granularity.interest_search import find_interests
+from .granularity.live_map import live_map
+from .granularity.moving import move_button
+from .granularity.preset_menu import preset_menu
+from .granularity.side_by_side import side_by_side
+from .granularity.tree_note import tree_note
 from .interests import chosen_number, compared_weights, config_at, note_of
-from .learned import learned_examples
-from .liked import liked
-from .list_measures import list_measures
-from .live_map import live_map
-from .log_import import log_facts, log_import
-from .model_run import another_try, model_panel
-from .moving import move_button
-from .one_person import one_person
+from .logs.log_import import log_facts, log_import
+from .logs.policy_choice import choose_policy, choose_recommender, chosen_elsewhere
+from .next_interest.dial import novelty_dial
+from .next_interest.freshness import freshness
+from .next_interest.learned import learned_examples
+from .next_interest.liked import liked
+from .next_interest.people_moves import fewest_people, people_moves
+from .next_interest.releasing import releasing, say_latest_build, shown_predictions
 from .opened import claimed, current_store, current_work, doing, jobs, plain_errors, server, start_comparison, start_run
-from .people_moves import fewest_people, people_moves
-from .policy_choice import choose_policy, choose_recommender, chosen_elsewhere
-from .preset_menu import preset_menu
-from .preview_report import preview_report
-from .provenance import provenance_card
-from .releasing import releasing, say_latest_build, shown_predictions
-from .side_by_side import side_by_side
+from .preview.blind import blind_comparison
+from .preview.one_person import one_person
+from .preview.report import preview_report
+from .preview.supposing import supposing
 from .sidebar import draw_sidebar
 from .stale_note import stale_note
-from .supposing import supposing
-from .tree_note import tree_note
 
 __all__ = [
     "another_try",

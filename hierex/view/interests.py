@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from .. import curation_edits, presets, results
 from ..charts.colors import interest_colors
 from ..config import RunConfig
+from ..kept import curation_edits, presets, results, stage_tables
 from ..result_keys import result_key, weights_depends
 from ..taxonomy import Taxonomy
 from ..wording import plain_markdown
@@ -86,7 +86,7 @@ def compared_weights(work: Workspace) -> pd.DataFrame | None:
     key = result_key("weights", *weights_depends(work))
     if not results.has_result(work.store, "weights", key):
         return None
-    return results.read_evaluation(work.store, key)["weights"]
+    return stage_tables.read_evaluation(work.store, key)["weights"]
 
 
 def config_at(work: Workspace, granularity: int) -> RunConfig:

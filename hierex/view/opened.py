@@ -9,13 +9,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from .. import stored_logs, workspace_folder
+from .. import workspace_folder
 from ..config import RunConfig
 from ..errors import HierexError, NotReady
 from ..jobs import Jobs
+from ..kept import stored_logs
+from ..kept.runs import RunRecord, choices_of, config_of, shown_run
 from ..released_work import hides_as_built, hiding_changes, serve_release
 from ..releases import released_run
-from ..runs import RunRecord, choices_of, config_of, shown_run
 from ..server_config import ServerConfig
 from ..store import Store, open_store
 from ..wording import plain_markdown

@@ -7,7 +7,7 @@ import streamlit as st
 
 from .. import workspace_folder
 from ..jobs import ANSWERS, ASKED, DESCRIPTIONS, TUNING, Job
-from ..runs import read_runs
+from ..kept.runs import read_runs
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, meter_text, plain_markdown
 from .choice import write_address

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
+from ..asking.tuning import TuningPlan
 from ..charts.measures import method_name
 from ..config import VECTORS_IN_FILE
 from ..descriptions.costs import Estimate
 from ..descriptions.meter import Reading
-from ..drift import DriftVerdict
 from ..llm import Connection
 from ..llm.endpoint import Endpoint
 from ..logs import Interactions
-from ..tuning import TuningPlan
+from ..transitions.drift import DriftVerdict
 
 STAGE_NAMES = {
     "logs": "Reading the logs",

@@ -1,0 +1,131 @@
+"""Has a model answer which interest comes next, context by context, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..descriptions.asking import AskingRun
+from ..descriptions.costs import Cap
+from ..descriptions.meter import Meter, Reading
+from ..descriptions.model import AHEAD, AT_ONCE, LOOK_EVERY, Ask
+from ..errors import ConfigError
+from ..kept import context_answers
+from ..kept.context_answers import ContextAnswer
+from ..llm import Answer
+from ..workspace import Workspace
+from .plans import AnswerPlan, find_missing, read_raw
+
+
+@dataclass
+class AnswerOutcome:
+    """ended: done, stopped (by a person), cap or error; reason: in plain words, empty when done.
+
+    answered: questions that got an answer; unanswered: how many others got none, by reason.
+    """
+
+    answered: int = 0
+    unanswered: dict[str, int] = field(default_factory=dict)
+    ended: str = "done"
+    reason: str = ""
+    reading: Reading | None = None
+
+    def miss(self, reason: str) -> None:
+        self.unanswered[reason] = self.unanswered.get(reason, 0) + 1
+
+
+def answer_contexts(
+    work: Workspace,
+    plan: AnswerPlan,
+    ask: Ask,
+    *,
+    cap: Cap,
+    concurrency: int = AT_ONCE,
+    progress: Callable[[Reading], None] = lambda reading: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> AnswerOutcome:
+    """Asks what is missing, `concurrency` at once; every answer is kept as it comes, whatever it says.
+
+    In the readings an answer that names no known interest counts as failed. Raises ConfigError for a cap without a
+    price, and while a batch with such questions is under way.
+    """
+    cap.check(plan.price)
+    if plan.under_way:
+        raise ConfigError(
+            f"A batch with {plan.under_way:,} of these questions is under way. Collect it first, so that nothing is "
+            "paid twice."
+        )
+    places = np.flatnonzero(find_missing(work, plan)).tolist()
+    meter = Meter(cap, plan.price, concurrency)
+    meter.total = len(places)
+    run = _Asking(work, plan, ask, meter)
+    n_threads = AHEAD * concurrency
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="answering") as threads:
+        try:
+            run.go(threads, n_threads, places, progress, cancelled)
+        finally:
+            meter.stop()
+    run.outcome.reading = meter.read()
+    progress(run.outcome.reading)
+    return run.outcome
+
+
+class _Asking(AskingRun):
+    outcome: AnswerOutcome
+
+    def __init__(self, work: Workspace, plan: AnswerPlan, ask: Ask, meter: Meter):
+        super().__init__(AnswerOutcome(), meter)
+        self.work, self.plan, self.ask = work, plan, ask
+
+    def go(self, threads, most, places, progress, cancelled) -> None:
+        waiting, running = iter(places), {}
+        while True:
+            while self.goes_on and len(running) < most and (place := next(waiting, None)) is not None:
+                running[threads.submit(self._one, place)] = place
+            if not running:
+                return
+            done, _ = wait(running, LOOK_EVERY, FIRST_COMPLETED)
+            self._take([(running.pop(future), future) for future in done])
+            progress(self.meter.read())
+            if self.goes_on and cancelled():
+                self.end("stopped", "")
+
+    def _one(self, place: int) -> Answer:
+        self.meter.refuse_stopped()
+        plan = self.plan
+        return self.ask(
+            plan.messages(place),
+            plan.schema,
+            most_written=plan.room,
+            temperature=plan.asked.temperature,
+            watch=self.meter,
+        )
+
+    def _take(self, done: list[tuple[int, Future]]) -> None:
+        """Keeps what came; raises what is no fault of the endpoint or the model."""
+        came = [(place, future.result()) for place, future in done if future.exception() is None]
+        keep(self.work, self.plan, came, self.meter.cost)
+        for _, answer in came:
+            named = self.plan.known.interest(read_raw(answer.text, answer.how))
+            self.meter.count("failed" if named is None else "described")
+        if came:
+            self.note_answer()
+        self.outcome.answered += len(came)
+        for error in (future.exception() for _, future in done):
+            if error is not None:
+                self.note_error(error, self.outcome.miss)
+
+
+def keep(work: Workspace, plan: AnswerPlan, came: Sequence[tuple[int, Answer]], cost: Callable) -> None:
+    """Keeps answers to questions of the plan, by place. cost: dollars of tokens."""
+    context_answers.save_answers(
+        work.store,
+        plan.asked,
+        [
+            ContextAnswer(plan.context_digests(place), int(plan.sample[place]), answer, cost(answer.tokens))
+            for place, answer in came
+        ],
+    )

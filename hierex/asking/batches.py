@@ -1,0 +1,184 @@
+"""Has a model answer contexts in batches: handed over as files, fetched hours later, at a lower price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+
+import numpy as np
+
+from ..descriptions.costs import Cap, Price
+from ..descriptions.meter import Reading
+from ..errors import Cancelled, ModelError
+from ..kept import context_answers
+from ..kept.context_answers import KeptBatch
+from ..llm import Wait, batches, wait_unless
+from ..llm.batches import Batch
+from ..llm.service import Service
+from ..llm.tokens import Tokens
+from ..workspace import Workspace
+from .answering import AnswerOutcome, keep
+from .plans import AnswerPlan, find_missing
+
+POLL = 15.0
+"""Seconds between two looks at the batches."""
+OVER_CAP = "The other questions could cost more than you allowed. Every answer that came is kept."
+SAVED_AT_ONCE = 2_000
+
+
+def batch_price(price: Price | None) -> Price | None:
+    return price and replace(price, read=price.read * batches.PRICE_SHARE, written=price.written * batches.PRICE_SHARE)
+
+
+def answer_in_batches(
+    work: Workspace,
+    plan: AnswerPlan,
+    service: Service,
+    *,
+    cap: Cap,
+    progress: Callable[[Reading], None] = lambda reading: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> AnswerOutcome:
+    """Collects the batches that are under way, then hands over what is missing and waits for it.
+
+    Only as much is handed over as the cap allows at most. When `cancelled` says so, the batches are ended at the
+    endpoint; what they had answered by then is paid, and collected by the next call. If this process ends first, they
+    go on, and the next call collects them. Raises ConfigError for a cap without a price; what the endpoint refuses is
+    the outcome's reason.
+    """
+    cap.check(plan.price)
+    run = _Run(work, plan, service, wait_unless(cancelled), progress)
+    try:
+        run.follow(run.open())
+        over_cap = run.hand_over(np.flatnonzero(find_missing(work, plan)), cap)
+        run.follow(run.open())
+        if over_cap:
+            run.end("cap", OVER_CAP)
+    except Cancelled:
+        run.cancel()
+        run.end("stopped", "")
+    except ModelError as error:
+        run.end("error", str(error))
+    run.outcome.reading = run.read([])
+    return run.outcome
+
+
+class _Run:
+    def __init__(self, work: Workspace, plan: AnswerPlan, service: Service, wait: Wait, progress):
+        self.work, self.plan, self.service, self.wait, self.progress = work, plan, service, wait, progress
+        self.outcome, self.price = AnswerOutcome(), batch_price(plan.price)
+        self._place = {self._name(place): place for place in range(len(plan.sample))}
+        self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
+
+    def _name(self, place: int) -> str:
+        """By which an answer finds its question, in this run and any later one."""
+        return "-".join([*self.plan.context_digests(place), str(self.plan.sample[place])])
+
+    def open(self) -> list[KeptBatch]:
+        return context_answers.open_batches(self.work.store, self.plan.asked, self.service.endpoint.url)
+
+    def end(self, ended: str, reason: str) -> None:
+        if self.outcome.ended == "done":
+            self.outcome.ended, self.outcome.reason = ended, reason
+
+    def hand_over(self, places: np.ndarray, cap: Cap) -> bool:
+        """Uploads and starts; returns whether the cap left some out."""
+        within = self._within(places, cap)
+        for first in range(0, len(within), batches.MOST_REQUESTS):
+            part = within[first : first + batches.MOST_REQUESTS]
+            self.wait(0.0, "")
+            lines = "".join(self._line(place) for place in part.tolist()).encode()
+            file_id = batches.upload_requests(self.service, lines, wait=self.wait)
+            kept = context_answers.note_batch(
+                self.work.store, self.plan.asked, self.service.endpoint.url, file_id, len(part)
+            )
+            self._start(kept)
+        return len(within) < len(places)
+
+    def _within(self, places: np.ndarray, cap: Cap) -> np.ndarray:
+        """As many of them as stay under the cap even if every answer fills its room."""
+        read = np.concatenate([[0], np.cumsum(self.plan.tokens_read[places])])
+        allowed = (cap.allows(Tokens(int(read[n]), n * self.plan.room), self.price) for n in range(1, len(places) + 1))
+        return places[: next((n for n, fits in enumerate(allowed) if not fits), len(places))]
+
+    def _line(self, place: int) -> str:
+        plan = self.plan
+        return batches.request_line(
+            self._name(place),
+            plan.asked.model,
+            plan.messages(place),
+            plan.schema,
+            most_written=plan.room,
+            temperature=plan.asked.temperature,
+        )
+
+    def _start(self, kept: KeptBatch) -> KeptBatch:
+        """Starts what was uploaded, or finds that it was started."""
+        batch = batches.start_batch(self.service, kept.file_id, wait=self.wait)
+        context_answers.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=batch.state)
+        return replace(kept, batch_id=batch.batch_id, state=batch.state)
+
+    def follow(self, opened: list[KeptBatch]) -> None:
+        """Waits for these batches and keeps what they bring. Raises ModelError where all of one was refused."""
+        opened = [kept if kept.batch_id else self._start(kept) for kept in opened]
+        while opened:
+            looks = [(kept, batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)) for kept in opened]
+            for kept, batch in looks:
+                if batch.ended:
+                    self._collect(kept, batch)
+            opened = [kept for kept, batch in looks if not batch.ended]
+            self.progress(self.read([batch for _, batch in looks if not batch.ended]))
+            if opened:
+                self.wait(POLL, "")
+
+    def _collect(self, kept: KeptBatch, batch: Batch) -> None:
+        came, n_came = [], 0
+        for found in batches.fetch_answers(self.service, batch, self.plan.schema, wait=self.wait):
+            place = self._place.get(found.name)
+            if found.answer is None:
+                self._failed += 1
+                self.outcome.miss(found.reason)
+            elif place is not None:
+                came.append((place, found.answer))
+                n_came += 1
+                self._tokens += found.answer.tokens
+            if len(came) == SAVED_AT_ONCE:
+                came = self._keep(came)
+        self._keep(came)
+        self.outcome.answered += n_came
+        state, why = "collected", f"{batch.state}: {batch.reason}".removesuffix(": ")
+        context_answers.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=state, reason=why)
+        if batch.state == "failed":
+            said = batch.reason or "it gives no reason"
+            raise ModelError(f"{self.service.endpoint.place} refused the batch: {said}")
+        if batch.state in ("expired", "cancelled") and n_came < kept.n_requests:
+            self.outcome.miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.")
+
+    def _keep(self, came: list) -> list:
+        keep(self.work, self.plan, came, lambda tokens: None if self.price is None else self.price.of(tokens))
+        return []
+
+    def cancel(self) -> None:
+        for kept in self.open():
+            if kept.batch_id:
+                batch = batches.cancel_batch(self.service, kept.batch_id)
+                context_answers.update_batch(self.work.store, kept.row_id, batch_id=kept.batch_id, state=batch.state)
+
+    def read(self, running: list[Batch]) -> Reading:
+        """How far it is; tokens and dollars are those of what was collected."""
+        under_way = sum(batch.total - batch.answered - batch.failed for batch in running)
+        return Reading(
+            total=self.outcome.answered + self._failed + sum(batch.total for batch in running),
+            described=self.outcome.answered + sum(batch.answered for batch in running),
+            failed=self._failed + sum(batch.failed for batch in running),
+            unanswered=0,
+            in_flight=under_way,
+            waiting=0,
+            wait_left=0.0,
+            wait_reason="",
+            tokens=self._tokens,
+            dollars=None if self.price is None else self.price.of(self._tokens),
+            seconds=monotonic() - self._began,
+            seconds_left=None,
+        )

@@ -1,0 +1,93 @@
+"""What a model answered about the interests as they are now, how well it kept to them, and the policy made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import NotReady
+from ..kept import context_answers
+from ..kept.context_answers import AskedAs
+from ..policies import FEWEST_MOVES
+from ..policies.answered import AnsweredPolicy, KnownAnswers, train_answered
+from ..policies.match_rate import MatchReport
+from ..workspace import Workspace
+from .plans import digest_words, people_contexts, prompt_digest, read_raw
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one model answered about the interests as they are now.
+
+    contexts: (m, K) int32; answers: (m,) raw texts; in_words: how many of them were asked for in words, because the
+    endpoint did not take a list to choose from.
+    """
+
+    asked: AskedAs
+    contexts: np.ndarray
+    answers: list[str]
+    known: KnownAnswers
+    in_words: int
+
+    def measure(self) -> MatchReport:
+        """How often the raw answers are just what a known interest is called."""
+        return self.known.measure(self.answers)
+
+
+def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
+    """asked: whose answers; None: those of who answered last. Raises NotReady where there are none."""
+    asked = asked or context_answers.latest_asked(work.store, prompt_digest())
+    known = KnownAnswers(work.cluster_descriptions())
+    cluster_of = {digest_words(line): cluster for cluster, line in enumerate(known.shown)}
+    k, contexts, answers, in_words = work.config.transition.k, [], [], 0
+    for row in context_answers.read_answers(work.store, asked).to_pylist() if asked else ():
+        context = [cluster_of.get(digest) for digest in row["context"]]
+        if len(context) == k and None not in context:
+            contexts.append(context)
+            answers.append(read_raw(row["answer"], row["how"]))
+            in_words += row["how"] == "words"
+    if not contexts:
+        raise NotReady(
+            "No language model has answered yet which interest comes next, or not about these interests. Have one "
+            "answer first, under “Releases” of “What comes next” or with 'hierex answer'."
+        )
+    return Answered(asked, np.array(contexts, np.int32), answers, known, in_words)
+
+
+def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
+    """With a note that says whose answers these are, for which share of people's contexts, and whether little is
+    known for the others."""
+    moves = work.training_moves
+    policy = train_answered(moves, answered.contexts, answered.answers, answered.known, config=work.config.policy)
+    contexts, n_people = people_contexts(work.histories, k=work.config.transition.k, split=work.split)
+    known = policy.knows(contexts)
+    share = n_people[known].sum() / max(n_people.sum(), 1)
+    matched = policy.matches
+    in_words = (
+        "; the list of interests was given in words, since it was not taken otherwise" if answered.in_words else ""
+    )
+    few = (
+        f" There are only {len(moves):,} moves to novel interests to count, so the counts know little."
+        if len(moves) < FEWEST_MOVES
+        else ""
+    )
+    note = (
+        f"{answered.asked.model} answered for {known.sum():,} of the {len(contexts):,} sets of latest interests that "
+        f"people have had ({share:.0%} of people's); for the others smoothed counts answer. {matched.matched:,} of its "
+        f"{matched.n:,} answers ({matched.rate:.1%}) are just what an interest is called{in_words}. One answer weighs "
+        f"{1 / policy.strength:.2g} times as much as the counts.{few}"
+    )
+    return replace(policy, note=note)
+
+
+def raw_answers(work: Workspace, context: Sequence[int]) -> list[tuple[str, str]]:
+    """What the model that answered last said about this context, word for word, and the name of the interest that it
+    was taken as; empty where it named none. Raises NotReady where no model has answered about these interests."""
+    answered = collect_answers(work)
+    names = [description.name for description in work.cluster_descriptions()]
+    rows = np.flatnonzero((answered.contexts == np.asarray(context)).all(axis=1))
+    taken = [answered.known.interest(answered.answers[row]) for row in rows]
+    said = [answered.answers[row] for row in rows]
+    return [(answer, "" if place is None else names[place]) for answer, place in zip(said, taken, strict=True)]

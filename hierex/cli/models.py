@@ -1,0 +1,197 @@
+"""The commands that have a model at an endpoint describe interests, be fine-tuned, and answer which comes next."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+
+from ..asking.answering import AnswerOutcome, answer_contexts
+from ..asking.batches import answer_in_batches, batch_price
+from ..asking.collected import collect_answers
+from ..asking.describing import AGAIN, describe_interests, plan_descriptions, with_coarser
+from ..asking.plans import FORMS, WHICH, AnswerPlan, plan_answers
+from ..asking.tuning import EPOCHS, cancel_tuning, plan_tuning, tune_model
+from ..descriptions.costs import Cap
+from ..descriptions.model import AT_ONCE
+from ..errors import HierexError, NotReady
+from ..kept.tunings import KeptTuning
+from ..llm.door import LanguageModel
+from ..llm.endpoint import Endpoint
+from ..llm.service import Service
+from ..server_config import ServerConfig
+from ..wording import estimate_text, tuning_text
+from ..workspace import Workspace
+from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
+
+ALL_ANSWERED = "answered all of these questions"
+
+
+def add_model_commands(commands) -> list[argparse.ArgumentParser]:
+    return [add_describe(commands), add_tune(commands), add_answer(commands)]
+
+
+def add_describe(commands) -> argparse.ArgumentParser:
+    describe = commands.add_parser("describe", help="have a language model describe the interests")
+    add_cap(describe)
+    describe.add_argument("--language", help="of the descriptions; else the workspace's")
+    describe.add_argument("--coarser", action="store_true", help="also what the interests are parts of")
+    describe.add_argument("--again", choices=AGAIN, default="no", help="also ask about what failed, or about all")
+    describe.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
+    describe.set_defaults(command=describe_command)
+    return describe
+
+
+def add_tune(commands) -> argparse.ArgumentParser:
+    tune = commands.add_parser("fine-tune", help="have a model fine-tuned at the endpoint on how interests move")
+    add_cap(tune)
+    tune.add_argument("--epochs", type=positive, default=EPOCHS, help="how often the examples are gone through")
+    tune.add_argument("--suffix", default="", help="what the new model's name ends with")
+    tune.add_argument("--cancel", action="store_true", help="end the job that is under way")
+    tune.set_defaults(command=tune_command)
+    return tune
+
+
+def add_answer(commands) -> argparse.ArgumentParser:
+    answer = commands.add_parser("answer", help="have a model answer which interest comes next, ahead of time")
+    add_cap(answer)
+    answer.add_argument("--model", help="another model than that of HIEREX_LLM_MODEL, as one that was fine-tuned")
+    answer.add_argument("--form", choices=FORMS, default=FORMS[0], help="free text, or a list to choose from")
+    answer.add_argument("--which", choices=WHICH, default=WHICH[0], help="contexts that people have had, or all")
+    answer.add_argument("--most", type=positive, metavar="N", help="contexts at most, the most frequent first")
+    answer.add_argument("--samples", type=positive, default=1, help="answers to each question")
+    answer.add_argument("--temperature", type=float, default=0.0)
+    answer.add_argument("--batch", action="store_true", help="hand them over as files: slower, at half the price")
+    answer.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
+    answer.set_defaults(command=answer_command)
+    return answer
+
+
+def describe_command(options: argparse.Namespace) -> None:
+    """Ends with an error where the run ended before its time; what came is kept."""
+    endpoint = endpoint_of(options)
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="descriptions")
+        nodes = work.taxonomy.part_nodes
+        nodes = with_coarser(work.tree.parent, nodes) if options.coarser else nodes
+        plan = plan_descriptions(work, nodes, endpoint, language=options.language, again=options.again)
+        print(estimate_text(plan.estimate, endpoint), file=sys.stderr)
+        if options.estimate:
+            print_json(options, {"estimate": asdict(plan.estimate)})
+            return
+        outcome = describe_interests(
+            work,
+            plan,
+            LanguageModel(endpoint).ask,
+            cap=Cap(options.cap, options.cap_tokens),
+            concurrency=options.at_once,
+            progress=MeterLine().show,
+        )
+    print_json(options, {"estimate": asdict(plan.estimate), "ended": outcome.ended, "meter": asdict(outcome.reading)})
+    for node, reason in {**outcome.failed, **outcome.unanswered}.items():
+        print(f"interest {node}: {reason}", file=sys.stderr)
+    if outcome.ended != "done":
+        raise HierexError(outcome.reason)
+
+
+def tune_command(options: argparse.Namespace) -> None:
+    """A job that was ordered for the same before is gone on with; Ctrl-C leaves it running at the endpoint."""
+    options.estimate = options.estimate or options.cancel  # ending a job costs nothing, so no bound is asked for
+    endpoint = endpoint_of(options)
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="transitions")
+        fewest = 1 if endpoint.is_local else ServerConfig.from_environment().fewest_people
+        plan = plan_tuning(work, endpoint, epochs=options.epochs, suffix=options.suffix, fewest=fewest)
+        print(tuning_text(plan, endpoint), file=sys.stderr)
+        if options.estimate and not options.cancel:
+            print_json(
+                options, {"estimate": {"examples": plan.n_examples, "tokens": plan.tokens, "dollars": plan.dollars}}
+            )
+            return
+        service = Service(endpoint)
+        try:
+            if options.cancel:
+                tuning = cancel_tuning(work, plan, service)
+            else:
+                cap = Cap(options.cap, options.cap_tokens)
+                tuning = tune_model(work, plan, service, cap=cap, see=TuningLine().show)
+        finally:
+            service.close()
+    if tuning is None:
+        raise NotReady("No such fine-tuning was ordered, so there is nothing to end.")
+    print_json(options, {"state": tuning.state, "model": tuning.tuned_model, "trained_tokens": tuning.trained_tokens})
+    if tuning.tuned_model:
+        print(f"The new model is '{tuning.tuned_model}'. Ask it with: hierex answer --model {tuning.tuned_model}")
+
+
+def answer_command(options: argparse.Namespace) -> None:
+    """Ends with an error where it ended before its time; what came is kept."""
+    endpoint = endpoint_of(options)
+    endpoint = replace(endpoint, model=options.model or endpoint.model)
+    with open_workspace(options) as store:
+        work = work_at(store, options.granularity, until="transitions")
+        plan = plan_answers(
+            work,
+            endpoint,
+            form=options.form,
+            which=options.which,
+            most=options.most,
+            samples=options.samples,
+            temperature=options.temperature,
+        )
+        estimate = estimate_of(plan, batch=options.batch)
+        print(" ".join(filter(None, [estimate_text(estimate, endpoint, did=ALL_ANSWERED), plan.note])), file=sys.stderr)
+        if plan.under_way:
+            print(f"A batch with {plan.under_way:,} of these questions is under way.", file=sys.stderr)
+        if options.estimate:
+            print_json(options, {"estimate": asdict(estimate), "share_of_people": plan.share})
+            return
+        outcome = answer(work, plan, endpoint, options)
+        report_answers(work, plan, outcome, options)
+    if outcome.ended != "done":
+        raise HierexError(outcome.reason or "The work was stopped. Every answer that came is kept.")
+
+
+def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argparse.Namespace) -> AnswerOutcome:
+    cap, line = Cap(options.cap, options.cap_tokens), MeterLine("answered")
+    model = Service(endpoint) if options.batch else LanguageModel(endpoint)
+    try:
+        if options.batch:
+            return answer_in_batches(work, plan, model, cap=cap, progress=line.show)
+        return answer_contexts(work, plan, model.ask, cap=cap, concurrency=options.at_once, progress=line.show)
+    finally:
+        model.close()
+
+
+def report_answers(work: Workspace, plan: AnswerPlan, outcome: AnswerOutcome, options: argparse.Namespace) -> None:
+    for reason, n in outcome.unanswered.items():
+        print(f"{n:,} questions got no answer: {reason}", file=sys.stderr)
+    found = {"ended": outcome.ended, "answered": outcome.answered, "meter": asdict(outcome.reading)}
+    try:
+        matches = collect_answers(work, plan.asked).measure()
+    except NotReady:
+        print_json(options, found)
+        return
+    print_json(options, found | {"match_rate": matches.rate, "answers": matches.n})
+    print(f"{matches.rate:.1%} of {matches.n:,} answers are just what an interest is called.", file=sys.stderr)
+    for text, n in matches.misses[:3]:
+        print(f"  not so ({n:,} times): {text!r:.100}", file=sys.stderr)
+
+
+def estimate_of(plan: AnswerPlan, *, batch: bool):
+    price = batch_price(plan.price) if batch else plan.price
+    return replace(plan.estimate, dollars=None if price is None else price.of(plan.estimate.tokens))
+
+
+class TuningLine:
+    """A line for everything new that is known about a job."""
+
+    def __init__(self):
+        self._shown = ""
+
+    def show(self, tuning: KeptTuning, share: float) -> None:
+        said = tuning.events[-1] if tuning.events else ""
+        text = f"{tuning.state}, {share:.0%} done{': ' if said else ''}{said}"
+        if text != self._shown:
+            print(text, file=sys.stderr)
+        self._shown = text

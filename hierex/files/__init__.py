@@ -1,0 +1,1 @@
+"""Files for other tools, and files that people bring back."""

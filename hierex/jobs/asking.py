@@ -1,0 +1,66 @@
+"""Fine-tuning and answers by a model at an endpoint, as work in the background that mostly waits."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..asking.answering import answer_contexts
+from ..asking.plans import AnswerPlan
+from ..asking.tuning import TuningPlan, tune_model
+from ..descriptions.costs import Cap
+from ..descriptions.meter import Reading
+from ..kept.tunings import KeptTuning
+from ..llm.endpoint import Endpoint
+from ..workspace import Workspace
+from . import ANSWERS, ENDED, TUNING, Job, Jobs
+
+
+def start_tuning(jobs: Jobs, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap) -> Job:
+    """Orders the fine-tuning, or goes on following it. Stopping the job ends it at the endpoint."""
+    job = Job(work.store.path, work.config, {}, goal=TUNING)
+    return jobs.begin(job, partial(tune, job, work, plan, endpoint, cap), beside=True)
+
+
+def start_answers(
+    jobs: Jobs, work: Workspace, plan: AnswerPlan, endpoint: Endpoint, cap: Cap, *, batch: bool = False
+) -> Job:
+    """Asks what is missing; with `batch` by files, which take longer and cost less."""
+    job = Job(work.store.path, work.config, {}, goal=ANSWERS)
+    return jobs.begin(job, partial(answer, job, work, plan, endpoint, cap, batch), beside=True)
+
+
+def tune(job: Job, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap, *, compute, watch) -> None:
+    from ..llm.service import Service  # loads the client only where a model is asked
+
+    def see(tuning: KeptTuning, share: float) -> None:
+        said = f": {tuning.events[-1]}" if tuning.events else ""
+        job.told, job.told_share = f"{tuning.state}{said}", share
+
+    service = Service(endpoint)
+    try:
+        tune_model(work, plan, service, cap=cap, see=see, cancelled=job.stopping.is_set)
+    finally:
+        service.close()
+
+
+def answer(
+    job: Job, work: Workspace, plan: AnswerPlan, endpoint: Endpoint, cap: Cap, batch: bool, *, compute, watch
+) -> None:
+    """Raises what ended it before its time; what came is kept."""
+    from ..asking.batches import answer_in_batches
+    from ..llm.door import LanguageModel
+    from ..llm.service import Service
+
+    def read(reading: Reading) -> None:
+        job.reading = reading
+
+    model = Service(endpoint) if batch else LanguageModel(endpoint)
+    how = {"cap": cap, "progress": read, "cancelled": job.stopping.is_set}
+    try:
+        outcome = (
+            answer_in_batches(work, plan, model, **how) if batch else answer_contexts(work, plan, model.ask, **how)
+        )
+    finally:
+        model.close()
+    if outcome.ended != "done":
+        raise ENDED[outcome.ended](outcome.reason)

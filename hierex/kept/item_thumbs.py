@@ -1,0 +1,67 @@
+"""Thumbs on single items that people would be shown: for people to read, nothing is learned from them.
+
+Rows are only added or marked as undone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..errors import HierexError
+from ..store import Store, now
+from .description_edits import LONGEST_TEXT, tidy
+from .reviewers import Subject, reviewer_key, spelled_alike
+
+OF_SUBJECT = "user_id IS NOT DISTINCT FROM ? AND example_id IS NOT DISTINCT FROM ? AND NOT undone"
+
+
+@dataclass(frozen=True)
+class ItemThumb:
+    liked: bool
+    reason: str
+
+
+def save_item_thumb(
+    store: Store, item_id: str, subject: Subject, *, liked: bool | None, author: str, reason: str = ""
+) -> None:
+    """What somebody thinks of an item for a person; takes the place of what they said of it before.
+
+    liked: None takes it back. Raises HierexError for a reason that is too long.
+    """
+    if len(reason) > LONGEST_TEXT:
+        raise HierexError(f"A reason has at most {LONGEST_TEXT:,} characters; this one has {len(reason):,}.")
+    about, same = [item_id, subject.user_id, subject.example_id], f"item_id = ? AND {OF_SUBJECT}"
+    with store.transaction() as writer:
+        (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM item_thumbs WHERE {same}", about)
+        writer.execute(
+            f"UPDATE item_thumbs SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
+            [*about, spelled_alike(author, authors or [])],
+        )
+        if liked is not None:
+            writer.execute(
+                "INSERT INTO item_thumbs (item_id, user_id, example_id, author, liked, reason, given_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [*about, tidy(author), liked, tidy(reason), now()],
+            )
+
+
+def read_item_thumbs(store: Store, author: str, subject: Subject) -> dict[str, ItemThumb]:
+    """By item id, what this author said for this person."""
+    rows = store.table(
+        f"SELECT item_id, liked, reason, author FROM item_thumbs WHERE {OF_SUBJECT} ORDER BY given_at",
+        [subject.user_id, subject.example_id],
+    ).to_pylist()
+    own = [row for row in rows if reviewer_key(row["author"]) == reviewer_key(author)]
+    return {row["item_id"]: ItemThumb(row["liked"], row["reason"]) for row in own}
+
+
+def read_all_item_thumbs(store: Store) -> pd.DataFrame:
+    """item_id, subject, author, liked, reason, given_at: every one not taken back, in order."""
+    rows = store.table(
+        "SELECT item_id, user_id, example_id, author, liked, reason, given_at FROM item_thumbs WHERE NOT undone "
+        "ORDER BY given_at"
+    ).to_pylist()
+    every = [row | {"subject": Subject(row["user_id"], row["example_id"])} for row in rows]
+    return pd.DataFrame(every, columns=["item_id", "subject", "author", "liked", "reason", "given_at"])

@@ -1,0 +1,1 @@
+"""What chosen people would be shown, otherwise, side by side, and how it was judged."""

@@ -1,0 +1,171 @@
+"""The table of descriptions: searched, filtered, edited in place, and interests of it selected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from ...descriptions import Description
+from ...kept import description_edits
+from ...kept.description_reviews import APPROVED, NEEDS_WORK, Standing, review_progress, reviewed_names
+from ...wording import SOURCE_NAMES, sources_text
+from ..opened import doing
+from .checks import CHECK_COLUMNS, LOOK
+from .described import Described, save_words, show_table_anew
+
+SELECT = "Select"
+FILTERS = {
+    "All": lambda standing: True,
+    "To do": lambda standing: standing.to_do,
+    "Needs work": lambda standing: standing.state == NEEDS_WORK,
+    "Approved": lambda standing: standing.state == APPROVED,
+    "Stale": lambda standing: standing.stale,
+}
+COLUMNS = {
+    SELECT: st.column_config.CheckboxColumn("✓", width=40, help="Select interests to do something with several."),
+    "Name": st.column_config.TextColumn(width=165, max_chars=description_edits.LONGEST_NAME, required=True),
+    "Phrases": st.column_config.TextColumn(width=205, required=True),
+    "Summary": st.column_config.TextColumn(width=150, max_chars=description_edits.LONGEST_TEXT),
+    "Written": st.column_config.TextColumn(width=138),
+    "Review": st.column_config.TextColumn(width=85),
+    "Items": st.column_config.NumberColumn(width=55),
+}
+EDITED = (SELECT, "Name", "Phrases", "Summary")
+
+
+def description_caption(shown: Described) -> None:
+    """How many interests there are, who wrote what is said of them, and how far the review is."""
+    sources = [shown.descriptions[node].source for node in shown.nodes]
+    st.caption(
+        f"{sources_text(sources)} "
+        "Double-click a name, its phrases (separated by commas) or its summary to change it. "
+        "A change is saved at once, and no machine ever writes over it."
+    )
+    share, settled = review_progress(shown.taxonomy, shown.standings)
+    stale = sum(standing.stale for standing in shown.standings.values())
+    note = f"; {stale:,} stale" if stale else ""
+    text = f"{share:.0%} of traffic approved, {settled:,} of {len(shown.nodes):,} interests{note}"
+    st.progress(min(share, 1.0), text=text)
+
+
+def description_table(shown: Described, checked: pd.DataFrame | None) -> list[int]:
+    """Draws the table with its search and filter; returns the ids of its interests, those with most traffic first.
+
+    checked: what was found about the interests that are wanted (`description_checks`), by id.
+    """
+    rows, looked_for = find_rows(shown, checked)
+    version = st.session_state.get("editor_version", 0)
+    by_model = tuple(d.name for d in shown.descriptions.values() if d.source == "model")
+    found = () if checked is None else (tuple(checked.index), tuple(checked[LOOK]))
+    table = hash((tuple(shown.nodes), tuple(rows.columns), by_model, found))
+    key = f"editor-{shown.work.store.path.stem}-{shown.work.key('interest_tree')}-{table}-{version}-{looked_for}"
+    if st.session_state.get("editor_shown") != key or key not in st.session_state:
+        st.session_state["editor_shown"] = key
+        st.session_state["handled_rows"] = {}
+        st.session_state["seen_edits"] = {node: edit.edit_id for node, edit in shown.placed.items()}
+        st.session_state["rows_shown"] = rows.index.tolist()
+        st.session_state["editor_rows"] = rows
+    share = st.column_config.ProgressColumn(
+        "Share of traffic", format="percent", max_value=float(shown.share.max()), width=110
+    )
+    st.data_editor(
+        st.session_state["editor_rows"],
+        key=key,
+        on_change=save_changes,
+        args=(shown, key),
+        hide_index=True,
+        height=460,
+        disabled=[name for name in rows.columns if name not in EDITED],
+        column_config={**COLUMNS, "Share": share, **CHECK_COLUMNS},
+    )
+    return rows.index.tolist()
+
+
+def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
+    """The rows that are searched and filtered for, by interest id, those with most traffic first; and what for."""
+    search_box, author_box = st.columns([3, 1])
+    search = search_box.text_input(
+        "Search", key="description_search", placeholder="A word in a name, phrase or summary"
+    )
+    author_box.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
+    kept = st.segmented_control(
+        "Show", list(FILTERS), default="All", key="review_filter", label_visibility="collapsed", required=True
+    )
+    selected = selection(shown)
+    rows = pd.DataFrame([table_row(shown, node, node in selected) for node in shown.nodes], index=shown.nodes)
+    rows["Items"], rows["Share"] = shown.taxonomy.hi - shown.taxonomy.lo, shown.share
+    if checked is not None:
+        rows = rows.join(checked, how="inner")
+        first = [SELECT, "Name", *checked.columns]
+        rows = rows[[*first, *(name for name in rows.columns if name not in first)]]
+    rows = rows.sort_values("Share", ascending=False, kind="stable")
+    if search:
+        texts = rows["Name"] + " " + rows["Phrases"] + " " + rows["Summary"]
+        rows = rows[texts.str.contains(search.strip(), case=False, regex=False)]
+        if not len(rows):
+            st.info("No interest holds these words.")
+    rows = rows[[FILTERS[kept](shown.standings[node]) for node in rows.index]] if len(rows) else rows
+    if not len(rows) and not search:
+        st.info(f"No interest is listed under “{kept}”.")
+    return rows, f"{kept}-{search}"
+
+
+def table_row(shown: Described, node: int, selected: bool) -> dict:
+    d = shown.descriptions[node]
+    standing: Standing = shown.standings[node]
+    return {
+        SELECT: selected,
+        "Name": d.name,
+        "Phrases": ", ".join(d.phrases),
+        "Summary": d.summary,
+        "Written": SOURCE_NAMES[d.source],
+        "Review": reviewed_names([standing])[0],
+    }
+
+
+def selection(shown: Described) -> set[int]:
+    """The selected interests of this tree, to be changed in place."""
+    return st.session_state.setdefault(f"selected-{shown.work.store.path.stem}-{shown.work.tree_key}", set())
+
+
+def select(shown: Described, nodes: list[int]) -> None:
+    """For callbacks: selects just these."""
+    chosen = selection(shown)
+    chosen.clear()
+    chosen.update(nodes)
+    show_table_anew()
+
+
+def save_changes(shown: Described, key: str) -> None:
+    """Keeps what was typed or ticked, row by row; a row that cannot be kept says why and the rest are kept."""
+    seen, rows_shown = st.session_state["seen_edits"], st.session_state["rows_shown"]
+    typed = {}
+    for row, changes in st.session_state[key]["edited_rows"].items():
+        if SELECT in changes:
+            (set.add if changes[SELECT] else set.discard)(selection(shown), rows_shown[int(row)])
+        typed[row] = {name: value for name, value in changes.items() if name != SELECT}
+    handled = st.session_state["handled_rows"]
+    for row, changes in description_edits.take_new_changes(typed, handled).items():
+        node = rows_shown[int(row)]
+        before = shown.descriptions[node]
+        wanted = changed_description(before, changes)
+        if wanted == before:
+            continue
+
+        def save(node=node, wanted=wanted) -> None:
+            seen[node] = save_words(shown, [wanted], seen)[0]
+
+        if not doing(save, f"Saved “{wanted.name}”."):
+            show_table_anew()
+
+
+def changed_description(description: Description, changes: dict) -> Description:
+    phrases = changes.get("Phrases")
+    return replace(
+        description,
+        name=changes.get("Name", description.name) or "",
+        phrases=tuple((phrases or "").split(",")) if "Phrases" in changes else description.phrases,
+        summary=changes.get("Summary", description.summary) or "",
+    )

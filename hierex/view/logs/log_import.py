@@ -1,0 +1,159 @@
+"""Importing logs: two files, what would come in of them, and only then in place of those that are there."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from ... import imports
+from ...imports import ImportJob
+from ...logs import InteractionColumns, ItemColumns, LogFile, LogReport
+from ...store import Store
+from ...wording import plain_markdown
+from ..files import uploads_folder
+from ..opened import claimed, doing, server
+from .column_mapping import map_columns
+
+FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
+
+
+def log_import(store: Store, *, first: bool) -> None:
+    """first: whether there are no logs yet."""
+    st.subheader("Import your logs" if first else "Import other logs")
+    for gone in [other for other in jobs_here() if not other.is_open]:  # renamed or deleted meanwhile
+        jobs_here().pop(gone).cancel()
+    job = jobs_here().get(store)
+    if job is not None:
+        show_job(store, job)
+        return
+    st.caption(
+        f"Two files: a catalogue with a line per item, and a log with a line per interaction. {FORMATS}. "
+        "Columns are recognised and can be corrected; you see what would come in before anything is replaced."
+    )
+    left, right = st.columns(2)
+    with left:
+        items = pick_file(store, "Item catalogue", "items")
+    with right:
+        interactions = pick_file(store, "Interaction log", "interactions")
+    if not (items and interactions):
+        return
+    columns = map_columns(items, interactions)
+    if columns:
+        st.button(
+            "Check these files",
+            type="primary",
+            on_click=start_check,
+            args=(store, items, columns[0], interactions, columns[1]),
+        )
+
+
+def jobs_here() -> dict[Store, ImportJob]:
+    """This session's imports, one at most in each workspace."""
+    return st.session_state.setdefault("import_jobs", {})
+
+
+def imports_done() -> dict[Store, int]:
+    """How many of this session were accepted: the next one starts with empty fields."""
+    return st.session_state.setdefault("imports_done", {})
+
+
+def start_check(
+    store: Store, items: LogFile, item_columns: ItemColumns, interactions: LogFile, columns: InteractionColumns
+) -> None:
+    job = ImportJob(store, items, item_columns, interactions, columns)
+    if doing(job.start):
+        jobs_here()[store] = job
+
+
+def show_job(store: Store, job: ImportJob) -> None:
+    st.fragment(run_every=1.0 if job.status == "checking" else None)(draw_check)(store, job)
+    if job.status == "failed":
+        st.error(plain_markdown(job.error), icon=":material/error:")
+        change_files(store)
+    elif job.status == "checked":
+        st.markdown("**This is what would come in.** Nothing has been replaced yet.")
+        log_facts(job.report)
+        with st.container(horizontal=True):
+            st.button("Use these logs", type="primary", on_click=accept, args=(store, job), icon=":material/check:")
+            change_files(store)
+
+
+def draw_check(store: Store, job: ImportJob) -> None:
+    """The check while it runs; then the page shows what it found."""
+    if job.status == "checking":
+        st.progress(job.share, "Checking the files …")
+        st.button("Stop", on_click=forget, args=(store,), key="stop_check", icon=":material/stop_circle:")
+    elif st.session_state.get("import_shown") is not job:
+        st.session_state["import_shown"] = job
+        st.rerun()
+
+
+def change_files(store: Store) -> None:
+    st.button("Change files or columns", on_click=forget, args=(store,), icon=":material/arrow_back:")
+
+
+def forget(store: Store) -> None:
+    jobs_here().pop(store).cancel()
+
+
+def accept(store: Store, job: ImportJob) -> None:
+    def put_in_place() -> None:
+        with claimed(store.path):
+            job.accept()
+
+    if doing(put_in_place, "The logs are in place. Press 'Build'."):
+        del jobs_here()[store]
+        imports_done()[store] = imports_done().get(store, 0) + 1
+
+
+def pick_file(store: Store, what: str, key: str) -> LogFile | None:
+    """An uploaded file, which stays chosen until another one is, or one from the server's folder, if there is one."""
+    place = f"{key}-{store.path.stem}-{imports_done().get(store, 0)}"
+    uploads = st.session_state.setdefault("uploads", {})
+    uploaded = st.file_uploader(what, key=f"upload-{place}", help=FORMATS, on_change=lambda: uploads.pop(place, None))
+    if uploaded is not None:
+        uploads[place] = imports.spool(uploads_folder(), uploaded.file_id, uploaded.name, uploaded)
+    kept = uploads.get(place)
+    if kept and uploaded is None:
+        st.caption(f"Still chosen: {plain_markdown(kept.name)}. Upload another file to replace it.")
+    return kept or pick_server_file(what, place)
+
+
+def pick_server_file(what: str, place: str) -> LogFile | None:
+    folder = server().files
+    if folder is None:
+        return None
+    if not folder.is_dir():
+        st.caption("The folder of files that this server's owner named (HIEREX_FILES) is not there.")
+        return None
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    label = f"or a file on the server ({what.lower()})"
+    name = st.selectbox(label, names, index=None, key=f"server-{place}", persist_state="session")
+    return LogFile(folder / name, name) if name else None
+
+
+def log_facts(report: LogReport) -> None:
+    """What came in and what was left out, with examples."""
+    facts = st.columns([2, 2, 3, 3, 3])
+    facts[0].metric("Items", f"{report.items_kept:,}", help=f"{report.items_in:,} rows in the catalogue")
+    facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
+    facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
+    if report.has_dates:
+        facts[3].metric("From", f"{report.first_date:%d %b %Y}")
+        facts[4].metric("To", f"{report.last_date:%d %b %Y}")
+    else:
+        facts[3].metric("Time", "an order", help="The log has no dates, only what came after what.")
+    if report.vector_size:
+        st.caption(f"Every item has a vector of {report.vector_size:,} numbers, to be chosen under 'More choices'.")
+    if report.liked:
+        st.caption(f"Only what is {plain_markdown(report.liked)} shows an interest.")
+    if not report.drops:
+        st.caption("Nothing was left out.")
+        return
+    with st.expander(f"What was left out or changed, and why ({len(report.drops)})"):
+        st.dataframe(
+            pd.DataFrame(
+                [{"Why": d.sentence, "Rows": d.count, "For example": ", ".join(d.examples)} for d in report.drops]
+            ),
+            hide_index=True,
+        )

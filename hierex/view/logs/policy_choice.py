@@ -1,0 +1,69 @@
+"""How the next interest is predicted and its items are found: one choice each for the pages that offer it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from ... import wording
+from ...charts.measures import LAYER_NAMES
+from ...config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
+from ..files import language_models
+
+
+def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
+    """name: of this choice among the session's."""
+    kinds = [kind for kind in POLICIES if kind != "causal" or language_models()]
+    kind = st.radio(
+        "How the next interest is predicted",
+        kinds,
+        index=kinds.index(chosen.kind) if chosen.kind in kinds else 0,
+        format_func=wording.method_name,
+        key=f"policy-{name}",
+        captions=[wording.METHOD_CAPTIONS[kind] for kind in kinds],
+    )
+    if kind == "encoder":
+        tune_text = st.checkbox(
+            "Let the text model learn from the moves too (takes minutes)",
+            value=chosen.tune_text,
+            key=f"tune_text-{name}",
+            help="It then reads the words of interests as alike where people move from one to the other. What it "
+            "learned is tried on later moves before it is used, and may not help. Items are read as before.",
+        )
+        return replace(chosen, kind=kind, tune_text=tune_text)
+    if kind != "causal":
+        return replace(chosen, kind=kind)
+    known = language_models()
+    base = st.selectbox(
+        "Language model",
+        known,
+        index=known.index(chosen.causal.base) if chosen.causal.base in known else 0,
+        key=f"language_model-{name}",
+        help="It is taught how people's interests move. With a large model this takes hours without a graphics card.",
+    )
+    return replace(chosen, kind=kind, causal=replace(chosen.causal, base=base))
+
+
+def chosen_elsewhere(config: RunConfig) -> None:
+    """Says what was chosen under “What comes next” and is kept."""
+    layers, k = config.layers, config.transition.k
+    laid_over = {"refreshed": layers.refreshed, "aligned": layers.best_of, "novelty": layers.novelty}
+    start = "starting from the latest interest" if k == 1 else f"starting from the latest {k} interests"
+    said = [start] * (k != TransitionConfig.k)
+    said += [LAYER_NAMES[layer] for layer, is_chosen in laid_over.items() if is_chosen]
+    if said:
+        st.caption(f"Kept from the last build: predictions {', '.join(said)}. Change it under “What comes next”.")
+
+
+def choose_recommender(chosen: RecommenderConfig, name: str) -> RecommenderConfig:
+    """name: of this choice among the session's."""
+    kind = st.radio(
+        "How items are found",
+        RECOMMENDERS,
+        index=RECOMMENDERS.index(chosen.kind),
+        format_func=wording.method_name,
+        key=f"recommender-{name}",
+        captions=[wording.RECOMMENDER_CAPTIONS[kind] for kind in RECOMMENDERS],
+    )
+    return replace(chosen, kind=kind)

@@ -1,0 +1,169 @@
+"""A language model that says which interest comes next: fine-tuned or not, asked ahead of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from ... import wording
+from ...asking.collected import collect_answers
+from ...asking.plans import AnswerPlan, plan_answers
+from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
+from ...descriptions.costs import Cap, usual_cap
+from ...errors import HierexError, NotReady
+from ...jobs.asking import start_answers, start_tuning
+from ...kept import tunings
+from ...llm.endpoint import Endpoint
+from ...wording import plain_markdown
+from ...workspace import Workspace
+from ..opened import doing, jobs, plain_errors, server
+
+WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
+FORMS = {"text": "In free text, as it was fine-tuned", "schema": "By choosing from a list of all interests"}
+MOST = 5_000
+BATCH_SHARE = 0.5
+"""What OpenAI's batches cost of the price of single questions."""
+
+
+def ask_panel(work: Workspace) -> bool:
+    """What there is to do before a build can be made of a model's answers; whether there are some to make it of."""
+    with plain_errors():
+        offer_to_ask(work)
+    return show_answers(work)
+
+
+def offer_to_ask(work: Workspace) -> None:
+    endpoint = Endpoint.from_environment()
+    if endpoint is None:
+        st.info(
+            "No language model is set up on this server. Whoever runs the server can name one; the README says "
+            "how. Nothing is sent until then."
+        )
+        return
+    where = "on this machine" if endpoint.is_local else f"at {endpoint.place}"
+    st.caption(
+        f"{plain_markdown(endpoint.model)} {plain_markdown(where)}. What is sent: the words of the interests, "
+        "which of them follow which, and which of them some person had together. Never who."
+    )
+    job = jobs().of(work.store.path)
+    busy = bool(job and job.active)
+    with st.expander("1. Fine-tune the model on how people move", key="tuning_open", on_change="rerun") as tuning:
+        if tuning.open:
+            offer_tuning(work, endpoint, busy)
+    with st.expander("2. Have it answer ahead of time", key="answers_open", on_change="rerun") as answers:
+        if answers.open:
+            offer_answers(work, endpoint, busy)
+
+
+def offer_tuning(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
+    epochs = st.number_input("How often it goes through the examples", 1, 50, EPOCHS, key="tuning_epochs")
+    fewest = 1 if endpoint.is_local else server().fewest_people
+    plan = plan_tuning(work, endpoint, epochs=int(epochs), fewest=fewest)
+    st.markdown(plain_markdown(wording.tuning_text(plan, endpoint)))
+    if not (plan.kept and plan.kept.state == "succeeded"):
+        cap = ask_cap(plan, "tuning") if plan.to_pay else Cap()
+        st.button(
+            "Fine-tune" if plan.to_pay else "Follow it",
+            key="tuning_start",
+            icon=":material/school:",
+            disabled=busy or cap is None,
+            on_click=begin,
+            args=(lambda: start_tuning(jobs(), work, plan, endpoint, cap or Cap()),),
+        )
+    show_tunings(work)
+
+
+def ask_cap(plan: TuningPlan, name: str) -> Cap | None:
+    """The bound on what it may cost."""
+    if plan.dollars is None:
+        tokens = st.number_input("At most so many tokens", 1, None, round(1.1 * plan.tokens), key=f"{name}_cap_tokens")
+        return Cap(tokens=int(tokens))
+    if not plan.dollars:
+        return Cap()
+    most = round(1.1 * plan.dollars + 0.01, 2)
+    return Cap(st.number_input("At most ($)", 0.01, None, most, key=f"{name}_cap-{most}"))
+
+
+def show_tunings(work: Workspace) -> None:
+    known = tunings.read_tunings(work.store)
+    if not known:
+        return
+    table = pd.DataFrame(
+        {
+            "Ordered (UTC)": [f"{tuning.started_at:%Y-%m-%d %H:%M}" for tuning in known],
+            "From": [tuning.model for tuning in known],
+            "State": [tuning.state for tuning in known],
+            "New model": [tuning.tuned_model for tuning in known],
+            "Why": [tuning.reason for tuning in known],
+        }
+    )
+    st.dataframe(table, hide_index=True)
+
+
+def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
+    tuned = [tuning.tuned_model for tuning in tunings.read_tunings(work.store) if tuning.tuned_model]
+    models = list(dict.fromkeys([*tuned, endpoint.model]))
+    model = st.selectbox("Model", models, key="answers_model")
+    form = st.radio(
+        "How it answers", FORMS, index=int(model not in tuned), format_func=FORMS.get, key=f"answers_form-{model}"
+    )
+    which, most_box = st.columns(2)
+    wanted = which.selectbox("About which starting points", WHICH, format_func=WHICH.get, key="answers_which")
+    most = most_box.number_input("At most so many", 1, 1_000_000, MOST, key="answers_most")
+    batch = not endpoint.is_local and st.toggle(
+        "As a batch: within a day, at about half the price", key="answers_batch"
+    )
+    endpoint = replace(endpoint, model=model)
+    plan = plan_answers(work, endpoint, form=form, which=wanted, most=int(most))
+    estimate = plan.estimate
+    if batch and estimate.dollars is not None:
+        estimate = replace(estimate, dollars=BATCH_SHARE * estimate.dollars)
+    st.markdown(plain_markdown(wording.estimate_text(estimate, endpoint, did="answered all of these questions")))
+    st.caption(f"{plan.share:.0%} of what people start from is among these. {plain_markdown(plan.note)}")
+    if plan.under_way:
+        st.info(f"A batch with {plan.under_way:,} of these questions is under way.")
+    if estimate.calls or plan.under_way:
+        offer_start(work, plan, endpoint, batch or bool(plan.under_way), busy)
+
+
+def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bool, busy: bool) -> None:
+    usual = usual_cap(plan.estimate, plan.price)
+    if plan.price is None:
+        cap = Cap(tokens=int(st.number_input("At most so many tokens", 1, None, usual.tokens, key=f"answers-{usual}")))
+    elif endpoint.is_local and not plan.estimate.dollars:
+        cap = Cap()
+    else:
+        cap = Cap(st.number_input("At most ($)", 0.01, None, usual.dollars, key=f"answers-{usual}"))
+    st.button(
+        "Collect the batch" if plan.under_way else f"Ask {plan.estimate.calls:,}",
+        key="answers_start",
+        icon=":material/forum:",
+        disabled=busy,
+        on_click=begin,
+        args=(lambda: start_answers(jobs(), work, plan, endpoint, cap, batch=batch),),
+    )
+
+
+def show_answers(work: Workspace) -> bool:
+    """How many of the answers that came are known interests, and what the others say; whether there are any."""
+    try:
+        matches = collect_answers(work).measure()
+    except NotReady:
+        st.caption("Nothing was answered about these interests yet. A build of answers needs some.")
+        return False
+    except HierexError as error:
+        st.warning(plain_markdown(str(error)))
+        return False
+    st.markdown(f"**{matches.rate:.1%}** of {matches.n:,} answers are known interests, word for word; it takes 90 %.")
+    if matches.misses:
+        with st.expander("What the others say"):
+            st.dataframe(pd.DataFrame(matches.misses, columns=["Answer", "Times"]), hide_index=True)
+    return True
+
+
+def begin(start: Callable[[], object]) -> None:
+    """For callbacks."""
+    doing(start, "Begun in the background; you can go on looking around.")
