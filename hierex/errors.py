@@ -65,6 +65,10 @@ class ModelError(HierexError):
     """The language model cannot be used as it is set up: asking again would not help."""
 
 
+class NotThere(ModelError):
+    """The endpoint has no such thing: it does not offer it, or does not know it any more."""
+
+
 class PromptRefused(ModelError):
     """The language model did not take this one question; others it may take."""
 

@@ -18,10 +18,10 @@ from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
 from hierex.descriptions.costs import Cap, Price
-from hierex.errors import ConfigError, NotReady
+from hierex.errors import ConfigError, ModelBusy, NotReady
 from hierex.gates import GateFailed
 from hierex.kept import context_answers
-from hierex.kept.description_edits import save_edit
+from hierex.kept.description_edits import Subject, save_edits
 from hierex.kept.results import result_note
 from hierex.kept.runs import read_runs
 from hierex.llm import batches, door
@@ -214,7 +214,7 @@ def test_an_interest_in_other_words_is_asked_about_anew_and_only_that(work):
         node = int(work.taxonomy.cluster_ids[0])
         items = work.items["item_id"].iloc[work.taxonomy.items_of(0)].tolist()
         said = Description(node, "Other", ("Quite other words",), "", "human")
-        save_edit(work.store, said, tree_key=work.tree_key, item_ids=items, author="Ada", seen_edit_id=None)
+        save_edits(work.store, [Subject(said, items, None)], tree_key=work.tree_key, author="Ada")
         plan = plan_answers(work, endpoint_at(server))
     about = (plan.contexts == 0).any(axis=1)
     assert 0 < about.sum() < len(about)
@@ -463,6 +463,55 @@ def test_a_batch_that_is_refused_says_why(work):
         assert "Line 1 is no request" in outcome.reason
         server.account.offers = {"files", "fine_tuning"}
         assert "takes no batches" in ask_in_batches(work, server).reason
+        plan = plan_answers(work, endpoint_at(server))
+        assert (plan.under_way, plan.missing.all()) == (0, True)
+        assert ask(work, server).answered == len(plan.contexts)
+
+
+def upload_only(work, server, monkeypatch):
+    """Ends when the questions are there and the batch is not begun."""
+
+    def crash(*arguments, **more):
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batches, "start_batch", crash)
+        with pytest.raises(Crash):
+            ask_in_batches(work, server)
+
+
+def test_the_cap_counts_for_a_batch_that_was_uploaded_and_never_begun(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        upload_only(work, server, monkeypatch)
+        assert plan_answers(work, endpoint_at(server)).under_way
+        outcome = ask_in_batches(work, server, cap=Cap(tokens=1))
+        assert (outcome.ended, len(server.account.batches)) == ("cap", 0)
+        assert not plan_answers(work, endpoint_at(server)).under_way
+        assert ask_in_batches(work, server).ended == "done"
+        assert len(server.account.batches) == 1
+
+
+def test_a_batch_that_the_endpoint_forgot_is_asked_anew(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["in_progress"]
+        ask_in_batches(work, server, cancelled=lambda: bool(server.account.batches))
+        server.account.batches.clear()
+        outcome = ask_in_batches(work, server)
+        assert (outcome.ended, "no longer knows" in outcome.reason) == ("error", True)
+        server.account.batch_states = ["completed"]
+        assert ask_in_batches(work, server).ended == "done"
+    assert not plan_answers(work, endpoint_at(server)).missing.any()
+
+
+def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):
+    def refuse(*of):
+        raise ModelBusy("The model cannot be reached.")
+
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["in_progress"]
+        monkeypatch.setattr(batches, "cancel_batch", refuse)
+        outcome = ask_in_batches(work, server, cancelled=lambda: bool(server.account.batches))
+    assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
 
 
 def test_stopping_ends_the_batches_and_what_they_answered_is_collected_next_time(work):

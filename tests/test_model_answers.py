@@ -84,9 +84,8 @@ def test_people_win_over_the_model_before_and_after(work):
     def edit(node, name, seen=None):
         wanted = Description(node, name, ("mine",), "", "human")
         tree_key = work.key("interest_tree")
-        return description_edits.save_edit(
-            work.store, wanted, tree_key=tree_key, item_ids=items, author="Ada", seen_edit_id=seen
-        )
+        subject = description_edits.Subject(wanted, items, seen)
+        description_edits.save_edits(work.store, [subject], tree_key=tree_key, author="Ada")
 
     edit(first, "By Ada")
     with LlmServer() as server:

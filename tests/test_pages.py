@@ -595,6 +595,17 @@ def test_the_selected_are_approved_as_one_step(words_as_they_were):
     assert "0% of traffic approved, 0 of 12" in app.get("progress")[0].proto.text
 
 
+def test_what_needs_work_is_not_approved_with_many(words_as_they_were):
+    app = open_app("descriptions", "Busy")
+    press(app, "Needs work")
+    press(app, "Select all 12 shown")
+    assert "1 of the selected needs work, as somebody said, and would stay so" in words(app)
+    press(app, "Approve the selected (11)")
+    assert sorted(review.state for review in read_reviews(words_as_they_were) if not review.undone) == (
+        ["approved"] * 11 + ["needs work"]
+    )
+
+
 def test_found_words_are_replaced_after_a_look_and_undone_as_one_step(words_as_they_were):
     app = open_app("descriptions", "Busy")
     app.text_input(key="replace_find").set_value("about").run()

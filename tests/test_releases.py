@@ -17,9 +17,9 @@ from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfi
 from hierex.errors import EarlierVersion, HierexError
 from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
-from hierex.kept import results, stage_tables
+from hierex.kept import description_edits, results, stage_tables
 from hierex.kept.curation_edits import save_curation
-from hierex.kept.description_edits import save_edit
+from hierex.kept.description_edits import save_edits
 from hierex.kept.reviewers import Subject
 from hierex.kept.runs import read_runs, shown_run
 from hierex.logs import LogFile
@@ -219,7 +219,7 @@ def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store
     assert served.key("logs") != releases.released_run(store).keys["logs"]
     assert not policy_is_stale(served)
     described = replace(served.cluster_descriptions()[0], phrases=("completely", "other words"))
-    save_edit(store, described, tree_key=served.tree_key, item_ids=["a"], author="", seen_edit_id=None)
+    save_edits(store, [description_edits.Subject(described, ["a"], None)], tree_key=served.tree_key, author="")
     assert policy_is_stale(served)
 
 

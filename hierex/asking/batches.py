@@ -10,7 +10,7 @@ import numpy as np
 
 from ..descriptions.costs import Cap, Price
 from ..descriptions.meter import Reading
-from ..errors import Cancelled, ModelError
+from ..errors import Cancelled, ModelBusy, ModelError, NotThere
 from ..kept import context_answers
 from ..kept.context_answers import KeptBatch
 from ..llm import Wait, batches, wait_unless
@@ -44,20 +44,21 @@ def answer_in_batches(
 
     Only as much is handed over as the cap allows at most. When `cancelled` says so, the batches are ended at the
     endpoint; what they had answered by then is paid, and collected by the next call. If this process ends first, they
-    go on, and the next call collects them. Raises ConfigError for a cap without a price; what the endpoint refuses is
-    the outcome's reason.
+    go on, and the next call collects them. What the endpoint never began, or no longer knows, is asked anew by the next
+    call. Raises ConfigError for a cap without a price; what the endpoint refuses is the outcome's reason.
     """
     cap.check(plan.price)
     run = _Run(work, plan, service, wait_unless(cancelled), progress)
     try:
-        run.follow(run.open())
-        over_cap = run.hand_over(np.flatnonzero(find_missing(work, plan)), cap)
-        run.follow(run.open())
-        if over_cap:
-            run.end("cap", OVER_CAP)
-    except Cancelled:
-        run.cancel()
-        run.end("stopped", "")
+        try:
+            run.follow(run.find_started())
+            over_cap = run.hand_over(np.flatnonzero(find_missing(work, plan)), cap)
+            run.follow(run.find_started())
+            if over_cap:
+                run.end("cap", OVER_CAP)
+        except Cancelled:
+            run.cancel()
+            run.end("stopped", "")
     except ModelError as error:
         run.end("error", str(error))
     run.outcome.reading = run.read([])
@@ -113,42 +114,84 @@ class _Run:
             temperature=plan.asked.temperature,
         )
 
-    def _start(self, kept: KeptBatch) -> KeptBatch:
-        """Starts what was uploaded, or finds that it was started."""
-        batch = batches.start_batch(self.service, kept.file_id, wait=self.wait)
+    def _start(self, kept: KeptBatch) -> None:
+        try:
+            batch = batches.start_batch(self.service, kept.file_id, wait=self.wait)
+        except ModelBusy:
+            raise  # it may have begun
+        except ModelError as error:
+            self._close(kept, str(error))
+            raise
+        self._note(kept, batch)
+
+    def _note(self, kept: KeptBatch, batch: Batch) -> KeptBatch:
         context_answers.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=batch.state)
         return replace(kept, batch_id=batch.batch_id, state=batch.state)
 
+    def _close(self, kept: KeptBatch, reason: str) -> None:
+        """Nothing more will come of it."""
+        context_answers.update_batch(
+            self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
+        )
+
+    def find_started(self) -> list[KeptBatch]:
+        """The open ones. One that was uploaded may have been started without anybody hearing of it; else it is closed,
+        so that its questions are missing again and the cap counts for them."""
+        started = []
+        for kept in self.open():
+            if kept.batch_id:
+                started.append(kept)
+                continue
+            try:
+                batch = batches.find_batch(self.service, kept.file_id, wait=self.wait)
+            except NotThere:
+                batch = None
+            if batch:
+                started.append(self._note(kept, batch))
+            else:
+                self._close(kept, "It was never started.")
+        return started
+
     def follow(self, opened: list[KeptBatch]) -> None:
-        """Waits for these batches and keeps what they bring. Raises ModelError where all of one was refused."""
-        opened = [kept if kept.batch_id else self._start(kept) for kept in opened]
+        """Waits for these batches and keeps what they bring. Raises ModelError where all of one was refused, and where
+        the endpoint does not know one any more."""
         while opened:
-            looks = [(kept, batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)) for kept in opened]
-            for kept, batch in looks:
-                if batch.ended:
-                    self._collect(kept, batch)
-            opened = [kept for kept, batch in looks if not batch.ended]
-            self.progress(self.read([batch for _, batch in looks if not batch.ended]))
+            looks = [(kept, self._look(kept)) for kept in opened]
+            running = [(kept, batch) for kept, batch in looks if not batch.ended]
+            opened = [kept for kept, _ in running]
+            self.progress(self.read([batch for _, batch in running]))
             if opened:
                 self.wait(POLL, "")
 
+    def _look(self, kept: KeptBatch) -> Batch:
+        """How far it is; what an ended one brought is kept."""
+        try:
+            batch = batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)
+            if batch.ended:
+                self._collect(kept, batch)
+        except NotThere as error:
+            self._close(kept, str(error))
+            raise
+        return batch
+
     def _collect(self, kept: KeptBatch, batch: Batch) -> None:
         came, n_came = [], 0
-        for found in batches.fetch_answers(self.service, batch, self.plan.schema, wait=self.wait):
-            place = self._place.get(found.name)
-            if found.answer is None:
-                self._failed += 1
-                self.outcome.miss(found.reason)
-            elif place is not None:
-                came.append((place, found.answer))
-                n_came += 1
-                self._tokens += found.answer.tokens
-            if len(came) == SAVED_AT_ONCE:
-                came = self._keep(came)
-        self._keep(came)
-        self.outcome.answered += n_came
-        state, why = "collected", f"{batch.state}: {batch.reason}".removesuffix(": ")
-        context_answers.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=state, reason=why)
+        try:
+            for found in batches.fetch_answers(self.service, batch, self.plan.schema, wait=self.wait):
+                place = self._place.get(found.name)
+                if found.answer is None:
+                    self._failed += 1
+                    self.outcome.miss(found.reason)
+                elif place is not None:
+                    came.append((place, found.answer))
+                    n_came += 1
+                    self._tokens += found.answer.tokens
+                if len(came) == SAVED_AT_ONCE:
+                    came = self._keep(came)
+        finally:  # one of its files may be gone
+            self._keep(came)
+            self.outcome.answered += n_came
+        self._close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
         if batch.state == "failed":
             said = batch.reason or "it gives no reason"
             raise ModelError(f"{self.service.endpoint.place} refused the batch: {said}")
@@ -162,18 +205,15 @@ class _Run:
     def cancel(self) -> None:
         for kept in self.open():
             if kept.batch_id:
-                batch = batches.cancel_batch(self.service, kept.batch_id)
-                context_answers.update_batch(self.work.store, kept.row_id, batch_id=kept.batch_id, state=batch.state)
+                self._note(kept, batches.cancel_batch(self.service, kept.batch_id))
 
     def read(self, running: list[Batch]) -> Reading:
         """How far it is; tokens and dollars are those of what was collected."""
-        under_way = sum(batch.total - batch.answered - batch.failed for batch in running)
         return Reading(
             total=self.outcome.answered + self._failed + sum(batch.total for batch in running),
             described=self.outcome.answered + sum(batch.answered for batch in running),
             failed=self._failed + sum(batch.failed for batch in running),
             unanswered=0,
-            in_flight=under_way,
             waiting=0,
             wait_left=0.0,
             wait_reason="",

@@ -25,7 +25,6 @@ class Reading:
     described: int
     failed: int
     unanswered: int
-    in_flight: int
     waiting: int
     wait_left: float
     wait_reason: str
@@ -115,7 +114,6 @@ class Meter:
         return Reading(
             total=self.total,
             **self._counts,
-            in_flight=len(self._aside),
             waiting=len(waits),
             wait_left=max(0.0, latest - monotonic()) if waits else 0.0,
             wait_reason=reason,

@@ -152,28 +152,10 @@ def say_the_same(one: Description | Edit, other: Description | Edit) -> bool:
     return len(names) == 1 and (one.phrases, one.summary) == (other.phrases, other.summary)
 
 
-def save_edit(
-    store: Store,
-    description: Description,
-    *,
-    tree_key: str,
-    item_ids: Sequence[str],
-    author: str,
-    seen_edit_id: int | None,
-) -> int:
-    """Keeps a person's description; returns its edit id.
-
-    `seen_edit_id` is the edit that the person had before them (None: the machine's words). Raises EditConflict when
-    somebody else has changed the same interest since, and HierexError when the text cannot be used.
-    """
-    subject = Subject(description, item_ids, seen_edit_id)
-    return save_edits(store, [subject], tree_key=tree_key, author=author)[1][0]
-
-
 def save_edits(store: Store, subjects: Sequence[Subject], *, tree_key: str, author: str) -> tuple[int, list[int]]:
-    """Keeps what a person wrote of several interests, all of it or nothing; returns its step and the edits' ids.
+    """Keeps what a person wrote of one or more interests, all of it or nothing; returns its step and the edits' ids.
 
-    Raises as `save_edit` does.
+    Raises EditConflict when somebody else has changed one of them since, and HierexError when a text cannot be used.
     """
     checked = [replace(subject, description=check_description(subject.description)) for subject in subjects]
     with store.transaction() as writer:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import openai
 
-from ..errors import ModelBusy, ModelError
+from ..errors import ModelBusy, ModelError, NotThere
 from . import Unwatched, Wait
 from .door import LONGEST_ASKED, TIMEOUT, TRIES, waiting_time
 from .endpoint import Endpoint
@@ -33,8 +33,8 @@ class Service:
     def call(self, send: Callable[[openai.OpenAI], T], *, what: str, missing: str, wait: Wait = wait_unwatched) -> T:
         """`send(client)`, tried again after a wait where it may pass: for what may be sent twice.
 
-        what: is sent, in words; missing: what it means that the endpoint knows no such address. Raises ModelError for
-        what will not pass, ModelBusy after the last try, and what `wait` raises.
+        what: is sent, in words; missing: what it means that the endpoint knows no such address. Raises NotThere
+        then, ModelError for what else will not pass, ModelBusy after the last try, and what `wait` raises.
         """
         return self.start_once(lambda: None, send, what=what, missing=missing, wait=wait)
 
@@ -102,7 +102,7 @@ class Service:
             return ModelBusy(f"What {place} answers is not what a language model's endpoint answers.")
         if isinstance(error, openai.APIStatusError):
             if error.status_code in (404, 405, 501) and error.code != "model_not_found":
-                return ModelError(missing)
+                return NotThere(missing)
             if error.status_code in (400, 413, 422):
                 return ModelError(f"{place} did not take {what}: {what_it_said(error, self.endpoint)}")
         return plain_error(error, self.endpoint)

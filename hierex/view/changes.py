@@ -11,6 +11,10 @@ import streamlit as st
 from ..store import Store
 
 Row = TypeVar("Row")
+OWN_HELP = {
+    "Undo": "Takes back what you changed last since you opened the app. The list of changes takes back anything.",
+    "Redo": "Brings back what you took back last.",
+}
 
 
 def own_changes(kind: str, store: Store) -> tuple[list[int], list[int]]:

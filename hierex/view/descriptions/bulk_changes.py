@@ -11,7 +11,7 @@ from ...descriptions import Description
 from ...errors import HierexError
 from ...files.descriptions import MOST_BYTES, plan_import, write_descriptions_file
 from ...kept.description_changes import FIELDS, Plan, change_table, names_twice, plan_replacement
-from ...kept.description_reviews import APPROVED, reviewed_names
+from ...kept.description_reviews import APPROVED, NEEDS_WORK, reviewed_names
 from ...wording import SOURCE_NAMES, plain_markdown
 from ..opened import doing, plain_errors
 from .described import Described, save_verdict, save_words, show_table_anew
@@ -23,16 +23,17 @@ FIELD_NAMES = {"name": "Names", "phrases": "Phrases", "summary": "Summaries"}
 def bulk_bar(shown: Described, rows: Sequence[int]) -> list[int]:
     """Buttons for the selected of these interests; returns the ids of the selected, in the order of the rows."""
     chosen = [node for node in rows if node in selection(shown)]
+    approvable = [node for node in chosen if shown.standings[node].state != NEEDS_WORK]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(f"Select all {len(rows):,} shown", on_click=select, args=(shown, rows), disabled=not rows)
         st.button("Select none", on_click=select, args=(shown, []), disabled=not selection(shown))
         st.button(
-            f"Approve the selected ({len(chosen):,})",
+            f"Approve the selected ({len(approvable):,})",
             key="approve-selected",
             icon=":material/check:",
-            disabled=not chosen,
+            disabled=not approvable,
             on_click=approve,
-            args=(shown, chosen),
+            args=(shown, approvable),
         )
         st.download_button(
             "Download (CSV)",
@@ -42,6 +43,12 @@ def bulk_bar(shown: Described, rows: Sequence[int]) -> list[int]:
             icon=":material/download:",
             help="The interests that are shown. Change it in a spreadsheet and bring it back below.",
             on_click="ignore",
+        )
+    left = len(chosen) - len(approvable)
+    if left:
+        st.caption(
+            f"{left:,} of the selected {'needs' if left == 1 else 'need'} work, as somebody said, and would stay so: "
+            "approve such a one by itself, below."
         )
     return chosen
 

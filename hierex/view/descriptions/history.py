@@ -12,7 +12,7 @@ import streamlit as st
 from ...kept.description_edits import Edit
 from ...kept.description_reviews import APPROVED, Review
 from ...wording import by_whom, plain_markdown
-from ..changes import choose_row, own_changes
+from ..changes import OWN_HELP, choose_row, own_changes
 from .described import Described, bring_back, bring_back_one, take_back, take_back_one
 
 
@@ -22,7 +22,9 @@ def undo_bar(shown: Described) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, steps, action in (("Undo", mine, take_back), ("Redo", taken_back, bring_back)):
             icon = f":material/{label.lower()}:"
-            st.button(label, disabled=not steps, on_click=action, args=(shown, *steps[-1:]), icon=icon)
+            st.button(
+                label, disabled=not steps, on_click=action, args=(shown, *steps[-1:]), icon=icon, help=OWN_HELP[label]
+            )
         text = last_change(changes_of(shown))
         if text:
             st.caption(text)

@@ -14,7 +14,7 @@ from ...taxonomy import MERGED_FROM, CurationEdit, Taxonomy
 from ...transitions import histories_of_items, list_moves
 from ...wording import plain_markdown
 from ...workspace import Workspace
-from ..changes import choose_row, move_change, own_changes
+from ..changes import OWN_HELP, choose_row, move_change, own_changes
 from ..opened import doing
 
 KINDS = {
@@ -86,7 +86,8 @@ def curation_bar(
         for label, ids, action in (("Undo", mine, take_back), ("Redo", taken_back, bring_back)):
             icon = f":material/{label.lower()}:"
             key = f"curation-{label.lower()}"
-            st.button(label, key=key, icon=icon, disabled=not ids, on_click=action, args=(work, ids[-1:]))
+            args, text = (work, ids[-1:]), OWN_HELP[label]
+            st.button(label, key=key, icon=icon, help=text, disabled=not ids, on_click=action, args=args)
     if not chosen:
         st.caption("Choose interests in the table to split, join, merge, hide or keep them.")
 
