@@ -6,7 +6,8 @@ link leads straight to a page.
 
 import streamlit as st
 
-from hierex import view
+from hierex.view.opened import plain_errors
+from hierex.view.sidebar import draw_sidebar
 
 st.set_page_config("hierex", page_icon=".streamlit/icon.png", layout="wide")
 page = st.navigation(
@@ -19,6 +20,6 @@ page = st.navigation(
         st.Page("app_pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
     ]
 )
-view.draw_sidebar()
-with view.plain_errors():
+draw_sidebar()
+with plain_errors():
     page.run()

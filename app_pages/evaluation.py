@@ -2,11 +2,15 @@
 
 import streamlit as st
 
-from hierex import charts, view, wording
+from hierex import charts, wording
 from hierex.evaluation import MATCH_RATE
+from hierex.view.evaluation.experiment import simulated_trial
+from hierex.view.evaluation.list_measures import list_measures
+from hierex.view.interests import note_of
+from hierex.view.opened import current_work
 
 st.title("Evaluation")
-work = view.current_work()
+work = current_work()
 parts = work.evaluation
 policies, items = parts["policies"], parts["items"]
 
@@ -19,7 +23,7 @@ st.markdown(
 )
 
 st.subheader("The next new interest")
-note = view.note_of(work, "policies")
+note = note_of(work)
 if note:
     st.warning(note)
 if not len(policies):
@@ -45,8 +49,8 @@ else:
     with st.expander("All numbers"):
         st.dataframe(wording.metric_table(items, "recommender"), hide_index=True)
 
-view.list_measures(parts.get("lists"), rated=bool(len(work.disliked.item_index)))
-view.simulated_trial(work)
+list_measures(parts.get("lists"), rated=bool(len(work.disliked.item_index)))
+simulated_trial(work)
 
 st.page_link(
     "app_pages/granularity.py",

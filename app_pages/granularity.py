@@ -4,17 +4,27 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hierex import view
 from hierex.files import exports
 from hierex.kept import curation_edits
 from hierex.taxonomy.comparison import same_interests
+from hierex.view.choice import keep_chosen, select_chosen, take_selection
+from hierex.view.granularity.choice_panel import choice_panel
+from hierex.view.granularity.curation import change_list, curation_bar, marks_of
+from hierex.view.granularity.interest_search import find_interests
+from hierex.view.granularity.live_map import live_map
+from hierex.view.granularity.moving import move_button
+from hierex.view.granularity.preset_menu import preset_menu
+from hierex.view.granularity.side_by_side import side_by_side
+from hierex.view.granularity.tree_note import tree_note
+from hierex.view.interests import chosen_number, config_at
+from hierex.view.opened import current_work, start_run
 from hierex.wording import plain_markdown
 
 ITEMS_SHOWN = 500
 
 st.title("Granularity")
-work = view.current_work()
-number = view.chosen_number(work)
+work = current_work()
+number = chosen_number(work)
 records = curation_edits.read_records(work.store)
 curated = work.curated(number, records)
 tree, taxonomy = curated.tree, curated.taxonomy
@@ -26,8 +36,8 @@ every_name = {node: description.name for node, description in descriptions.items
 sizes = taxonomy.hi - taxonomy.lo
 share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
-view.preset_menu(work, number)
-view.tree_note(work, curated)
+preset_menu(work, number)
+tree_note(work, curated)
 facts = st.columns(4)
 facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
 facts[1].metric(
@@ -46,7 +56,7 @@ facts[3].metric(
 table = pd.DataFrame(
     {
         "Interest": names,
-        "Changed": view.marks_of(work, taxonomy, records),
+        "Changed": marks_of(work, taxonomy, records),
         "Items": sizes,
         "Traffic": taxonomy.traffic.astype(np.int64),
         "Share": share,
@@ -68,23 +78,23 @@ with right:
         st.info(looking + too_many)
         st.button(
             f"Build predictions on {taxonomy.n_clusters}",
-            on_click=view.start_run,
-            args=(view.config_at(work, number),),
+            on_click=start_run,
+            args=(config_at(work, number),),
             disabled=bool(too_many),
             type="primary",
             width="stretch",
         )
-    view.find_interests(work, curated, descriptions)
+    find_interests(work, curated, descriptions)
     st.caption("Choose interests here or in the hierarchy, or draw around items on the map.")
     same_rows = hash(tuple(table.index))
     table_key = f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{same_rows}"
-    view.select_chosen(table_key, taxonomy, table.index)
+    select_chosen(table_key, taxonomy, table.index)
     picked = st.dataframe(
         table,
         hide_index=True,
         height=560,
         key=table_key,
-        on_select=lambda: view.take_selection(table_key, table.index),
+        on_select=lambda: take_selection(table_key, table.index),
         selection_mode="multi-row",
         column_config={
             "Interest": st.column_config.TextColumn(width=120 if is_changed else 140),
@@ -95,13 +105,13 @@ with right:
         },
     )
 chosen = table.index[picked["selection"]["rows"]]
-view.keep_chosen(chosen.tolist())
+keep_chosen(chosen.tolist())
 with left:
     if work.item_map.method != "umap":
         st.caption("There are too few different items for the usual map (UMAP); this is a plain projection (PCA).")
-    lassoed = view.live_map(work, curated, every_name, number, chosen.tolist())
+    lassoed = live_map(work, curated, every_name, number, chosen.tolist())
 
-view.curation_bar(work, number, taxonomy, every_name, chosen.tolist())
+curation_bar(work, number, taxonomy, every_name, chosen.tolist())
 if len(lassoed):
     inside, heading = lassoed, f"{len(lassoed):,} item{'s' * (len(lassoed) > 1)} drawn around"
 elif len(chosen):
@@ -133,7 +143,7 @@ if len(inside):
         + " Without a choice, all that were drawn around move." * bool(len(lassoed))
     )
     with st.container(horizontal=True):
-        view.move_button(work, number, taxonomy, every_name, rows if len(rows) else lassoed)
+        move_button(work, number, taxonomy, every_name, rows if len(rows) else lassoed)
         st.download_button(
             "Download these items (CSV)",
             exports.safe_csv(shown),
@@ -143,6 +153,6 @@ if len(inside):
             on_click="ignore",
         )
 
-view.change_list(work, number, every_name)
-view.side_by_side(work, number, taxonomy)
-view.choice_panel(work, number)
+change_list(work, number, every_name)
+side_by_side(work, number, taxonomy)
+choice_panel(work, number)

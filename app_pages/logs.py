@@ -4,15 +4,20 @@ from dataclasses import replace
 
 import streamlit as st
 
-from hierex import view, wording
+from hierex import wording
 from hierex.config import LARGEST_SEED, VECTORS_IN_FILE, EmbeddingConfig
 from hierex.kept import stored_logs
 from hierex.kept.presets import active_preset
 from hierex.kept.runs import latest_choices, read_runs, shown_run
 from hierex.text_models import is_published_name
+from hierex.view.files import expected_seconds, server_models
+from hierex.view.interests import compared_weights
+from hierex.view.logs.log_import import log_facts, log_import
+from hierex.view.logs.policy_choice import choose_policy, choose_recommender, chosen_elsewhere
+from hierex.view.opened import claimed, current_store, current_work, doing, jobs, start_comparison, start_run
 
 st.title("Logs")
-store = view.current_store()
+store = current_store()
 report = stored_logs.log_report(store)
 
 
@@ -42,8 +47,8 @@ def show_build() -> None:
             help="You can look at any other number on the Granularity page without building again.",
         )
     with st.expander("More choices"):
-        policy = view.choose_policy(chosen.policy, store.path.stem)
-        recommender = view.choose_recommender(chosen.recommender, store.path.stem)
+        policy = choose_policy(chosen.policy, store.path.stem)
+        recommender = choose_recommender(chosen.recommender, store.path.stem)
         model = choose_model(chosen.embedding.model)
         weight = choose_weight(chosen.behaviour.weight)
         seed = st.number_input(
@@ -60,7 +65,7 @@ def show_build() -> None:
             help="When the logs change, interests stay what they were and new items are put where they fit best. "
             "With this, all interests are found anew; what people wrote and changed goes to those that are most alike.",
         )
-    view.chosen_elsewhere(chosen)
+    chosen_elsewhere(chosen)
     config = replace(
         chosen,
         granularity=granularity,
@@ -71,7 +76,7 @@ def show_build() -> None:
         embedding=replace(chosen.embedding, model=model or chosen.embedding.model),
         behaviour=replace(chosen.behaviour, weight=weight),
     )
-    job = view.jobs().of(store.path)
+    job = jobs().of(store.path)
     interrupted = last is not None and last.status in ("running", "stopped", "failed")
     label = "Continue building" if interrupted else "Build again" if last else "Build"
     st.button(
@@ -79,10 +84,10 @@ def show_build() -> None:
         type="primary",
         icon=":material/construction:",
         disabled=bool(job and job.active) or model is None,
-        on_click=view.start_run,
+        on_click=start_run,
         args=(config,),
     )
-    left = view.expected_seconds(store)
+    left = expected_seconds(store)
     if not (job and job.active):
         st.caption(f"About {wording.duration(left)} when all is new. What is there already is used again.")
     else:
@@ -95,7 +100,7 @@ def choose_model(chosen: str) -> str | None:
     own = [VECTORS_IN_FILE] * (report.vector_size is not None)
     if chosen == VECTORS_IN_FILE and not own:  # other logs than those of the last build
         chosen = EmbeddingConfig.model
-    known = list(dict.fromkeys([EmbeddingConfig.model, *own, *view.server_models(), chosen]))
+    known = list(dict.fromkeys([EmbeddingConfig.model, *own, *server_models(), chosen]))
     short = {name: wording.model_label(name) for name in known}
     shown = {name: short[name] if list(short.values()).count(short[name]) == 1 else name for name in known}
     model = st.selectbox(
@@ -141,8 +146,8 @@ def show_weights() -> None:
     if run is None or "taxonomy" not in run.keys:
         st.caption("After the first build you can compare here what this changes.")
         return
-    work = view.current_work()
-    table = view.compared_weights(work)
+    work = current_work()
+    table = compared_weights(work)
     if table is not None:
         st.dataframe(wording.weights_table(table), hide_index=True)
         st.caption(
@@ -152,10 +157,10 @@ def show_weights() -> None:
             "better predictions, unless naming the most popular ones gains as much."
         )
         return
-    job = view.jobs().of(store.path)
+    job = jobs().of(store.path)
     st.button(
         "Compare what it changes",
-        on_click=view.start_comparison,
+        on_click=start_comparison,
         args=(work,),
         disabled=bool(job and job.active),
         icon=":material/compare_arrows:",
@@ -165,14 +170,14 @@ def show_weights() -> None:
 
 def exchange_logs() -> None:
     def exchange() -> None:
-        with view.claimed(store.path):
+        with claimed(store.path):
             stored_logs.exchange_logs(store)
 
-    view.doing(exchange, "The other logs are back. The same button returns from them.")
+    doing(exchange, "The other logs are back. The same button returns from them.")
 
 
 if report:
-    view.log_facts(report)
+    log_facts(report)
     previous = stored_logs.previous_report(store)
     if previous:
         st.button(
@@ -181,4 +186,4 @@ if report:
             icon=":material/undo:",
         )
     show_build()
-view.log_import(store, first=report is None)
+log_import(store, first=report is None)

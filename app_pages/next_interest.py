@@ -2,14 +2,22 @@
 
 import streamlit as st
 
-from hierex import view, wording
+from hierex import wording
+from hierex.view.next_interest.dial import novelty_dial
+from hierex.view.next_interest.freshness import freshness
+from hierex.view.next_interest.learned import learned_examples
+from hierex.view.next_interest.liked import liked
+from hierex.view.next_interest.people_moves import fewest_people, people_moves
+from hierex.view.next_interest.releasing import releasing, say_latest_build
+from hierex.view.opened import current_work
+from hierex.view.stale_note import stale_note
 
 MOVES, LEARNED, RELEASES = "How people move", "What is learned", "Releases"
 LIKED, DIAL, FRESH = "What people liked", "Likely or novel", "Staying fresh"
 
 st.title("What comes next")
-work = view.current_work()
-view.stale_note(work)
+work = current_work()
+stale_note(work)
 when = wording.split_text(work.interactions, work.split)
 part = st.segmented_control(
     "Part",
@@ -25,10 +33,10 @@ if part in (MOVES, LEARNED):
         f"From what happened before **{when}**, at **{work.taxonomy.n_clusters:,} interests**: the same that "
         "predictions are learned from."
     )
-    fewest = view.fewest_people(work)
-    (view.people_moves if part == MOVES else view.learned_examples)(work, fewest)
+    fewest = fewest_people(work)
+    (people_moves if part == MOVES else learned_examples)(work, fewest)
 else:
     if part != RELEASES:
-        view.say_latest_build(work)
-    draw = {FRESH: view.freshness, LIKED: view.liked, DIAL: view.novelty_dial, RELEASES: view.releasing}
+        say_latest_build(work)
+    draw = {FRESH: freshness, LIKED: liked, DIAL: novelty_dial, RELEASES: releasing}
     draw[part](work)

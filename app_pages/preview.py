@@ -2,18 +2,23 @@
 
 import streamlit as st
 
-from hierex import view
+from hierex.view.next_interest.releasing import shown_predictions
+from hierex.view.preview.blind import blind_comparison
+from hierex.view.preview.one_person import one_person
+from hierex.view.preview.report import preview_report
+from hierex.view.preview.supposing import supposing
+from hierex.view.stale_note import stale_note
 
 PARTS = {
-    "One person": view.one_person,
-    "What if": view.supposing,
-    "Judge blind": view.blind_comparison,
-    "Report": view.preview_report,
+    "One person": one_person,
+    "What if": supposing,
+    "Judge blind": blind_comparison,
+    "Report": preview_report,
 }
 
 st.title("Preview")
-work = view.shown_predictions()
-view.stale_note(work)
+work = shown_predictions()
+stale_note(work)
 part = st.segmented_control(
     "Part",
     list(PARTS),

@@ -1,6 +1,6 @@
 """hierex: explore people's novel interests.
 
-The pipeline, in order; each stage is one module, takes arrays and tables, returns a frozen result:
+The pipeline, in order; each stage is one module or package, takes arrays and tables, returns a frozen result:
 
     logs              files, a column mapping        -> checked items and interactions, and what was dropped
     embeddings        item texts                     -> unit vectors
@@ -16,20 +16,28 @@ The pipeline, in order; each stage is one module, takes arrays and tables, retur
     grounding         predictions, recommender       -> real items inside each predicted interest
     evaluation        all of it, held-out time       -> how well it works, against baselines
 
+    granularity_effects  tree, descriptions          -> how the number of interests plays out
+    weights           vectors, behaviour             -> what it changes how much behaviour counts
     experiment        simulated people, arms         -> who is ahead on what over some weeks; held beside a build
 
 Around them:
 
-    store, kept       the database, which `store` alone knows, and what is kept in it, one module per kind of row
-    workspace         what a workspace holds, read when it is asked for
-    pipeline, jobs    run the stages in order, in the background where the app asks
-    gates, releases   what predictions have to prove, and who decided that they are served
-    serving           what people would be shown: the look-up in the table
-    asking            a language model at an endpoint: asked, fine-tuned
-    preview           what chosen people would be shown, otherwise, and how it was judged
-    files             for other tools, and brought back from them
-    wording, charts   what is said and drawn of all this
-    view, cli         the app's parts, by page (`app_pages` puts them together), and the commands
+    config, errors        a config per stage, and what can go wrong, in words
+    llm, text_models      the doors to language models and to text models
+    store, kept           the database, which `store` alone knows, and what is kept in it
+    imports               new logs: looked through first, then put in the place of the old ones
+    workspace             what a workspace holds, read when it is asked for; workspace_folder: all of them
+    pipeline              runs the stages in order; result_keys: what each result depends on
+    layering              recent moves, what people liked, the dial: laid over the policy that was learned
+    jobs, worker          the same in the background, in a process that can be stopped
+    gates, releases       what predictions have to prove, and who decided that they are served
+    serving               what people would be shown: the look-up in the table
+    asking                a language model at an endpoint: asked, fine-tuned
+    trials                holds the experiment beside a build
+    preview               what chosen people would be shown, otherwise, and how it was judged
+    files                 for other tools, and brought back from them
+    charts, wording       what is drawn and said of all this
+    view, cli             the app's parts, by page (`app_pages` puts them together), and the commands
 """
 
 __version__ = "0.1.0"

@@ -111,12 +111,14 @@ class DescriptionConfig:
     """Of the interests at up to so many, the text model reads phrases, and those near to the interest come first."""
 
 
+CONTEXTS_PER_NOVEL = 10
+"""Fine-tuning examples kept per novel interest: its most frequent contexts (paper, section 3)."""
+
+
 @dataclass(frozen=True)
 class TransitionConfig:
     k: int = 2
     """A prediction starts from so many interests, a person's latest; 1 to 3."""
-    contexts_per_novel: int = 10
-    """Fine-tuning examples kept per novel interest: its most frequent contexts (paper, section 3)."""
 
     def __post_init__(self):
         if not 1 <= self.k <= 3:
@@ -135,7 +137,7 @@ class CausalConfig:
     epochs: int = 6
     """The paper's 3,000 batches are about six times through its examples. Training ends earlier, see `patience`."""
     batch_size: int = 16
-    contexts_per_novel: int = TransitionConfig.contexts_per_novel
+    contexts_per_novel: int = CONTEXTS_PER_NOVEL
     judged: int = 200
     """How many of the later moves each epoch is judged by."""
     patience: int = 1

@@ -40,10 +40,9 @@ def refuse_unknown_answers(policy: LanguagePolicy) -> None:
 
 @dataclass(frozen=True)
 class Gate:
-    """One proof. name: `match_rate` or `recall`; value: what was measured, None where it could not be; needed: what it
+    """One proof. value: what was measured, None where it could not be; needed: what it
     takes, in the same unit; by_construction: that it cannot be otherwise; most: what no policy could exceed."""
 
-    name: str
     value: float | None
     needed: float
     by_construction: bool = False
@@ -78,7 +77,6 @@ def judge_policy(measured: pd.DataFrame, policy: str) -> GateReport:
     chance = measured[(measured["policy"] == CHANCE) & (measured["metric"] == RECALL)]["value"]
     matches = own.loc[MATCH_RATE] if MATCH_RATE in own.index else None
     match_rate = Gate(
-        MATCH_RATE,
         None if matches is None else float(matches["value"]),
         FEWEST_MATCHES,
         matches is not None and bool(matches["note"]),
@@ -87,4 +85,4 @@ def judge_policy(measured: pd.DataFrame, policy: str) -> GateReport:
     if RECALL in own.index and len(chance) and chance.iloc[0] > 0:
         lift, most = float(own.loc[RECALL, "value"] / chance.iloc[0]), float(1 / chance.iloc[0])
     n_cases = int(own["n_cases"].iloc[0]) if len(own) else 0
-    return GateReport(match_rate, Gate("recall", lift, TIMES_CHANCE, most=most), n_cases)
+    return GateReport(match_rate, Gate(lift, TIMES_CHANCE, most=most), n_cases)

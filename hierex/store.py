@@ -2,7 +2,7 @@
 
 One process has the file open; a second one gets `StoreBusy`. Inside the process every thread works through its own
 cursor, reads see the last committed state, and writes are one short transaction at a time. What is kept in the tables,
-and as which data class it comes back, is in `kept.results`.
+and as which data class it comes back, is in `kept`.
 """
 
 from __future__ import annotations

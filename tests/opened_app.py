@@ -9,8 +9,8 @@ import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from hierex import view
 from hierex.store import open_store
+from hierex.view.opened import jobs, server
 
 ROOT = Path(__file__).parents[1]
 # What is installed stays as it is; reading it for every app that is opened took most of the time of these tests.
@@ -23,13 +23,13 @@ def app_over(folder: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HIEREX_WORKSPACES", str(folder))
         patch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
-        view.server.clear()
-        view.jobs.clear()
+        server.clear()
+        jobs.clear()
         yield folder
     for path in folder.glob("*.duckdb"):
         open_store(path).close()
-    view.server.clear()
-    view.jobs.clear()
+    server.clear()
+    jobs.clear()
 
 
 def open_app(page: str, workspace: str | None = None) -> AppTest:

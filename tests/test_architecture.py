@@ -1,4 +1,4 @@
-"""The direction of imports (docs/design): a stage never knows the database, the app or a later stage."""
+"""The direction of imports: a stage never knows the database, the app or a later stage."""
 
 import ast
 from pathlib import Path

@@ -12,7 +12,7 @@ from opened_app import app_over, open_app, open_script, words
 from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 from test_jobs import wait_for
 
-from hierex import charts, view
+from hierex import charts
 from hierex.cli import main
 from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, RecommenderConfig, RunConfig
 from hierex.experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
@@ -24,6 +24,7 @@ from hierex.pipeline import run_pipeline
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.trials import STAGE, hold_trial, latest_trial, trial_policies
+from hierex.view.opened import jobs
 from hierex.workspace import Workspace
 
 SMALL = ExperimentConfig(
@@ -103,10 +104,10 @@ def test_hierex_takes_part_with_every_policy_that_can_learn_anew(folder, tables)
 
 
 def trial_of(path, run_id, keys, config):
-    from hierex import view
+    from hierex.view.evaluation.experiment import simulated_trial
     from hierex.view.opened import read_work
 
-    view.simulated_trial(read_work(path, run_id, keys, config))
+    simulated_trial(read_work(path, run_id, keys, config))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_the_page_shows_the_trial_and_runs_another(folder, tables, monkeypatch):
     asked["Stray consumption"].set_value(0.1)
     next(button for button in app.button if button.label == "Run the trial").click().run()
     assert not app.exception
-    job = view.jobs().of(folder / "Busy.duckdb")
+    job = jobs().of(folder / "Busy.duckdb")
     wait_for(lambda: not job.active, seconds=120)
     assert (job.status, job.error) == ("done", "")
     config, _ = latest_trial(work_of(folder))

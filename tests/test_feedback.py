@@ -182,6 +182,13 @@ def test_answers_are_put_in_the_order_of_what_people_liked(work):
     assert (ids[firsts[1]] % 2).mean() >= (ids[firsts[0]] % 2).mean()
 
 
+def test_thumbs_of_one_reviewer_are_one_however_the_name_is_written(work):
+    for novel, author in enumerate(("Ann", "ann", "ANN ")):
+        save_thumb(work.store, work.tree_key, (7, 8), novel, liked=novel > 0, author=author, user_id="u")
+    (batch,) = read_batches(work.store)
+    assert (batch.author, batch.n, batch.liked) == ("ANN", 3, 2)
+
+
 def test_without_feedback_nothing_is_ordered_by_it_and_that_is_said(work):
     config = replace(CONFIG, layers=LayerConfig(best_of=5, novelty=1.0))
     plain = run_pipeline(work.store, config)

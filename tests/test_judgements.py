@@ -400,10 +400,10 @@ def test_where_nothing_was_judged_the_table_is_empty(work):
 def script():
     import streamlit as st
 
-    from hierex import view
     from hierex.view.opened import show_messages
+    from hierex.view.preview.blind import blind_comparison
 
-    view.blind_comparison(st.session_state["work"])
+    blind_comparison(st.session_state["work"])
     show_messages()
 
 

@@ -8,7 +8,7 @@ from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds, read_by
 
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig
-from hierex.kept.results import result_note
+from hierex.kept.results import result_note, stage_seconds
 from hierex.pipeline import run_pipeline
 from hierex.policies.refreshed import NO_USE
 from hierex.store import open_store
@@ -48,6 +48,15 @@ def test_what_is_said_of_a_policy_is_said_of_what_is_laid_over_it(folder, layers
         assert work.keys["policies"] != below.keys["policies"]
         own = [NO_USE] if layers.refreshed else []
         assert result_note(store, "policies", work.keys["policies"]) == " ".join([said, *own])
+
+
+def test_what_is_expected_of_a_policy_is_the_time_to_learn_it(folder):
+    with open_store(folder / "w.duckdb") as store:
+        learned = run_pipeline(store, CONFIG, until="policies").keys["policies"]
+        with store.transaction() as writer:
+            writer.execute("UPDATE results SET seconds = 77 WHERE stage = 'policies' AND key = ?", [learned])
+        run_pipeline(store, replace(CONFIG, layers=LayerConfig(novelty=3.0)), until="policies")
+        assert stage_seconds(store)["policies"] == 77
 
 
 def test_what_was_laid_over_before_its_note_was_kept_is_laid_over_anew(folder):

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from streamlit.testing.v1 import AppTest
 from test_answering import know_it_all
 from test_jobs import wait_for
 
-from hierex import view
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
 from hierex.errors import HierexError
 from hierex.files.descriptions import write_descriptions_file
@@ -36,7 +34,9 @@ from hierex.preview.examples import read_examples
 from hierex.releases import list_candidates, read_releases
 from hierex.store import open_store
 from hierex.synthetic import make_world
+from hierex.view.granularity import choice_panel
 from hierex.view.next_interest.liked import outcome_form
+from hierex.view.opened import jobs, server
 from hierex.workspace import Workspace
 from hierex.workspace_folder import rename_workspace
 
@@ -104,11 +104,11 @@ def test_every_page_opens_on_every_workspace(workspaces, page, workspace):
 def test_without_any_workspace_pages_say_what_to_do(tmp_path, page, monkeypatch):
     monkeypatch.setenv("HIEREX_WORKSPACES", str(tmp_path))
     monkeypatch.setattr("hierex.jobs.Jobs.warm_up", lambda self: None)
-    view.server.clear()
+    server.clear()
     try:
         assert "Create one" in words(open_app(page))
     finally:
-        view.server.clear()
+        server.clear()
 
 
 def test_evaluation_shows_baselines_and_what_is_answered_from_whole_histories(workspaces):
@@ -236,7 +236,7 @@ def test_a_language_model_is_offered_where_the_server_has_one(workspaces, tmp_pa
     assert "Learned by a language model" not in app.radio(key="policy-Tiny").options
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
-    monkeypatch.setattr("hierex.view.files.server", lambda: replace(view.server(), models=tmp_path))
+    monkeypatch.setattr("hierex.view.files.server", lambda: replace(server(), models=tmp_path))
     app = open_app("logs", "Tiny")
     app.radio(key="policy-Tiny").set_value("causal").run()
     assert app.selectbox(key="language_model-Tiny").options == ["small"]
@@ -244,7 +244,7 @@ def test_a_language_model_is_offered_where_the_server_has_one(workspaces, tmp_pa
 
 def test_the_text_model_may_learn_only_where_the_policy_reads_words(workspaces, monkeypatch):
     asked = []
-    monkeypatch.setattr(view, "start_run", asked.append)
+    monkeypatch.setattr("hierex.view.opened.start_run", asked.append)
     app = open_app("logs", "Tiny")
     app.radio(key="policy-Tiny").set_value("ease").run()
     assert not [box for box in app.checkbox if box.key == "tune_text-Tiny"]
@@ -258,7 +258,7 @@ def test_the_text_model_may_learn_only_where_the_policy_reads_words(workspaces, 
 def test_models_with_the_same_last_part_of_their_name_are_told_apart(workspaces, tmp_path, monkeypatch):
     (tmp_path / "all-MiniLM-L6-v2").mkdir()
     (tmp_path / "all-MiniLM-L6-v2" / "modules.json").write_text("[]")
-    monkeypatch.setattr("hierex.view.files.server", lambda: replace(view.server(), models=tmp_path))
+    monkeypatch.setattr("hierex.view.files.server", lambda: replace(server(), models=tmp_path))
     app = open_app("logs", "Busy")
     assert app.selectbox(key="model-Busy").options == ["all-MiniLM-L6-v2", str(tmp_path / "all-MiniLM-L6-v2")]
 
@@ -266,7 +266,8 @@ def test_models_with_the_same_last_part_of_their_name_are_told_apart(workspaces,
 def test_what_went_wrong_is_said_although_something_went_well_after_it(workspaces):
     def script():
         from hierex.errors import HierexError
-        from hierex.view import doing, opened
+        from hierex.view import opened
+        from hierex.view.opened import doing
 
         def fail():
             raise HierexError("the first was refused")
@@ -443,12 +444,7 @@ def test_numbers_of_interests_are_measured_anew_for_another_k():
         def granularity_effects(self, numbers):
             return pd.DataFrame({"n_contexts": [10**self.k]})
 
-    measured = [
-        sys.modules["hierex.view.granularity.choice_panel"]
-        .measure(Work(k), k, ["the same"], (), None)["n_contexts"]
-        .item()
-        for k in (2, 3)
-    ]
+    measured = [choice_panel.measure(Work(k), k, ["the same"], (), None)["n_contexts"].item() for k in (2, 3)]
     assert measured == [100, 1_000]
 
 
@@ -714,7 +710,7 @@ def test_weights_of_behaviour_are_compared_beside_their_slider(workspaces):
     app = open_app("logs", "Busy")
     assert app.slider(key="behaviour-Busy").value == 0
     press(app, "Compare what it changes")
-    job = view.jobs().of(open_store(workspaces / "Busy.duckdb").path)
+    job = jobs().of(open_store(workspaces / "Busy.duckdb").path)
     wait_for(lambda: not job.active)
     assert (job.goal, job.status) == ("comparison", "done")
     app = open_app("logs", "Busy")
@@ -836,7 +832,7 @@ def open_model_panel(workspace: str) -> AppTest:
 
 
 def finished_job(workspaces, name):
-    job = view.jobs().of(open_store(workspaces / f"{name}.duckdb").path)
+    job = jobs().of(open_store(workspaces / f"{name}.duckdb").path)
     wait_for(lambda: not job.active)
     return job
 
@@ -896,9 +892,9 @@ def test_a_run_is_stopped_and_keeps_what_came(workspaces, model):
     start = next(b.label for b in app.run().button if b.label.startswith("Describe "))
     total = int(start.split()[1])
     press(app, start)
-    job = view.jobs().of(open_store(workspaces / "Busy.duckdb").path)
+    job = jobs().of(open_store(workspaces / "Busy.duckdb").path)
     wait_for(lambda: job.reading is not None and job.reading.described > 0)
-    view.jobs().cancel(job)
+    jobs().cancel(job)
     wait_for(lambda: not job.active)
     assert job.status == "stopped"
     assert 0 < job.reading.described < total

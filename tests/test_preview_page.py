@@ -1,7 +1,6 @@
 """The Preview page and its neighbours on screen: equal names, old builds, recent moves, and what is worked out anew."""
 
 import shutil
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -271,7 +270,7 @@ def test_the_order_of_what_was_liked_says_how_good_it_is_and_that_it_is_old(stor
     app.button(key=f"batch-{read_batches(store)[0].batch}").click().run()
     assert "All that was said of what people liked was taken back" in words(app)
     assert "has changed since" in words(app)
-    monkeypatch.setattr(sys.modules["hierex.view.next_interest.liked"], "CHANCE", 1.0)
+    monkeypatch.setattr("hierex.view.next_interest.liked.CHANCE", 1.0)
     app.run()
     assert "does not tell what else people would like" in words(app)
 

@@ -1,6 +1,5 @@
 """What is served: the gates, a person's approval, going back, and what happens when the logs change."""
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -262,7 +261,7 @@ def test_one_can_go_back_to_what_was_released_over_earlier_logs(store, easy, tmp
 
 
 def test_one_click_goes_back_to_what_was_served_before(store, easy, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["hierex.view.next_interest.releasing"], "LATEST", 1)
+    monkeypatch.setattr("hierex.view.next_interest.releasing.LATEST", 1)
     run_pipeline(store, CONFIG)
     run_pipeline(store, replace(CONFIG, granularity=14))
     latest, first = (candidate.run.run_id for candidate in list_candidates(store))

@@ -37,7 +37,6 @@ SETTLED = {
     "tree": "finest min_side min_items restarts iterations",
     "item_map": "n_neighbors min_dist",
     "description": "n_phrases max_features max_name_words read_until",
-    "transition": "contexts_per_novel",
     "policy": "epochs batch_size learning_rate weight_decay dropout dimensions validation_share most_moves",
     "policy.causal": "rank learning_rate epochs batch_size contexts_per_novel judged patience",
     "table": "top most_interests",

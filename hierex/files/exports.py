@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..config import CONTEXTS_PER_NOVEL
 from ..errors import HierexError
 from ..kept import stage_tables
 from ..transitions import Transitions, fine_tuning_examples, pick_examples
@@ -118,8 +119,8 @@ def fine_tuning_lines(work: Workspace, *, fewest: int = 1) -> str:
 
 def balanced_transitions(work: Workspace, *, fewest: int = 1) -> Transitions:
     """The balanced set, without what leads to a hidden interest and what fewer than `fewest` people did."""
-    per_novel = work.config.transition.contexts_per_novel
-    return without_rare(pick_examples(work.training_moves, work.taxonomy.hidden, per_novel=per_novel), fewest=fewest)
+    picked = pick_examples(work.training_moves, work.taxonomy.hidden, per_novel=CONTEXTS_PER_NOVEL)
+    return without_rare(picked, fewest=fewest)
 
 
 def chat_examples(work: Workspace, transitions: Transitions) -> Iterator[dict]:

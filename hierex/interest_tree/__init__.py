@@ -1,4 +1,4 @@
-"""One binary tree over the items, one item order, every interest cluster a slice of that order (design: "slices")."""
+"""One binary tree over the items, one item order, every interest cluster a slice of that order."""
 
 from __future__ import annotations
 

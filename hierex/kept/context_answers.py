@@ -122,16 +122,6 @@ def answers_state(store: Store) -> str:
     return str(store.value("SELECT max(answer_id) FROM context_answers"))
 
 
-def spent(store: Store, asked: AskedAs) -> tuple[int, float | None]:
-    """(tokens, dollars) of all these answers."""
-    row = store.table(
-        "SELECT coalesce(sum(tokens_read + tokens_written), 0)::BIGINT AS tokens, sum(dollars) AS dollars "
-        f"FROM context_answers WHERE {ASKED}",
-        asked.values,
-    ).to_pylist()[0]
-    return row["tokens"], row["dollars"]
-
-
 # -- batches -----------------------------------------------------------------------------------------------------------
 
 

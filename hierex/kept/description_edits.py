@@ -1,8 +1,8 @@
 """What people wrote about interests. Rows are only added or marked as undone, so nothing typed is ever lost.
 
 An edit remembers some items of its interest. When the tree is grown anew, the edit moves to the node that shares most
-items with what was described; where no node is alike enough it is listed as unplaced (design, section 7). What
-was said of a merged interest stays with the merge.
+items with what was described; where no node is alike enough it is listed as unplaced. What was
+said of a merged interest stays with the merge.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ counted for the interest that holds it, a coarser one for none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -151,7 +151,12 @@ def read_batches(store: Store) -> list[Batch]:
         GROUP BY source, author, CASE WHEN source = '{FILE}' THEN batch END ORDER BY batch DESC
         """
     ).to_pylist()
-    return [Batch(**row) for row in rows]
+    found: dict[object, Batch] = {}
+    for batch in (Batch(**row) for row in rows):
+        key = batch.batch if batch.source == FILE else (batch.source, reviewer_key(batch.author))
+        latest = found.get(key)
+        found[key] = replace(latest, n=latest.n + batch.n, liked=latest.liked + batch.liked) if latest else batch
+    return list(found.values())
 
 
 def set_batch_undone(store: Store, batch: int, undone: bool) -> None:

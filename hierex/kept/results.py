@@ -81,6 +81,10 @@ def record_result(writer: Writer, stage: str, key: str, seconds: float, note: st
 
 
 def stage_seconds(store: Store) -> dict[str, float]:
-    """How long each stage took when it last ran in this workspace."""
-    frame = store.frame("SELECT stage, arg_max(seconds, made_at) AS seconds FROM results GROUP BY stage")
+    """How long each stage took when it last ran in this workspace; of policies, how long learning one took, and not
+    laying something over it."""
+    frame = store.frame(
+        "SELECT stage, arg_max(seconds, made_at) AS seconds FROM results WHERE stage <> 'policies' "
+        "OR key IN (SELECT json_extract_string(keys, '$.learned_policy') FROM runs) GROUP BY stage"
+    )
     return dict(zip(frame["stage"], frame["seconds"], strict=True))

@@ -29,7 +29,8 @@ TREE_CHOICES = ("seed", "model", "behaviour")
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run of the pipeline. status: running, done, stopped (by a person), failed. keys: stage -> result key."""
+    """One run of the pipeline. status: running, done, partial (it was to end early), stopped (by a person), failed.
+    keys: stage -> result key."""
 
     run_id: int
     started_at: datetime

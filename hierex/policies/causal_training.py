@@ -3,7 +3,7 @@
 It is trained on the balanced examples: the question shows the interests of a context, the answer is the description
 of a novel one, word for word, and only the answer counts. Training sees the earlier moves and is judged on the later
 ones after every epoch; what foresaw them best is kept. A model that was trained for too long knows its examples and
-forgets what else may follow (paper notes, section 5).
+forgets what else may follow.
 """
 
 from __future__ import annotations

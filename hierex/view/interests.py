@@ -93,9 +93,9 @@ def config_at(work: Workspace, granularity: int) -> RunConfig:
     return replace(work.config, granularity=granularity)
 
 
-def note_of(work: Workspace, stage: str) -> str:
-    """What has to be said about how a stage's result came about."""
-    return results.result_note(work.store, stage, work.key(stage))
+def note_of(work: Workspace) -> str:
+    """What has to be said about how the predictions came about."""
+    return results.result_note(work.store, "policies", work.key("policies"))
 
 
 def item_list(

@@ -40,7 +40,7 @@ def refresh(work: Workspace) -> None:
     busy = bool(job and job.active)
     if layers.refreshed:
         since, until = (wording.split_text(work.interactions, clock) for clock in (work.split, work.judged_from))
-        st.caption(f"Recent moves are those from {since} until {until}. {note_of(work, 'policies')}")
+        st.caption(f"Recent moves are those from {since} until {until}. {note_of(work)}")
     st.button(
         "Without recent moves" if layers.refreshed else "Refresh with recent moves",
         key="refresh",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from ...config import CONTEXTS_PER_NOVEL
 from ...files import exports
 from ...serving import distinct
 from ...workspace import Workspace
@@ -14,12 +15,12 @@ from ..opened import server
 
 def learned_examples(work: Workspace, fewest: int) -> None:
     names = [description.name for description in work.cluster_descriptions()]
-    per_novel = work.config.transition.contexts_per_novel
     every = exports.balanced_transitions(work)
     shown = exports.balanced_transitions(work, fewest=fewest)
     st.markdown(
-        f"To learn as much about rare interests as about busy ones, every interest is taught by the **{per_novel} most "
-        f"frequent** ways to it: {len(every):,} in all, to {len(np.unique(every.novel)):,} of {len(names):,} interests."
+        f"To learn as much about rare interests as about busy ones, every interest is taught by the "
+        f"**{CONTEXTS_PER_NOVEL} most frequent** ways to it: {len(every):,} in all, to "
+        f"{len(np.unique(every.novel)):,} of {len(names):,} interests."
     )
     sent = len(exports.balanced_transitions(work, fewest=server().fewest_people))
     st.markdown(

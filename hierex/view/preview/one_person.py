@@ -65,7 +65,7 @@ def one_person(work: Workspace) -> None:
     context = show_history(work, person, names, colors, whole=whole)
     found = served(predictions_depend(work), person.had, context, whole, work, person)
     st.subheader("Which new interest comes next")
-    note = note_of(work, "policies")
+    note = note_of(work)
     if note:
         st.warning(note)
     if not len(found.predictions):
