@@ -10,11 +10,11 @@ from hierex.kept import stored_logs
 from hierex.kept.presets import active_preset
 from hierex.kept.runs import latest_choices, read_runs, shown_run
 from hierex.text_models import is_published_name
-from hierex.view.files import expected_seconds, server_models
 from hierex.view.interests import compared_weights
+from hierex.view.logs.files import expected_seconds, server_models
 from hierex.view.logs.log_import import log_facts, log_import
-from hierex.view.logs.policy_choice import choose_policy, choose_recommender, chosen_elsewhere
 from hierex.view.opened import claimed, current_store, current_work, doing, jobs, start_comparison, start_run
+from hierex.view.policy_choice import choose_policy, choose_recommender, chosen_elsewhere
 
 st.title("Logs")
 store = current_store()

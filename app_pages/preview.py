@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from hierex.view.next_interest.releasing import shown_predictions
 from hierex.view.preview.blind import blind_comparison
 from hierex.view.preview.one_person import one_person
 from hierex.view.preview.report import preview_report
+from hierex.view.preview.shown import shown_predictions
 from hierex.view.preview.supposing import supposing
 from hierex.view.stale_note import stale_note
 

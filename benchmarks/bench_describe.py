@@ -29,10 +29,10 @@ from tokenizers import Tokenizer
 from benchmarks.bench_run import ROOT, data_sets, markdown
 from hierex.asking.describing import describe_interests, plan_descriptions
 from hierex.cli import work_at
-from hierex.descriptions.costs import Cap, Price
-from hierex.descriptions.meter import Reading
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
+from hierex.llm.meter import Reading
+from hierex.llm.prices import Cap, Price
 from hierex.llm.tokens import Tokens
 from hierex.store import open_store
 

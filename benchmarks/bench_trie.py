@@ -36,7 +36,7 @@ from hierex.policies.trie_reading import Reading
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.synthetic.interests import read_vocabulary
-from hierex.transitions import PROMPT, TARGET_PREFIX, phrases_on_one_line
+from hierex.transitions.prompts import PROMPT, TARGET_PREFIX, phrases_on_one_line
 from hierex.workspace import Workspace
 
 from .bench_run import markdown

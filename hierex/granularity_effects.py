@@ -17,7 +17,8 @@ from .config import TableConfig
 from .descriptions import Description
 from .interest_tree import InterestTree
 from .taxonomy.comparison import measure_balance
-from .transitions import PROMPT, TARGET_PREFIX, FirstVisits, phrases_on_one_line
+from .transitions import FirstVisits
+from .transitions.prompts import PROMPT, TARGET_PREFIX, phrases_on_one_line
 
 NUMBERS = 50
 """At so many numbers of interests everything is measured, evenly spread on a logarithmic scale."""

@@ -16,7 +16,7 @@ from .policies.aligned import AlignedPolicy
 from .policies.layers import OVER
 from .policies.model_folder import content_of
 from .text_models import model_name
-from .transitions import TASK_FIRST
+from .transitions.prompts import TASK_FIRST
 from .workspace import Workspace
 
 VERSION = 6

@@ -9,11 +9,11 @@ import pandas as pd
 
 from .config import ExperimentConfig, PolicyConfig, Progress, RecommenderConfig
 from .errors import ConfigError
+from .experiment.exploration import level_interests
 from .experiment.fitting import fit_people, plant_people
 from .experiment.lineup import Learned, simulate
 from .experiment.past import Catalogue
 from .experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
-from .exploration import level_interests
 from .kept import stage_tables
 from .pipeline import Compute, Run, Watch, compute_here, watch_nothing
 from .policies.model_folder import content_of

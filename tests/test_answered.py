@@ -27,7 +27,8 @@ from hierex.policies import load_policy
 from hierex.policies.answered import STRENGTHS, KnownAnswers, train_answered
 from hierex.policies.choices import judge_choices
 from hierex.policies.counts import train_counts
-from hierex.transitions import TARGET_PREFIX, Histories
+from hierex.transitions import Histories
+from hierex.transitions.prompts import TARGET_PREFIX
 
 CONFIG = PolicyConfig(kind="openai")
 DESCRIBED = [Description(n, f"Interest {n}", (f"Words of {n}", "Éclair", f"C# {n}"), "", "model") for n in range(N)]

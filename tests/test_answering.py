@@ -11,13 +11,12 @@ from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
 from hierex.asking.answering import answer_contexts
-from hierex.asking.batches import answer_in_batches, batch_price
+from hierex.asking.batches import answer_in_batches
 from hierex.asking.collected import collect_answers, make_policy
 from hierex.asking.plans import people_contexts, plan_answers
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
-from hierex.descriptions.costs import Cap, Price
 from hierex.errors import ConfigError, ModelBusy, NotReady
 from hierex.gates import GateFailed
 from hierex.kept import context_answers
@@ -27,12 +26,14 @@ from hierex.kept.runs import read_runs
 from hierex.llm import batches, door
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
+from hierex.llm.prices import Cap, Price, batch_price
 from hierex.llm.service import Service
 from hierex.pipeline import run_pipeline
 from hierex.policies import FEWEST_MOVES
 from hierex.result_keys import policy_is_stale
 from hierex.store import open_store
-from hierex.transitions import TARGET_PREFIX, context_prompt, list_moves, phrases_on_one_line
+from hierex.transitions import list_moves
+from hierex.transitions.prompts import TARGET_PREFIX, context_prompt, phrases_on_one_line
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeConfig(finest=24))
 

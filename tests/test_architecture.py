@@ -23,7 +23,7 @@ LAYERS = [
     {"policies"},
     {"transition_table"},
     {"recommenders"},
-    {"grounding", "exploration", "mixing"},
+    {"grounding", "mixing"},
     {"evaluation"},
     {"gates"},
     {"experiment"},

@@ -31,7 +31,8 @@ from hierex.policies.trie_reading import Reading, count_shared
 from hierex.synthetic import make_world
 from hierex.synthetic.interests import read_vocabulary
 from hierex.transition_table import rank_best, tabulate
-from hierex.transitions import PROMPT, TARGET_PREFIX, Histories, list_moves, phrases_on_one_line, pick_examples
+from hierex.transitions import Histories, list_moves, pick_examples
+from hierex.transitions.prompts import PROMPT, TARGET_PREFIX, phrases_on_one_line
 
 N = 12
 HOSTILE = (

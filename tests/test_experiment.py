@@ -17,6 +17,7 @@ from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
 from hierex.experiment.conclusion import EXPLORING, compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
+from hierex.experiment.exploration import ProgressiveBandit, read_interests
 from hierex.experiment.explorers import NeuralExplorer, PolicyExplorer
 from hierex.experiment.fitting import fit_people, plant_people, share_visits
 from hierex.experiment.lineup import ARM_NAMES, Learned, line_up, simulate
@@ -25,7 +26,6 @@ from hierex.experiment.past import DAY, Past, Viewers
 from hierex.experiment.people import Minds
 from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
 from hierex.experiment.trial import Outcomes, Room, run_trial
-from hierex.exploration import ProgressiveBandit, read_interests
 from hierex.recommenders import PopularityRecommender
 from hierex.synthetic import make_world
 from hierex.transition_table import predict_novel, tabulate

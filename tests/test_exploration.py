@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hierex.config import TreeConfig
-from hierex.exploration import (
+from hierex.experiment.exploration import (
     NOTHING,
     HierarchicalBandit,
     InterestLevels,
@@ -17,8 +17,8 @@ from hierex.exploration import (
     level_interests,
     read_interests,
 )
-from hierex.exploration.choosing import best_allowed, occurrences
-from hierex.exploration.linear import UserModels
+from hierex.experiment.exploration.choosing import best_allowed, occurrences
+from hierex.experiment.exploration.linear import UserModels
 from hierex.interest_tree import grow_tree
 from hierex.recommenders import SequenceRecommender
 from hierex.recommenders.sequence import Transformer

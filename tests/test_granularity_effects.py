@@ -19,7 +19,8 @@ from hierex.granularity_effects import (
 )
 from hierex.interest_tree import InterestTree
 from hierex.metrics import gini
-from hierex.transitions import PROMPT, FirstVisits
+from hierex.transitions import FirstVisits
+from hierex.transitions.prompts import PROMPT
 from hierex.wording.granularities import TOO_COARSE, TOO_FINE, cost_text, effects_table, marks_text, suggestion_text
 
 NO_RECALLS = pd.DataFrame(columns=["granularity", "policy", "started_at", "value", "low", "high", "chance"])

@@ -14,13 +14,14 @@ from hierex.asking.describing import describe_interests, plan_descriptions, with
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
-from hierex.descriptions.costs import Cap, Pace, Price
+from hierex.descriptions.costs import Pace
 from hierex.errors import DiskFull
 from hierex.kept import description_edits, model_answers
 from hierex.kept.description_steps import set_step_undone
 from hierex.llm import door
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
+from hierex.llm.prices import Cap, Price
 from hierex.llm.tokens import Tokens
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store

@@ -16,7 +16,7 @@ from hierex.config import TreeConfig
 from hierex.descriptions import Description
 from hierex.descriptions.checks import CODES, find_faults, name_key, read_description, wrong_language
 from hierex.descriptions.closeness import Meanings, find_close
-from hierex.descriptions.costs import Cap, Pace, Price, estimate_cost, find_price, usual_cap
+from hierex.descriptions.costs import Pace, estimate_cost
 from hierex.descriptions.exemplars import choose_items, node_contents
 from hierex.descriptions.model import Kept, describe_with_model, missing_questions
 from hierex.descriptions.prompts import END, START, Material, Questions, as_data, check_language, empty_words
@@ -26,6 +26,7 @@ from hierex.interest_tree import grow_tree
 from hierex.llm import door
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
+from hierex.llm.prices import Cap, Price, find_price, usual_cap
 from hierex.llm.tokens import Tokens
 
 PLACES, DISHES = ("Bergen", "Kyoto", "Lima", "Oslo", "Porto"), ("Soup", "Bread", "Curry", "Salad", "Stew")

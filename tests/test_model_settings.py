@@ -8,13 +8,13 @@ from llm_server import KEY, MODEL, LlmServer
 from test_model_answers import built, describe, forget_habits, path, shown, work  # noqa: F401  fixtures
 
 from hierex.asking.describing import describe_interests, plan_descriptions
-from hierex.descriptions.costs import Cap, Price, find_price, list_prices
 from hierex.errors import ConfigError
 from hierex.kept import model_settings
 from hierex.kept.description_steps import begin_step, set_step_undone
 from hierex.kept.model_answers import read_answers
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
+from hierex.llm.prices import Cap, Price, find_price, list_prices
 from hierex.store import open_store
 from hierex.view.descriptions.model_prices import MODEL as NAME
 from hierex.view.descriptions.model_prices import READ, WRITTEN, changed_prices, list_known

@@ -236,7 +236,7 @@ def test_a_language_model_is_offered_where_the_server_has_one(workspaces, tmp_pa
     assert "Learned by a language model" not in app.radio(key="policy-Tiny").options
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
-    monkeypatch.setattr("hierex.view.files.server", lambda: replace(server(), models=tmp_path))
+    monkeypatch.setattr("hierex.view.logs.files.server", lambda: replace(server(), models=tmp_path))
     app = open_app("logs", "Tiny")
     app.radio(key="policy-Tiny").set_value("causal").run()
     assert app.selectbox(key="language_model-Tiny").options == ["small"]
@@ -258,7 +258,7 @@ def test_the_text_model_may_learn_only_where_the_policy_reads_words(workspaces, 
 def test_models_with_the_same_last_part_of_their_name_are_told_apart(workspaces, tmp_path, monkeypatch):
     (tmp_path / "all-MiniLM-L6-v2").mkdir()
     (tmp_path / "all-MiniLM-L6-v2" / "modules.json").write_text("[]")
-    monkeypatch.setattr("hierex.view.files.server", lambda: replace(server(), models=tmp_path))
+    monkeypatch.setattr("hierex.view.logs.files.server", lambda: replace(server(), models=tmp_path))
     app = open_app("logs", "Busy")
     assert app.selectbox(key="model-Busy").options == ["all-MiniLM-L6-v2", str(tmp_path / "all-MiniLM-L6-v2")]
 

@@ -11,20 +11,16 @@ from hypothesis import strategies as st
 from hierex.descriptions import Description
 from hierex.errors import ConfigError
 from hierex.transitions import (
-    PROMPT,
-    TARGET_PREFIX,
     FirstVisits,
     Transitions,
     balance_examples,
     collect_histories,
-    context_prompt,
     count_transitions,
-    fine_tuning_examples,
     latest_contexts,
     list_moves,
-    one_line,
     repeat_earliest,
 )
+from hierex.transitions.prompts import PROMPT, TARGET_PREFIX, context_prompt, fine_tuning_examples, one_line
 
 N_LEAVES = 12
 

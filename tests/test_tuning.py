@@ -10,12 +10,12 @@ from small_worlds import run_until
 from hierex.asking.tuning import cancel_tuning, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
-from hierex.descriptions.costs import Cap, Price, find_price, find_training_price
 from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, TooLittleData
 from hierex.files.exports import fine_tuning_lines
 from hierex.kept import tunings
 from hierex.llm import door, fine_tuning
 from hierex.llm.endpoint import Endpoint
+from hierex.llm.prices import Cap, Price, find_price, find_training_price
 from hierex.llm.service import Service
 from hierex.llm.tokens import estimate_tokens
 from hierex.pipeline import run_pipeline

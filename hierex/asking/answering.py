@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..descriptions.asking import AskingRun
-from ..descriptions.costs import Cap
-from ..descriptions.meter import Meter, Reading
 from ..descriptions.model import AHEAD, AT_ONCE, LOOK_EVERY, Ask
 from ..errors import ConfigError
 from ..kept import context_answers
 from ..kept.context_answers import ContextAnswer
 from ..llm import Answer
+from ..llm.asking import AskingRun
+from ..llm.meter import Meter, Reading
+from ..llm.prices import Cap
 from ..workspace import Workspace
 from .plans import AnswerPlan, find_missing, read_raw
 

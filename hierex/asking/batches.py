@@ -8,13 +8,13 @@ from time import monotonic
 
 import numpy as np
 
-from ..descriptions.costs import Cap, Price
-from ..descriptions.meter import Reading
 from ..errors import Cancelled, ModelBusy, ModelError, NotThere
 from ..kept import context_answers
 from ..kept.context_answers import KeptBatch
 from ..llm import Wait, batches, wait_unless
 from ..llm.batches import Batch
+from ..llm.meter import Reading
+from ..llm.prices import Cap, batch_price
 from ..llm.service import Service
 from ..llm.tokens import Tokens
 from ..workspace import Workspace
@@ -25,10 +25,6 @@ POLL = 15.0
 """Seconds between two looks at the batches."""
 OVER_CAP = "The other questions could cost more than you allowed. Every answer that came is kept."
 SAVED_AT_ONCE = 2_000
-
-
-def batch_price(price: Price | None) -> Price | None:
-    return price and replace(price, read=price.read * batches.PRICE_SHARE, written=price.written * batches.PRICE_SHARE)
 
 
 def answer_in_batches(

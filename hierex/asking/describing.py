@@ -8,8 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..descriptions.costs import Cap, Estimate, Price, estimate_cost, find_price
-from ..descriptions.meter import Reading
+from ..descriptions.costs import estimate_cost
 from ..descriptions.model import AT_ONCE, Ask, Kept, Outcome, Said, describe_with_model, missing_questions
 from ..descriptions.prompts import Material, Questions
 from ..embeddings import embed_texts
@@ -17,6 +16,8 @@ from ..kept import model_answers, model_settings
 from ..kept.description_edits import apply_edits
 from ..kept.description_reviews import STALE_FROM
 from ..llm.endpoint import Endpoint
+from ..llm.meter import Reading
+from ..llm.prices import Cap, Estimate, Price, find_price
 from ..workspace import Workspace
 
 AGAIN = ("no", "failed", "all")

@@ -9,15 +9,16 @@ from functools import cached_property
 
 import numpy as np
 
-from ..descriptions.costs import Estimate, Price, find_price
 from ..errors import ConfigError
 from ..kept import context_answers, model_settings
 from ..kept.context_answers import AskedAs
 from ..llm.answers import Schema, read_answer
 from ..llm.endpoint import Endpoint
+from ..llm.prices import Estimate, Price, find_price
 from ..llm.tokens import PER_MESSAGE, Tokens, estimate_tokens, most_tokens
 from ..policies.answered import KnownAnswers
-from ..transitions import PROMPT, Histories, context_prompt, latest_contexts, repeat_earliest
+from ..transitions import Histories, latest_contexts, repeat_earliest
+from ..transitions.prompts import PROMPT, context_prompt
 from ..workspace import Workspace
 
 FORMS = ("text", "schema")

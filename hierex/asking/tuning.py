@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..descriptions.costs import Cap, Price, find_training_price
 from ..errors import Cancelled, CapReached, ModelError, TooLittleData
 from ..files.exports import fine_tuning_lines
 from ..kept import tunings
 from ..kept.tunings import KeptTuning
 from ..llm import wait_unless
 from ..llm.endpoint import Endpoint
+from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
 from ..workspace import Workspace
 

@@ -7,17 +7,17 @@ import sys
 from dataclasses import asdict, replace
 
 from ..asking.answering import AnswerOutcome, answer_contexts
-from ..asking.batches import answer_in_batches, batch_price
+from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, describe_interests, plan_descriptions, with_coarser
 from ..asking.plans import FORMS, WHICH, AnswerPlan, plan_answers
 from ..asking.tuning import EPOCHS, cancel_tuning, plan_tuning, tune_model
-from ..descriptions.costs import Cap
 from ..descriptions.model import AT_ONCE
 from ..errors import HierexError, NotReady
 from ..kept.tunings import KeptTuning
 from ..llm.door import LanguageModel
 from ..llm.endpoint import Endpoint
+from ..llm.prices import Cap, batch_price
 from ..llm.service import Service
 from ..server_config import ServerConfig
 from ..wording import estimate_text, tuning_text

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config import RunConfig
-from ..descriptions.meter import Reading
 from ..errors import ConfigError
 from ..kept.results import result_note
 from ..kept.runs import config_of, shown_run
 from ..llm.endpoint import Endpoint
+from ..llm.meter import Reading
 from ..pipeline import run_pipeline
 from ..store import open_store
 from ..wording import meter_text

@@ -1,43 +1,21 @@
-"""What questions cost: known before they are asked, as far as tokens can be estimated and prices are known."""
+"""What the questions about interests cost: known before they are asked, as far as tokens can be estimated."""
 
 from __future__ import annotations
 
-import math
-import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 
-from ..errors import ConfigError
+from ..llm.prices import Estimate, Price
 from ..llm.tokens import Tokens, estimate_tokens, most_tokens
 from .prompts import SCHEMA, Question
 
-PRICES = Path(__file__).with_name("prices.toml")
 TYPICAL_WRITTEN = 130
 """Tokens of an answer, until some have come: a name, ten phrases, a sentence, as JSON."""
 AGAIN = 1.05
 """Questions per interest, until some answers have come: a few are asked once more, or how two interests differ."""
 MOST_WRITTEN = 800
 """Tokens that an answer has room for at first."""
-ROOM = 1.3
-"""A run is offered as much more than its estimate: some questions are asked twice."""
 SCHEMA_TOKENS = estimate_tokens(str(SCHEMA.whole))
-
-
-@dataclass(frozen=True)
-class Price:
-    """US dollars per million tokens."""
-
-    read: float
-    written: float
-
-    def of(self, tokens: Tokens) -> float:
-        return (tokens.read * self.read + tokens.written * self.written) / 1e6
-
-
-FREE = Price(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -48,73 +26,6 @@ class Pace:
     written: float = TYPICAL_WRITTEN
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """Before a run. dollars: None where the price is not known. largest: the most that one question may take."""
-
-    calls: int
-    tokens: Tokens
-    dollars: float | None
-    largest: Tokens = Tokens()  # noqa: RUF009  it is frozen, so sharing one is safe
-
-
-@dataclass(frozen=True)
-class Cap:
-    """What a run may take at most; None: no bound of that kind."""
-
-    dollars: float | None = None
-    tokens: int | None = None
-
-    def allows(self, tokens: Tokens, price: Price | None) -> bool:
-        if self.tokens is not None and tokens.read + tokens.written > self.tokens:
-            return False
-        return self.dollars is None or (price is not None and price.of(tokens) <= self.dollars)
-
-    def check(self, price: Price | None) -> None:
-        """Raises ConfigError for a bound in dollars on what has no known price."""
-        if self.dollars is not None and price is None:
-            raise ConfigError(
-                "The price of this model is not known, so a bound in dollars cannot be held. "
-                "Give its price on the Descriptions page, or a bound in tokens."
-            )
-
-
-def list_prices(path: Path = PRICES) -> dict[str, Price]:
-    """By model, those that come with hierex. Raises ConfigError for a table that cannot be read."""
-    return _read("models", ("read", "written"), path)
-
-
-def find_price(
-    model: str, *, local: bool, own: Mapping[str, Price] = MappingProxyType({}), path: Path = PRICES
-) -> Price | None:
-    """The price of a model; None where it is not known. own: those that people set, which come first.
-
-    A model that was fine-tuned at OpenAI ("ft:gpt-4o-mini-2024-07-18:...") has the price of such models. Raises
-    ConfigError for a table that cannot be read.
-    """
-    if model in own or not model.startswith("ft:"):
-        return _find(model, list_prices(path) | dict(own), local)
-    return _find(model.split(":")[1], _read("tuned", ("read", "written"), path), local)
-
-
-def find_training_price(model: str, *, local: bool) -> Price | None:
-    """The price of the tokens that fine-tuning reads; None where it is not known. Raises as `find_price`."""
-    return _find(model, _read("tuned", ("trained", "trained"), PRICES), local)
-
-
-def _read(part: str, columns: tuple[str, str], path: Path) -> dict[str, Price]:
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))[part]
-        return {name: Price(*(float(row[column]) for column in columns)) for name, row in table.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"The table of prices '{path.name}' cannot be read ({error}).") from error
-
-
-def _find(model: str, known: Mapping[str, Price], local: bool) -> Price | None:
-    undated = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model)
-    return known.get(model, known.get(undated, FREE if local else None))
-
-
 def estimate_cost(questions: Sequence[Question], price: Price | None, pace: Pace) -> Estimate:
     """Of these questions, with as many more as this model takes."""
     read = sum(question.tokens + SCHEMA_TOKENS for question in questions) * pace.read
@@ -122,11 +33,3 @@ def estimate_cost(questions: Sequence[Question], price: Price | None, pace: Pace
     most_read = max((most_tokens(question.messages) for question in questions), default=0)
     largest = Tokens(most_read + len(str(SCHEMA.response_format())), MOST_WRITTEN, True)
     return Estimate(len(questions), tokens, None if price is None else price.of(tokens), largest)
-
-
-def usual_cap(estimate: Estimate, price: Price | None) -> Cap:
-    """The estimate with some room, and room for the last question, which is asked only where its most still fits."""
-    tokens, largest = estimate.tokens, estimate.largest
-    if price is None:
-        return Cap(tokens=round(ROOM * (tokens.read + tokens.written)) + largest.read + largest.written)
-    return Cap(dollars=math.ceil(100 * (ROOM * price.of(tokens) + price.of(largest))) / 100)

@@ -8,12 +8,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from ..llm import Answer
+from ..llm.asking import AskingRun
+from ..llm.meter import Meter, Reading
+from ..llm.prices import Cap, Price
 from . import Description
-from .asking import AskingRun
 from .checks import name_key, read_description
 from .closeness import Embed, Meanings, find_close
-from .costs import MOST_WRITTEN, Cap, Price
-from .meter import Meter, Reading
+from .costs import MOST_WRITTEN
 from .prompts import SCHEMA, Question, Questions, children_of, prompt_text
 
 AT_ONCE = 8

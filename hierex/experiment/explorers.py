@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..exploration import HierarchicalBandit, NeuralLinearBandit, ProgressiveBandit, read_interests
-from ..exploration.choosing import occurrences
 from ..policies import LanguagePolicy
 from ..recommenders import Recommender
 from ..transitions import Moves, histories_of_items, latest_contexts, list_moves
 from .draws import draw, gumbel
+from .exploration import HierarchicalBandit, NeuralLinearBandit, ProgressiveBandit, read_interests
+from .exploration.choosing import occurrences
 from .past import Catalogue, Past, Viewers
 
 Train = Callable[[Moves, int], LanguagePolicy]

@@ -11,11 +11,11 @@ import pandas as pd
 
 from ..config import ExperimentConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
-from ..exploration import HierarchicalBandit, ProgressiveBandit
 from ..policies import LanguagePolicy, train_policy
 from ..transitions import Moves
 from .arms import Arm
 from .conclusion import OURS
+from .exploration import HierarchicalBandit, ProgressiveBandit
 from .explorers import HierarchicalExplorer, NeuralExplorer, PolicyExplorer, RandomExplorer, Train
 from .measures import measure_trial
 from .past import Catalogue, Past

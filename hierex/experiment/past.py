@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..exploration import InterestLevels
 from ..logs import Interactions
 from ..taxonomy import Taxonomy
 from ..transitions import Histories, histories_of_items
+from .exploration import InterestLevels
 
 DAY = 86_400_000_000
 """Microseconds, as clocks count."""

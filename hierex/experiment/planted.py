@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..descriptions import Description
-from ..exploration import InterestLevels
-from ..exploration.levels import reduce_vectors
 from ..taxonomy import Taxonomy
+from .exploration import InterestLevels
+from .exploration.levels import reduce_vectors
 from .past import Catalogue
 
 DIMENSIONS = 16

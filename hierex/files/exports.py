@@ -12,8 +12,9 @@ import pandas as pd
 from ..config import CONTEXTS_PER_NOVEL
 from ..errors import HierexError
 from ..kept import stage_tables
-from ..transitions import Transitions, fine_tuning_examples, pick_examples
+from ..transitions import Transitions, pick_examples
 from ..transitions.pairs import without_rare
+from ..transitions.prompts import fine_tuning_examples
 from ..workspace import Workspace
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from .. import ON_DEMAND, STAGES
 from ..asking.describing import Plan, describe_interests
 from ..config import RunConfig
-from ..descriptions.costs import Cap
-from ..descriptions.meter import Reading
 from ..errors import Cancelled, CapReached, HierexError, ModelError
 from ..item_map import warm_up
 from ..kept import results
+from ..llm.meter import Reading
+from ..llm.prices import Cap
 from ..pipeline import compare_weights_of, run_pipeline
 from ..store import Store
 from ..worker import Worker

@@ -7,10 +7,10 @@ from functools import partial
 from ..asking.answering import answer_contexts
 from ..asking.plans import AnswerPlan
 from ..asking.tuning import TuningPlan, tune_model
-from ..descriptions.costs import Cap
-from ..descriptions.meter import Reading
 from ..kept.tunings import KeptTuning
 from ..llm.endpoint import Endpoint
+from ..llm.meter import Reading
+from ..llm.prices import Cap
 from ..workspace import Workspace
 from . import ANSWERS, ENDED, TUNING, Job, Jobs
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from ..descriptions.costs import Price
 from ..descriptions.prompts import check_language
 from ..descriptions.words import tidy
 from ..errors import ConfigError
+from ..llm.prices import Price
 from ..store import Store, now
 
 LANGUAGE = "English"

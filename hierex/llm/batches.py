@@ -17,8 +17,6 @@ from .tokens import Tokens
 
 MOST_REQUESTS = 10_000
 """Of one batch; OpenAI takes up to 50,000 and 200 MB, and several at a time."""
-PRICE_SHARE = 0.5
-"""What a batch costs at OpenAI, of the price of single questions."""
 LISTED = 50
 ASKED_AT = "/v1/chat/completions"
 STATES = {

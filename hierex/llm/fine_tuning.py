@@ -57,7 +57,7 @@ class TuningJob:
 
 
 def upload_examples(service: Service, lines: bytes, *, wait: Wait = wait_unwatched) -> str:
-    """The id of the file. lines: a chat example each (`transitions.fine_tuning_examples`)."""
+    """The id of the file. lines: a chat example each (`transitions.prompts.fine_tuning_examples`)."""
     return service.upload(lines, "examples.jsonl", "fine-tune", wait=wait)
 
 

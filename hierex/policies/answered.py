@@ -17,7 +17,8 @@ import numpy as np
 from ..config import PolicyConfig
 from ..descriptions import Description
 from ..errors import ConfigError
-from ..transitions import TARGET_PREFIX, Moves, number_contexts, phrases_on_one_line, repeat_earliest
+from ..transitions import Moves, number_contexts, repeat_earliest
+from ..transitions.prompts import TARGET_PREFIX, phrases_on_one_line
 from .choices import FEWEST_TO_CHOOSE_BY, judge_choices, leave_out_context, mark_seen, part_by_time, thin_out
 from .counts import CountsPolicy, CountTable, back_off, load_counts, train_counts
 from .match_rate import MatchReport, measure_matches

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from ..errors import ConfigError
 from ..text_models import quiet
-from ..transitions import TARGET_PREFIX, context_prompt
+from ..transitions.prompts import TARGET_PREFIX, context_prompt
 from .model_folder import digest_of, find_model
 from .trie import AnswerTrie, find_same, fold_answers
 

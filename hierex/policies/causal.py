@@ -17,7 +17,8 @@ import torch
 from transformers import PreTrainedModel
 
 from ..errors import EarlierVersion
-from ..transitions import TASK_FIRST, repeat_earliest
+from ..transitions import repeat_earliest
+from ..transitions.prompts import TASK_FIRST
 from .base_model import Phrasebook, load_base
 from .choices import leave_out_context
 from .match_rate import MatchReport

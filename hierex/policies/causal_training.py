@@ -19,7 +19,8 @@ from transformers import PreTrainedModel
 from ..config import CausalConfig, PolicyConfig, Progress, no_progress
 from ..descriptions import Description
 from ..errors import ConfigError, TooLittleData
-from ..transitions import Moves, phrases_on_one_line, pick_examples
+from ..transitions import Moves, pick_examples
+from ..transitions.prompts import phrases_on_one_line
 from .base_model import Phrasebook, load_base
 from .causal import WRITTEN, CausalPolicy, Weights, adapt, fill_up, generate_answers, load_causal
 from .choices import judge_choices, mark_seen, part_by_time, spread_out

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..transitions import TARGET_PREFIX
+from ..transitions.prompts import TARGET_PREFIX
 
 MOST_MISSES = 20
 

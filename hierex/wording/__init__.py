@@ -10,10 +10,10 @@ import pandas as pd
 from ..asking.tuning import TuningPlan
 from ..charts.measures import method_name
 from ..config import VECTORS_IN_FILE
-from ..descriptions.costs import Estimate
-from ..descriptions.meter import Reading
 from ..llm import Connection
 from ..llm.endpoint import Endpoint
+from ..llm.meter import Reading
+from ..llm.prices import Estimate
 from ..logs import Interactions
 from ..transitions.drift import DriftVerdict
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from ...descriptions.costs import Price, list_prices
 from ...errors import ConfigError
 from ...kept import model_settings
+from ...llm.prices import Price, list_prices
 from ...workspace import Workspace
 from ..opened import doing
 from .described import author

@@ -9,10 +9,10 @@ import streamlit as st
 
 from ... import wording
 from ...asking.describing import Plan, failed_nodes, plan_descriptions, with_coarser
-from ...descriptions.costs import Cap, usual_cap
 from ...kept import model_settings
 from ...kept.description_steps import begin_step
 from ...llm.endpoint import Endpoint
+from ...llm.prices import Cap, usual_cap
 from ...taxonomy import MERGED_FROM
 from ...wording import plain_markdown
 from ...workspace import Workspace

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...logs import InteractionColumns, ItemColumns, LogFile, middle_rating
 from ...wording import plain_markdown
-from ..files import guess, preview
+from .files import guess, preview
 
 NOT_THERE = "(none)"
 PREVIEW_ROWS = 6

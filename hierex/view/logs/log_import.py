@@ -10,9 +10,9 @@ from ...imports import ImportJob
 from ...logs import InteractionColumns, ItemColumns, LogFile, LogReport
 from ...store import Store
 from ...wording import plain_markdown
-from ..files import uploads_folder
 from ..opened import claimed, doing, server
 from .column_mapping import map_columns
+from .files import uploads_folder
 
 FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
 

@@ -12,11 +12,12 @@ from ... import wording
 from ...asking.collected import collect_answers
 from ...asking.plans import AnswerPlan, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
-from ...descriptions.costs import Cap, usual_cap
 from ...errors import HierexError, NotReady
+from ...gates import FEWEST_MATCHES
 from ...jobs.asking import start_answers, start_tuning
 from ...kept import tunings
 from ...llm.endpoint import Endpoint
+from ...llm.prices import BATCH_SHARE, Cap, usual_cap
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..opened import doing, jobs, plain_errors, server
@@ -24,8 +25,6 @@ from ..opened import doing, jobs, plain_errors, server
 WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
 FORMS = {"text": "In free text, as it was fine-tuned", "schema": "By choosing from a list of all interests"}
 MOST = 5_000
-BATCH_SHARE = 0.5
-"""What OpenAI's batches cost of the price of single questions."""
 
 
 def ask_panel(work: Workspace) -> bool:
@@ -157,7 +156,10 @@ def show_answers(work: Workspace) -> bool:
     except HierexError as error:
         st.warning(plain_markdown(str(error)))
         return False
-    st.markdown(f"**{matches.rate:.1%}** of {matches.n:,} answers are known interests, word for word; it takes 90 %.")
+    st.markdown(
+        f"**{matches.rate:.1%}** of {matches.n:,} answers are known interests, word for word; "
+        f"it takes {FEWEST_MATCHES:.0%}."
+    )
     if matches.misses:
         with st.expander("What the others say"):
             st.dataframe(pd.DataFrame(matches.misses, columns=["Answer", "Times"]), hide_index=True)

@@ -6,8 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ... import releases, wording
-from ...errors import HierexError
-from ...gates import TIMES_CHANCE
+from ...gates import FEWEST_MATCHES, TIMES_CHANCE
 from ...kept import stage_tables
 from ...kept.runs import shown_run
 from ...releases import Candidate, Release
@@ -15,11 +14,10 @@ from ...store import Store
 from ...wording.labels import told_apart
 from ...workspace import Workspace
 from ..builds import CANDIDATE_COLUMNS, candidate_name, candidate_table, is_served
-from ..logs.policy_choice import choose_policy
-from ..opened import current_work, doing, jobs, latest_work, released_work, start_run, with_choices
+from ..opened import doing, jobs, start_run, with_choices
+from ..policy_choice import choose_policy
 from .asked_model import ask_panel
 
-RELEASED, LATEST_BUILD = "Released", "Latest build"
 LATEST = 30
 
 
@@ -42,37 +40,14 @@ def releasing(work: Workspace) -> None:
     )
     choose_candidate(work, candidates, served, decisions, served_before(decisions, [*every, *earlier]))
     st.caption(
-        f"To be released, 90 % of what the method answers has to be known interests, and its first answer has to be "
-        f"right {TIMES_CHANCE:g} times as often as chance, on time that it has not seen."
+        f"To be released, {FEWEST_MATCHES:.0%} of what the method answers has to be known interests, and its first "
+        f"answer has to be right {TIMES_CHANCE:g} times as often as chance, on time that it has not seen."
     )
     st.divider()
     train_anew(work)
     if decisions:
         with st.expander("All decisions so far"):
             st.dataframe(decision_table([*every, *earlier], decisions), hide_index=True)
-
-
-def shown_predictions() -> Workspace:
-    """For the Preview page: what is released, or the latest build where that is chosen or nothing is released."""
-    present = current_work()
-    present.key("transition_table")  # says what to do where a build did not come so far
-    try:
-        released = released_work(present)
-    except HierexError as reason:
-        st.warning(
-            f"What is released does not fit here. {wording.plain_markdown(str(reason))} Shown: the latest build."
-        )
-        return latest_work(present)
-    if released is None:
-        st.caption("Predictions of the latest build; nothing is released now: see “Releases” under “What comes next”.")
-        return latest_work(present)
-    if released.keys == present.keys:
-        st.caption("Predictions that are released.")
-        return released
-    shown = st.segmented_control(
-        "Predictions", [RELEASED, LATEST_BUILD], default=RELEASED, key="shown_predictions", required=True
-    )
-    return released if shown == RELEASED else latest_work(present)
 
 
 def say_latest_build(work: Workspace) -> None:

@@ -19,8 +19,8 @@ from ...transitions import repeat_earliest
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..interests import RANK, colors_of, interest_names, item_list, note_of
-from ..next_interest.liked import thumb
 from ..opened import server
+from .interest_thumb import thumb
 from .item_thumbs import judged_items, judging_items
 from .one_list import one_list
 from .other_ways import other_ways, show_raw

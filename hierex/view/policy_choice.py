@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ... import wording
-from ...charts.measures import LAYER_NAMES
-from ...config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
-from ..files import language_models
+from .. import wording
+from ..charts.measures import LAYER_NAMES
+from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
+from .logs.files import language_models
 
 
 def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from ..errors import Cancelled, CapReached, HierexError
-from ..llm.tokens import Tokens
-from .costs import Cap, Price
+from .prices import Cap, Price
+from .tokens import Tokens
 
 STOPPED = "The work was stopped. Every answer that came is kept."
 OVER_CAP = "The next question could cost more than you allowed. Every answer that came is kept."

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..interest_tree import InterestTree
-from ..taxonomy import Taxonomy
+from ...interest_tree import InterestTree
+from ...taxonomy import Taxonomy
 
 BRANCHING = 10
 DIMENSIONS = 16

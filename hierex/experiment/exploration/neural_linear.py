@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..recommenders import SequenceRecommender
-from ..taxonomy import Taxonomy
+from ...recommenders import SequenceRecommender
+from ...taxonomy import Taxonomy
 from .choosing import NOTHING, best_allowed
 
 RIDGE = 1e-6

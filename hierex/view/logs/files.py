@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from .. import workspace_folder
-from ..errors import LogError
-from ..imports import preview_file
-from ..jobs import expected_stages
-from ..logs import InteractionColumns, ItemColumns, LogFile, guess_columns
-from ..policies.model_folder import list_base_models
-from ..store import Store
-from .opened import server
+from ... import workspace_folder
+from ...errors import LogError
+from ...imports import preview_file
+from ...jobs import expected_stages
+from ...logs import InteractionColumns, ItemColumns, LogFile, guess_columns
+from ...policies.model_folder import list_base_models
+from ...store import Store
+from ..opened import server
 
 
 def preview(file: LogFile) -> pd.DataFrame:
