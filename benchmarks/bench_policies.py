@@ -46,7 +46,7 @@ from hierex.interest_tree import InterestTree, grow_tree
 from hierex.kept import stored_logs
 from hierex.logs import Interactions, LogFile
 from hierex.metrics import recall_at, resample_means
-from hierex.policies.choices import Pasts, follow_popularity, leave_out_context, thin_out, weigh_parts, weigh_people
+from hierex.policies.choices import follow_popularity, leave_out_context, thin_out, weigh_parts, weigh_people
 from hierex.policies.counts import count_moves, train_counts
 from hierex.policies.ease import train_ease
 from hierex.policies.encoder import EncoderPolicy, share_out, train_encoder
@@ -55,6 +55,7 @@ from hierex.synthetic import make_world
 from hierex.taxonomy import Taxonomy, cut_tree
 from hierex.transition_table import tabulate
 from hierex.transitions import Histories, Moves, histories_of_items, latest_contexts, list_moves
+from hierex.transitions.pasts import Pasts
 
 from .bench_run import data_sets, markdown
 

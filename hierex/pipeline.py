@@ -22,7 +22,6 @@ from .descriptions.keywords import describe_nodes
 from .embeddings import embed_texts, text_keys
 from .errors import Cancelled, ConfigError, EditConflict, NotReady
 from .evaluation.of_run import Built, evaluate_run
-from .gates import refuse_unknown_answers
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept import curation_edits, results, runs, stage_tables, stored_logs
@@ -30,6 +29,7 @@ from .kept.trees import item_keys, same_tree, tree_to_keep
 from .layering import laid_depends, lay_over
 from .policies import COUNTING, train_policy
 from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
+from .releases.gates import refuse_unknown_answers
 from .result_keys import (
     behaviour_depends,
     digest,

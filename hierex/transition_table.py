@@ -9,9 +9,9 @@ import numpy as np
 from .config import Progress, TableConfig, no_progress
 from .errors import ConfigError
 from .policies import LanguagePolicy, reads_histories
-from .policies.choices import Pasts
 from .ranking import best_columns
 from .transitions import Histories, latest_contexts, number_contexts
+from .transitions.pasts import Pasts
 
 LONGEST = 2
 """Contexts of more interests are too many to answer ahead of time: they are answered when they are asked for."""

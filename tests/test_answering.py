@@ -18,7 +18,6 @@ from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError, ModelBusy, NotReady
-from hierex.gates import GateFailed
 from hierex.kept import context_answers
 from hierex.kept.description_edits import Subject, save_edits
 from hierex.kept.results import result_note
@@ -30,6 +29,7 @@ from hierex.llm.prices import Cap, Price, batch_price
 from hierex.llm.service import Service
 from hierex.pipeline import run_pipeline
 from hierex.policies import FEWEST_MOVES
+from hierex.releases.gates import GateFailed
 from hierex.result_keys import policy_is_stale
 from hierex.store import open_store
 from hierex.transitions import list_moves

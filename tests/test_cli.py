@@ -129,7 +129,7 @@ def test_predict_reads_whole_histories_where_the_policy_can(built, tmp_path, cap
 
 
 def test_predict_serves_what_was_decided_and_nothing_else(built, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    monkeypatch.setattr("hierex.releases.gates.TIMES_CHANCE", 0.0)
     path, out = tmp_path / "w.duckdb", tmp_path / "p.parquet"
     shutil.copy(built / "w.duckdb", path)
 

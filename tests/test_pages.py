@@ -989,7 +989,7 @@ def test_what_is_learned_is_searched_by_a_word(workspaces):
 
 
 def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeypatch):
-    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    monkeypatch.setattr("hierex.releases.gates.TIMES_CHANCE", 0.0)
     app = on_part("Busy", "Releases")
     assert "Nothing is released yet" in words(app)
     assert app.button(key="release_button").disabled, "without a name"
@@ -1038,7 +1038,7 @@ def test_a_prediction_from_the_only_interest_that_is_new_says_so(workspaces):
 
 
 def test_who_decides_on_what_has_changed_since_is_told_who_did(workspaces, monkeypatch):
-    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    monkeypatch.setattr("hierex.releases.gates.TIMES_CHANCE", 0.0)
     anns, bens = on_part("Busy", "Releases"), on_part("Busy", "Releases")
     for app, name in ((anns, "Ann"), (bens, "Ben")):
         app.text_input(key="author").set_value(name).run()

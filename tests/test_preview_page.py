@@ -331,7 +331,7 @@ def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(folder, 
     assert words(app).count(OTHER_WORDS) == 1
     assert [button.label for button in app.button].count("Build again") == 1
     assert "once they are built again." in words(app)
-    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    monkeypatch.setattr("hierex.releases.gates.TIMES_CHANCE", 0.0)
     release_run(store, shown_run(store).run_id, author="Ann")
     assert "once they are built again and released." in words(app.run())
     withdraw(store, author="Ann")

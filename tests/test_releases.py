@@ -14,7 +14,6 @@ from hierex import releases
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from hierex.errors import EarlierVersion, HierexError
-from hierex.gates import GateFailed, judge_policy
 from hierex.imports import import_logs
 from hierex.kept import description_edits, results, stage_tables
 from hierex.kept.curation_edits import save_curation
@@ -25,8 +24,9 @@ from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
 from hierex.preview.agreement import NEITHER
 from hierex.preview.judgements import save_judgement, start_comparison
-from hierex.released_work import is_kept, serve_release
 from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run
+from hierex.releases.gates import GateFailed, judge_policy
+from hierex.releases.released_work import is_kept, serve_release
 from hierex.result_keys import policy_is_stale
 from hierex.serving import serve_users
 from hierex.store import open_store
@@ -83,7 +83,7 @@ def store(tmp_path):
 @pytest.fixture
 def easy(monkeypatch):
     """A tiny world has too few interests for ten times chance."""
-    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    monkeypatch.setattr("hierex.releases.gates.TIMES_CHANCE", 0.0)
 
 
 def test_what_does_not_pass_cannot_be_released_and_nothing_is_by_itself(store):

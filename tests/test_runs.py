@@ -1,5 +1,6 @@
 """What a person chose for a run is kept with it, all of it."""
 
+import json
 from dataclasses import fields, is_dataclass, replace
 
 import pytest
@@ -9,7 +10,7 @@ from small_worlds import import_with_vectors
 from hierex.cli import build_parser
 from hierex.cli.run import config_from
 from hierex.config import PolicyConfig, RunConfig
-from hierex.kept.runs import choices_of, config_of, latest_choices
+from hierex.kept.runs import SAID_ONCE, choices_of, config_of, latest_choices
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -29,7 +30,7 @@ CHOSEN = {
     "recommender.kind": "ease",
 }
 """Every choice that a page or an option offers, as it is not by default."""
-ONCE = {"regrow", "tree_key"}
+ONCE = set(SAID_ONCE)
 """Said of a single build, and not of those after it."""
 SETTLED = {
     "embedding": "dtype max_characters",
@@ -74,6 +75,24 @@ def test_a_choice_is_read_back_as_it_was_made(name):
     chosen = choose(RunConfig(), name, CHOSEN[name])
     assert chosen != RunConfig()
     assert config_of(choices_of(chosen)) == chosen
+
+
+@pytest.mark.parametrize("stage", SETTLED)
+def test_what_a_script_set_is_read_back_too(stage):
+    config = RunConfig()
+    for name in SETTLED[stage].split():
+        value = config
+        for part in (*stage.split("."), name):
+            value = getattr(value, part)
+        if isinstance(value, tuple):
+            other = value[:-1]
+        elif isinstance(value, str):
+            other = "float32"
+        else:
+            other = value / 2 if isinstance(value, float) else value + 1
+        config = choose(config, f"{stage}.{name}", other)
+    assert config != RunConfig()
+    assert config_of(json.loads(json.dumps(choices_of(config)))) == config
 
 
 def test_all_choices_together_are_read_back():

@@ -16,8 +16,8 @@ from hierex.kept.runs import shown_run
 from hierex.pipeline import run_pipeline
 from hierex.preview.persons import person_of, recommend_usual, serve_person
 from hierex.preview.what_if import as_it_is, suppose_interests
-from hierex.released_work import serve_latest, serve_release
 from hierex.releases import release_run, released_run, withdraw
+from hierex.releases.released_work import serve_latest, serve_release
 from hierex.serving import Served, serve_users
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def released(folder, monkeypatch):
     """What Ann released. It is withdrawn, and what people changed taken back, after the test."""
-    monkeypatch.setattr("hierex.gates.TIMES_CHANCE", 0.0)
+    monkeypatch.setattr("hierex.releases.gates.TIMES_CHANCE", 0.0)
     with open_store(folder / "One.duckdb") as store:
         work = run_pipeline(store, CONFIG)
         release_run(store, shown_run(store).run_id, author="Ann")

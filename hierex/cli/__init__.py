@@ -18,8 +18,8 @@ from ..files.exports import export_all
 from ..kept.curation_edits import read_taxonomy_key
 from ..kept.runs import shown_run
 from ..pipeline import run_pipeline
-from ..released_work import serve_latest, serve_release
 from ..releases import read_releases, released_run
+from ..releases.released_work import serve_latest, serve_release
 from ..server_config import ServerConfig
 from ..serving import find_users, serve_users, served_frame
 from ..store import Store, open_store

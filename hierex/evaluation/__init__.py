@@ -18,9 +18,9 @@ from ..errors import ConfigError
 from ..logs import Interactions
 from ..metrics import ndcg_at, recall_at, resample_means
 from ..policies import HistoryPolicy, LanguagePolicy, reads_histories
-from ..policies.choices import Pasts
 from ..recommenders import Recommender
 from ..transitions import Histories, latest_contexts
+from ..transitions.pasts import Pasts
 
 POPULARITY = "popularity"
 CHANCE = "chance"

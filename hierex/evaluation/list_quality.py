@@ -19,12 +19,12 @@ from ..logs import Interactions
 from ..metrics import gini, jackknife_error, resample_means
 from ..mixing import mix_lists
 from ..policies import LanguagePolicy
-from ..policies.choices import Pasts
 from ..recommenders import PopularityRecommender, RandomRecommender, Recommender
 from ..taxonomy import Taxonomy
 from ..taxonomy.distance import distance_from
 from ..transition_table import Predictions, rank_best
 from ..transitions import Histories, latest_contexts
+from ..transitions.pasts import Pasts
 
 LENGTH = 10
 NOVEL_INTERESTS = 5

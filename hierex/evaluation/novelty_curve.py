@@ -8,9 +8,9 @@ import pandas as pd
 from ..config import Progress, no_progress
 from ..metrics import recall_at
 from ..policies import LanguagePolicy
-from ..policies.choices import Pasts
 from ..taxonomy.distance import distance_from
 from ..transitions import Histories, list_moves
+from ..transitions.pasts import Pasts
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 TOP = 10

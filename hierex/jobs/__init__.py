@@ -9,23 +9,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from .. import ON_DEMAND, STAGES
-from ..asking.describing import Plan, describe_interests
 from ..config import RunConfig
-from ..errors import Cancelled, CapReached, HierexError, ModelError
+from ..errors import Cancelled, CapReached, HierexError
 from ..item_map import warm_up
 from ..kept import results
 from ..llm.meter import Reading
-from ..llm.prices import Cap
 from ..pipeline import compare_weights_of, run_pipeline
 from ..store import Store
 from ..worker import Worker
 from ..workspace import Workspace
-
-if TYPE_CHECKING:
-    from ..llm.door import LanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -158,16 +152,6 @@ class Jobs:
         job = Job(work.store.path, work.config, expected_stages(work.store, ON_DEMAND), goal="comparison")
         return self.begin(job, partial(compare_weights_of, work.store, work))
 
-    def start_descriptions(
-        self, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, step: int | None = None
-    ) -> Job:
-        """Begins to ask a language model, or returns what is already going on in this workspace.
-
-        It mostly waits for answers, so it goes on beside the work of other workspaces.
-        """
-        job = Job(work.store.path, work.config, {}, goal=DESCRIPTIONS, step=step)
-        return self.begin(job, partial(describe, job, work, plan, model, cap), beside=True)
-
     def begin(self, job: Job, run: Callable, *, beside: bool = False) -> Job:
         """Begins it, or returns what is already going on in its workspace."""
         with self._registry:
@@ -234,25 +218,6 @@ class Jobs:
     def _compute(self, function, *args, progress, **kwargs):
         self._worker.check_cancelled()
         return self._worker.compute(function, *args, progress=progress, **kwargs)
-
-
-def describe(job: Job, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, *, compute, watch) -> None:
-    """Asks in this process, where waiting costs nothing. Raises what ended it before its time."""
-
-    def read(reading: Reading) -> None:
-        job.reading = reading
-
-    try:
-        outcome = describe_interests(
-            work, plan, model.ask, cap=cap, progress=read, cancelled=job.stopping.is_set, step=job.step
-        )
-    finally:
-        model.close()
-    if outcome.ended != "done":
-        raise ENDED[outcome.ended](outcome.reason)
-
-
-ENDED = {"stopped": Cancelled, "cap": CapReached, "error": ModelError}
 
 
 def warm_up_map(*, progress) -> None:

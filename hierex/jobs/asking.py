@@ -1,18 +1,34 @@
-"""Fine-tuning and answers by a model at an endpoint, as work in the background that mostly waits."""
+"""Descriptions, fine-tuning and answers by a model at an endpoint, as work in the background that mostly waits."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..asking.answering import answer_contexts
+from ..asking.describing import Plan, describe_interests
 from ..asking.plans import AnswerPlan
 from ..asking.tuning import TuningPlan, tune_model
+from ..errors import Cancelled, CapReached, ModelError
 from ..kept.tunings import KeptTuning
 from ..llm.endpoint import Endpoint
 from ..llm.meter import Reading
 from ..llm.prices import Cap
 from ..workspace import Workspace
-from . import ANSWERS, ENDED, TUNING, Job, Jobs
+from . import ANSWERS, DESCRIPTIONS, TUNING, Job, Jobs
+
+if TYPE_CHECKING:
+    from ..llm.door import LanguageModel
+
+ENDED = {"stopped": Cancelled, "cap": CapReached, "error": ModelError}
+
+
+def start_descriptions(
+    jobs: Jobs, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, step: int | None = None
+) -> Job:
+    """Begins to ask a language model, or returns what is already going on in this workspace."""
+    job = Job(work.store.path, work.config, {}, goal=DESCRIPTIONS, step=step)
+    return jobs.begin(job, partial(describe, job, work, plan, model, cap), beside=True)
 
 
 def start_tuning(jobs: Jobs, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap) -> Job:
@@ -27,6 +43,22 @@ def start_answers(
     """Asks what is missing; with `batch` by files, which take longer and cost less."""
     job = Job(work.store.path, work.config, {}, goal=ANSWERS)
     return jobs.begin(job, partial(answer, job, work, plan, endpoint, cap, batch), beside=True)
+
+
+def describe(job: Job, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, *, compute, watch) -> None:
+    """Asks in this process, where waiting costs nothing. Raises what ended it before its time."""
+
+    def read(reading: Reading) -> None:
+        job.reading = reading
+
+    try:
+        outcome = describe_interests(
+            work, plan, model.ask, cap=cap, progress=read, cancelled=job.stopping.is_set, step=job.step
+        )
+    finally:
+        model.close()
+    if outcome.ended != "done":
+        raise ENDED[outcome.ended](outcome.reason)
 
 
 def tune(job: Job, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap, *, compute, watch) -> None:

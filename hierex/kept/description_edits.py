@@ -24,11 +24,10 @@ from ..interest_tree import InterestTree
 from ..store import Store, Writer, now
 from ..taxonomy import MERGED_FROM
 from .description_steps import new_step
+from .typed import LONGEST_NAME, LONGEST_TEXT
 
 REMEMBERED_ITEMS = 500
 ALIKE = 0.5
-LONGEST_NAME = 80
-LONGEST_TEXT = 500
 _NUMBER = re.compile(r" \((?:[2-9]|[1-9][0-9])\)$")
 
 

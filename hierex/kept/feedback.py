@@ -15,14 +15,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..interest_tree import InterestTree
 from ..policies.alignment import Outcomes
 from ..store import Store, Writer, now
 from ..taxonomy import MERGED_FROM, Taxonomy
 from ..transitions import repeat_earliest
-from .description_edits import LONGEST_TEXT, tidy
 from .reviewers import reviewer_key, spelled_alike
+from .typed import LONGEST_TEXT
 
 THUMB, FILE, BLIND = "thumb", "file", "blind"
 SAME_OUTCOMES = f"""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, now
-from .description_edits import LONGEST_NAME, tidy
+from .typed import LONGEST_NAME
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 import pandas as pd
 
@@ -25,6 +26,8 @@ from .stored_logs import log_report
 
 TREE_CHOICES = ("seed", "model", "behaviour")
 """Of what a person chose, what the tree depends on."""
+SAID_ONCE = ("regrow", "tree_key")
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,11 @@ def update_run(store: Store, run_id: int, status: str, keys: dict[str, str], not
 
 
 def choices_of(config: RunConfig) -> dict:
-    """What a person chose for a run; all else is a default."""
-    return {
+    """What a person chose for a run and, by stage as `other`, what else is not as it is by default: scripts may set it.
+
+    Without what is said of a single build (`SAID_ONCE`).
+    """
+    chosen = {
         "granularity": config.granularity,
         "seed": config.seed,
         "policy": config.policy.kind,
@@ -144,11 +150,24 @@ def choices_of(config: RunConfig) -> dict:
         "layers": asdict(config.layers),
         "recommender": config.recommender.kind,
     }
+    other = _differing(asdict(config), asdict(config_of(chosen)))
+    return chosen | {"other": {name: other[name] for name in other if name not in SAID_ONCE}}
+
+
+def _differing(values: dict, usual: dict) -> dict:
+    """By name what differs, groups of values by their parts; JSON knows no tuples."""
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= {name: parts} if (parts := _differing(value, usual[name])) else {}
+        elif value != usual[name]:
+            found[name] = value
+    return found
 
 
 def config_of(choices: dict) -> RunConfig:
     """The inverse of `choices_of`; what runs of earlier versions did not keep is as it is by default."""
-    return RunConfig(
+    config = RunConfig(
         granularity=choices["granularity"],
         seed=choices["seed"],
         policy=PolicyConfig(
@@ -162,3 +181,15 @@ def config_of(choices: dict) -> RunConfig:
         layers=LayerConfig(**choices.get("layers", {})),
         recommender=RecommenderConfig(kind=choices.get("recommender", RecommenderConfig.kind)),
     )
+    return _with_values(config, choices.get("other", {}))
+
+
+def _with_values(config: Config, values: dict) -> Config:
+    """values: as `_differing` returned them, through JSON or not."""
+    parts = {
+        name: _with_values(getattr(config, name), value)
+        if isinstance(value, dict)
+        else (tuple(value) if isinstance(value, list) else value)
+        for name, value in values.items()
+    }
+    return replace(config, **parts)

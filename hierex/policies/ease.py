@@ -17,9 +17,9 @@ from scipy import sparse
 from ..config import PolicyConfig
 from ..likeness import count_together, liken
 from ..transitions import Histories, Moves
+from ..transitions.pasts import Pasts
 from .choices import (
     FEWEST_TO_CHOOSE_BY,
-    Pasts,
     follow_popularity,
     judge_choices,
     leave_out,

@@ -36,7 +36,8 @@ from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError, EarlierVersion
 from ..threads import one_thread
 from ..transitions import Histories, Moves, latest_contexts, repeat_earliest
-from .choices import Belief, Pasts, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
+from ..transitions.pasts import Pasts
+from .choices import Belief, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
 from .counts import CountsPolicy, count_moves, load_counts, train_counts
 from .ease import EasePolicy, load_ease, train_ease
 from .encoder_network import MEMORIES, EncoderNetwork, centre

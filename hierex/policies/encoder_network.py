@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .choices import Pasts
+from ..transitions.pasts import Pasts
 
 MEMORIES = (0.02, 0.05, 0.2, np.inf)
 """Shares of all moves after which a move counts half: what is popular now, lately, for some time, and ever."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..descriptions.words import tidy
 from ..errors import HierexError
-from ..kept.description_edits import LONGEST_NAME, tidy
+from ..kept.typed import LONGEST_NAME
 from ..store import Store, now
 from ..workspace import Workspace
 from .persons import Person, made_up_name, person_of

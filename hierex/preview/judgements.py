@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..descriptions.words import tidy
 from ..errors import HierexError
-from ..kept.description_edits import LONGEST_TEXT, tidy
 from ..kept.feedback import Lesson, insert_lessons, set_lessons_in_force
 from ..kept.reviewers import Subject, reviewer_key, spelled_alike
 from ..kept.runs import RunRecord, read_runs
-from ..released_work import is_kept
+from ..kept.typed import LONGEST_TEXT
 from ..releases import Candidate, what_it_made
+from ..releases.released_work import is_kept
 from ..store import Store, Writer, now
 from .agreement import WINNERS
 

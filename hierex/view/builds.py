@@ -7,9 +7,9 @@ import streamlit as st
 
 from ..charts.measures import LAYER_NAMES, method_words
 from ..config import TransitionConfig
-from ..gates import RECALL, Gate
 from ..kept.runs import config_of
 from ..releases import Candidate, Release
+from ..releases.gates import RECALL, Gate
 
 CANDIDATE_COLUMNS = {
     "": st.column_config.TextColumn(width=112),

@@ -15,8 +15,8 @@ from ..errors import HierexError, NotReady
 from ..jobs import Jobs
 from ..kept import stored_logs
 from ..kept.runs import RunRecord, choices_of, config_of, shown_run
-from ..released_work import hides_as_built, hiding_changes, serve_release
 from ..releases import released_run
+from ..releases.released_work import hides_as_built, hiding_changes, serve_release
 from ..server_config import ServerConfig
 from ..store import Store, open_store
 from ..wording import plain_markdown

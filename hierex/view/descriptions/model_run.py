@@ -9,6 +9,7 @@ import streamlit as st
 
 from ... import wording
 from ...asking.describing import Plan, failed_nodes, plan_descriptions, with_coarser
+from ...jobs import asking
 from ...kept import model_settings
 from ...kept.description_steps import begin_step
 from ...llm.endpoint import Endpoint
@@ -191,7 +192,7 @@ def start_descriptions(shown: Described, plan: Plan, endpoint: Endpoint, cap: Ca
 def begin(shown: Described, plan: Plan, endpoint: Endpoint, cap: Cap) -> None:
     """Runs the plan in the background, as a step of this person."""
     step = begin_step(shown.work.store)
-    job = jobs().start_descriptions(shown.work, plan, model_at(endpoint), cap, step)
+    job = asking.start_descriptions(jobs(), shown.work, plan, model_at(endpoint), cap, step)
     if job.step == step:  # else something else is going on
         remember(shown, step)
 

@@ -10,6 +10,7 @@ import streamlit as st
 from ...descriptions import Description
 from ...kept import description_edits
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, Standing, review_progress, reviewed_names
+from ...kept.typed import LONGEST_NAME, LONGEST_TEXT
 from ...wording import SOURCE_NAMES, sources_text
 from ..opened import doing
 from .checks import CHECK_COLUMNS, LOOK
@@ -25,9 +26,9 @@ FILTERS = {
 }
 COLUMNS = {
     SELECT: st.column_config.CheckboxColumn("✓", width=40, help="Select interests to do something with several."),
-    "Name": st.column_config.TextColumn(width=165, max_chars=description_edits.LONGEST_NAME, required=True),
+    "Name": st.column_config.TextColumn(width=165, max_chars=LONGEST_NAME, required=True),
     "Phrases": st.column_config.TextColumn(width=205, required=True),
-    "Summary": st.column_config.TextColumn(width=150, max_chars=description_edits.LONGEST_TEXT),
+    "Summary": st.column_config.TextColumn(width=150, max_chars=LONGEST_TEXT),
     "Written": st.column_config.TextColumn(width=138),
     "Review": st.column_config.TextColumn(width=85),
     "Items": st.column_config.NumberColumn(width=55),

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ...kept import curation_edits, description_edits
+from ...kept import curation_edits
 from ...kept.curation_edits import CurationRecord
+from ...kept.typed import LONGEST_TEXT
 from ...taxonomy import MERGED_FROM, CurationEdit, Taxonomy
 from ...transitions import histories_of_items, list_moves
 from ...wording import plain_markdown
@@ -144,9 +145,7 @@ def confirm(
 
 def ask_reason() -> str:
     """Why a change is made, and by whom."""
-    reason = st.text_input(
-        "Why? (shown in the list of changes)", key="curation_reason", max_chars=description_edits.LONGEST_TEXT
-    )
+    reason = st.text_input("Why? (shown in the list of changes)", key="curation_reason", max_chars=LONGEST_TEXT)
     st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
     return reason
 

@@ -13,11 +13,11 @@ from ...asking.collected import collect_answers
 from ...asking.plans import AnswerPlan, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
 from ...errors import HierexError, NotReady
-from ...gates import FEWEST_MATCHES
 from ...jobs.asking import start_answers, start_tuning
 from ...kept import tunings
 from ...llm.endpoint import Endpoint
 from ...llm.prices import BATCH_SHARE, Cap, usual_cap
+from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..opened import doing, jobs, plain_errors, server

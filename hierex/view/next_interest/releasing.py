@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from ... import releases, wording
-from ...gates import FEWEST_MATCHES, TIMES_CHANCE
 from ...kept import stage_tables
 from ...kept.runs import shown_run
 from ...releases import Candidate, Release
+from ...releases.gates import FEWEST_MATCHES, TIMES_CHANCE
 from ...store import Store
 from ...wording.labels import told_apart
 from ...workspace import Workspace

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from ...kept.description_edits import tidy
+from ...descriptions.words import tidy
 from ...kept.reviewers import reviewer_key
 from ...preview import judgements
 from ...preview.agreement import ALIKE, FIRST, NEITHER, SECOND

@@ -11,16 +11,17 @@ from datetime import datetime
 
 import pandas as pd
 
-from .config import LayerConfig, PolicyConfig, RunConfig
-from .errors import HierexError, NotReady
+from ..config import LayerConfig, PolicyConfig, RunConfig
+from ..descriptions.words import tidy
+from ..errors import HierexError, NotReady
+from ..kept import results, stage_tables
+from ..kept.curation_edits import read_taxonomy_key
+from ..kept.runs import RunRecord, find_run, read_runs
+from ..kept.typed import LONGEST_TEXT
+from ..store import Store, now
+from ..workspace import Workspace
 from .gates import GateFailed, GateReport, judge_policy
-from .kept import results, stage_tables
-from .kept.curation_edits import read_taxonomy_key
-from .kept.description_edits import LONGEST_TEXT, tidy
-from .kept.runs import RunRecord, find_run, read_runs
 from .released_work import as_made, is_kept
-from .store import Store, now
-from .workspace import Workspace
 
 
 @dataclass(frozen=True)

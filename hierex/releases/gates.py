@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .errors import HierexError
-from .evaluation import CHANCE, MATCH_RATE
-from .policies import LanguagePolicy
+from ..errors import HierexError
+from ..evaluation import CHANCE, MATCH_RATE
+from ..policies import LanguagePolicy
 
 FEWEST_MATCHES = 0.90
 """Share of the raw answers that have to be known interests, word for word."""

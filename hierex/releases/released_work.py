@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from .errors import HierexError
-from .kept import results, stage_tables
-from .kept.curation_edits import CurationRecord, read_records, read_taxonomy_key
-from .kept.runs import RunRecord, config_of, shown_run
-from .store import Store
-from .taxonomy import CurationEdit, leaf_of_item
-from .workspace import Workspace
+from ..errors import HierexError
+from ..kept import results, stage_tables
+from ..kept.curation_edits import CurationRecord, read_records, read_taxonomy_key
+from ..kept.runs import RunRecord, config_of, shown_run
+from ..store import Store
+from ..taxonomy import CurationEdit, leaf_of_item
+from ..workspace import Workspace
 
 
 def serve_release(present: Workspace, run: RunRecord) -> Workspace:

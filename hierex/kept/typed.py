@@ -1,0 +1,4 @@
+"""How long what people type may be."""
+
+LONGEST_NAME = 80
+LONGEST_TEXT = 500
