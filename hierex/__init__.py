@@ -23,7 +23,9 @@ The pipeline, in order; each stage is one module or package, takes arrays and ta
 Around them:
 
     config, errors        a config per stage, and what can go wrong, in words
-    llm, text_models      the doors to language models and to text models
+    llm, text_models      the doors to language models and to text models; threads, server_config: what the owner sets
+    metrics, ranking, likeness, mixing       formulas that several stages share
+    synthetic             a planted world whose right answers are known: the sample data, and tests
     store, kept           the database, which `store` alone knows, and what is kept in it
     imports               new logs: looked through first, then put in the place of the old ones
     workspace             what a workspace holds, read when it is asked for; workspace_folder: all of them

@@ -36,6 +36,7 @@ from .result_keys import (
     interests_digest,
     policy_depends,
     result_key,
+    transition_settings,
     weights_depends,
 )
 from .serving import serve_users
@@ -267,7 +268,7 @@ class Run:
         )
         self.make(
             "transitions",
-            [self.keys["first_visits"], interests_digest(self.work), asdict(self.config.transition), self.work.split],
+            [self.keys["first_visits"], interests_digest(self.work), transition_settings(self.work), self.work.split],
             lambda progress: count_transitions(self.work.training_moves),
             lambda writer, key, transitions: stage_tables.write_transitions(
                 writer, key, transitions, self.work.taxonomy

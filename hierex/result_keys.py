@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from .config import PolicyConfig
+from .config import CONTEXTS_PER_NOVEL, PolicyConfig
 from .kept import stage_tables
 from .kept.context_answers import answers_state
 from .policies import COUNTING
@@ -43,11 +43,16 @@ def behaviour_depends(work: Workspace) -> list:
     return [work.keys["logs"], work.keys["embeddings"], how, config.seed, config.evaluation.holdout_share]
 
 
+def transition_settings(work: Workspace) -> dict:
+    """What is set of transitions, with what earlier versions had there: their results are found again."""
+    return asdict(work.config.transition) | {"contexts_per_novel": CONTEXTS_PER_NOVEL}
+
+
 def weights_depends(work: Workspace) -> list:
     """What the comparison of weights at this granularity depends on, whatever weight was chosen."""
     config = work.config
     counting = _asdict(replace(config.policy, kind="counts"))
-    compared = [asdict(config.tree), asdict(config.transition), counting, asdict(config.evaluation)]
+    compared = [asdict(config.tree), transition_settings(work), counting, asdict(config.evaluation)]
     return [*behaviour_depends(work), *compared, work.granularity]
 
 

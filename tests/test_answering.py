@@ -17,7 +17,7 @@ from hierex.asking.plans import people_contexts, plan_answers
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
-from hierex.errors import ConfigError, ModelBusy, NotReady
+from hierex.errors import Cancelled, ConfigError, ModelBusy, ModelError, NotReady, NotThere
 from hierex.kept import context_answers
 from hierex.kept.description_edits import Subject, save_edits
 from hierex.kept.results import result_note
@@ -492,16 +492,115 @@ def test_the_cap_counts_for_a_batch_that_was_uploaded_and_never_begun(work, monk
         assert len(server.account.batches) == 1
 
 
-def test_a_batch_that_the_endpoint_forgot_is_asked_anew(work):
+def leave_open(work, server):
+    """A batch that goes on at the endpoint while nobody follows it."""
+    server.account.batch_states = ["in_progress"]
+
+    def crash(*arguments, **more):
+        raise Crash
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batches, "look_at_batch", crash)
+        with pytest.raises(Crash):
+            ask_in_batches(work, server)
+
+
+def test_a_batch_that_the_endpoint_forgot_is_given_up_after_two_days_and_then_asked_anew(work):
     with LlmServer(answer=know_it_all(work)) as server:
-        server.account.batch_states = ["in_progress"]
-        ask_in_batches(work, server, cancelled=lambda: bool(server.account.batches))
-        server.account.batches.clear()
-        outcome = ask_in_batches(work, server)
-        assert (outcome.ended, "no longer knows" in outcome.reason) == ("error", True)
+        leave_open(work, server)
+        there, server.account.batches = server.account.batches, {}
+        for _ in range(2):
+            outcome = ask_in_batches(work, server)
+            assert (outcome.ended, "no longer knows" in outcome.reason) == ("error", True)
+            assert "Is the key that of the account" in outcome.reason
+        assert not server.account.batches, "it may be there for another key"
+        with work.store.transaction() as writer:
+            writer.execute("UPDATE answer_batches SET started_at = started_at - INTERVAL 49 HOURS")
+        assert "can be asked anew" in ask_in_batches(work, server).reason
+        assert not there.keys() & server.account.batches.keys(), "nothing is spent in the call that says so"
         server.account.batch_states = ["completed"]
         assert ask_in_batches(work, server).ended == "done"
     assert not plan_answers(work, endpoint_at(server)).missing.any()
+
+
+@pytest.mark.parametrize("finding", [True, False])
+def test_a_start_of_which_nobody_knows_how_it_ended_is_not_paid_twice(work, monkeypatch, finding):
+    """A gateway may answer a start with a page of its own. finding: whether the batches can be listed after that."""
+    start, find = batches.start_batch, batches.find_batch
+
+    def start_unheard(*arguments, **more):
+        start(*arguments, **more)
+        raise ModelError("What it answers is not what a language model's endpoint answers.")
+
+    def find_at_first(service, file_id, **more):
+        if server.account.batches and not finding:
+            raise ModelError("It does not accept the key (401).")
+        return find(service, file_id, **more)
+
+    with LlmServer(answer=know_it_all(work)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(batches, "start_batch", start_unheard)
+            patched.setattr(batches, "find_batch", find_at_first)
+            assert "endpoint answers" in ask_in_batches(work, server).reason
+        assert ask_in_batches(work, server).ended == "done"
+        assert len(server.account.batches) == 1
+
+
+def test_what_a_batch_answered_is_kept_whatever_is_asked_when_it_is_collected(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        for batch in server.account.batches.values():
+            batch["states"] = ["completed"]
+        few = ask_in_batches(work, server, plan=plan_answers(work, endpoint_at(server), most=4))
+        assert few.answered == len(plan_answers(work, endpoint_at(server)).contexts) > 4
+        assert not plan_answers(work, endpoint_at(server)).missing.any()
+        assert len(server.account.batches) == 1
+
+
+def test_the_answers_are_kept_where_the_file_of_errors_is_gone(work, monkeypatch):
+    fetch = batches.fetch_answers
+
+    def fetch_one_file(*arguments, **more):
+        yield from fetch(*arguments, **more)
+        raise NotThere("It no longer has the file.")
+
+    monkeypatch.setattr(batches, "fetch_answers", fetch_one_file)
+    with LlmServer(answer=know_it_all(work)) as server:
+        outcome = ask_in_batches(work, server)
+    assert (outcome.ended, outcome.unanswered) == ("done", {"It no longer has the file.": 1})
+    assert not plan_answers(work, endpoint_at(server)).missing.any()
+
+
+def test_a_stop_ends_every_batch_that_can_be_ended(work, monkeypatch):
+    cancel = batches.cancel_batch
+
+    def cancel_but_the_first(service, batch_id):
+        if batch_id == "batch-0":
+            raise ModelBusy("It is failing (500).")
+        return cancel(service, batch_id)
+
+    monkeypatch.setattr(batches, "MOST_REQUESTS", 20)
+    monkeypatch.setattr(batches, "cancel_batch", cancel_but_the_first)
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["in_progress"]
+        outcome = ask_in_batches(work, server, cancelled=lambda: len(server.account.batches) > 2)
+        assert (outcome.ended, outcome.reason) == ("error", "It is failing (500).")
+        states = [batch["states"][-1] for batch in server.account.batches.values()]
+    assert states[:3] == ["in_progress", "cancelled", "cancelled"]
+
+
+def test_a_stop_ends_a_batch_that_nobody_heard_of(work, monkeypatch):
+    start = batches.start_batch
+
+    def stop_in_between(*arguments, **more):
+        start(*arguments, **more)
+        raise Cancelled("stopped")
+
+    monkeypatch.setattr(batches, "start_batch", stop_in_between)
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["in_progress"]
+        assert ask_in_batches(work, server).ended == "stopped"
+        assert [batch["states"][-1] for batch in server.account.batches.values()] == ["cancelled"]
 
 
 def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):

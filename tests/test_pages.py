@@ -236,7 +236,7 @@ def test_a_language_model_is_offered_where_the_server_has_one(workspaces, tmp_pa
     assert "Learned by a language model" not in app.radio(key="policy-Tiny").options
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
-    monkeypatch.setattr("hierex.view.logs.files.server", lambda: replace(server(), models=tmp_path))
+    monkeypatch.setattr("hierex.view.policy_choice.server", lambda: replace(server(), models=tmp_path))
     app = open_app("logs", "Tiny")
     app.radio(key="policy-Tiny").set_value("causal").run()
     assert app.selectbox(key="language_model-Tiny").options == ["small"]

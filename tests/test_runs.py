@@ -9,8 +9,8 @@ from small_worlds import import_with_vectors
 
 from hierex.cli import build_parser
 from hierex.cli.run import config_from
-from hierex.config import PolicyConfig, RunConfig
-from hierex.kept.runs import SAID_ONCE, choices_of, config_of, latest_choices
+from hierex.config import BehaviourConfig, PolicyConfig, RunConfig, TreeConfig
+from hierex.kept.runs import SAID_ONCE, choices_of, config_of, find_run, grown_alike, latest_choices, start_run
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -93,6 +93,31 @@ def test_what_a_script_set_is_read_back_too(stage):
         config = choose(config, f"{stage}.{name}", other)
     assert config != RunConfig()
     assert config_of(json.loads(json.dumps(choices_of(config)))) == config
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"transition": {"contexts_per_novel": 5}},
+        {"gone": 3, "tree": {"gone": {"too": 1}, "finest": 50}},
+        {"tree": 5},
+        {"policy": {"epochs": {"a": 1}, "causal": 7}},
+        {"policy": {"causal": {"rank": -1}}},
+    ],
+)
+def test_what_this_version_does_not_know_or_allow_is_as_by_default(other):
+    kept = config_of(choices_of(RunConfig(seed=5)) | {"other": other})
+    assert kept.seed == 5
+    assert kept.tree.finest in (TreeConfig.finest, 50)
+    assert replace(kept, seed=0, tree=TreeConfig()) == RunConfig()
+
+
+def test_a_tree_of_other_settings_is_another_tree(tmp_path):
+    with open_store(tmp_path / "One.duckdb") as store:
+        run_id = start_run(store, replace(RunConfig(), behaviour=BehaviourConfig(damping=7.0)))
+        run = find_run(store, run_id)
+        assert not grown_alike(run, RunConfig())
+        assert grown_alike(run, config_of(run.config))
 
 
 def test_all_choices_together_are_read_back():

@@ -158,6 +158,28 @@ def test_a_job_whose_start_nobody_heard_of_is_found_and_not_started_again(work, 
     assert len(server.account.jobs) == 1
 
 
+def test_a_job_that_the_endpoint_forgot_can_be_ordered_anew_after_two_weeks(work, server):
+    server.account.job_states = ["running"]
+    seen = []
+    with pytest.raises(Crash):
+        tune(work, server, see=lambda *of: seen.append(of), cancelled=lambda: crash_when(seen))
+    server.account.jobs.clear()
+    with pytest.raises(ModelError, match="no longer knows"):
+        tune(work, server)
+    assert not plan_tuning(work, endpoint_at(server)).to_pay
+    with work.store.transaction() as writer:
+        writer.execute("UPDATE tunings SET started_at = started_at - INTERVAL 15 DAYS")
+    with pytest.raises(ModelError, match="no longer knows"):
+        tune(work, server)
+    assert plan_tuning(work, endpoint_at(server)).to_pay
+
+
+def crash_when(seen):
+    if seen:
+        raise Crash
+    return False
+
+
 def test_what_may_pass_is_tried_again(work, server):
     server.order_faults = {("POST", "/files"): {"status": 500}, ("GET", "/fine_tuning/jobs/ftjob-0"): {"status": 429}}
     assert tune(work, server).state == "succeeded"

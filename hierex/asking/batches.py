@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from time import monotonic
 
 import numpy as np
 
 from ..errors import Cancelled, ModelBusy, ModelError, NotThere
 from ..kept import context_answers
-from ..kept.context_answers import KeptBatch
+from ..kept.context_answers import ContextAnswer, KeptBatch
 from ..llm import Wait, batches, wait_unless
 from ..llm.batches import Batch
 from ..llm.meter import Reading
 from ..llm.prices import Cap, batch_price
 from ..llm.service import Service
 from ..llm.tokens import Tokens
+from ..store import now
 from ..workspace import Workspace
-from .answering import AnswerOutcome, keep
+from .answering import AnswerOutcome
 from .plans import AnswerPlan, find_missing
 
 POLL = 15.0
 """Seconds between two looks at the batches."""
 OVER_CAP = "The other questions could cost more than you allowed. Every answer that came is kept."
 SAVED_AT_ONCE = 2_000
+GIVEN_UP_AFTER = timedelta(days=2)
+"""A batch is done, or its time is over, within one day."""
+NAME = re.compile(r"((?:[0-9a-f]{16}-){1,3})(\d{1,9})")
+
+
+def read_name(name: str, n_requests: int) -> tuple[tuple[str, ...], int] | None:
+    """The digests of the context and the sample that an answer of so large a batch is for; None for any other name."""
+    found = NAME.fullmatch(name)
+    if not found or int(found[2]) >= n_requests:
+        return None
+    return tuple(found[1].rstrip("-").split("-")), int(found[2])
 
 
 def answer_in_batches(
@@ -40,8 +55,8 @@ def answer_in_batches(
 
     Only as much is handed over as the cap allows at most. When `cancelled` says so, the batches are ended at the
     endpoint; what they had answered by then is paid, and collected by the next call. If this process ends first, they
-    go on, and the next call collects them. What the endpoint never began, or no longer knows, is asked anew by the next
-    call. Raises ConfigError for a cap without a price; what the endpoint refuses is the outcome's reason.
+    go on, and the next call collects them. What the endpoint never began is asked anew, what it does not know after two
+    days too. Raises ConfigError for a cap without a price; what the endpoint refuses is the outcome's reason.
     """
     cap.check(plan.price)
     run = _Run(work, plan, service, wait_unless(cancelled), progress)
@@ -65,11 +80,10 @@ class _Run:
     def __init__(self, work: Workspace, plan: AnswerPlan, service: Service, wait: Wait, progress):
         self.work, self.plan, self.service, self.wait, self.progress = work, plan, service, wait, progress
         self.outcome, self.price = AnswerOutcome(), batch_price(plan.price)
-        self._place = {self._name(place): place for place in range(len(plan.sample))}
         self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
 
     def _name(self, place: int) -> str:
-        """By which an answer finds its question, in this run and any later one."""
+        """By which an answer finds its question, in this run and any later one; see `read_name`."""
         return "-".join([*self.plan.context_digests(place), str(self.plan.sample[place])])
 
     def open(self) -> list[KeptBatch]:
@@ -82,6 +96,8 @@ class _Run:
     def hand_over(self, places: np.ndarray, cap: Cap) -> bool:
         """Uploads and starts; returns whether the cap left some out."""
         within = self._within(places, cap)
+        if len(within):
+            batches.check_offered(self.service, wait=self.wait)
         for first in range(0, len(within), batches.MOST_REQUESTS):
             part = within[first : first + batches.MOST_REQUESTS]
             self.wait(0.0, "")
@@ -112,13 +128,22 @@ class _Run:
 
     def _start(self, kept: KeptBatch) -> None:
         try:
-            batch = batches.start_batch(self.service, kept.file_id, wait=self.wait)
-        except ModelBusy:
-            raise  # it may have begun
-        except ModelError as error:
-            self._close(kept, str(error))
+            self._note(kept, batches.start_batch(self.service, kept.file_id, wait=self.wait))
+        except ModelError:
+            with contextlib.suppress(ModelError):  # it may have begun all the same; if not, nothing is left to collect
+                self._find(kept)
             raise
-        self._note(kept, batch)
+
+    def _find(self, kept: KeptBatch) -> KeptBatch | None:
+        """With the batch that was begun from what was uploaded, whoever heard of it; None, and closed, where none was.
+
+        Raises ModelError where that cannot be told.
+        """
+        batch = batches.find_batch(self.service, kept.file_id, wait=self.wait)
+        if batch:
+            return self._note(kept, batch)
+        self._close(kept, "It was never begun.")
+        return None
 
     def _note(self, kept: KeptBatch, batch: Batch) -> KeptBatch:
         context_answers.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=batch.state)
@@ -130,62 +155,85 @@ class _Run:
             self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
         )
 
+    def _not_there(self, kept: KeptBatch, error: NotThere) -> ModelError:
+        """What the endpoint does not know is closed once nothing can come of it; before that, a key of another account
+        may be why, and asking anew would be paid twice."""
+        until = kept.started_at + GIVEN_UP_AFTER
+        if now() < until:
+            return ModelError(
+                f"{error} Is the key that of the account it was begun with? From {until:%d %b %H:%M} UTC on it is "
+                "given up, and its questions are asked anew."
+            )
+        self._close(kept, str(error))
+        return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
+
     def find_started(self) -> list[KeptBatch]:
-        """The open ones. One that was uploaded may have been started without anybody hearing of it; else it is closed,
-        so that its questions are missing again and the cap counts for them."""
+        """The open ones. What was uploaded and never begun is missing again, so that the cap counts for it."""
         started = []
         for kept in self.open():
-            if kept.batch_id:
-                started.append(kept)
-                continue
             try:
-                batch = batches.find_batch(self.service, kept.file_id, wait=self.wait)
-            except NotThere:
-                batch = None
-            if batch:
-                started.append(self._note(kept, batch))
-            else:
-                self._close(kept, "It was never started.")
+                found = kept if kept.batch_id else self._find(kept)
+            except NotThere as error:
+                raise self._not_there(kept, error) from error
+            if found:
+                started.append(found)
         return started
 
     def follow(self, opened: list[KeptBatch]) -> None:
-        """Waits for these batches and keeps what they bring. Raises ModelError where all of one was refused, and where
-        the endpoint does not know one any more."""
+        """Waits for these batches and keeps what they bring. Raises ModelError after that where all of one was refused
+        or the endpoint does not know one, ModelBusy at once."""
+        trouble = None
         while opened:
-            looks = [(kept, self._look(kept)) for kept in opened]
-            running = [(kept, batch) for kept, batch in looks if not batch.ended]
+            running = []
+            for kept in opened:
+                try:
+                    batch = self._look(kept)
+                except ModelBusy:
+                    raise
+                except ModelError as error:
+                    trouble = trouble or error
+                    continue
+                if not batch.ended:
+                    running.append((kept, batch))
             opened = [kept for kept, _ in running]
             self.progress(self.read([batch for _, batch in running]))
             if opened:
                 self.wait(POLL, "")
+        if trouble:
+            raise trouble
 
     def _look(self, kept: KeptBatch) -> Batch:
         """How far it is; what an ended one brought is kept."""
         try:
             batch = batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)
-            if batch.ended:
-                self._collect(kept, batch)
         except NotThere as error:
-            self._close(kept, str(error))
-            raise
+            raise self._not_there(kept, error) from error
+        if batch.ended:
+            self._collect(kept, batch)
         return batch
 
     def _collect(self, kept: KeptBatch, batch: Batch) -> None:
+        """Keeps all that came, whatever plan it was asked for, and closes the batch."""
         came, n_came = [], 0
         try:
             for found in batches.fetch_answers(self.service, batch, self.plan.schema, wait=self.wait):
-                place = self._place.get(found.name)
+                question = read_name(found.name, kept.n_requests)
                 if found.answer is None:
                     self._failed += 1
                     self.outcome.miss(found.reason)
-                elif place is not None:
-                    came.append((place, found.answer))
+                elif question is not None:
+                    tokens = found.answer.tokens
+                    dollars = None if self.price is None else self.price.of(tokens)
+                    came.append(ContextAnswer(*question, found.answer, dollars))
                     n_came += 1
-                    self._tokens += found.answer.tokens
+                    self._tokens += tokens
                 if len(came) == SAVED_AT_ONCE:
-                    came = self._keep(came)
-        finally:  # one of its files may be gone
-            self._keep(came)
+                    context_answers.save_answers(self.work.store, self.plan.asked, came)
+                    came = []
+        except NotThere as error:  # one of its files is gone
+            self.outcome.miss(str(error))
+        finally:
+            context_answers.save_answers(self.work.store, self.plan.asked, came)
             self.outcome.answered += n_came
         self._close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
         if batch.state == "failed":
@@ -194,14 +242,19 @@ class _Run:
         if batch.state in ("expired", "cancelled") and n_came < kept.n_requests:
             self.outcome.miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.")
 
-    def _keep(self, came: list) -> list:
-        keep(self.work, self.plan, came, lambda tokens: None if self.price is None else self.price.of(tokens))
-        return []
-
     def cancel(self) -> None:
+        """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it. Raises
+        ModelError after that where one could not be ended."""
+        trouble = None
         for kept in self.open():
-            if kept.batch_id:
-                self._note(kept, batches.cancel_batch(self.service, kept.batch_id))
+            try:
+                begun = kept.batch_id or getattr(batches.find_batch(self.service, kept.file_id), "batch_id", "")
+                if begun:
+                    self._note(kept, batches.cancel_batch(self.service, begun))
+            except ModelError as error:
+                trouble = trouble or error
+        if trouble:
+            raise trouble
 
     def read(self, running: list[Batch]) -> Reading:
         """How far it is; tokens and dollars are those of what was collected."""

@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, CapReached, ModelError, TooLittleData
+from ..errors import Cancelled, CapReached, ModelError, NotThere, TooLittleData
 from ..files.exports import fine_tuning_lines
 from ..kept import tunings
 from ..kept.tunings import KeptTuning
@@ -16,6 +17,7 @@ from ..llm import wait_unless
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
+from ..store import now
 from ..workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 EPOCHS = 6
 """How often the examples are gone through: 3,000 steps of 16 over 7,610 examples (paper, section 3)."""
+GIVEN_UP_AFTER = timedelta(days=14)
+"""A job that the endpoint does not know after so long can be ordered anew."""
 FEWEST_EXAMPLES = 10
 """OpenAI takes no fewer."""
 
@@ -121,6 +125,10 @@ def tune_model(
         job = fine_tuning.follow_tuning(service, tuning.job_id, see=seen, wait=wait)
     except Cancelled:
         seen(fine_tuning.cancel_tuning(service, tuning.job_id))
+        raise
+    except NotThere as error:  # with the key of another account it may still be
+        if now() - tuning.started_at > GIVEN_UP_AFTER:
+            seen(fine_tuning.TuningJob(tuning.job_id, "failed", reason=str(error)))
         raise
     if job.state == "cancelled":
         raise Cancelled("The fine-tuning was ended at the endpoint.")

@@ -48,7 +48,7 @@ class ContextAnswer:
 
 @dataclass(frozen=True)
 class KeptBatch:
-    """state: uploaded, then as the endpoint says; collected once all that came is kept.
+    """state: uploaded, then as the endpoint says; collected once nothing more will come of it, `reason` says why.
 
     batch_id: empty before it began.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,13 +19,12 @@ from ..config import (
     RunConfig,
     TransitionConfig,
 )
+from ..errors import ConfigError
 from ..store import Store, now
 from .curation_edits import read_taxonomy_key
 from .stage_tables import read_evaluation
 from .stored_logs import log_report
 
-TREE_CHOICES = ("seed", "model", "behaviour")
-"""Of what a person chose, what the tree depends on."""
 SAID_ONCE = ("regrow", "tree_key")
 Config = TypeVar("Config")
 
@@ -57,8 +56,8 @@ def runs_like(store: Store, config: RunConfig) -> list[RunRecord]:
 
 def grown_alike(run: RunRecord, config: RunConfig) -> bool:
     """Whether the run's tree was grown with these settings."""
-    made, wanted = choices_of(config_of(run.config)), choices_of(config)
-    return all(made[name] == wanted[name] for name in TREE_CHOICES)
+    made = config_of(run.config)
+    return all(getattr(made, part) == getattr(config, part) for part in ("seed", "embedding", "behaviour", "tree"))
 
 
 def _all_runs(store: Store) -> list[RunRecord]:
@@ -185,11 +184,16 @@ def config_of(choices: dict) -> RunConfig:
 
 
 def _with_values(config: Config, values: dict) -> Config:
-    """values: as `_differing` returned them, through JSON or not."""
-    parts = {
-        name: _with_values(getattr(config, name), value)
-        if isinstance(value, dict)
-        else (tuple(value) if isinstance(value, list) else value)
-        for name, value in values.items()
-    }
-    return replace(config, **parts)
+    """values: as `_differing` returned them, through JSON or not. What this version does not know, or does not allow,
+    is as it is by default."""
+    known = {}
+    for name, value in values.items():
+        present = getattr(config, name, None)
+        if is_dataclass(present) and isinstance(value, dict):
+            known[name] = _with_values(present, value)
+        elif name in config.__dataclass_fields__ and not is_dataclass(present) and not isinstance(value, dict):
+            known[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return replace(config, **known)
+    except ConfigError:
+        return config

@@ -84,6 +84,11 @@ def upload_requests(service: Service, lines: bytes, *, wait: Wait = wait_unwatch
     return service.upload(lines, "questions.jsonl", "batch", wait=wait)
 
 
+def check_offered(service: Service, *, wait: Wait = wait_unwatched) -> None:
+    """Raises NotThere where the endpoint takes no batches: before anything is uploaded."""
+    find_batch(service, "", wait=wait)
+
+
 def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> Batch:
     """Starts a batch, or finds the one that was started from this file already."""
 

@@ -9,7 +9,9 @@ import streamlit as st
 from .. import wording
 from ..charts.measures import LAYER_NAMES
 from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
-from .logs.files import language_models
+from ..kept.runs import choices_of
+from ..policies.model_folder import list_base_models
+from .opened import server
 
 
 def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
@@ -45,6 +47,11 @@ def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
     return replace(chosen, kind=kind, causal=replace(chosen.causal, base=base))
 
 
+def language_models() -> list[str]:
+    """Names of the causal language models in the folder that the server's owner named."""
+    return list_base_models(server().models)
+
+
 def chosen_elsewhere(config: RunConfig) -> None:
     """Says what was chosen under “What comes next” and is kept."""
     layers, k = config.layers, config.transition.k
@@ -54,6 +61,8 @@ def chosen_elsewhere(config: RunConfig) -> None:
     said += [LAYER_NAMES[layer] for layer, is_chosen in laid_over.items() if is_chosen]
     if said:
         st.caption(f"Kept from the last build: predictions {', '.join(said)}. Change it under “What comes next”.")
+    if choices_of(config)["other"]:
+        st.caption("Kept from the last build, too: settings that a script chose and no page shows.")
 
 
 def choose_recommender(chosen: RecommenderConfig, name: str) -> RecommenderConfig:

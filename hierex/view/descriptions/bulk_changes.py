@@ -56,7 +56,7 @@ def bulk_bar(shown: Described, rows: Sequence[int]) -> list[int]:
 def approve(shown: Described, nodes: Sequence[int]) -> None:
     """For callbacks: one step for all."""
     if doing(lambda: save_verdict(shown, nodes, APPROVED), f"{len(nodes):,} approved."):
-        selection(shown).clear()
+        selection(shown).difference_update(nodes)
     show_table_anew()
 
 

@@ -12,7 +12,6 @@ from ...errors import LogError
 from ...imports import preview_file
 from ...jobs import expected_stages
 from ...logs import InteractionColumns, ItemColumns, LogFile, guess_columns
-from ...policies.model_folder import list_base_models
 from ...store import Store
 from ..opened import server
 
@@ -58,11 +57,6 @@ def server_models() -> list[str]:
     if folder is None or not folder.is_dir():
         return []
     return sorted(str(path) for path in folder.iterdir() if (path / "modules.json").is_file())
-
-
-def language_models() -> list[str]:
-    """Names of the causal language models in the same folder."""
-    return list_base_models(server().models)
 
 
 def expected_seconds(store: Store) -> float:
