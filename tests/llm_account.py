@@ -73,6 +73,8 @@ class Account:
             self.purposes[name] = fields["purpose"].get_payload(decode=True).decode()
             return 200, {"id": name, "object": "file", "bytes": len(self.files[name]), "status": "processed"}
         found = self.files.get(parts[0])
+        if found is not None and len(parts) == 1:
+            return 200, {"id": parts[0], "object": "file", "bytes": len(found), "status": "processed"}
         return (404, error(MISSING)) if found is None else (200, found.decode())
 
     def keep(self, content: bytes) -> str:
@@ -152,7 +154,7 @@ class Account:
             "output_file_id": output,
             "error_file_id": failed,
             "errors": {"object": "list", "data": faults},
-            "request_counts": {"total": n_lines, "completed": 0, "failed": 0},
+            "request_counts": {"total": n_lines, "completed": batch.get("answered", 0), "failed": 0},
         }
 
     def _answer(self, batch: dict, state: str) -> tuple[str, str]:
@@ -170,6 +172,7 @@ class Account:
             (good if status == 200 else bad).append({"custom_id": asked["custom_id"], "response": response})
         if self.shuffled:
             good.reverse()
+        batch["answered"] = len(good)
         output = [json.dumps(one, ensure_ascii=False) for one in good] + self.extra_lines
         return self.keep("\n".join(output).encode()), self.keep("\n".join(map(json.dumps, bad)).encode())
 

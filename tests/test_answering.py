@@ -509,14 +509,14 @@ def test_a_batch_that_the_endpoint_forgot_is_given_up_after_two_days_and_then_as
     with LlmServer(answer=know_it_all(work)) as server:
         leave_open(work, server)
         there, server.account.batches = server.account.batches, {}
-        for _ in range(2):
+        for hours in (0, 1, 48):
+            with work.store.transaction() as writer:
+                writer.execute(f"UPDATE answer_batches SET started_at = started_at - INTERVAL {hours} HOURS")
             outcome = ask_in_batches(work, server)
             assert (outcome.ended, "no longer knows" in outcome.reason) == ("error", True)
-            assert "Is the key that of the account" in outcome.reason
-        assert not server.account.batches, "it may be there for another key"
-        with work.store.transaction() as writer:
-            writer.execute("UPDATE answer_batches SET started_at = started_at - INTERVAL 49 HOURS")
-        assert "can be asked anew" in ask_in_batches(work, server).reason
+            assert ("Is the key that of the account" in outcome.reason) == (hours < 48)
+            assert not server.account.batches, "it may be there for another key"
+        assert "It is given up" in outcome.reason
         assert not there.keys() & server.account.batches.keys(), "nothing is spent in the call that says so"
         server.account.batch_states = ["completed"]
         assert ask_in_batches(work, server).ended == "done"
@@ -555,6 +555,68 @@ def test_what_a_batch_answered_is_kept_whatever_is_asked_when_it_is_collected(wo
         assert few.answered == len(plan_answers(work, endpoint_at(server)).contexts) > 4
         assert not plan_answers(work, endpoint_at(server)).missing.any()
         assert len(server.account.batches) == 1
+
+
+def test_a_batch_that_is_looked_for_with_another_key_for_the_first_time_is_not_given_up(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        with work.store.transaction() as writer:
+            writer.execute("UPDATE answer_batches SET started_at = started_at - INTERVAL 72 HOURS")
+        there, server.account.batches = server.account.batches, {}
+        assert "Is the key that of the account" in ask_in_batches(work, server).reason
+        server.account.batches = there
+        there["batch-0"]["states"] = ["completed"]
+        assert ask_in_batches(work, server).ended == "done"
+        assert len(there) == 1
+    assert not plan_answers(work, endpoint_at(server)).missing.any()
+
+
+def test_what_was_uploaded_for_another_account_is_not_taken_for_never_begun(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        upload_only(work, server, monkeypatch)
+        files, server.account.files = server.account.files, {}
+        assert "Is the key that of the account" in ask_in_batches(work, server).reason
+        assert not server.account.batches
+        server.account.files = files
+        assert ask_in_batches(work, server).ended == "done"
+
+
+def test_a_start_that_may_begin_later_is_not_looked_for_at_once(work, monkeypatch):
+    def time_out(*arguments, **more):
+        raise ModelBusy("It did not answer in time.")
+
+    with LlmServer(answer=know_it_all(work)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(batches, "start_batch", time_out)
+            assert "in time" in ask_in_batches(work, server).reason
+        assert plan_answers(work, endpoint_at(server)).under_way
+
+
+def test_the_last_of_several_answers_comes_in_a_batch_too(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        several = {"temperature": 0.5, "most": 2}
+        ask(work, server, samples=3, **several)
+        plan = plan_answers(work, endpoint_at(server), samples=4, **several)
+        assert plan.missing.sum() == 2
+        assert ask_in_batches(work, server, plan=plan).answered == 2
+    assert not plan_answers(work, endpoint_at(server), samples=4, **several).missing.any()
+
+
+def test_a_batch_of_which_nothing_can_be_read_stays_open(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        batch = server.account.batches["batch-0"]
+        batch["states"] = ["completed"]
+        server.account._batch("batch-0")
+        answers = server.account.files[batch["files"][0]]
+        server.account.files[batch["files"][0]] = b"<html>Sign in</html>"
+        outcome = ask_in_batches(work, server)
+        assert "None of the" in outcome.reason
+        assert (outcome.ended, outcome.answered, len(server.account.batches)) == ("error", 0, 1)
+        server.account.files[batch["files"][0]] = answers
+        assert ask_in_batches(work, server).ended == "done"
+        assert len(server.account.batches) == 1
+    assert not plan_answers(work, endpoint_at(server)).missing.any()
 
 
 def test_the_answers_are_kept_where_the_file_of_errors_is_gone(work, monkeypatch):
@@ -656,7 +718,7 @@ def test_lines_that_nobody_asked_for_are_passed_over(work):
     with LlmServer(answer=know_it_all(work)) as server:
         plan = plan_answers(work, endpoint_at(server), most=4)
         body = {"choices": [{"message": {"content": plan.known.answers[0]}, "finish_reason": "stop"}]}
-        names = ["made up", f"{plan.digests[0]}-{plan.digests[0]}-99"]
+        names = ["made up", f"{plan.digests[0]}-{plan.digests[0]}-1000"]
         server.account.extra_lines = [
             *(json.dumps({"custom_id": name, "response": {"status_code": 200, "body": body}}) for name in names),
             "no JSON",

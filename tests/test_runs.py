@@ -103,6 +103,8 @@ def test_what_a_script_set_is_read_back_too(stage):
         {"tree": 5},
         {"policy": {"epochs": {"a": 1}, "causal": 7}},
         {"policy": {"causal": {"rank": -1}}},
+        {"embedding": {"max_characters": None}},
+        None,
     ],
 )
 def test_what_this_version_does_not_know_or_allow_is_as_by_default(other):
@@ -118,6 +120,15 @@ def test_a_tree_of_other_settings_is_another_tree(tmp_path):
         run = find_run(store, run_id)
         assert not grown_alike(run, RunConfig())
         assert grown_alike(run, config_of(run.config))
+
+
+def test_a_tree_of_an_earlier_version_that_kept_less_is_the_same_for_the_same_choices(tmp_path):
+    config = replace(RunConfig(seed=3), tree=TreeConfig(finest=24))
+    with open_store(tmp_path / "One.duckdb") as store:
+        run = find_run(store, start_run(store, config))
+    earlier = replace(run, config={name: value for name, value in run.config.items() if name != "other"})
+    assert grown_alike(earlier, config)
+    assert not grown_alike(earlier, replace(config, seed=4))
 
 
 def test_all_choices_together_are_read_back():

@@ -164,13 +164,12 @@ def test_a_job_that_the_endpoint_forgot_can_be_ordered_anew_after_two_weeks(work
     with pytest.raises(Crash):
         tune(work, server, see=lambda *of: seen.append(of), cancelled=lambda: crash_when(seen))
     server.account.jobs.clear()
-    with pytest.raises(ModelError, match="no longer knows"):
-        tune(work, server)
-    assert not plan_tuning(work, endpoint_at(server)).to_pay
-    with work.store.transaction() as writer:
-        writer.execute("UPDATE tunings SET started_at = started_at - INTERVAL 15 DAYS")
-    with pytest.raises(ModelError, match="no longer knows"):
-        tune(work, server)
+    for _ in range(2):
+        assert not plan_tuning(work, endpoint_at(server)).to_pay
+        with work.store.transaction() as writer:
+            writer.execute("UPDATE tunings SET started_at = started_at - INTERVAL 15 DAYS")
+        with pytest.raises(ModelError, match="no longer knows"):
+            tune(work, server)
     assert plan_tuning(work, endpoint_at(server)).to_pay
 
 

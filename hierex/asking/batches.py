@@ -23,21 +23,23 @@ from ..llm.tokens import Tokens
 from ..store import now
 from ..workspace import Workspace
 from .answering import AnswerOutcome
-from .plans import AnswerPlan, find_missing
+from .plans import MOST_SAMPLES, AnswerPlan, find_missing
 
 POLL = 15.0
 """Seconds between two looks at the batches."""
 OVER_CAP = "The other questions could cost more than you allowed. Every answer that came is kept."
 SAVED_AT_ONCE = 2_000
+UNKNOWN = "unknown"
+"""The state of a batch that the endpoint did not know when it was last looked for."""
 GIVEN_UP_AFTER = timedelta(days=2)
 """A batch is done, or its time is over, within one day."""
 NAME = re.compile(r"((?:[0-9a-f]{16}-){1,3})(\d{1,9})")
 
 
-def read_name(name: str, n_requests: int) -> tuple[tuple[str, ...], int] | None:
-    """The digests of the context and the sample that an answer of so large a batch is for; None for any other name."""
+def read_name(name: str) -> tuple[tuple[str, ...], int] | None:
+    """The digests of the context and the sample that an answer is for; None for a name that no question has."""
     found = NAME.fullmatch(name)
-    if not found or int(found[2]) >= n_requests:
+    if not found or int(found[2]) >= MOST_SAMPLES:
         return None
     return tuple(found[1].rstrip("-").split("-")), int(found[2])
 
@@ -53,18 +55,19 @@ def answer_in_batches(
 ) -> AnswerOutcome:
     """Collects the batches that are under way, then hands over what is missing and waits for it.
 
-    Only as much is handed over as the cap allows at most. When `cancelled` says so, the batches are ended at the
-    endpoint; what they had answered by then is paid, and collected by the next call. If this process ends first, they
-    go on, and the next call collects them. What the endpoint never began is asked anew, what it does not know after two
-    days too. Raises ConfigError for a cap without a price; what the endpoint refuses is the outcome's reason.
+    Only as much is handed over as the cap allows, if every answer fills its room; what is read is an estimate. When
+    `cancelled` says so, the batches are ended at the endpoint; what they had answered by then is paid, and collected by
+    the next call. If this process ends first, they go on, and the next call collects them. What the endpoint never
+    began is asked anew; so is what it did not know twice, the second time two days after the start or later. Raises
+    ConfigError for a cap without a price; what the endpoint refuses is the outcome's reason.
     """
     cap.check(plan.price)
     run = _Run(work, plan, service, wait_unless(cancelled), progress)
     try:
         try:
-            run.follow(run.find_started())
+            run.collect()
             over_cap = run.hand_over(np.flatnonzero(find_missing(work, plan)), cap)
-            run.follow(run.find_started())
+            run.collect()
             if over_cap:
                 run.end("cap", OVER_CAP)
         except Cancelled:
@@ -129,6 +132,8 @@ class _Run:
     def _start(self, kept: KeptBatch) -> None:
         try:
             self._note(kept, batches.start_batch(self.service, kept.file_id, wait=self.wait))
+        except ModelBusy:
+            raise  # it may begin later
         except ModelError:
             with contextlib.suppress(ModelError):  # it may have begun all the same; if not, nothing is left to collect
                 self._find(kept)
@@ -142,6 +147,7 @@ class _Run:
         batch = batches.find_batch(self.service, kept.file_id, wait=self.wait)
         if batch:
             return self._note(kept, batch)
+        batches.check_uploaded(self.service, kept.file_id, wait=self.wait)  # else this is the key of another account
         self._close(kept, "It was never begun.")
         return None
 
@@ -156,33 +162,33 @@ class _Run:
         )
 
     def _not_there(self, kept: KeptBatch, error: NotThere) -> ModelError:
-        """What the endpoint does not know is closed once nothing can come of it; before that, a key of another account
-        may be why, and asking anew would be paid twice."""
+        """What the endpoint does not know is closed where that was said before and nothing more can come: a key of
+        another account may be why, and asking anew would be paid twice."""
         until = kept.started_at + GIVEN_UP_AFTER
-        if now() < until:
-            return ModelError(
-                f"{error} Is the key that of the account it was begun with? From {until:%d %b %H:%M} UTC on it is "
-                "given up, and its questions are asked anew."
-            )
-        self._close(kept, str(error))
-        return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
+        if kept.state == UNKNOWN and now() > until:
+            self._close(kept, str(error))
+            return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
+        context_answers.update_batch(
+            self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
+        )
+        return ModelError(
+            f"{error} Is the key that of the account it was begun with? Where it is asked for again after "
+            f"{until:%d %b %H:%M} UTC, it is given up, and its questions can be asked anew."
+        )
 
-    def find_started(self) -> list[KeptBatch]:
-        """The open ones. What was uploaded and never begun is missing again, so that the cap counts for it."""
-        started = []
+    def collect(self) -> None:
+        """Waits for all that is under way and keeps what it brings. What was uploaded and never begun is missing again,
+        so that the cap counts for it. Raises ModelError after that where all of a batch was refused or the endpoint
+        does not know one, ModelBusy at once."""
+        opened, trouble = [], None
         for kept in self.open():
             try:
                 found = kept if kept.batch_id else self._find(kept)
             except NotThere as error:
-                raise self._not_there(kept, error) from error
+                trouble = trouble or self._not_there(kept, error)
+                continue
             if found:
-                started.append(found)
-        return started
-
-    def follow(self, opened: list[KeptBatch]) -> None:
-        """Waits for these batches and keeps what they bring. Raises ModelError after that where all of one was refused
-        or the endpoint does not know one, ModelBusy at once."""
-        trouble = None
+                opened.append(found)
         while opened:
             running = []
             for kept in opened:
@@ -210,18 +216,24 @@ class _Run:
             raise self._not_there(kept, error) from error
         if batch.ended:
             self._collect(kept, batch)
+        elif kept.state == UNKNOWN:
+            self._note(kept, batch)
         return batch
 
     def _collect(self, kept: KeptBatch, batch: Batch) -> None:
-        """Keeps all that came, whatever plan it was asked for, and closes the batch."""
-        came, n_came = [], 0
+        """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
+        ModelError, where it has answers of which none can be read."""
+        came, n_came, n_read = [], 0, 0
         try:
             for found in batches.fetch_answers(self.service, batch, self.plan.schema, wait=self.wait):
-                question = read_name(found.name, kept.n_requests)
+                question = read_name(found.name)
+                n_read += found.answer is not None
                 if found.answer is None:
                     self._failed += 1
                     self.outcome.miss(found.reason)
-                elif question is not None:
+                elif question is None:
+                    self.outcome.miss("It answered what was not asked.")
+                else:
                     tokens = found.answer.tokens
                     dollars = None if self.price is None else self.price.of(tokens)
                     came.append(ContextAnswer(*question, found.answer, dollars))
@@ -230,11 +242,15 @@ class _Run:
                 if len(came) == SAVED_AT_ONCE:
                     context_answers.save_answers(self.work.store, self.plan.asked, came)
                     came = []
-        except NotThere as error:  # one of its files is gone
+        except NotThere as error:  # one of its files is gone, perhaps only that of the errors
+            if batch.answered and not n_read:
+                raise self._not_there(kept, error) from error
             self.outcome.miss(str(error))
         finally:
             context_answers.save_answers(self.work.store, self.plan.asked, came)
             self.outcome.answered += n_came
+        if batch.answered and not n_read:
+            raise self._not_there(kept, NotThere(f"None of the {batch.answered:,} answers of a batch can be read."))
         self._close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
         if batch.state == "failed":
             said = batch.reason or "it gives no reason"

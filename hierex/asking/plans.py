@@ -24,6 +24,7 @@ from ..workspace import Workspace
 FORMS = ("text", "schema")
 WHICH = ("people", "all")
 MOST_CONTEXTS = 2_300_000
+MOST_SAMPLES = 1_000
 """All pairs of 1,500 interests."""
 MOST_CHOICES, LONG_LIST, MOST_CHARACTERS, MOST_IN_LONG = 1_000, 250, 120_000, 15_000
 """What OpenAI takes as a list to choose from: so many choices, so many characters of all of them, and with more than
@@ -119,10 +120,10 @@ def plan_answers(
 def check_asking(form: str, which: str, samples: int, temperature: float) -> None:
     if form not in FORMS or which not in WHICH:
         raise ConfigError(f"Ask in one of the forms {', '.join(FORMS)}, about one of: {', '.join(WHICH)}.")
-    if samples < 1 or not 0 <= temperature <= 2:
+    if not 1 <= samples <= MOST_SAMPLES or not 0 <= temperature <= 2:
         raise ConfigError(
             f"{samples} answers to each question at a temperature of {temperature:g} cannot be asked for. "
-            "Give 1 answer or more, and a temperature from 0 to 2."
+            f"Give 1 to {MOST_SAMPLES:,} answers, and a temperature from 0 to 2."
         )
     if samples > 1 and temperature == 0:
         raise ConfigError("At a temperature of 0 all answers are the same. Ask once, or give a temperature above 0.")

@@ -126,9 +126,10 @@ def tune_model(
     except Cancelled:
         seen(fine_tuning.cancel_tuning(service, tuning.job_id))
         raise
-    except NotThere as error:  # with the key of another account it may still be
-        if now() - tuning.started_at > GIVEN_UP_AFTER:
-            seen(fine_tuning.TuningJob(tuning.job_id, "failed", reason=str(error)))
+    except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
+        is_over = tuning.reason == str(error) and now() - tuning.started_at > GIVEN_UP_AFTER
+        state = "failed" if is_over else tuning.state
+        tunings.update_tuning(store, tuning.tuning_id, fine_tuning.TuningJob(tuning.job_id, state, reason=str(error)))
         raise
     if job.state == "cancelled":
         raise Cancelled("The fine-tuning was ended at the endpoint.")

@@ -48,7 +48,8 @@ class ContextAnswer:
 
 @dataclass(frozen=True)
 class KeptBatch:
-    """state: uploaded, then as the endpoint says; collected once nothing more will come of it, `reason` says why.
+    """state: uploaded, then as the endpoint says, unknown where it did not know it; collected once nothing more will
+    come of it, `reason` says why.
 
     batch_id: empty before it began.
     """

@@ -57,6 +57,8 @@ def runs_like(store: Store, config: RunConfig) -> list[RunRecord]:
 def grown_alike(run: RunRecord, config: RunConfig) -> bool:
     """Whether the run's tree was grown with these settings."""
     made = config_of(run.config)
+    if "other" not in run.config:  # an earlier version kept only what a person chooses
+        config = config_of(choices_of(config) | {"other": {}})
     return all(getattr(made, part) == getattr(config, part) for part in ("seed", "embedding", "behaviour", "tree"))
 
 
@@ -177,10 +179,10 @@ def config_of(choices: dict) -> RunConfig:
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),
         transition=TransitionConfig(k=choices.get("k", TransitionConfig.k)),
-        layers=LayerConfig(**choices.get("layers", {})),
+        layers=_with_values(LayerConfig(), choices.get("layers", {})),
         recommender=RecommenderConfig(kind=choices.get("recommender", RecommenderConfig.kind)),
     )
-    return _with_values(config, choices.get("other", {}))
+    return _with_values(config, choices.get("other") or {})
 
 
 def _with_values(config: Config, values: dict) -> Config:
@@ -195,5 +197,5 @@ def _with_values(config: Config, values: dict) -> Config:
             known[name] = tuple(value) if isinstance(value, list) else value
     try:
         return replace(config, **known)
-    except ConfigError:
+    except (ConfigError, TypeError):
         return config

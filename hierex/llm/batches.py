@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from openai.types.chat import ChatCompletion
 
@@ -17,7 +18,8 @@ from .tokens import Tokens
 
 MOST_REQUESTS = 10_000
 """Of one batch; OpenAI takes up to 50,000 and 200 MB, and several at a time."""
-LISTED = 50
+LISTED = 1_000
+"""Among so many of the latest batches one is looked for that was started before."""
 ASKED_AT = "/v1/chat/completions"
 STATES = {
     "validating": "queued",
@@ -89,6 +91,16 @@ def check_offered(service: Service, *, wait: Wait = wait_unwatched) -> None:
     find_batch(service, "", wait=wait)
 
 
+def check_uploaded(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> None:
+    """Raises NotThere where the endpoint does not know the file."""
+    service.call(
+        lambda client: client.files.retrieve(file_id),
+        what="the question for a file",
+        missing=f"{service.endpoint.place} does not know the file {file_id}.",
+        wait=wait,
+    )
+
+
 def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> Batch:
     """Starts a batch, or finds the one that was started from this file already."""
 
@@ -107,7 +119,7 @@ def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) 
 
 def find_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> Batch | None:
     page = service.call(
-        lambda client: list(client.batches.list(limit=LISTED).data or ()),
+        lambda client: list(islice(client.batches.list(limit=100), LISTED)),
         what="the question for its batches",
         missing=_not_offered(service),
         wait=wait,
