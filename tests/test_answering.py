@@ -18,6 +18,8 @@ from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
 from hierex.errors import Cancelled, ConfigError, ModelBusy, ModelError, NotReady, NotThere
+from hierex.jobs import ANSWERS, Job
+from hierex.jobs.asking import answer as answer_in_background
 from hierex.kept import context_answers
 from hierex.kept.description_edits import Subject, save_edits
 from hierex.kept.results import result_note
@@ -34,6 +36,7 @@ from hierex.result_keys import policy_is_stale
 from hierex.store import open_store
 from hierex.transitions import list_moves
 from hierex.transitions.prompts import TARGET_PREFIX, context_prompt, phrases_on_one_line
+from hierex.view.sidebar import job_done
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeConfig(finest=24))
 
@@ -443,6 +446,29 @@ def test_part_of_a_batch_may_fail_and_only_that_is_asked_again(work):
     assert sizes == [first.answered + 2, 2]
     assert first.unanswered == {"The server had an error": 1, "no": 1}
     assert second.answered == 2
+
+
+def answer_as_job(work, server):
+    job = Job(work.store.path, work.config, {}, goal=ANSWERS)
+    plan, endpoint = plan_answers(work, endpoint_at(server)), endpoint_at(server)
+    answer_in_background(job, work, plan, endpoint, Cap(), True, compute=None, watch=None)
+    return job
+
+
+def test_what_got_no_answer_is_not_said_to_be_answered(work):
+    """A model that the endpoint does not know fails question by question in a batch that is completed."""
+    with LlmServer(answer=know_it_all(work)) as server:
+        n = len(plan_answers(work, endpoint_at(server)).contexts)
+        unknown = {"status": 404, "message": "The model does not exist"}
+        server.account.line_faults = dict.fromkeys(range(n), unknown)
+        with pytest.raises(ModelError, match=r"No question got an answer\. The model does not exist"):
+            answer_as_job(work, server)
+        server.account.line_faults = {0: unknown}
+        job = answer_as_job(work, server)
+    assert job_done(job) == (
+        f"The language model answered {n - 1:,} questions; 1 got no answer (The model does not exist). "
+        "Learn and measure with them now."
+    )
 
 
 def test_of_a_batch_that_ran_out_of_time_what_came_is_kept(work):

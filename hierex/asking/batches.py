@@ -277,8 +277,8 @@ class _Run:
         return Reading(
             total=self.outcome.answered + self._failed + sum(batch.total for batch in running),
             described=self.outcome.answered + sum(batch.answered for batch in running),
-            failed=self._failed + sum(batch.failed for batch in running),
-            unanswered=0,
+            failed=0,
+            unanswered=self._failed + sum(batch.failed for batch in running),
             waiting=0,
             wait_left=0.0,
             wait_reason="",

@@ -78,7 +78,7 @@ def tune(job: Job, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: C
 def answer(
     job: Job, work: Workspace, plan: AnswerPlan, endpoint: Endpoint, cap: Cap, batch: bool, *, compute, watch
 ) -> None:
-    """Raises what ended it before its time; what came is kept."""
+    """Raises what ended it before its time, and ModelError where no question got an answer; what came is kept."""
     from ..asking.batches import answer_in_batches
     from ..llm.door import LanguageModel
     from ..llm.service import Service
@@ -96,3 +96,7 @@ def answer(
         model.close()
     if outcome.ended != "done":
         raise ENDED[outcome.ended](outcome.reason)
+    if outcome.unanswered:
+        job.told = max(outcome.unanswered, key=outcome.unanswered.get)
+        if not outcome.answered:
+            raise ModelError(f"No question got an answer. {job.told}")

@@ -134,7 +134,7 @@ def draw_job(job: Job) -> None:
                 st.caption("How long it takes shows soon." if left is None else f"About {duration(left)} left")
             st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
         elif job.status == "done":
-            st.success(job_done(job), icon=":material/check:")
+            st.success(plain_markdown(job_done(job)), icon=":material/check:")
         elif job.status == "stopped":
             st.warning(
                 plain_markdown(job.error) or "Stopped. What was finished is kept.", icon=":material/stop_circle:"
@@ -159,7 +159,9 @@ def asked_text(job: Job) -> str:
 
 def job_done(job: Job) -> str:
     if job.goal == ANSWERS and job.reading:
-        return f"The language model answered {job.reading.done:,} questions. Learn and measure with them now."
+        missing, came = job.reading.unanswered, job.reading.described + job.reading.failed
+        without = f"; {missing:,} got no answer ({job.told.rstrip('.')})" if missing else ""
+        return f"The language model answered {came:,} questions{without}. Learn and measure with them now."
     if job.reading is None:
         return f"The {job.goal} is done."
     missing = job.reading.failed + job.reading.unanswered
