@@ -153,6 +153,19 @@ class CausalConfig:
 
 
 @dataclass(frozen=True)
+class AskedAs:
+    """How a model was asked what comes next. Answers that came in the same way belong together.
+
+    form: text, or schema (a list to choose from); prompt: a digest of the form of the question.
+    """
+
+    model: str
+    form: str
+    temperature: float
+    prompt: str
+
+
+@dataclass(frozen=True)
 class PolicyConfig:
     kind: str = "encoder"
     epochs: int = 5
@@ -174,6 +187,8 @@ class PolicyConfig:
     tune_text: bool = False
     """For the policy `encoder`: the text model learns from the moves too (`policies.text_tuning`)."""
     causal: CausalConfig = field(default_factory=CausalConfig)
+    answers: AskedAs | None = None
+    """For the policy `openai`: whose answers it is made of; None: those of who answered last."""
 
     def __post_init__(self):
         if self.kind not in POLICIES:

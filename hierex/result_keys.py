@@ -76,14 +76,16 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
     if not causal:
         del how["causal"]
     taught = [content_of(config.policy.causal.base), digest(work.taxonomy.hidden)] if causal else []
-    answers = [answers_state(work.store)] if config.policy.kind == "openai" else []
+    answers = [answers_state(work.store, config.policy.answers)] if config.policy.kind == "openai" else []
     version = {"encoder": [ENCODER_VERSION], "causal": [TASK_FIRST]}.get(config.policy.kind, [])
     return [work.keys["transitions"], words, how, config.seed, *reader, *taught, *answers, *version]
 
 
 def _asdict(policy: PolicyConfig) -> dict:
-    """Without what does not apply to it and once was no choice: what was kept then is found again."""
+    """Without what does not apply to it and once was no choice: what was kept then is found again. Whose answers a
+    policy is made of is told by these answers."""
     how = asdict(policy)
+    del how["answers"]
     if policy.kind != "encoder" or not policy.tune_text:
         del how["tune_text"]
     return how

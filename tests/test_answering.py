@@ -12,7 +12,7 @@ from small_worlds import run_until
 
 from hierex.asking.answering import answer_contexts
 from hierex.asking.batches import answer_in_batches
-from hierex.asking.collected import collect_answers, make_policy
+from hierex.asking.collected import collect_answers, make_policy, raw_answers, ways_answered
 from hierex.asking.plans import people_contexts, plan_answers
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
@@ -23,7 +23,7 @@ from hierex.jobs.asking import answer as answer_in_background
 from hierex.kept import context_answers
 from hierex.kept.description_edits import Subject, save_edits
 from hierex.kept.results import result_note
-from hierex.kept.runs import read_runs
+from hierex.kept.runs import config_of, read_runs
 from hierex.llm import batches, door
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
@@ -146,6 +146,26 @@ def test_the_prompt_is_that_of_the_examples_and_the_most_frequent_come_first(wor
     assert sorted(prompts) == sorted(context_prompt(context, lines_of(work)) for context in contexts[:5].tolist())
     note = make_policy(work, collect_answers(work)).note
     assert f"({n_people[:5].sum() / n_people.sum():.0%} of people's)" in note
+
+
+def test_a_build_is_made_of_the_answers_that_were_chosen_whoever_was_asked_since(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        ask(work, server)
+        (chosen,) = ways_answered(work)
+        config = replace(CONFIG, policy=replace(CONFIG.policy, answers=chosen))
+        made = run_pipeline(work.store, config, until="policies")
+        server.answer = lambda request: "New cluster: nobody knows"
+        ask(work, server, most=5, form="schema")
+    latest, before = ways_answered(work)
+    assert (latest.form, before) == ("schema", chosen)
+    assert len(collect_answers(work).answers) == 5
+    again = run_pipeline(work.store, config, until="policies")
+    assert again.keys["policies"] == made.keys["policies"]
+    assert not policy_is_stale(again)
+    assert len(collect_answers(again).answers) > 5
+    assert raw_answers(again, people_contexts(work.histories, k=2, split=work.split)[0][0])[0][1]
+    assert config_of(read_runs(work.store)[0].config) == config
+    assert run_pipeline(work.store, CONFIG, until="policies").keys["policies"] != made.keys["policies"]
 
 
 def test_too_few_moves_to_count_are_said(work):

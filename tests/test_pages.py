@@ -26,6 +26,7 @@ from hierex.kept.description_steps import set_step_undone
 from hierex.kept.feedback import read_batches
 from hierex.kept.item_thumbs import read_all_item_thumbs
 from hierex.kept.model_answers import read_answers
+from hierex.kept.results import result_note
 from hierex.kept.runs import shown_run
 from hierex.kept.tunings import read_tunings
 from hierex.logs import LogFile
@@ -1190,7 +1191,18 @@ def test_a_language_model_is_fine_tuned_and_asked_and_a_build_made_of_its_answer
     assert "Nothing was answered about these interests yet" in words(app), "what it is asked starts from one interest"
     app.radio(key="other_k-Asked").set_value(2).run()
     assert "**100.0%** of" in words(app)
+    app.selectbox(key="answers_model").set_value(MODEL).run()
+    app.number_input(key="answers_most").set_value(3).run()
+    press(app, "Ask 3")
+    assert finished_job(workspaces, "Asked").status == "done"
+    app.run()
+    assert "**100.0%** of 3 answers" in words(app)
+    whose = next(box for box in app.selectbox if box.label == "Whose answers")
+    assert whose.options == [f"{MODEL}, chosen from a list", f"{tuned}, in free text"]
+    whose.select_index(1).run()
+    assert "**100.0%** of 3 answers" not in words(app)
     press(app, "Learn and measure")
     assert finished_job(workspaces, "Asked").status == "done"
     assert list_candidates(store)[0].policy == "openai"
     assert not list_candidates(store)[0].report.match_rate.by_construction
+    assert result_note(store, "policies", shown_run(store).keys["policies"]).startswith(f"{tuned} answered for")

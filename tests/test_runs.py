@@ -9,7 +9,7 @@ from small_worlds import import_with_vectors
 
 from hierex.cli import build_parser
 from hierex.cli.run import config_from
-from hierex.config import BehaviourConfig, PolicyConfig, RunConfig, TreeConfig
+from hierex.config import AskedAs, BehaviourConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.kept.runs import SAID_ONCE, choices_of, config_of, find_run, grown_alike, latest_choices, start_run
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
@@ -24,6 +24,7 @@ CHOSEN = {
     "policy.kind": "ease",
     "policy.tune_text": True,
     "policy.causal.base": "small",
+    "policy.answers": AskedAs("m", "text", 0.0, "p"),
     "layers.refreshed": True,
     "layers.best_of": 5,
     "layers.novelty": 2.0,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..config import AskedAs
 from ..errors import NotReady
 from ..kept import context_answers
-from ..kept.context_answers import AskedAs
 from ..policies import FEWEST_MOVES
 from ..policies.answered import AnsweredPolicy, KnownAnswers, train_answered
 from ..policies.match_rate import MatchReport
@@ -36,9 +36,14 @@ class Answered:
         return self.known.measure(self.answers)
 
 
+def ways_answered(work: Workspace) -> list[AskedAs]:
+    """Who answered, and how they were asked; who answered last comes first."""
+    return context_answers.read_ways(work.store, prompt_digest())
+
+
 def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
-    """asked: whose answers; None: those of who answered last. Raises NotReady where there are none."""
-    asked = asked or context_answers.latest_asked(work.store, prompt_digest())
+    """asked: whose answers; None: those that were chosen for the policy. Raises NotReady where there are none."""
+    asked = asked or work.config.policy.answers or next(iter(ways_answered(work)), None)
     known = KnownAnswers(work.cluster_descriptions())
     cluster_of = {digest_words(line): cluster for cluster, line in enumerate(known.shown)}
     k, contexts, answers, in_words = work.config.transition.k, [], [], 0
@@ -83,8 +88,8 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
 
 
 def raw_answers(work: Workspace, context: Sequence[int]) -> list[tuple[str, str]]:
-    """What the model that answered last said about this context, word for word, and the name of the interest that it
-    was taken as; empty where it named none. Raises NotReady where no model has answered about these interests."""
+    """What the policy's model said about this context, word for word, and the name of the interest that it was taken
+    as; empty where it named none. Raises NotReady where it has not answered about these interests."""
     answered = collect_answers(work)
     names = [description.name for description in work.cluster_descriptions()]
     rows = np.flatnonzero((answered.contexts == np.asarray(context)).all(axis=1))

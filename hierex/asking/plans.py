@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..config import AskedAs
 from ..errors import ConfigError
 from ..kept import context_answers, model_settings
-from ..kept.context_answers import AskedAs
 from ..llm.answers import Schema, read_answer
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Estimate, Price, find_price
@@ -24,8 +24,8 @@ from ..workspace import Workspace
 FORMS = ("text", "schema")
 WHICH = ("people", "all")
 MOST_CONTEXTS = 2_300_000
-MOST_SAMPLES = 1_000
 """All pairs of 1,500 interests."""
+MOST_SAMPLES = 1_000
 MOST_CHOICES, LONG_LIST, MOST_CHARACTERS, MOST_IN_LONG = 1_000, 250, 120_000, 15_000
 """What OpenAI takes as a list to choose from: so many choices, so many characters of all of them, and with more than
 `LONG_LIST` choices fewer characters."""

@@ -7,33 +7,17 @@ whatever became of the tree; an interest that was put into other words is asked 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 
 import pyarrow as pa
 
+from ..config import AskedAs
 from ..llm import Answer
 from ..store import Store, now
 
 LONGEST_KEPT = 20_000
 """Characters of an answer that are kept."""
-
-
-@dataclass(frozen=True)
-class AskedAs:
-    """How contexts were asked about. Answers that came in the same way belong together.
-
-    form: text, or schema (a list to choose from); prompt: a digest of the form of the question.
-    """
-
-    model: str
-    form: str
-    temperature: float
-    prompt: str
-
-    @property
-    def values(self) -> list:
-        return [getattr(self, field.name) for field in fields(self)]
 
 
 @dataclass(frozen=True)
@@ -91,36 +75,38 @@ def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer])
             f"INSERT INTO context_answers (model, form, temperature, prompt, {names}, answered_at) "
             f"SELECT ?, ?, ?, ?, {names}, ? FROM (SELECT DISTINCT ON (context, sample) * FROM came) "
             f"ANTI JOIN (SELECT context, sample FROM context_answers WHERE {ASKED}) USING (context, sample)",
-            [*asked.values, now(), *asked.values],
+            [*astuple(asked), now(), *astuple(asked)],
         )
 
 
 def read_answers(store: Store, asked: AskedAs) -> pa.Table:
     """context (list of digests), sample, answer, how."""
     return store.table(
-        f"SELECT context, sample, answer, how FROM context_answers WHERE {ASKED} ORDER BY answer_id", asked.values
+        f"SELECT context, sample, answer, how FROM context_answers WHERE {ASKED} ORDER BY answer_id", astuple(asked)
     )
 
 
 def read_asked(store: Store, asked: AskedAs) -> set[tuple[tuple[str, ...], int]]:
     """Which questions have an answer: (context, sample)."""
-    found = store.table(f"SELECT context, sample FROM context_answers WHERE {ASKED}", asked.values)
+    found = store.table(f"SELECT context, sample FROM context_answers WHERE {ASKED}", astuple(asked))
     pairs = zip(found["context"].to_pylist(), found["sample"].to_pylist(), strict=True)
     return {(tuple(context), sample) for context, sample in pairs}
 
 
-def latest_asked(store: Store, prompt: str) -> AskedAs | None:
-    """How the latest answer to a question of this form came; None where there is none."""
+def read_ways(store: Store, prompt: str) -> list[AskedAs]:
+    """The ways in which questions of this form were answered: who answered last comes first."""
     rows = store.table(
-        "SELECT model, form, temperature, prompt FROM context_answers WHERE prompt = ? ORDER BY answer_id DESC LIMIT 1",
+        "SELECT model, form, temperature, prompt FROM context_answers WHERE prompt = ? "
+        "GROUP BY ALL ORDER BY max(answer_id) DESC",
         [prompt],
     ).to_pylist()
-    return AskedAs(**rows[0]) if rows else None
+    return [AskedAs(**row) for row in rows]
 
 
-def answers_state(store: Store) -> str:
-    """Changes whenever an answer comes."""
-    return str(store.value("SELECT max(answer_id) FROM context_answers"))
+def answers_state(store: Store, asked: AskedAs | None) -> str:
+    """Changes whenever an answer comes that was asked for in this way; None: in any way."""
+    every = "SELECT max(answer_id) FROM context_answers"
+    return str(store.value(f"{every} WHERE {ASKED}", astuple(asked)) if asked else store.value(every))
 
 
 # -- batches -----------------------------------------------------------------------------------------------------------
@@ -133,7 +119,7 @@ def note_batch(store: Store, asked: AskedAs, place: str, file_id: str, n_request
         row = writer.execute(
             "INSERT INTO answer_batches (place, model, form, temperature, prompt, n_requests, file_id, batch_id, "
             "state, reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', 'uploaded', '', ?) RETURNING row_id",
-            [place, *asked.values, n_requests, file_id, started],
+            [place, *astuple(asked), n_requests, file_id, started],
         )
     return KeptBatch(row[0], n_requests, file_id, "", "uploaded", "", started)
 
@@ -151,6 +137,6 @@ def open_batches(store: Store, asked: AskedAs, place: str) -> list[KeptBatch]:
     names = ", ".join(field.name for field in fields(KeptBatch))
     rows = store.table(
         f"SELECT {names} FROM answer_batches WHERE place = ? AND {ASKED} AND state <> 'collected' ORDER BY row_id",
-        [place, *asked.values],
+        [place, *astuple(asked)],
     ).to_pylist()
     return [KeptBatch(**row) for row in rows]

@@ -10,6 +10,7 @@ from typing import TypeVar
 import pandas as pd
 
 from ..config import (
+    AskedAs,
     BehaviourConfig,
     CausalConfig,
     EmbeddingConfig,
@@ -145,6 +146,7 @@ def choices_of(config: RunConfig) -> dict:
         "policy": config.policy.kind,
         "tune_text": config.policy.tune_text,
         "base_model": config.policy.causal.base,
+        "answers": asdict(config.policy.answers) if config.policy.answers else None,
         "model": config.embedding.model,
         "behaviour": config.behaviour.weight,
         "k": config.transition.k,
@@ -175,6 +177,7 @@ def config_of(choices: dict) -> RunConfig:
             kind=choices["policy"],
             tune_text=choices.get("tune_text", False),
             causal=CausalConfig(base=choices.get("base_model", "")),
+            answers=AskedAs(**choices["answers"]) if choices.get("answers") else None,
         ),
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),

@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from ... import wording
-from ...asking.collected import collect_answers
+from ...asking.collected import collect_answers, ways_answered
 from ...asking.plans import AnswerPlan, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
+from ...config import AskedAs
 from ...errors import HierexError, NotReady
 from ...jobs.asking import start_answers, start_tuning
 from ...kept import tunings
@@ -23,15 +24,32 @@ from ...workspace import Workspace
 from ..opened import doing, jobs, plain_errors, server
 
 WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
+WAYS = {"text": "in free text", "schema": "chosen from a list"}
 FORMS = {"text": "In free text, as it was fine-tuned", "schema": "By choosing from a list of all interests"}
 MOST = 5_000
 
 
-def ask_panel(work: Workspace) -> bool:
-    """What there is to do before a build can be made of a model's answers; whether there are some to make it of."""
+def ask_panel(work: Workspace) -> AskedAs | None:
+    """What there is to do before a build can be made of a model's answers; returns whose it is to be made of, None
+    where there are no answers."""
     with plain_errors():
         offer_to_ask(work)
-    return show_answers(work)
+    asked = choose_answers(work)
+    return asked if show_answers(work, asked) else None
+
+
+def choose_answers(work: Workspace) -> AskedAs | None:
+    ways = ways_answered(work)
+    if len(ways) < 2:
+        return next(iter(ways), None)
+    return st.selectbox(
+        "Whose answers", ways, format_func=way_label, key=f"answers_of-{ways[0]}", help="Who answered last comes first."
+    )
+
+
+def way_label(asked: AskedAs) -> str:
+    heat = f", at a temperature of {asked.temperature:g}" if asked.temperature else ""
+    return f"{asked.model}, {WAYS[asked.form]}{heat}"
 
 
 def offer_to_ask(work: Workspace) -> None:
@@ -146,10 +164,10 @@ def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bo
     )
 
 
-def show_answers(work: Workspace) -> bool:
+def show_answers(work: Workspace, asked: AskedAs | None) -> bool:
     """How many of the answers that came are known interests, and what the others say; whether there are any."""
     try:
-        matches = collect_answers(work).measure()
+        matches = collect_answers(work, asked).measure()
     except NotReady:
         st.caption("Nothing was answered about these interests yet. A build of answers needs some.")
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -181,8 +183,10 @@ def train_anew(work: Workspace) -> None:
         horizontal=True,
         help="With 1 or 2 every answer is there ahead of time; with 3 answers are computed when they are asked for.",
     )
-    other = releases.other_policy(work.config, policy, k=k)
-    ready = policy.kind != "openai" or ask_panel(with_choices(work, other))
+    ready, other = True, releases.other_policy(work.config, policy, k=k)
+    if policy.kind == "openai":
+        answers = ask_panel(with_choices(work, other))
+        ready, other = answers is not None, replace(other, policy=replace(policy, answers=answers))
     job = jobs().of(work.store.path)
     st.button(
         "Learn and measure",
