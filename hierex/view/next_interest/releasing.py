@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from ... import releases, wording
-from ...kept import stage_tables
+from ...kept import results, stage_tables
 from ...kept.runs import shown_run
 from ...releases import Candidate, Release
 from ...releases.gates import FEWEST_MATCHES, TIMES_CHANCE
@@ -102,6 +102,8 @@ def choose_candidate(
         key=f"candidate-{store.path.stem}-{candidates[0].run.run_id}",  # a new build is what is looked at first
     )
     chosen = candidates[place]
+    if made := results.result_note(store, "policies", chosen.run.keys["policies"]):
+        st.caption(wording.plain_markdown(made))
     now = is_served(chosen, served)
     able = chosen.kept and chosen.report.passed
     name, note = st.columns([1, 2])
