@@ -138,7 +138,7 @@ def _recalls(recalls: pd.DataFrame) -> list[go.Scatter]:
     """A point for each run that was measured, and what chance would have had there."""
     told = [
         f"<b>{row.granularity:,} interests</b><br>{method_name(row.policy)}<br>{percent(row.value)} "
-        f"right<br>chance: {percent(row.chance)}<br>built {row.started_at:%d %B %Y}"
+        f"right<br>chance: {percent(row.chance)}<br>built {row.started_at.day} {row.started_at:%B %Y}"
         for row in recalls.itertuples()
     ]
     over, under = recalls["high"] - recalls["value"], recalls["value"] - recalls["low"]

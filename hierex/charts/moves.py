@@ -70,10 +70,12 @@ def move_heat_map(pairs: pd.DataFrame, shown: np.ndarray, names: Sequence[str], 
 
 
 def _reach(values: np.ndarray, color: str) -> tuple[float, float]:
-    """Of the colours: what the values reach, as far to either side of as many as expected."""
-    low, high = np.floor(np.nanmin(values)), np.ceil(np.nanmax(values))
-    most = max(-low, high, 1.0)
-    return (low, high) if color == PEOPLE else (-most, most)
+    """Of the colours: what the values reach, or as far to either side of as many as expected."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    if color == PEOPLE:
+        return low, max(high, low + 1)
+    most = max(np.ceil(high), -np.floor(low), 1.0)
+    return -most, most
 
 
 def _color_bar(low: float, high: float, color: str) -> dict:

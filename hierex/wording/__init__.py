@@ -175,7 +175,8 @@ def clock_date(clock: int) -> datetime:
 def split_text(interactions: Interactions, split: int) -> str:
     """Where training ends and measuring begins."""
     if interactions.has_dates:
-        return f"{clock_date(split):%d %B %Y}"
+        moment = clock_date(split)
+        return f"{moment.day} {moment:%B %Y}"
     return f"the last {1 - split / 1_000_000:.0%} of each person's history"
 
 

@@ -139,8 +139,9 @@ def log_facts(report: LogReport) -> None:
     facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
     facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
     if report.has_dates:
-        facts[3].metric("From", f"{report.first_date:%d %b %Y}", help=f"Times were read as {report.time_form}.")
-        facts[4].metric("To", f"{report.last_date:%d %b %Y}")
+        first, last = report.first_date, report.last_date
+        facts[3].metric("From", f"{first.day} {first:%b %Y}", help=f"Times were read as {report.time_form}.")
+        facts[4].metric("To", f"{last.day} {last:%b %Y}")
     else:
         facts[3].metric("Time", "an order", help="The log has no dates, only what came after what.")
     if report.vector_size:
