@@ -1,10 +1,17 @@
-"""The best of each row of a table of scores, in an order that has no equals."""
+"""The best of each row of a table of scores, in an order that has no equals; and how many rows are held at once."""
 
 from __future__ import annotations
 
 import numpy as np
 
 LOW_BITS = np.int64(0xFFFF_FFFF)
+CELLS_AT_ONCE = 4_000_000
+"""Scores held at once: 16 MB as floats, and a few times that inside a policy and while they are ranked."""
+
+
+def rows_at_once(width: int) -> int:
+    """Rows of a table of scores, `width` columns wide, that are worked on at once."""
+    return max(CELLS_AT_ONCE // max(width, 1), 1)
 
 
 def best_columns(table: np.ndarray, top: int) -> np.ndarray:

@@ -9,14 +9,12 @@ import numpy as np
 from .config import Progress, TableConfig, no_progress
 from .errors import ConfigError
 from .policies import LanguagePolicy, reads_histories
-from .ranking import best_columns
+from .ranking import best_columns, rows_at_once
 from .transitions import Histories, latest_contexts, number_contexts
 from .transitions.pasts import Pasts
 
 LONGEST = 2
 """Contexts of more interests are too many to answer ahead of time: they are answered when they are asked for."""
-CELLS_AT_ONCE = 4_000_000
-"""Scores held at once: 16 MB, and a few times that while they are ranked."""
 REMEMBERED_CELLS = 4_000_000
 """Scores that are kept of contexts which the table does not answer: 16 MB."""
 SEARCHED_AT_ONCE = 1_024
@@ -84,7 +82,7 @@ def tabulate(
     novel = np.empty((n_rows, width), np.int32)
     score = np.empty((n_rows, width), np.float32)
     searches = hasattr(policy, "best")
-    size = SEARCHED_AT_ONCE if searches else _rows_at_once(n)
+    size = SEARCHED_AT_ONCE if searches else rows_at_once(n)
     for lo in range(0, n_rows, size):
         rows = np.arange(lo, min(lo + size, n_rows))
         contexts = np.stack(np.unravel_index(rows, (n,) * k), axis=1).astype(np.int32)
@@ -139,7 +137,7 @@ def predict_novel(
     if contexts is not None:
         contexts = np.asarray(contexts, np.int32)[has_history]
     users = users[has_history]
-    size = _rows_at_once(histories.n_clusters)
+    size = rows_at_once(histories.n_clusters)
     parts = []
     for lo in range(0, max(len(users), 1), size):
         part = users[lo : lo + size]
@@ -244,7 +242,3 @@ def _check_whole(policy: LanguagePolicy, contexts: np.ndarray | None) -> None:
         )
     if contexts is not None:
         raise ConfigError("Whole histories are read as they are: no other interests to start from can be given.")
-
-
-def _rows_at_once(n_clusters: int) -> int:
-    return max(CELLS_AT_ONCE // max(n_clusters, 1), 1)

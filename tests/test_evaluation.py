@@ -185,7 +185,7 @@ def test_policies_that_read_histories_are_measured_from_all_before_the_move_too(
     """People go to the one after their first interest, which is out of the sight of the latest one alone."""
     people = [[(4, 0), (8, 120), (5, 130)], [(2, 0), (7, 1), (0, 2), (3, SPLIT)], [(1, 0), (0, SPLIT - 1)], [(2, 200)]]
     policy = Remembering(lambda contexts: np.arange(9) == contexts[:, -1:] + 1)
-    monkeypatch.setattr(evaluation, "CELLS_AT_ONCE", 18)
+    monkeypatch.setattr("hierex.ranking.CELLS_AT_ONCE", 18)
     table = evaluate_policies({"p": policy}, histories_of(people, 9), split=SPLIT, k=1, config=QUICK)
     assert policy.seen == [[4], [4, 8], [2, 7, 0]]
     assert value(table, "p@history", "recall@1") == pytest.approx(2 / 3)
@@ -228,7 +228,7 @@ def test_batches_of_any_size_give_the_same_answer(monkeypatch):
     histories = walk_histories(n_users=31, n_clusters=14, length=9)
     policies = {"noisy": Scripted(lambda contexts: np.sin(contexts[:, :1] * 5.3 + np.arange(14)))}
     whole = evaluate_policies(policies, histories, split=SPLIT, k=2, config=QUICK)
-    monkeypatch.setattr(evaluation, "CELLS_AT_ONCE", 14 * 3)
+    monkeypatch.setattr("hierex.ranking.CELLS_AT_ONCE", 14 * 3)
     monkeypatch.setattr(metrics, "WEIGHTS_AT_ONCE", 31 * 7)
     parts = evaluate_policies(policies, histories, split=SPLIT, k=2, config=QUICK)
     pd.testing.assert_frame_equal(whole, parts)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from hierex import ranking
 from hierex.config import ExperimentConfig, PolicyConfig, RecommenderConfig
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment import arms as arms_module
@@ -220,7 +221,7 @@ def test_every_arm_sees_the_same_people_at_the_same_visits_and_seeds_repeat(plan
 
 
 def test_few_viewers_at_once_are_shown_what_all_at_once_are(planted, catalogue, policies, outcomes, monkeypatch):
-    monkeypatch.setattr(arms_module, "CELLS_AT_ONCE", 5 * catalogue.n_items)
+    monkeypatch.setattr("hierex.ranking.CELLS_AT_ONCE", 5 * catalogue.n_items)
     one_week = replace(CONFIG, weeks=1)
     again = run_trial(*planted, line_up(catalogue, policies, one_week), config=one_week)
     for name, seen in outcomes.items():
@@ -235,12 +236,12 @@ def test_a_large_catalogue_takes_no_more_memory_than_is_said(monkeypatch):
     large = plant_catalogue([f"A > {name}" for name in range(n)], interest, np.ones(n_items), vectors)
     arm = Arm("boosted", large, CONFIG, boost=1.0, recommender=PopularityRecommender(np.arange(n_items)))
     viewers = Viewers(np.arange(m), [np.arange(3)] * m, np.zeros((m, n_items), bool), np.zeros((m, n), bool), visit=0)
-    monkeypatch.setattr(arms_module, "CELLS_AT_ONCE", 20 * n_items)
+    monkeypatch.setattr("hierex.ranking.CELLS_AT_ONCE", 20 * n_items)
     tracemalloc.start()
     arm.choose(viewers)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 40 * arms_module.CELLS_AT_ONCE
+    assert peak < 40 * ranking.CELLS_AT_ONCE
 
 
 def test_the_same_shown_gets_the_same_reaction_in_every_arm(outcomes, planted):

@@ -197,7 +197,7 @@ def test_the_dial_goes_from_likely_to_far(distances):
 
 def test_the_dial_measures_what_it_would_do_to_everybody(distances, monkeypatch):
     """Recall as the evaluation has it, and distances one by one, however many cases are looked at together."""
-    monkeypatch.setattr("hierex.evaluation.novelty_curve.CELLS_AT_ONCE", 7 * N)
+    monkeypatch.setattr("hierex.ranking.CELLS_AT_ONCE", 7 * N)
     rng, hidden = np.random.default_rng(0), np.arange(N) == 3
     lists = [rng.permutation(N)[: rng.integers(2, 9)] for _ in range(40)]
     starts = np.cumsum([0, *map(len, lists)])

@@ -65,7 +65,7 @@ def test_a_table_a_policy_and_people_of_other_interests_than_each_other_are_refu
 
 @pytest.mark.parametrize("n_clusters", [2, 3, 4, 9, 30])
 def test_table_is_the_policys_best(n_clusters, monkeypatch):
-    monkeypatch.setattr("hierex.transition_table.CELLS_AT_ONCE", 7 * n_clusters)
+    monkeypatch.setattr("hierex.ranking.CELLS_AT_ONCE", 7 * n_clusters)
     policy, shares = RandomPolicy(n_clusters), []
     table = tabulate(policy, config=TableConfig(top=5), progress=shares.append)
     contexts = np.array([(a, b) for a in range(n_clusters) for b in range(n_clusters)])
@@ -137,7 +137,7 @@ def test_many_users_in_parts_get_what_each_gets_alone(monkeypatch):
     rng = np.random.default_rng(0)
     histories = histories_of([rng.permutation(9)[: rng.integers(0, 9)].tolist() for _ in range(40)], 9)
     whole = predict_novel(policy, table, histories, np.arange(40), top=3)
-    monkeypatch.setattr("hierex.transition_table.CELLS_AT_ONCE", 9 * 4)
+    monkeypatch.setattr("hierex.ranking.CELLS_AT_ONCE", 9 * 4)
     parts = predict_novel(policy, table, histories, np.arange(40), top=3)
     for name in ("user", "context", "rank", "novel", "score", "path"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

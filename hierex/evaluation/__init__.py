@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..logs import Interactions
 from ..metrics import ndcg_at, recall_at, resample_means
 from ..policies import HistoryPolicy, LanguagePolicy, reads_histories
+from ..ranking import rows_at_once
 from ..recommenders import Recommender
 from ..transitions import Histories, latest_contexts
 from ..transitions.pasts import Pasts
@@ -28,8 +29,6 @@ MATCH_RATE = "match_rate"
 FROM_HISTORY = "@history"
 """Ends the name of what a policy answers from all that a person had, and not from the latest K interests alone."""
 BY_CONSTRUCTION = "by construction"
-CELLS_AT_ONCE = 4_000_000
-"""Scores held at once: 32 MB as doubles, and a few times that inside a policy."""
 DEFAULTS = EvaluationConfig()
 
 
@@ -184,7 +183,7 @@ def _measure(
     metrics = _metrics(config)
     people, person = np.unique(cases.user, return_inverse=True)
     counts = np.bincount(person)
-    at_once = max(1, CELLS_AT_ONCE // cases.n_choices)
+    at_once = rows_at_once(cases.n_choices)
     sums = np.zeros((len(people), len(scorers), len(metrics)))
     for place, score in enumerate(scorers.values()):
         for start in range(0, len(cases), at_once):

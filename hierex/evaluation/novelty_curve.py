@@ -8,13 +8,13 @@ import pandas as pd
 from ..config import Progress, no_progress
 from ..metrics import recall_at
 from ..policies import LanguagePolicy
+from ..ranking import rows_at_once
 from ..taxonomy.distance import distance_from
 from ..transitions import Histories, list_moves
 from ..transitions.pasts import Pasts
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 TOP = 10
-CELLS_AT_ONCE = 4_000_000
 
 
 def measure_dial(
@@ -39,7 +39,7 @@ def measure_dial(
     if not len(cases):
         return pd.DataFrame(columns=["policy", "weight", "recall", "distance", "n_cases"])
     pasts, sums = Pasts.before_moves(moves), np.zeros((len(WEIGHTS), 3))
-    at_once = max(1, CELLS_AT_ONCE // moves.n_clusters)
+    at_once = rows_at_once(moves.n_clusters)
     for start in range(0, len(cases), at_once):
         rows = cases[start : start + at_once]
         contexts, seen = moves.contexts[rows], pasts.take(rows).mark(moves.n_clusters)

@@ -9,12 +9,9 @@ import numpy as np
 
 from ..config import ExperimentConfig
 from ..mixing import novel_places
-from ..ranking import best_columns
+from ..ranking import best_columns, rows_at_once
 from ..recommenders import PopularityRecommender, Recommender, train_sequence
 from .past import Catalogue, Past, Viewers
-
-CELLS_AT_ONCE = 4_000_000
-"""Viewers times items for which scores are held at once: about 36 bytes each until the best are found."""
 
 
 class Explorer(Protocol):
@@ -61,7 +58,7 @@ class Arm:
         wanted = np.full((m, 0), -1)
         if self.explorer and self.config.novel_slots:
             wanted = self.explorer.choose(viewers, self.config.novel_slots)
-        at_once = max(1, CELLS_AT_ONCE // self.catalogue.n_items)
+        at_once = rows_at_once(self.catalogue.n_items)
         blocks = [np.arange(m)[start : start + at_once] for start in range(0, m, at_once)]
         return np.concatenate([self._fill(viewers.part(rows), wanted[rows]) for rows in blocks])
 

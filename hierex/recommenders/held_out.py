@@ -9,9 +9,7 @@ import numpy as np
 
 from ..config import RecommenderConfig
 from ..logs import Interactions
-
-CELLS_AT_ONCE = 4_000_000
-"""Scores held at once while the held-out items are ranked."""
+from ..ranking import rows_at_once
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def rank_quality(recommender, held_out: HeldOut) -> float:
     """
     users = recommender.encode(held_out.histories)
     every_item = np.arange(len(held_out.traffic))
-    at_once = max(1, CELLS_AT_ONCE // len(every_item))
+    at_once = rows_at_once(len(every_item))
     gains = []
     for start in range(0, len(held_out.answers), at_once):
         rows = slice(start, start + at_once)
