@@ -4,6 +4,7 @@ import streamlit as st
 
 from hierex import charts, wording
 from hierex.evaluation import MATCH_RATE
+from hierex.view.builds import say_latest_build
 from hierex.view.evaluation.experiment import simulated_trial
 from hierex.view.evaluation.list_measures import list_measures
 from hierex.view.interests import note_of
@@ -22,10 +23,11 @@ st.markdown(
     "catalogue, and balanced by the traffic of the whole log."
 )
 
+say_latest_build(work)
 st.subheader("The next new interest")
 note = note_of(work)
 if note:
-    st.warning(note)
+    st.warning(wording.plain_markdown(note))
 if not len(policies):
     st.info("Nobody reached a new interest in the later part of the log, so there is nothing to measure.")
 else:

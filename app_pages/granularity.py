@@ -17,10 +17,11 @@ from hierex.view.granularity.preset_menu import preset_menu
 from hierex.view.granularity.side_by_side import side_by_side
 from hierex.view.granularity.tree_note import tree_note
 from hierex.view.interests import chosen_number, config_at
-from hierex.view.opened import current_work, start_run
+from hierex.view.opened import current_work, is_busy, start_run
 from hierex.wording import plain_markdown
 
 ITEMS_SHOWN = 500
+MOST_NAMED = 3
 
 st.title("Granularity")
 work = current_work()
@@ -41,12 +42,12 @@ tree_note(work, curated)
 facts = st.columns(4)
 facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
 facts[1].metric(
-    "Items in a typical interest", f"{int(np.median(sizes)):,}", help="Half of the interests hold more, half fewer."
+    "Typical size", f"{int(np.median(sizes)):,}", help="In items. Half of the interests hold more, half fewer."
 )
 facts[2].metric(
     "Busiest interest",
-    f"{share.max() * taxonomy.n_clusters:.1f} × average",
-    help="Traffic of the busiest interest against the average. Close to 1 means evenly balanced.",
+    f"{share.max() * taxonomy.n_clusters:.1f} ×",
+    help="Traffic of the busiest interest, as a multiple of the average. Close to 1 means evenly balanced.",
 )
 facts[3].metric(
     "Likeness within",
@@ -80,7 +81,7 @@ with right:
             f"Build predictions on {taxonomy.n_clusters}",
             on_click=start_run,
             args=(config_at(work, number),),
-            disabled=bool(too_many),
+            disabled=bool(too_many) or is_busy(work.store),
             type="primary",
             width="stretch",
         )
@@ -116,7 +117,8 @@ if len(lassoed):
     inside, heading = lassoed, f"{len(lassoed):,} item{'s' * (len(lassoed) > 1)} drawn around"
 elif len(chosen):
     inside = np.flatnonzero(np.isin(taxonomy.cluster_ids[taxonomy.cluster_of_item], chosen))
-    heading = "Items of " + ", ".join(f"“{descriptions[node].name}”" for node in chosen)
+    heading = "Items of " + ", ".join(f"“{descriptions[node].name}”" for node in chosen[:MOST_NAMED])
+    heading += f" and {len(chosen) - MOST_NAMED:,} more" * (len(chosen) > MOST_NAMED)
 else:
     inside, heading = np.array([], dtype=np.int64), ""
 

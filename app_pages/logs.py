@@ -10,10 +10,10 @@ from hierex.kept import stored_logs
 from hierex.kept.presets import active_preset
 from hierex.kept.runs import latest_choices, read_runs, shown_run
 from hierex.text_models import is_published_name
-from hierex.view.interests import compared_weights
+from hierex.view.interests import compared_weights, forget_number
 from hierex.view.logs.files import expected_seconds, server_models
 from hierex.view.logs.log_import import log_facts, log_import
-from hierex.view.opened import claimed, current_store, current_work, doing, jobs, start_comparison, start_run
+from hierex.view.opened import claimed, current_store, current_work, doing, is_busy, jobs, start_comparison, start_run
 from hierex.view.policy_choice import choose_policy, choose_recommender, chosen_elsewhere
 
 st.title("Logs")
@@ -76,22 +76,22 @@ def show_build() -> None:
         embedding=replace(chosen.embedding, model=model or chosen.embedding.model),
         behaviour=replace(chosen.behaviour, weight=weight),
     )
-    job = jobs().of(store.path)
-    interrupted = last is not None and last.status in ("running", "stopped", "failed")
+    busy = is_busy(store)
+    interrupted = last is not None and last.status in ("running", "stopped", "failed") and not busy
     label = "Continue building" if interrupted else "Build again" if last else "Build"
     st.button(
         label,
         type="primary",
         icon=":material/construction:",
-        disabled=bool(job and job.active) or model is None,
+        disabled=busy or model is None,
         on_click=start_run,
         args=(config,),
     )
     left = expected_seconds(store)
-    if not (job and job.active):
+    if not busy:
         st.caption(f"About {wording.duration(left)} when all is new. What is there already is used again.")
     else:
-        doing = "Comparing" if job.goal == "comparison" else "Building"
+        doing = "Comparing" if jobs().of(store.path).goal == "comparison" else "Building"
         st.caption(f"{doing}. Progress is in the side bar; you can look around meanwhile.")
 
 
@@ -157,12 +157,11 @@ def show_weights() -> None:
             "better predictions, unless naming the most popular ones gains as much."
         )
         return
-    job = jobs().of(store.path)
     st.button(
         "Compare what it changes",
         on_click=start_comparison,
         args=(work,),
-        disabled=bool(job and job.active),
+        disabled=is_busy(store),
         icon=":material/compare_arrows:",
         help=f"Forms {work.granularity:,} interests four times, with 0, 25, 50 and 75 %. Nothing that you see changes.",
     )
@@ -173,7 +172,8 @@ def exchange_logs() -> None:
         with claimed(store.path):
             stored_logs.exchange_logs(store)
 
-    doing(exchange, "The other logs are back. The same button returns from them.")
+    if doing(exchange, "The other logs are back. The same button returns from them."):
+        forget_number()
 
 
 if report:

@@ -3,16 +3,17 @@
 import streamlit as st
 
 from hierex import wording
+from hierex.view.builds import say_latest_build
 from hierex.view.next_interest.dial import novelty_dial
 from hierex.view.next_interest.freshness import freshness
 from hierex.view.next_interest.learned import learned_examples
 from hierex.view.next_interest.liked import liked
 from hierex.view.next_interest.people_moves import fewest_people, people_moves
-from hierex.view.next_interest.releasing import releasing, say_latest_build
+from hierex.view.next_interest.releasing import releasing
 from hierex.view.opened import current_work
 from hierex.view.stale_note import stale_note
 
-MOVES, LEARNED, RELEASES = "How people move", "What is learned", "Releases"
+MOVES, TAUGHT, RELEASES = "How people move", "What is taught", "Releases"
 LIKED, DIAL, FRESH = "What people liked", "Likely or novel", "Staying fresh"
 
 st.title("What comes next")
@@ -21,14 +22,14 @@ stale_note(work)
 when = wording.split_text(work.interactions, work.split)
 part = st.segmented_control(
     "Part",
-    [MOVES, LEARNED, FRESH, LIKED, DIAL, RELEASES],
+    [MOVES, TAUGHT, FRESH, LIKED, DIAL, RELEASES],
     default=MOVES,
     key="next_part",
     bind="query-params",
     label_visibility="collapsed",
     required=True,
 )
-if part in (MOVES, LEARNED):
+if part in (MOVES, TAUGHT):
     st.caption(
         f"From what happened before **{when}**, at **{work.taxonomy.n_clusters:,} interests**: the same that "
         "predictions are learned from."

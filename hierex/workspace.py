@@ -62,7 +62,7 @@ class Workspace:
     def key(self, stage: str) -> str:
         if stage not in self.keys:
             raise NotReady(
-                "This was not built yet: the last build did not come so far. Press 'Build' on the Logs page."
+                "This was not built yet. Press 'Build' on the Logs page, or wait until what is being built is done."
             )
         return self.keys[stage]
 

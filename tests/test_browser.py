@@ -398,11 +398,25 @@ def test_an_interest_is_split_and_joined_again(page):
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("moves to a new interest start from them")).to_be_visible()
     dialog.get_by_label("Why?").fill("two things in one")
-    dialog.get_by_role("button", name="Do it").click()
+    dialog.get_by_role("button", name="Split").click()
     expect(dialog).to_have_count(0)
     expect(page.get_by_text("All changes of the interests (1)")).to_be_visible()
     press(page, "Undo")
     expect(page.get_by_role("button", name="Redo", exact=True)).to_be_enabled()
+    no_errors(page)
+
+
+def test_what_is_hidden_is_shown_again(page):
+    go_to(page, "Granularity")
+    table = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
+    pick_first_row(page, table, page.get_by_role("heading", name=re.compile("^Items of")))
+    press(page, "Hide")
+    page.get_by_role("dialog").get_by_role("button", name="Hide").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Hide", exact=True)).to_be_disabled()
+    press(page, "Show again")
+    expect(page.get_by_role("button", name="Hide", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="As it was", exact=True)).to_be_disabled()
     no_errors(page)
 
 
@@ -417,7 +431,7 @@ def test_an_item_is_moved_to_another_interest(page):
     dialog.get_by_label("To which interest?").click()
     page.get_by_role("option").nth(2).click()
     expect(dialog.get_by_text("1 item with")).to_be_visible()
-    dialog.get_by_role("button", name="Do it").click()
+    dialog.get_by_role("button", name="Move").click()
     expect(dialog).to_have_count(0)
     page.get_by_text("All changes of the interests").click()
     press(page, "Undo")

@@ -43,3 +43,8 @@ def test_a_log_without_rows_is_said_to_have_none(tmp_path, log):
 def test_only_columns_that_are_missing_are_named(tmp_path):
     text = said(tmp_path, ITEMS, "when,what\n" + "".join(f"{1_700_000_000 + n},i{n}\n" for n in range(30)))
     assert "Choose the columns that were not recognised: the log's person id." in text
+
+
+def test_files_in_each_other_s_place_are_told(tmp_path):
+    assert "look exchanged" in said(tmp_path, LOG, ITEMS)
+    assert "look exchanged" not in said(tmp_path, ITEMS, "when,what\n1700000000,i1\n1700000001,i2\n")

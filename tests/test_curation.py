@@ -14,6 +14,7 @@ from hierex.kept.curation_edits import GONE, place_records, read_records, save_c
 from hierex.store import open_store
 from hierex.taxonomy import (
     FINEST,
+    HIDDEN,
     LATER,
     MERGED_FROM,
     ONLY_ITEMS,
@@ -119,6 +120,14 @@ def test_hidden_interests_stay_hidden_when_they_are_finer_and_not_when_they_are_
     assert reasons == {1: ONLY_ITEMS}
     for taxonomy in (finest, coarse):
         assert set(np.flatnonzero(taxonomy.hidden_items)) == set(TREE.order[TREE.lo[node] : TREE.hi[node]])
+
+
+def test_hiding_again_what_is_hidden_says_so():
+    node = splittable()
+    inside = int(TREE.children(node)[0])
+    hides = [CurationEdit(1, "hide", (inside,)), CurationEdit(2, "hide", (node,)), CurationEdit(3, "hide", (inside,))]
+    assert curate(TREE, TREE.finest, hides)[1] == {3: HIDDEN}
+    assert curate(TREE, TREE.finest, hides[2:])[1] == {}
 
 
 def test_merging_with_a_hidden_interest_says_that_only_items_are_left_out():

@@ -16,7 +16,7 @@ from hierex.config import ExperimentConfig, PolicyConfig, RecommenderConfig
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
-from hierex.experiment.conclusion import EXPLORING, compare_with_best, conclude
+from hierex.experiment.conclusion import EXPLORING, VERDICT_NAMES, compare_with_best, conclude, verdict_table
 from hierex.experiment.draws import draw, gumbel
 from hierex.experiment.exploration import ProgressiveBandit, read_interests
 from hierex.experiment.explorers import NeuralExplorer, PolicyExplorer
@@ -468,7 +468,12 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
     words = {"ahead": "is ahead on", "level": "cannot be told apart on", "behind": "is behind on"}
     assert [word in said for word in words.values()] == [name == verdict for name in words]
     assert "50 simulated people" in said
-    assert ("Neural linear bandit" in said) == (verdict != "level")  # numbers only where they say something
+    numbers = verdict_table(results, ARM_NAMES)
+    assert set(numbers["Is"]) == {VERDICT_NAMES[verdict]}
+    assert set(numbers["Best other way"]) == {"Neural linear bandit"}
+    difference = 100 * (ours - 0.5)
+    told = f"{difference:+.2f} points [{difference - 10:+.2f}, {difference + 10:+.2f}]"
+    assert numbers.set_index("Measure").loc["Items consumed", "Difference"] == told
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_the_range_ends_where_a_rule_does(measured, low, high, why_low, why_high
     assert TOO_COARSE[why_low].format(3) in text
     assert (TOO_FINE[why_high] in text) == (why_high != "finest")
     assert "lies within" in text
-    assert "lies outside" in suggestion_text(suggested, high + 1, 2)
+    assert f"would choose {high + 1:,}, which is finer" in suggestion_text(suggested, high + 1, 2)
 
 
 def test_predictions_bound_the_range():

@@ -7,6 +7,7 @@ import pytest
 from test_pipeline import CONFIG, write_world
 
 from hierex.config import PolicyConfig
+from hierex.errors import UnderWay
 from hierex.imports import import_logs
 from hierex.jobs import Job, Jobs, StageState
 from hierex.kept.runs import shown_run
@@ -36,7 +37,9 @@ def wait_for(condition, seconds=120) -> None:
 
 def test_a_job_runs_to_its_end_and_is_then_forgotten(jobs, store):
     job = jobs.start(store, QUICK)
-    assert jobs.start(store, QUICK) is job, "one at a time in a workspace"
+    assert jobs.start(store, QUICK) is job, "the same, asked for twice"
+    with pytest.raises(UnderWay, match="see the side bar"):
+        jobs.start(store, replace(QUICK, granularity=5))
     jobs.forget(store.path)
     assert jobs.of(store.path) is job, "what is going on is not forgotten"
     wait_for(lambda: not job.active)

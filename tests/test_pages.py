@@ -456,6 +456,21 @@ def test_a_bad_workspace_name_is_explained(workspaces):
     assert "letters, digits" in app.error[0].value
 
 
+def test_what_is_hidden_is_offered_to_be_shown_again(workspaces):
+    app = open_app("granularity", "Busy")
+    node = int(interests(app).index[1])
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    common = {"tree_key": work.key("interest_tree"), "tree": work.tree, "item_ids": work.items["item_id"].to_numpy()}
+    made = save_curation(store, "hide", [node], **common)
+    try:
+        app = open_link(workspace="Busy", interests="12", chosen=str(node))
+        assert app.button(key="curate-hide").disabled
+        assert app.button(key="curation-end").label == "Show again"
+    finally:
+        set_undone(store, [made], True)
+
+
 def test_pages_show_interests_that_were_merged_and_hidden(workspaces):
     app = open_app("granularity", "Busy")
     store = open_store(workspaces / "Busy.duckdb")
@@ -922,7 +937,7 @@ def test_a_link_opens_a_part_of_what_comes_next(workspaces, linked, shown):
 
 NEXT_PARTS = [
     "How people move",
-    "What is learned",
+    "What is taught",
     "Staying fresh",
     "What people liked",
     "Likely or novel",
@@ -949,7 +964,7 @@ def test_moves_of_too_few_people_are_not_shown(workspaces):
 
 
 def test_whose_learning_the_examples_are_is_said(workspaces):
-    app = on_part("Busy", "What is learned")
+    app = on_part("Busy", "What is taught")
     said = words(app)
     assert "Only a language model learns from these" in said
     assert "All other ways to predict, the usual one too, learn from all moves" in said
@@ -977,7 +992,7 @@ def test_the_dial_shows_what_each_place_of_it_does(workspaces):
 
 
 def test_what_is_learned_is_searched_by_a_word(workspaces):
-    app = on_part("Busy", "What is learned")
+    app = on_part("Busy", "What is taught")
     names = app.dataframe[0].value["New interest"]
     app.text_input(key="learned_search").set_value(names.iloc[0].upper()).run()
     assert not app.exception, app.exception

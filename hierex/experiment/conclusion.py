@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
@@ -22,7 +20,7 @@ METRIC_NAMES = {
     "enjoyment": "Enjoyment per person",
     "discovered": "Interests discovered per person",
 }
-VERDICTS = ("ahead", "behind", "level")
+VERDICT_NAMES = {"ahead": "ahead", "behind": "behind", "level": "not told apart"}
 SHARES = ("novel_share", "positive_rate", "positive_rate_novel")
 
 
@@ -81,11 +79,10 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
     paragraphs = []
     for arm in ours:
         table = compare_with_best(results, arm)
-        said = verdicts_text(table, lambda row: lift_text(row, arm_name))
+        said = verdicts_text(table)
         sentences = [f"{arm_name.get(arm, arm)}, against the best other way to explore, {said}."]
         if CHANCE in names:
-            by_lot = compare(results["lifts"], arm, dict.fromkeys(table["metric"], CHANCE))
-            said = verdicts_text(by_lot, lambda row: in_sentence(row["metric"]))
+            said = verdicts_text(compare(results["lifts"], arm, dict.fromkeys(table["metric"], CHANCE)))
             sentences.append(f"Against “{arm_name.get(CHANCE, CHANCE)}”, which knows nothing of anybody, it {said}.")
         sentences += [
             f"“{arm_name.get(other, other)}”, which is not made to explore, is ahead of it on {join(metrics)}."
@@ -95,9 +92,28 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
     n_people = int(results["arms"]["n_people"].iloc[0])
     return [
         *paragraphs,
-        f"Brackets are 95 % intervals over the {n_people:,} simulated people. About one in twenty differences would be "
-        "called ahead or behind by chance alone, and another seed trains every arm a little differently.",
+        f"Ahead or behind: 0 is outside the 95 % interval over the {n_people:,} simulated people. About one in twenty "
+        "differences would be called so by chance alone, and another seed trains every arm a little differently.",
     ]
+
+
+def verdict_table(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> pd.DataFrame:
+    """The numbers behind what `conclude` says of each hierex arm and the best other way to explore, in words; no rows
+    where there is nothing to compare."""
+    ours = [arm for arm in results["arms"]["arm"].unique() if arm.startswith(OURS)]
+    compared = [(arm, row) for arm in ours for row in compare_with_best(results, arm).to_dict("records")]
+    return pd.DataFrame(
+        [
+            {
+                "Arm": arm_name.get(arm, arm),
+                "Measure": metric_name(row["metric"]),
+                "Is": VERDICT_NAMES[row["verdict"]],
+                "Best other way": arm_name.get(row["control"], row["control"]),
+                "Difference": lift_text(row),
+            }
+            for arm, row in compared
+        ]
+    )
 
 
 def unexpected(results: dict[str, pd.DataFrame], arm: str, metrics: list[str]) -> dict[str, list[str]]:
@@ -111,15 +127,15 @@ def unexpected(results: dict[str, pd.DataFrame], arm: str, metrics: list[str]) -
     }
 
 
-def verdicts_text(table: pd.DataFrame, told: Callable[[dict], str]) -> str:
-    """Where an arm is ahead and behind, `told` of each row, and whether that is all."""
-    rows = {verdict: table[table["verdict"] == verdict].to_dict("records") for verdict in VERDICTS}
+def verdicts_text(table: pd.DataFrame) -> str:
+    """Where an arm is ahead and behind, and whether that is all."""
+    found = {verdict: table.loc[table["verdict"] == verdict, "metric"] for verdict in VERDICT_NAMES}
     parts = [
-        f"is {verdict} on {join([told(row) for row in rows[verdict]])}"
+        f"is {verdict} on {join(list(map(in_sentence, found[verdict])))}"
         for verdict in ("ahead", "behind")
-        if rows[verdict]
+        if len(found[verdict])
     ]
-    if rows["level"]:
+    if len(found["level"]):
         parts.append(f"cannot be told apart on {'the other measures' if parts else 'any measure'}")
     return "; ".join(parts)
 
@@ -129,12 +145,10 @@ def in_sentence(metric: str) -> str:
     return name[0].lower() + name[1:]
 
 
-def lift_text(row: dict, arm_name: dict[str, str]) -> str:
-    name = in_sentence(row["metric"])
+def lift_text(row: dict) -> str:
     factor, unit = (100, " points") if is_share(row["metric"]) else (1, "")
     low, high = (f"{factor * row[end]:+.2f}" for end in ("low", "high"))
-    control = arm_name.get(row["control"], row["control"])
-    return f"{name} ({factor * row['difference']:+.2f}{unit} [{low}, {high}] against “{control}”)"
+    return f"{factor * row['difference']:+.2f}{unit} [{low}, {high}]"
 
 
 def join(parts: list[str]) -> str:

@@ -12,7 +12,7 @@ from time import monotonic
 
 from .. import ON_DEMAND, STAGES
 from ..config import RunConfig
-from ..errors import Cancelled, CapReached, HierexError
+from ..errors import Cancelled, CapReached, HierexError, UnderWay
 from ..item_map import warm_up
 from ..kept import results
 from ..llm.meter import Reading
@@ -142,22 +142,27 @@ class Jobs:
                 del self._jobs[path]
 
     def start(self, store: Store, config: RunConfig) -> Job:
-        """Begins a run, or returns what is already going on in this workspace."""
+        """Begins a run; see `begin`."""
         stages = [*STAGES[:2], "behaviour", *STAGES[2:]] if config.behaviour.weight else STAGES
         job = Job(store.path, config, expected_stages(store, stages))
         return self.begin(job, partial(run_pipeline, store, config))
 
     def start_comparison(self, work: Workspace) -> Job:
-        """Begins to compare weights of behaviour, or returns what is already going on in this workspace."""
+        """Begins to compare weights of behaviour; see `begin`."""
         job = Job(work.store.path, work.config, expected_stages(work.store, ON_DEMAND), goal="comparison")
         return self.begin(job, partial(compare_weights_of, work.store, work))
 
     def begin(self, job: Job, run: Callable, *, beside: bool = False) -> Job:
-        """Begins it, or returns what is already going on in its workspace."""
+        """Begins it, or returns the same where it is going on already. Raises UnderWay where something else is."""
         with self._registry:
             current = self._jobs.get(job.path)
             if current and current.active:
-                return current
+                if (current.goal, current.config) == (job.goal, job.config):
+                    return current
+                raise UnderWay(
+                    "Something else is going on in this workspace, see the side bar. Stop it or wait until it is done, "
+                    "then ask again."
+                )
             self._jobs[job.path] = job
         target = self._run_beside if beside else self._run
         threading.Thread(target=target, args=(job, run), daemon=True).start()

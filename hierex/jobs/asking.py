@@ -26,7 +26,7 @@ ENDED = {"stopped": Cancelled, "cap": CapReached, "error": ModelError}
 def start_descriptions(
     jobs: Jobs, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, step: int | None = None
 ) -> Job:
-    """Begins to ask a language model, or returns what is already going on in this workspace."""
+    """Begins to ask a language model; see `Jobs.begin`."""
     job = Job(work.store.path, work.config, {}, goal=DESCRIPTIONS, step=step)
     return jobs.begin(job, partial(describe, job, work, plan, model, cap), beside=True)
 

@@ -20,6 +20,7 @@ INTERACTIONS_PER_INTEREST = 200
 MOST_BY_DEFAULT = 300
 LARGER = "At this number of interests it is part of a larger one."
 ONLY_ITEMS = "Here it is part of a larger interest; only its own items are left out."
+HIDDEN = "It was hidden already. “Show again” has it shown."
 LATER = "A later change took its place."
 MERGED_FROM = 10_000_000
 """The ids of merged interests begin here: with the id of the edit added, they are the same in every tree."""
@@ -129,13 +130,14 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
         if edit.kind == "merge":
             reasons[edit.edit_id] = _merge(tree, parts, ids, edit)
     for edit in hides:
-        hidden_items[list(edit.items)] = True
-        for node in edit.nodes:
-            hidden_items[tree.items_of(node)] = True
+        hiding = np.concatenate([np.array(edit.items, np.int64), *(tree.items_of(node) for node in edit.nodes)])
+        reasons[edit.edit_id] = HIDDEN if hidden_items[hiding].all() else ""
+        hidden_items[hiding] = True
     taxonomy = _assemble(tree, parts, ids, hidden_items)
     hidden = taxonomy.hidden[taxonomy.cluster_of_part]
     for edit in hides:
-        reasons[edit.edit_id] = "" if (hidden & _inside_any(tree, parts, edit.nodes)).any() else ONLY_ITEMS
+        if not (hidden & _inside_any(tree, parts, edit.nodes)).any():
+            reasons[edit.edit_id] = ONLY_ITEMS
     return taxonomy, {edit_id: reason for edit_id, reason in reasons.items() if reason}
 
 

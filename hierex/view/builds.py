@@ -5,11 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from .. import releases, wording
 from ..charts.measures import LAYER_NAMES, method_words
 from ..config import TransitionConfig
-from ..kept.runs import config_of
+from ..kept import stage_tables
+from ..kept.runs import config_of, shown_run
 from ..releases import Candidate, Release
 from ..releases.gates import RECALL, Gate
+from ..workspace import Workspace
 
 CANDIDATE_COLUMNS = {
     "": st.column_config.TextColumn(width=112),
@@ -41,7 +44,7 @@ CANDIDATE_COLUMNS = {
 
 
 def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
-    """Without what lies on top and what is known where that is as usual for all."""
+    """Without what lies on top, what is known and what it starts from where that is as usual for all."""
     rows = []
     for candidate in candidates:
         method, *on_top = how_it_predicts(candidate)
@@ -65,7 +68,7 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
             }
         )
     table = pd.DataFrame(rows)
-    usual = {"On top": "", "Known": "all"}
+    usual = {"On top": "", "Known": "all", "Starts from": TransitionConfig.k}
     return table.drop(columns=[name for name, value in usual.items() if table[name].eq(value).all()])
 
 
@@ -102,3 +105,15 @@ def how_it_predicts(candidate: Candidate) -> list[str]:
     dial = LAYER_NAMES["novelty"]
     layers = [f"{dial} ({config.layers.novelty:g})" if layer == dial else layer for layer in layers]
     return [method, *["text model learning too"] * tuned, *layers]
+
+
+def say_latest_build(work: Workspace) -> None:
+    """What is built upon on a page, where another may be what is served."""
+    name = stage_tables.read_model_name(work.store, "policies", work.key("policies")) or work.config.policy.kind
+    method = wording.plain_markdown(wording.method_name(name))
+    latest, released = shown_run(work.store), releases.released_run(work.store)
+    other = released and latest and releases.what_it_made(released) != releases.what_it_made(latest)
+    st.caption(
+        f"About the latest build: **{method}, {work.taxonomy.n_clusters:,} interests**."
+        + " It is not what is served, see “Releases” under “What comes next”." * bool(other)
+    )

@@ -38,6 +38,11 @@ def chosen_number(work: Workspace) -> int:
     return number
 
 
+def forget_number() -> None:
+    """For other logs: the slider then stands where their interests were built."""
+    st.session_state["interests_of"] = None
+
+
 def linked_number(work: Workspace) -> int | None:
     """The number in the address that the app was opened with; says so where it cannot be shown."""
     said = st.query_params.get("interests", "")

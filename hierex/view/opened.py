@@ -39,6 +39,12 @@ def jobs() -> Jobs:
     return registry
 
 
+def is_busy(store: Store) -> bool:
+    """Whether something goes on in the background in this workspace."""
+    job = jobs().of(store.path)
+    return bool(job and job.active)
+
+
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
     """Shows what a person can do something about; all else stays an error that is logged."""
@@ -109,6 +115,8 @@ def current_work() -> Workspace:
     if run is None:
         if stored_logs.log_report(store) is None:
             raise NotReady("This workspace is empty. Import a catalogue and a log on the Logs page.")
+        if is_busy(store):
+            raise NotReady("This is being built for the first time. The side bar says how far it is.")
         raise NotReady("Nothing has been built from these logs yet. Press 'Build' on the Logs page.")
     return read_work(str(store.path), run.run_id, json.dumps(run.keys), json.dumps(run.config))
 

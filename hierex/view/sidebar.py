@@ -144,6 +144,8 @@ def draw_job(job: Job) -> None:
         if job.stages:
             with st.expander("Steps"):
                 st.dataframe(stage_table(job), hide_index=True)
+        if not active:
+            st.button("Close", key=f"close-{id(job)}", on_click=jobs().forget, args=(job.path,), type="tertiary")
     was_active = st.session_state.get("seen_active") is job
     st.session_state["seen_active"] = job if active else None
     if was_active and not active:

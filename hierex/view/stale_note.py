@@ -7,7 +7,7 @@ import streamlit as st
 from ..releases import current_release
 from ..result_keys import policy_is_stale
 from ..workspace import Workspace
-from .opened import start_run
+from .opened import is_busy, start_run
 
 LEARNED_FROM = {"openai": "descriptions or answers", "causal": "descriptions or hidden interests"}
 
@@ -23,4 +23,11 @@ def stale_note(work: Workspace) -> None:
         f"The predictions were built from other {read} than there are now, or by an earlier version of hierex. "
         f"What has changed counts once they are {again}."
     )
-    button.button("Build again", on_click=start_run, args=(work.config,), type="primary", width="stretch")
+    button.button(
+        "Build again",
+        on_click=start_run,
+        args=(work.config,),
+        disabled=is_busy(work.store),
+        type="primary",
+        width="stretch",
+    )

@@ -60,6 +60,7 @@ DRIFT_NAMES = {
     "n_interests": "Interests compared",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FEW_CASES = 100
 MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
 
 
@@ -202,12 +203,13 @@ def evaluation_sentence(recalls: pd.DataFrame) -> str:
     best = next(name for name in recalls.index if name not in ("popularity", "chance"))
     ours, popularity, chance = (recalls.loc[name, "value"] for name in (best, "popularity", "chance"))
     low, high = recalls.loc[best, "low"], recalls.loc[best, "high"]
-    times = f"{ours / chance:.1f} times chance" if chance > 0 else "where chance finds none"
+    times = f"{ours / chance:.1f} times chance ({chance:.1%})" if chance > 0 else "where chance finds none"
+    few = " So few moves say little." if recalls.loc[best, "n_cases"] < FEW_CASES else ""
     verdict = "better than" if low > popularity else "worse than" if high < popularity else "not clearly different from"
     return (
         f"Of {int(recalls.loc[best, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
         f"interests that were predicted (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply "
-        f"naming the most popular ones ({popularity:.1%})."
+        f"naming the most popular ones ({popularity:.1%}).{few}"
     )
 
 

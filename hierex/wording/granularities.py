@@ -72,8 +72,13 @@ def suggestion_text(suggested: SuggestedRange, default: int, k: int) -> str:
     if low > 2:
         text += f" Below {low:,}, {below}."
     text += f" Above {high:,}, {above}." if suggested.why_high != "finest" else f" {high:,} is as fine as it goes."
-    within = "lies within" if suggested.holds(default) else "lies outside"
-    return f"{text} The {default:,} that hierex would choose by itself {within}."
+    if suggested.holds(default):
+        return f"{text} The {default:,} that hierex would choose by itself lies within."
+    side = "coarser" if default < low else "finer"
+    return (
+        f"{text} hierex by itself would choose {default:,}, which is {side}: it only looks at how many items and "
+        "interactions there are. More interests make predictions more exact, fewer are easier to look over."
+    )
 
 
 def marks_text(number: int, built: int | None, suggested: SuggestedRange) -> str:

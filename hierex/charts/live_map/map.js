@@ -84,6 +84,7 @@ class LiveMap {
     const style = getComputedStyle(this.root);
     this.ink = style.getPropertyValue("--st-text-color") || "#16181d";
     this.paper = style.getPropertyValue("--st-background-color") || "#ffffff";
+    this.root.style.colorScheme = parseInt(this.paper.slice(1, 3), 16) < 128 ? "dark" : "light"; // of the slider
     this.font = style.fontFamily;
     this.highlight = data.highlight;
     if (data.hierarchical) this.turnTo("hierarchy");

@@ -145,7 +145,8 @@ def forget_file() -> None:
 def show_plan(shown: Described, plan: Plan) -> None:
     """Before and after of what would change, and what cannot be."""
     table = change_table(shown.descriptions, plan.wanted)
-    st.markdown(f"**{len(plan.wanted):,} interests would change, {plan.unchanged:,} stay as they are.**")
+    many = "1 interest" if len(plan.wanted) == 1 else f"{len(plan.wanted):,} interests"
+    st.markdown(f"**{many} would change, {plan.unchanged:,} stay as they are.**")
     if len(table):
         st.dataframe(table, hide_index=True)
     twice = names_twice({node: shown.descriptions[node] for node in shown.nodes}, plan.wanted)

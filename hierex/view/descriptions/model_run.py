@@ -17,7 +17,7 @@ from ...llm.prices import Cap, usual_cap
 from ...taxonomy import MERGED_FROM
 from ...wording import plain_markdown
 from ...workspace import Workspace
-from ..opened import doing, jobs, plain_errors
+from ..opened import doing, is_busy, jobs, plain_errors
 from .described import Described, author, remember
 from .model_prices import price_table
 from .table import select
@@ -128,7 +128,6 @@ def show_endpoint(endpoint: Endpoint) -> None:
 
 def offer_start(shown: Described, plan: Plan, endpoint: Endpoint) -> None:
     """The bound that has to be given, and the button."""
-    job = jobs().of(shown.work.store.path)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         usual = usual_cap(plan.estimate, plan.price)
         key = f"model_cap-{usual}"  # another plan has another bound
@@ -146,7 +145,7 @@ def offer_start(shown: Described, plan: Plan, endpoint: Endpoint) -> None:
             key="model_start",
             type="primary",
             icon=":material/robot_2:",
-            disabled=bool(job and job.active),
+            disabled=is_busy(shown.work.store),
             on_click=start_descriptions,
             args=(shown, plan, endpoint, cap),
         )
@@ -162,14 +161,13 @@ def another_try(shown: Described, node: int) -> None:
     endpoint = Endpoint.from_environment()
     if endpoint is None or node >= MERGED_FROM:
         return
-    job = jobs().of(work.store.path)
     wish = "What should be different?"
     hint = st.text_input("Ask the language model again", key=f"hint-{node}", placeholder=wish, max_chars=200)
     st.button(
         "Try again",
         key=f"try-{node}",
         icon=":material/refresh:",
-        disabled=bool(job and job.active) or not hint.strip(),
+        disabled=is_busy(work.store) or not hint.strip(),
         on_click=lambda: start_try(shown, node, endpoint, hint.strip()),
     )
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ... import charts
 from ...config import MOST_SESSIONS, ExperimentConfig
-from ...experiment.conclusion import conclude
+from ...experiment.conclusion import conclude, verdict_table
 from ...experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
 from ...experiment.measures import LEVEL
 from ...experiment.tables import arm_name, assumptions_text, best_control, lift_table, trial_table, with_assumptions
@@ -19,7 +19,7 @@ from ...jobs import Job, expected_stages
 from ...trials import SLOW, STAGE, hold_trial, latest_trial
 from ...wording import plain_markdown
 from ...workspace import Workspace
-from ..opened import doing, jobs
+from ..opened import doing, is_busy, jobs
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,7 @@ def simulated_trial(work: Workspace) -> None:
 
 
 def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
-    job = jobs().of(work.store.path)
-    busy = bool(job and job.active)
+    busy = is_busy(work.store)
     with st.form("trial", border=False, enter_to_submit=False):
         with st.expander("What is assumed", icon=":material/tune:"):
             columns = st.columns(3)
@@ -143,7 +142,7 @@ def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
             disabled=busy,
             help="In the background, many minutes for the default size; progress and 'Stop' are in the side bar.",
         )
-    if busy and job.goal == GOAL:
+    if busy and jobs().of(work.store.path).goal == GOAL:
         st.caption("The trial is under way. Its progress, and 'Stop', are in the side bar.")
 
 
@@ -182,6 +181,8 @@ def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.D
     st.caption(assumptions_text(config, int(arms["n_people"].iloc[0])))
     for paragraph in conclude(tables, ARM_NAMES):
         st.markdown(f"- {plain_markdown(paragraph)}")
+    with st.expander("hierex and the best other way to explore, in numbers"):
+        st.dataframe(verdict_table(tables, ARM_NAMES), hide_index=True, column_config=COLUMNS)
     st.markdown("**New interests against what is consumed**")
     st.plotly_chart(charts.trial_trade_off(arms), alt="Novelty against consumption, a point per arm.")
     st.markdown("**People by how many interests they consumed in the last week**")

@@ -64,7 +64,7 @@ def curation_bar(
         "split": one_node,
         "collapse": one_node,
         "merge": len(chosen) > 1,
-        "hide": bool(chosen),
+        "hide": bool(chosen) and not taxonomy.hidden[clusters].all(),
         "lock": one_node,
     }
     with st.container(horizontal=True):
@@ -73,8 +73,9 @@ def curation_bar(
                 confirm(work, number, taxonomy, names, kind, clusters, nodes)
         ends = ended_by(work, nodes)
         taken = "; ".join(what_changed(edit, names) for edit in ends.values())
+        only_hidden = bool(ends) and all(edit.kind == "hide" for edit in ends.values())
         st.button(
-            "As it was",
+            "Show again" if only_hidden else "As it was",
             key="curation-end",
             icon=":material/settings_backup_restore:",
             help=f"Takes back: {plain_markdown(taken)}"
@@ -137,7 +138,7 @@ def confirm(
         f"{concerned(work, taxonomy, clusters)}. {COUNTS_WHEN.get(kind, COUNTS_LATER)}"
     )
     reason = ask_reason()
-    if st.button("Do it", type="primary", key="curation-apply") and doing(
+    if st.button(label, type="primary", key="curation-apply") and doing(
         lambda: save(work, kind, nodes, reason), DONE[kind]
     ):
         st.rerun()
@@ -175,7 +176,7 @@ def effect(
     described = work.descriptions(after, work.placed_edits())
     goes = np.flatnonzero(~np.isin(before.cluster_ids, after.cluster_ids))
     comes = np.flatnonzero(~np.isin(after.cluster_ids, before.cluster_ids))
-    rows = [("goes", before, place) for place in goes] + [("comes", after, place) for place in comes]
+    rows = [("is replaced", before, place) for place in goes] + [("is new", after, place) for place in comes]
     rows = rows or [("is hidden" if kind == "hide" else "stays", before, place) for place in clusters]
     return pd.DataFrame(
         [

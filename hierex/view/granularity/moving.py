@@ -50,7 +50,7 @@ def confirm_move(work: Workspace, number: int, taxonomy: Taxonomy, names: Mappin
     if taxonomy.hidden[taxonomy.index_of(target)]:
         st.warning("This interest is hidden, so these items will not be recommended any more.")
     reason = ask_reason()
-    if st.button("Do it", type="primary", key="move-apply") and doing(
+    if st.button("Move", type="primary", key="move-apply") and doing(
         lambda: save(work, "move", nodes, reason, items), "Moved."
     ):
         st.rerun()

@@ -50,8 +50,8 @@ def side_by_side(work: Workspace, number: int, taxonomy: Taxonomy) -> None:
 def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, first: str, place: str) -> Side:
     """What one side shows; people's changes can be left out where it is not what is shown or built anyway."""
     saved = {f"saved {p.name}": p for p in presets.read_presets(work.store) if p.granularity <= work.tree.finest}
-    labels = {SHOWN: f"What is shown now ({number:,})", BUILT: f"What predictions are built on ({work.granularity:,})"}
-    labels |= {key: f"{preset.name} ({preset.granularity:,})" for key, preset in saved.items()}
+    labels = {SHOWN: "What is shown now", BUILT: "What predictions are built on"}  # a box keeps a label that it showed
+    labels |= {key: preset.name for key, preset in saved.items()}
     labels[OTHER] = "Another number"
     stem = work.store.path.stem
     key = f"compare_{place}-{stem}"
@@ -62,6 +62,7 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
     if kind == OTHER:
         most = work.tree.finest
         wanted = st.number_input("Number of interests", 2, most, min(2 * number, most), key=f"{key}-number")
+    title = f"{labels[kind]} ({work.granularity if kind == BUILT else int(wanted):,})"
     if kind == SHOWN:
         shown = taxonomy
     elif kind == BUILT:
@@ -70,10 +71,11 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
         records = [record for record in curation_edits.read_records(work.store) if not record.undone]
         changed = bool(records) and st.toggle("With what people changed", True, key=f"{key}-changed")
         shown = work.curated(int(wanted), records if changed else []).taxonomy
-        title = f"{int(wanted):,} interests" + ", without changes" * (bool(records) and not changed)
+        if kind == OTHER:
+            title = f"{int(wanted):,} interests" + ", without changes" * (bool(records) and not changed)
     described = work.descriptions(shown, work.placed_edits())
     names = {int(cluster): described[int(cluster)].name for cluster in shown.cluster_ids}
-    return Side(title if kind == OTHER else labels[kind], shown, names)
+    return Side(title, shown, names)
 
 
 def facts_table(one: Side, other: Side) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from ...kept.curation_edits import LOST
 from ...kept.trees import MANY_NEW, tree_before
 from ...wording import plain_markdown
 from ...workspace import Curated, Workspace
-from ..opened import start_run
+from ..opened import is_busy, start_run
 
 
 def tree_note(work: Workspace, curated: Curated) -> None:
@@ -29,6 +29,7 @@ def tree_note(work: Workspace, curated: Curated) -> None:
             "Find the interests anew",
             key="regrow",
             icon=":material/refresh:",
+            disabled=is_busy(work.store),
             on_click=start_run,
             args=(replace(work.config, regrow=True),),
             help="What people wrote and changed goes to the interests that are most alike.",
@@ -42,6 +43,7 @@ def tree_note(work: Workspace, curated: Curated) -> None:
             "Back to the interests before",
             key="tree_before",
             icon=":material/undo:",
+            disabled=is_busy(work.store),
             on_click=start_run,
             args=(replace(work.config, regrow=False, tree_key=before),),
             help="These logs had other interests before they were found anew. Builds on those again.",

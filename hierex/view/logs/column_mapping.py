@@ -55,6 +55,11 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
         )
         if not chosen
     ]
+    if missing and look_exchanged(items, interactions):
+        st.warning(
+            "These files look exchanged: the one with items belongs on the left. Upload them the other way round."
+        )
+        return None
     if missing:
         st.info(f"Choose the columns that were not recognised: {', '.join(missing)}.")
         return None
@@ -63,6 +68,12 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
         return None
     of_log = InteractionColumns(user_id, item, timestamp, order, rating, liked_from)
     return ItemColumns(item_id, title, tuple(text), vector), of_log
+
+
+def look_exchanged(items: LogFile, interactions: LogFile) -> bool:
+    """Whether all that is needed is recognised when the log is taken for the catalogue and the other way round."""
+    catalogue, log = guess(interactions, items)
+    return bool(catalogue.item_id and (catalogue.title or catalogue.text) and log.user_id and log.item_id)
 
 
 def say_empty(rows: dict[LogFile, pd.DataFrame]) -> bool:

@@ -14,6 +14,10 @@ from ..opened import claimed, doing, server
 from .column_mapping import map_columns
 from .files import uploads_folder
 
+TABLES = {"items": "items", "interactions": "interactions", "users": "people"}
+EXPECTED = ("not_liked", "single", "duplicate")
+"""Why interactions are left out that are no sign of a wrong file or column."""
+MUCH = 0.1
 FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
 
 
@@ -151,10 +155,29 @@ def log_facts(report: LogReport) -> None:
     if not report.drops:
         st.caption("Nothing was left out.")
         return
+    say_losses(report)
     with st.expander(f"What was left out or changed, and why ({len(report.drops)})"):
-        st.dataframe(
-            pd.DataFrame(
-                [{"Why": d.sentence, "Rows": d.count, "For example": ", ".join(d.examples)} for d in report.drops]
-            ),
-            hide_index=True,
+        rows = [
+            {"Why": d.sentence, "How many": d.count, "Of": TABLES[d.table], "For example": ", ".join(d.examples)}
+            for d in report.drops
+        ]
+        widths = {"Why": 470, "How many": 75, "Of": 90}
+        columns = {name: st.column_config.Column(width=width) for name, width in widths.items()}
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
+
+
+def say_losses(report: LogReport) -> None:
+    """How much of the log comes in, and loudly where much is lost that nobody asked to leave out."""
+    st.caption(
+        f"{report.interactions_kept:,} of {report.interactions_in:,} rows of the log are used, of "
+        f"{report.users_kept:,} of its {report.users_in:,} people."
+    )
+    lost = [d for d in report.drops if d.table == "interactions" and not d.kept and d.reason not in EXPECTED]
+    share = sum(d.count for d in lost) / max(report.interactions_in, 1)
+    if share > MUCH:
+        most = max(lost, key=lambda d: d.count)
+        st.warning(
+            f"{share:.0%} of the log cannot be used. Are the right files and columns chosen? Most of it, "
+            f"{most.count:,} rows: {plain_markdown(most.sentence)}",
+            icon=":material/warning:",
         )

@@ -21,7 +21,7 @@ from ...llm.prices import BATCH_SHARE, Cap, usual_cap
 from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
 from ...workspace import Workspace
-from ..opened import doing, jobs, plain_errors, server
+from ..opened import doing, is_busy, jobs, plain_errors, server
 
 WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
 WAYS = {"text": "in free text", "schema": "chosen from a list"}
@@ -65,8 +65,7 @@ def offer_to_ask(work: Workspace) -> None:
         f"{plain_markdown(endpoint.model)} {plain_markdown(where)}. What is sent: the words of the interests, "
         "which of them follow which, and which of them some person had together. Never who."
     )
-    job = jobs().of(work.store.path)
-    busy = bool(job and job.active)
+    busy = is_busy(work.store)
     with st.expander("1. Fine-tune the model on how people move", key="tuning_open", on_change="rerun") as tuning:
         if tuning.open:
             offer_tuning(work, endpoint, busy)

@@ -11,7 +11,7 @@ import streamlit as st
 from ... import charts
 from ...evaluation.novelty_curve import WEIGHTS
 from ...workspace import Workspace
-from ..opened import jobs, start_run
+from ..opened import is_busy, start_run
 
 
 def novelty_dial(work: Workspace) -> None:
@@ -47,13 +47,12 @@ def novelty_dial(work: Workspace) -> None:
     )
     if np.ptp(curve["distance"]) < 0.005 and np.ptp(curve["recall"]) < 0.0005:  # less than the numbers above show
         st.caption("Here the dial changes next to nothing.")
-    job = jobs().of(work.store.path)
     st.button(
         "Set the dial here and measure",
         key="set_dial",
         type="primary",
         icon=":material/tune:",
-        disabled=bool(job and job.active) or place == layers.novelty,
+        disabled=is_busy(work.store) or place == layers.novelty,
         on_click=start_run,
         args=(replace(work.config, layers=replace(layers, novelty=place)),),
     )

@@ -11,7 +11,7 @@ from ... import charts, wording
 from ...transitions.drift import follow_drift, judge_drift
 from ...workspace import Workspace
 from ..interests import note_of
-from ..opened import jobs, start_run
+from ..opened import is_busy, start_run
 
 
 def freshness(work: Workspace) -> None:
@@ -36,11 +36,10 @@ def freshness(work: Workspace) -> None:
 
 def refresh(work: Workspace) -> None:
     """Recent moves in or out of the answers, without learning anew."""
-    layers, job = work.config.layers, jobs().of(work.store.path)
-    busy = bool(job and job.active)
+    layers, busy = work.config.layers, is_busy(work.store)
     if layers.refreshed:
         since, until = (wording.split_text(work.interactions, clock) for clock in (work.split, work.judged_from))
-        st.caption(f"Recent moves are those from {since} until {until}. {note_of(work)}")
+        st.caption(f"Recent moves are those from {since} until {until}. {wording.plain_markdown(note_of(work))}")
     st.button(
         "Without recent moves" if layers.refreshed else "Refresh with recent moves",
         key="refresh",

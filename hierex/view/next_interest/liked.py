@@ -18,7 +18,7 @@ from ...layering import is_laid_anew, placed_outcomes
 from ...policies.aligned import AlignedPolicy
 from ...policies.alignment import why_not_learned
 from ...workspace import Workspace
-from ..opened import doing, jobs, server, start_run
+from ..opened import doing, is_busy, server, start_run
 
 FORM_CONTEXTS, FORM_NEW = 200, 3
 SOURCES = {
@@ -79,8 +79,7 @@ def order_by_it(work: Workspace, why_not: str) -> None:
                 "What people said of it has changed since. These predictions keep the order as it was until they are "
                 "ordered again, or no more."
             )
-    job = jobs().of(work.store.path)
-    busy = bool(job and job.active)
+    busy = is_busy(work.store)
     best_of, apply, off = st.columns([2, 1, 1], vertical_alignment="bottom")
     chosen = best_of.slider(
         "How many of the best answers are put in order",

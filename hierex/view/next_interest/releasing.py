@@ -8,15 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from ... import releases, wording
-from ...kept import results, stage_tables
-from ...kept.runs import shown_run
+from ...kept import results
 from ...releases import Candidate, Release
 from ...releases.gates import FEWEST_MATCHES, TIMES_CHANCE
 from ...store import Store
 from ...wording.labels import told_apart
 from ...workspace import Workspace
 from ..builds import CANDIDATE_COLUMNS, candidate_name, candidate_table, is_served
-from ..opened import doing, jobs, start_run, with_choices
+from ..opened import doing, is_busy, start_run, with_choices
 from ..policy_choice import choose_policy
 from .asked_model import ask_panel
 
@@ -50,18 +49,6 @@ def releasing(work: Workspace) -> None:
     if decisions:
         with st.expander("All decisions so far"):
             st.dataframe(decision_table([*every, *earlier], decisions), hide_index=True)
-
-
-def say_latest_build(work: Workspace) -> None:
-    """What is built upon on the page, where another may be what is served."""
-    name = stage_tables.read_model_name(work.store, "policies", work.key("policies")) or work.config.policy.kind
-    method = wording.plain_markdown(wording.method_name(name))
-    latest, released = shown_run(work.store), releases.released_run(work.store)
-    other = released and latest and releases.what_it_made(released) != releases.what_it_made(latest)
-    st.caption(
-        f"About the latest build: **{method}, {work.taxonomy.n_clusters:,} interests**."
-        + " It is not what is served, see “Releases”." * bool(other)
-    )
 
 
 def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:
@@ -145,6 +132,11 @@ def say_of_choice(chosen: Candidate, *, now: bool, named: bool) -> None:
         st.warning("This was forgotten to save room. Build it again, then release it.", icon=":material/block:")
     elif not chosen.report.passed:
         st.warning(f"This cannot be released: {releases.why_not(chosen.report)}", icon=":material/block:")
+        if not chosen.report.recall.passed:
+            st.caption(
+                "What may help: another way to learn, see below; more interests, since chance is then right less "
+                "often; a longer log."
+            )
     elif now:
         st.caption("This is what is served now.")
     elif not named:
@@ -189,11 +181,10 @@ def train_anew(work: Workspace) -> None:
     if policy.kind == "openai":
         answers = ask_panel(with_choices(work, other))
         ready, other = answers is not None, replace(other, policy=replace(policy, answers=answers))
-    job = jobs().of(work.store.path)
     st.button(
         "Learn and measure",
         icon=":material/model_training:",
-        disabled=bool(job and job.active) or not ready,
+        disabled=is_busy(work.store) or not ready,
         on_click=start_run,
         args=(other,),
         help="Keeps interests, descriptions and the recommender as they are. Recent moves, the order of what people "

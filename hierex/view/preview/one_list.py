@@ -26,7 +26,7 @@ def one_list(work: Workspace, person: Person, found: Served, names: Sequence[str
         LENGTH,
         PLACES,
         key="novel_places",
-        help="A ranker left to itself shows new interests less than people care for them (arXiv 2606.12198), so "
+        help="A ranker left to itself shows new interests less than people care for them, so "
         "places are given to them. What this does to everybody's lists is on the Evaluation page, for three of ten.",
     )
     usual = recommend_usual(work, person, top=2 * LENGTH)

@@ -67,7 +67,7 @@ def one_person(work: Workspace) -> None:
     st.subheader("Which new interest comes next")
     note = note_of(work)
     if note:
-        st.warning(note)
+        st.warning(wording.plain_markdown(note))
     if not len(found.predictions):
         st.info(f"{why_nothing(work, person)}, so there is nothing new to suggest.")
         return
