@@ -10,10 +10,19 @@ from hierex.kept import stored_logs
 from hierex.kept.presets import active_preset
 from hierex.kept.runs import latest_choices, read_runs, shown_run
 from hierex.text_models import is_published_name
-from hierex.view.interests import compared_weights, forget_number
+from hierex.view.interests import compared_weights
 from hierex.view.logs.files import expected_seconds, server_models
 from hierex.view.logs.log_import import log_facts, log_import
-from hierex.view.opened import claimed, current_store, current_work, doing, is_busy, jobs, start_comparison, start_run
+from hierex.view.opened import (
+    claimed,
+    current_store,
+    current_work,
+    doing,
+    going_on,
+    is_busy,
+    start_comparison,
+    start_run,
+)
 from hierex.view.policy_choice import choose_policy, choose_recommender, chosen_elsewhere
 
 st.title("Logs")
@@ -76,23 +85,23 @@ def show_build() -> None:
         embedding=replace(chosen.embedding, model=model or chosen.embedding.model),
         behaviour=replace(chosen.behaviour, weight=weight),
     )
-    busy = is_busy(store)
-    interrupted = last is not None and last.status in ("running", "stopped", "failed") and not busy
+    job = going_on(store)
+    interrupted = last is not None and last.status in ("running", "stopped", "failed") and not job
     label = "Continue building" if interrupted else "Build again" if last else "Build"
     st.button(
         label,
         type="primary",
         icon=":material/construction:",
-        disabled=busy or model is None,
+        disabled=job is not None or model is None,
         on_click=start_run,
         args=(config,),
     )
     left = expected_seconds(store)
-    if not busy:
+    if not job:
         st.caption(f"About {wording.duration(left)} when all is new. What is there already is used again.")
     else:
-        doing = "Comparing" if jobs().of(store.path).goal == "comparison" else "Building"
-        st.caption(f"{doing}. Progress is in the side bar; you can look around meanwhile.")
+        what = {"build": "Building", "comparison": "Comparing"}.get(job.goal, "Something else goes on")
+        st.caption(f"{what}. Progress is in the side bar; you can look around meanwhile.")
 
 
 def choose_model(chosen: str) -> str | None:
@@ -172,8 +181,7 @@ def exchange_logs() -> None:
         with claimed(store.path):
             stored_logs.exchange_logs(store)
 
-    if doing(exchange, "The other logs are back. The same button returns from them."):
-        forget_number()
+    doing(exchange, "The other logs are back. The same button returns from them.")
 
 
 if report:

@@ -57,10 +57,6 @@ class EditConflict(HierexError):
     """Somebody else changed the same thing in the meantime; nothing was overwritten."""
 
 
-class UnderWay(HierexError):
-    """Something else is going on in this workspace."""
-
-
 class Cancelled(HierexError):
     """The person asked for the work to stop; finished stages are kept."""
 

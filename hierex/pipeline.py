@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from .asking.collected import collect_answers, make_policy
+from .asking.collected import collect_answers, make_policy, with_answers
 from .behaviour import embed_behaviour
 from .config import Progress, RunConfig, no_progress, part_of
 from .descriptions import Description
@@ -78,6 +78,7 @@ def run_pipeline(
 
     Raises NotReady when no logs were imported, Cancelled when `compute` was told to stop; what was finished is kept.
     """
+    config = replace(config, policy=with_answers(store, config.policy))
     run = Run(store, config, compute, watch)
     run_id = runs.start_run(store, config)
     try:

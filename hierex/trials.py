@@ -87,8 +87,13 @@ def trial_policies(built: PolicyConfig) -> list[PolicyConfig]:
 def trial_depends(work: Workspace, config: ExperimentConfig) -> list:
     """What the outcome of a trial depends on."""
     made = [work.key("logs"), work.key("embeddings"), interests_digest(work), digest(work.taxonomy.hidden_items)]
-    policies = [[asdict(how), content_of(how.causal.base)] for how in trial_policies(work.config.policy)]
+    policies = [[learned_as(how), content_of(how.causal.base)] for how in trial_policies(work.config.policy)]
     return [VERSION, *made, work.words(), work.config.transition.k, policies, asdict(config)]
+
+
+def learned_as(how: PolicyConfig) -> dict:
+    """Without what only a model elsewhere is made of: trials that were kept before there was that choice are found."""
+    return {name: value for name, value in asdict(how).items() if name != "answers"}
 
 
 def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFrame]] | None:

@@ -165,7 +165,9 @@ def test_a_build_is_made_of_the_answers_that_were_chosen_whoever_was_asked_since
     assert len(collect_answers(again).answers) > 5
     assert raw_answers(again, people_contexts(work.histories, k=2, split=work.split)[0][0])[0][1]
     assert config_of(read_runs(work.store)[0].config) == config
-    assert run_pipeline(work.store, CONFIG, until="policies").keys["policies"] != made.keys["policies"]
+    of_latest = run_pipeline(work.store, CONFIG, until="policies")
+    assert of_latest.keys["policies"] != made.keys["policies"]
+    assert config_of(read_runs(work.store)[0].config).policy.answers == latest, "and stays so"
 
 
 def test_too_few_moves_to_count_are_said(work):

@@ -258,6 +258,8 @@ def test_while_it_is_built_again_every_page_answers(page):
     build_again(page, "7")
     pages_answer(page, PAGES)
     expect(page.get_by_text("The build is done")).to_be_visible(timeout=300_000)
+    press(page, "Close")
+    expect(page.get_by_text("The build is done")).to_have_count(0)
     no_errors(page)
 
 

@@ -1,9 +1,12 @@
 """What the Logs page says of two files before they are checked."""
 
+from datetime import datetime
+
 import pytest
 from opened_app import app_over, open_script, words
 
-from hierex.logs import LogFile
+from hierex.logs import LogFile, LogReport
+from hierex.logs.report import drop
 
 ITEMS = "item_id,title,genre\n" + "".join(f"i{n},Title {n},genre {n % 3}\n" for n in range(30))
 LOG = "user_id,item_id,timestamp\n" + "".join(f"u{n % 7},i{n},{1_700_000_000 + n}\n" for n in range(30))
@@ -15,6 +18,12 @@ def show(items, interactions):
     from hierex.view.logs.column_mapping import map_columns
 
     st.caption("ready" if map_columns(items, interactions) else "not ready")
+
+
+def show_facts(report):
+    from hierex.view.logs.log_import import log_facts
+
+    log_facts(report)
 
 
 def said(folder, items: str, log: str) -> str:
@@ -43,6 +52,18 @@ def test_a_log_without_rows_is_said_to_have_none(tmp_path, log):
 def test_only_columns_that_are_missing_are_named(tmp_path):
     text = said(tmp_path, ITEMS, "when,what\n" + "".join(f"{1_700_000_000 + n},i{n}\n" for n in range(30)))
     assert "Choose the columns that were not recognised: the log's person id." in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "lost", "warned"), [("unknown_item", 30, True), ("unknown_item", 5, False), ("not_liked", 30, False)]
+)
+def test_what_an_import_loses_against_expectation_is_said_loudly(reason, lost, warned):
+    day, drops = datetime(2026, 1, 1), (drop(reason, lost, ["a"]), drop("single_user", 3))
+    report = LogReport(9, 9, 20, 17, 100, 100 - lost, True, "seconds", day, day, drops, "key")
+    app = open_script(show_facts, report)
+    assert f"{100 - lost} of 100 rows of the log are used, of 17 of its 20 people." in words(app)
+    assert any("30% of the log cannot be used" in warning.value for warning in app.warning) == warned
+    assert app.dataframe[0].value["Of"].tolist() == ["interactions", "people"]
 
 
 def test_files_in_each_other_s_place_are_told(tmp_path):

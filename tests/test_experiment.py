@@ -16,16 +16,17 @@ from hierex.config import ExperimentConfig, PolicyConfig, RecommenderConfig
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
-from hierex.experiment.conclusion import EXPLORING, VERDICT_NAMES, compare_with_best, conclude, verdict_table
+from hierex.experiment.conclusion import EXPLORING, compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
 from hierex.experiment.exploration import ProgressiveBandit, read_interests
 from hierex.experiment.explorers import NeuralExplorer, PolicyExplorer
 from hierex.experiment.fitting import fit_people, plant_people, share_visits
 from hierex.experiment.lineup import ARM_NAMES, Learned, line_up, simulate
-from hierex.experiment.measures import UCI, Bootstrap, PerPerson, measure_people
+from hierex.experiment.measures import LEVEL, UCI, Bootstrap, PerPerson, measure_people
 from hierex.experiment.past import DAY, Past, Viewers
 from hierex.experiment.people import Minds
 from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
+from hierex.experiment.tables import VERDICTS, best_table
 from hierex.experiment.trial import Outcomes, Room, run_trial
 from hierex.recommenders import PopularityRecommender
 from hierex.synthetic import make_world
@@ -468,8 +469,8 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
     words = {"ahead": "is ahead on", "level": "cannot be told apart on", "behind": "is behind on"}
     assert [word in said for word in words.values()] == [name == verdict for name in words]
     assert "50 simulated people" in said
-    numbers = verdict_table(results, ARM_NAMES)
-    assert set(numbers["Is"]) == {VERDICT_NAMES[verdict]}
+    numbers = best_table(results)
+    assert set(numbers[f"At {LEVEL} %"]) == {VERDICTS[verdict]}
     assert set(numbers["Best other way"]) == {"Neural linear bandit"}
     difference = 100 * (ours - 0.5)
     told = f"{difference:+.2f} points [{difference - 10:+.2f}, {difference + 10:+.2f}]"

@@ -21,9 +21,10 @@ from hierex.kept.results import record_result
 from hierex.kept.runs import config_of, shown_run
 from hierex.kept.stage_tables import write_evaluation
 from hierex.pipeline import run_pipeline
+from hierex.result_keys import result_key
 from hierex.store import open_store
 from hierex.synthetic import make_world
-from hierex.trials import STAGE, hold_trial, latest_trial, trial_policies
+from hierex.trials import STAGE, hold_trial, latest_trial, learned_as, trial_policies
 from hierex.view.opened import jobs
 from hierex.workspace import Workspace
 
@@ -45,6 +46,12 @@ def folder(tmp_path_factory):
         run_pipeline(store, RunConfig(granularity=12, embedding=OWN_VECTORS, policy=PolicyConfig(kind="counts")))
         with app_over(folder):
             yield folder
+
+
+def test_trials_that_were_kept_are_found_again():
+    """Who adds a choice for policies leaves it out of `learned_as`, unless trials come out otherwise with it."""
+    learned = [learned_as(how) for how in trial_policies(PolicyConfig())]
+    assert result_key("trial", learned) == "05a348ac8c6cbdbec75320e4"
 
 
 def work_of(folder) -> Workspace:

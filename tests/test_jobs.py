@@ -7,9 +7,9 @@ import pytest
 from test_pipeline import CONFIG, write_world
 
 from hierex.config import PolicyConfig
-from hierex.errors import UnderWay
+from hierex.errors import HierexError
 from hierex.imports import import_logs
-from hierex.jobs import Job, Jobs, StageState
+from hierex.jobs import DESCRIPTIONS, Job, Jobs, StageState
 from hierex.kept.runs import shown_run
 from hierex.store import open_store
 
@@ -38,8 +38,10 @@ def wait_for(condition, seconds=120) -> None:
 def test_a_job_runs_to_its_end_and_is_then_forgotten(jobs, store):
     job = jobs.start(store, QUICK)
     assert jobs.start(store, QUICK) is job, "the same, asked for twice"
-    with pytest.raises(UnderWay, match="see the side bar"):
+    with pytest.raises(HierexError, match="see the side bar"):
         jobs.start(store, replace(QUICK, granularity=5))
+    with pytest.raises(HierexError, match="see the side bar"):
+        jobs.begin(Job(store.path, QUICK, {}, goal=DESCRIPTIONS), run=lambda **_: None, beside=True)
     jobs.forget(store.path)
     assert jobs.of(store.path) is job, "what is going on is not forgotten"
     wait_for(lambda: not job.active)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from hierex.errors import HierexError
 from hierex.files.descriptions import write_descriptions_file
 from hierex.files.exports import safe_csv
 from hierex.imports import import_logs
+from hierex.jobs import Job
 from hierex.kept.curation_edits import save_curation, set_undone
 from hierex.kept.description_edits import read_edits
 from hierex.kept.description_reviews import read_reviews
@@ -851,6 +853,35 @@ def finished_job(workspaces, name):
     job = jobs().of(open_store(workspaces / f"{name}.duckdb").path)
     wait_for(lambda: not job.active)
     return job
+
+
+def test_a_workspace_that_is_built_for_the_first_time_says_so(workspaces):
+    store = open_store(workspaces / "First.duckdb")
+    files = [LogFile(workspaces / f"Tiny-{name}.csv", name) for name in ("items", "interactions")]
+    import_logs(store, *files)
+    assert "Press 'Build' on the Logs page" in words(open_app("granularity", "First"))
+    goes_on = threading.Event()
+    job = jobs().begin(Job(store.path, CONFIG, {}), lambda **_: goes_on.wait(60), beside=True)
+    try:
+        assert "built for the first time" in words(open_app("granularity", "First"))
+        app = open_app("logs", "First")
+        assert next(button for button in app.button if button.label == "Build").disabled
+    finally:
+        goes_on.set()
+    wait_for(lambda: not job.active)
+    app = open_app("logs", "First")
+    assert any("The build is done" in str(one.value) for one in app.success)
+    press(app, "Close")
+    assert not app.success
+
+
+def test_the_slider_stands_at_what_was_built_of_other_logs(workspaces):
+    build(workspaces, "Changing", n_items=240, n_users=120, n_interactions=2_400)
+    app = open_app("granularity", "Changing")
+    set_number(app, 17)
+    assert app.metric[0].value == "17"
+    build(workspaces, "Changing", n_items=60, n_users=12, n_interactions=150)
+    assert app.run().metric[0].value == "3"
 
 
 def test_without_a_language_model_the_page_says_so(workspaces, monkeypatch):

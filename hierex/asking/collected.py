@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..config import AskedAs
+from ..config import AskedAs, PolicyConfig
 from ..errors import NotReady
 from ..kept import context_answers
 from ..policies import FEWEST_MOVES
 from ..policies.answered import AnsweredPolicy, KnownAnswers, train_answered
 from ..policies.match_rate import MatchReport
+from ..store import Store
 from ..workspace import Workspace
 from .plans import digest_words, people_contexts, prompt_digest, read_raw
 
@@ -39,6 +40,13 @@ class Answered:
 def ways_answered(work: Workspace) -> list[AskedAs]:
     """Who answered, and how they were asked; who answered last comes first."""
     return context_answers.read_ways(work.store, prompt_digest())
+
+
+def with_answers(store: Store, policy: PolicyConfig) -> PolicyConfig:
+    """Where it is made of answers and nobody chose whose, of those of who answered last: that stays so."""
+    if policy.kind != "openai" or policy.answers:
+        return policy
+    return replace(policy, answers=next(iter(context_answers.read_ways(store, prompt_digest())), None))
 
 
 def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:

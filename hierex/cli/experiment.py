@@ -12,9 +12,9 @@ import pandas as pd
 
 from ..config import ExperimentConfig, Progress
 from ..errors import HierexError
-from ..experiment.conclusion import conclude, verdict_table
+from ..experiment.conclusion import conclude
 from ..experiment.lineup import ARM_NAMES, simulate
-from ..experiment.tables import trial_table, with_assumptions
+from ..experiment.tables import best_table, trial_table, with_assumptions
 from ..trials import hold_trial, latest_trial, planted_setting
 from .parts import file_ending_in, open_workspace, positive, work_at
 
@@ -48,7 +48,7 @@ def experiment_command(options: argparse.Namespace) -> None:
         print(json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}))
         return
     print(f"\n{trial_table(tables['arms']).to_string(index=False)}\n")
-    print(f"{verdict_table(tables, ARM_NAMES).to_string(index=False)}\n")
+    print(f"{best_table(tables).to_string(index=False)}\n")
     print("\n".join(conclude(tables, ARM_NAMES)))
 
 

@@ -20,7 +20,7 @@ METRIC_NAMES = {
     "enjoyment": "Enjoyment per person",
     "discovered": "Interests discovered per person",
 }
-VERDICT_NAMES = {"ahead": "ahead", "behind": "behind", "level": "not told apart"}
+VERDICTS = ("ahead", "behind", "level")
 SHARES = ("novel_share", "positive_rate", "positive_rate_novel")
 
 
@@ -50,8 +50,8 @@ def best_of(arms: pd.DataFrame, among: list[str], metric: str) -> str | None:
 def compare_with_best(results: dict[str, pd.DataFrame], arm: str) -> pd.DataFrame:
     """One row per headline metric: the lift of `arm` over the exploration baseline that is best at that metric.
 
-    Columns: metric, control, difference, low, high, relative, verdict: ahead, behind, or level where the interval of
-    the difference holds 0 or is missing. Picking the best baseline anew for each metric can only speak against `arm`.
+    Columns: arm, metric, control, difference, low, high, relative, verdict (see `verdicts`).
+    Picking the best baseline anew for each metric can only speak against `arm`.
     """
     arms = results["arms"]
     baselines = [name for name in EXPLORING if name in set(arms["arm"])]
@@ -67,7 +67,12 @@ def compare(lifts: pd.DataFrame, arm: str, control_of: dict[str, str | None]) ->
         found = lifts[(lifts["arm"] == arm) & (lifts["control"] == control) & (lifts["metric"] == metric)]
         rows += found.to_dict("records")
     table = pd.DataFrame(rows, columns=["metric", "control", "difference", "low", "high", "relative"])
-    return table.assign(verdict=np.select([table["low"] > 0, table["high"] < 0], ["ahead", "behind"], "level"))
+    return table.assign(arm=arm, verdict=verdicts(table))
+
+
+def verdicts(lifts: pd.DataFrame) -> np.ndarray:
+    """(n,) ahead, behind, or level where the interval of the difference holds 0 or is missing."""
+    return np.select([lifts["low"] > 0, lifts["high"] < 0], ["ahead", "behind"], "level")
 
 
 def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list[str]:
@@ -97,25 +102,6 @@ def conclude(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> list
     ]
 
 
-def verdict_table(results: dict[str, pd.DataFrame], arm_name: dict[str, str]) -> pd.DataFrame:
-    """The numbers behind what `conclude` says of each hierex arm and the best other way to explore, in words; no rows
-    where there is nothing to compare."""
-    ours = [arm for arm in results["arms"]["arm"].unique() if arm.startswith(OURS)]
-    compared = [(arm, row) for arm in ours for row in compare_with_best(results, arm).to_dict("records")]
-    return pd.DataFrame(
-        [
-            {
-                "Arm": arm_name.get(arm, arm),
-                "Measure": metric_name(row["metric"]),
-                "Is": VERDICT_NAMES[row["verdict"]],
-                "Best other way": arm_name.get(row["control"], row["control"]),
-                "Difference": lift_text(row),
-            }
-            for arm, row in compared
-        ]
-    )
-
-
 def unexpected(results: dict[str, pd.DataFrame], arm: str, metrics: list[str]) -> dict[str, list[str]]:
     """By arm that is not made to explore: the metrics, in words, at which it is ahead."""
     lifts = results["lifts"]
@@ -129,7 +115,7 @@ def unexpected(results: dict[str, pd.DataFrame], arm: str, metrics: list[str]) -
 
 def verdicts_text(table: pd.DataFrame) -> str:
     """Where an arm is ahead and behind, and whether that is all."""
-    found = {verdict: table.loc[table["verdict"] == verdict, "metric"] for verdict in VERDICT_NAMES}
+    found = {verdict: table.loc[table["verdict"] == verdict, "metric"] for verdict in VERDICTS}
     parts = [
         f"is {verdict} on {join(list(map(in_sentence, found[verdict])))}"
         for verdict in ("ahead", "behind")
@@ -143,12 +129,6 @@ def verdicts_text(table: pd.DataFrame) -> str:
 def in_sentence(metric: str) -> str:
     name = metric_name(metric)
     return name[0].lower() + name[1:]
-
-
-def lift_text(row: dict) -> str:
-    factor, unit = (100, " points") if is_share(row["metric"]) else (1, "")
-    low, high = (f"{factor * row[end]:+.2f}" for end in ("low", "high"))
-    return f"{factor * row['difference']:+.2f}{unit} [{low}, {high}]"
 
 
 def join(parts: list[str]) -> str:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ..config import ExperimentConfig
-from .conclusion import best_of, is_share, metric_name, telling_uci
+from .conclusion import OURS, best_of, compare_with_best, is_share, metric_name, telling_uci, verdicts
 from .lineup import ARM_NAMES
 from .measures import LEVEL
 
 SHOWN = ("novel_share", "positive_rate", "positive_rate_novel", "pairs", "enjoyment", "discovered")
-VERDICTS = {1: "ahead", -1: "behind", 0: "not told apart"}
+VERDICTS = {"ahead": "ahead", "behind": "behind", "level": "not told apart"}
 
 
 def arm_name(arm: str) -> str:
@@ -40,16 +40,27 @@ def lift_table(results: dict[str, pd.DataFrame], control: str) -> pd.DataFrame:
     """Every other arm against `control`: difference, interval, share and whether that tells them apart."""
     lifts = results["lifts"]
     found = lifts[(lifts["control"] == control) & lifts["metric"].isin(shown_metrics(results["arms"]))]
-    side = (found["low"] > 0).astype(int) - (found["high"] < 0).astype(int)
+    return _told(found.assign(verdict=verdicts(found)))
+
+
+def best_table(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every arm of hierex against the other way to explore that is best at a measure, as `conclude` says."""
+    ours = [arm for arm in results["arms"]["arm"].unique() if arm.startswith(OURS)]
+    if not ours:
+        return pd.DataFrame()
+    found = pd.concat([compare_with_best(results, arm) for arm in ours])
+    return _told(found).assign(**{"Best other way": found["control"].map(arm_name).tolist()})
+
+
+def _told(lifts: pd.DataFrame) -> pd.DataFrame:
+    numbers = lifts[["metric", "difference", "low", "high"]].itertuples(index=False)
     return pd.DataFrame(
         {
-            "Arm": found["arm"].map(arm_name),
-            "Measure": found["metric"].map(metric_name),
-            "Difference": [
-                number_text(row.metric, row.difference, row.low, row.high, signed=True) for row in found.itertuples()
-            ],
-            "Lift": ["" if np.isnan(share) else f"{share:+.1%}" for share in found["relative"]],
-            f"At {LEVEL} %": side.map(VERDICTS),
+            "Arm": lifts["arm"].map(arm_name),
+            "Measure": lifts["metric"].map(metric_name),
+            "Difference": [number_text(*row, signed=True) for row in numbers],
+            "Lift": ["" if np.isnan(share) else f"{share:+.1%}" for share in lifts["relative"]],
+            f"At {LEVEL} %": lifts["verdict"].map(VERDICTS),
         }
     ).reset_index(drop=True)
 

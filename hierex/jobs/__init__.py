@@ -12,7 +12,7 @@ from time import monotonic
 
 from .. import ON_DEMAND, STAGES
 from ..config import RunConfig
-from ..errors import Cancelled, CapReached, HierexError, UnderWay
+from ..errors import Cancelled, CapReached, HierexError
 from ..item_map import warm_up
 from ..kept import results
 from ..llm.meter import Reading
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 DESCRIPTIONS, TUNING, ANSWERS = "descriptions", "fine-tuning", "answers"
 ASKED = (DESCRIPTIONS, TUNING, ANSWERS)
 """Goals of a language model at an endpoint: the work waits, and goes on beside that of other workspaces."""
+TOLD_BY_CONFIG = ("build", "comparison")
+"""Goals of which the config says all that was asked for."""
 FIRST_GUESS = {
     "embeddings": (6.0, 3e-3),
     "behaviour": (1.0, 1e-4),
@@ -153,15 +155,18 @@ class Jobs:
         return self.begin(job, partial(compare_weights_of, work.store, work))
 
     def begin(self, job: Job, run: Callable, *, beside: bool = False) -> Job:
-        """Begins it, or returns the same where it is going on already. Raises UnderWay where something else is."""
+        """Begins it, or returns what goes on already where that is the same build or comparison.
+
+        Raises HierexError where something else goes on in this workspace.
+        """
         with self._registry:
             current = self._jobs.get(job.path)
             if current and current.active:
-                if (current.goal, current.config) == (job.goal, job.config):
+                if job.goal in TOLD_BY_CONFIG and (current.goal, current.config) == (job.goal, job.config):
                     return current
-                raise UnderWay(
-                    "Something else is going on in this workspace, see the side bar. Stop it or wait until it is done, "
-                    "then ask again."
+                raise HierexError(
+                    "Something goes on in this workspace, see the side bar. Stop it or wait until it is done, then ask "
+                    "again."
                 )
             self._jobs[job.path] = job
         target = self._run_beside if beside else self._run

@@ -177,7 +177,7 @@ def config_of(choices: dict) -> RunConfig:
             kind=choices["policy"],
             tune_text=choices.get("tune_text", False),
             causal=CausalConfig(base=choices.get("base_model", "")),
-            answers=AskedAs(**choices["answers"]) if choices.get("answers") else None,
+            answers=_with_values(AskedAs("", "", 0.0, ""), choices["answers"]) if choices.get("answers") else None,
         ),
         embedding=EmbeddingConfig(model=choices["model"]),
         behaviour=BehaviourConfig(weight=choices.get("behaviour", 0.0)),

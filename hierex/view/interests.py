@@ -26,21 +26,17 @@ RANK = {"#": st.column_config.NumberColumn(width=40)}
 
 def chosen_number(work: Workspace) -> int:
     """The slider's place; where nobody moved it, the active saved number, else the one that was built."""
-    if st.session_state.get("interests_of") != work.store.path:
+    opened = work.store.path, work.keys["logs"]
+    if st.session_state.get("interests_of") != opened:
         linked = linked_number(work) if "interests_of" not in st.session_state else None
         choose(linked_choice() if "interests_of" not in st.session_state else [])
         active = presets.active_preset(work.store)
         opened_at = linked or (active.granularity if active else work.granularity)
-        st.session_state["interests_of"], st.session_state["interests"] = work.store.path, opened_at
+        st.session_state["interests_of"], st.session_state["interests"] = opened, opened_at
     number = int(np.clip(st.session_state.get("interests") or work.granularity, 2, work.tree.finest))
     st.session_state["interests"] = number
     write_address("interests", str(number))
     return number
-
-
-def forget_number() -> None:
-    """For other logs: the slider then stands where their interests were built."""
-    st.session_state["interests_of"] = None
 
 
 def linked_number(work: Workspace) -> int | None:

@@ -12,7 +12,7 @@ import streamlit as st
 from .. import workspace_folder
 from ..config import RunConfig
 from ..errors import HierexError, NotReady
-from ..jobs import Jobs
+from ..jobs import Job, Jobs
 from ..kept import stored_logs
 from ..kept.runs import RunRecord, choices_of, config_of, shown_run
 from ..releases import released_run
@@ -39,10 +39,14 @@ def jobs() -> Jobs:
     return registry
 
 
-def is_busy(store: Store) -> bool:
-    """Whether something goes on in the background in this workspace."""
+def going_on(store: Store) -> Job | None:
+    """What goes on in the background in this workspace."""
     job = jobs().of(store.path)
-    return bool(job and job.active)
+    return job if job and job.active else None
+
+
+def is_busy(store: Store) -> bool:
+    return going_on(store) is not None
 
 
 @contextlib.contextmanager

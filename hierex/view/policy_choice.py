@@ -25,6 +25,8 @@ def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
         key=f"policy-{name}",
         captions=[wording.METHOD_CAPTIONS[kind] for kind in kinds],
     )
+    if kind != "openai":
+        chosen = replace(chosen, answers=None)
     if kind == "encoder":
         tune_text = st.checkbox(
             "Let the text model learn from the moves too (takes minutes)",

@@ -144,8 +144,9 @@ def draw_job(job: Job) -> None:
         if job.stages:
             with st.expander("Steps"):
                 st.dataframe(stage_table(job), hide_index=True)
-        if not active:
-            st.button("Close", key=f"close-{id(job)}", on_click=jobs().forget, args=(job.path,), type="tertiary")
+        if not active and st.button("Close", key=f"close-{id(job)}", type="tertiary"):
+            jobs().forget(job.path)
+            st.rerun()
     was_active = st.session_state.get("seen_active") is job
     st.session_state["seen_active"] = job if active else None
     if was_active and not active:

@@ -77,7 +77,8 @@ def suggestion_text(suggested: SuggestedRange, default: int, k: int) -> str:
     side = "coarser" if default < low else "finer"
     return (
         f"{text} hierex by itself would choose {default:,}, which is {side}: it only looks at how many items and "
-        "interactions there are. More interests make predictions more exact, fewer are easier to look over."
+        "interactions there are. With more interests predictions say more exactly what comes next, fewer are easier to "
+        "look over."
     )
 
 

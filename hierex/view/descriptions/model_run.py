@@ -190,9 +190,8 @@ def start_descriptions(shown: Described, plan: Plan, endpoint: Endpoint, cap: Ca
 def begin(shown: Described, plan: Plan, endpoint: Endpoint, cap: Cap) -> None:
     """Runs the plan in the background, as a step of this person."""
     step = begin_step(shown.work.store)
-    job = asking.start_descriptions(jobs(), shown.work, plan, model_at(endpoint), cap, step)
-    if job.step == step:  # else something else is going on
-        remember(shown, step)
+    asking.start_descriptions(jobs(), shown.work, plan, model_at(endpoint), cap, step)
+    remember(shown, step)
 
 
 def model_at(endpoint: Endpoint) -> LanguageModel:

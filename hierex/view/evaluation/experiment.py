@@ -10,16 +10,24 @@ import streamlit as st
 
 from ... import charts
 from ...config import MOST_SESSIONS, ExperimentConfig
-from ...experiment.conclusion import conclude, verdict_table
+from ...experiment.conclusion import conclude
 from ...experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
 from ...experiment.measures import LEVEL
-from ...experiment.tables import arm_name, assumptions_text, best_control, lift_table, trial_table, with_assumptions
+from ...experiment.tables import (
+    arm_name,
+    assumptions_text,
+    best_control,
+    best_table,
+    lift_table,
+    trial_table,
+    with_assumptions,
+)
 from ...files.exports import safe_csv
 from ...jobs import Job, expected_stages
 from ...trials import SLOW, STAGE, hold_trial, latest_trial
 from ...wording import plain_markdown
 from ...workspace import Workspace
-from ..opened import doing, is_busy, jobs
+from ..opened import doing, going_on, jobs
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,7 @@ def simulated_trial(work: Workspace) -> None:
 
 
 def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
-    busy = is_busy(work.store)
+    job = going_on(work.store)
     with st.form("trial", border=False, enter_to_submit=False):
         with st.expander("What is assumed", icon=":material/tune:"):
             columns = st.columns(3)
@@ -139,10 +147,10 @@ def ask_for_trial(work: Workspace, config: ExperimentConfig) -> None:
             icon=":material/play_arrow:",
             on_click=start_trial,
             args=(work, config),
-            disabled=busy,
+            disabled=job is not None,
             help="In the background, many minutes for the default size; progress and 'Stop' are in the side bar.",
         )
-    if busy and jobs().of(work.store.path).goal == GOAL:
+    if job and job.goal == GOAL:
         st.caption("The trial is under way. Its progress, and 'Stop', are in the side bar.")
 
 
@@ -182,7 +190,7 @@ def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.D
     for paragraph in conclude(tables, ARM_NAMES):
         st.markdown(f"- {plain_markdown(paragraph)}")
     with st.expander("hierex and the best other way to explore, in numbers"):
-        st.dataframe(verdict_table(tables, ARM_NAMES), hide_index=True, column_config=COLUMNS)
+        st.dataframe(best_table(tables), hide_index=True, column_config=COLUMNS)
     st.markdown("**New interests against what is consumed**")
     st.plotly_chart(charts.trial_trade_off(arms), alt="Novelty against consumption, a point per arm.")
     st.markdown("**People by how many interests they consumed in the last week**")

@@ -51,7 +51,7 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
     """What one side shows; people's changes can be left out where it is not what is shown or built anyway."""
     saved = {f"saved {p.name}": p for p in presets.read_presets(work.store) if p.granularity <= work.tree.finest}
     labels = {SHOWN: "What is shown now", BUILT: "What predictions are built on"}  # a box keeps a label that it showed
-    labels |= {key: preset.name for key, preset in saved.items()}
+    labels |= {key: f"{preset.name} ({preset.granularity:,})" for key, preset in saved.items()}
     labels[OTHER] = "Another number"
     stem = work.store.path.stem
     key = f"compare_{place}-{stem}"
@@ -62,7 +62,8 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
     if kind == OTHER:
         most = work.tree.finest
         wanted = st.number_input("Number of interests", 2, most, min(2 * number, most), key=f"{key}-number")
-    title = f"{labels[kind]} ({work.granularity if kind == BUILT else int(wanted):,})"
+    numbers = {SHOWN: f" ({number:,})", BUILT: f" ({work.granularity:,})"}
+    title = labels[kind] + numbers.get(kind, "")
     if kind == SHOWN:
         shown = taxonomy
     elif kind == BUILT:

@@ -55,7 +55,7 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
         )
         if not chosen
     ]
-    if missing and look_exchanged(items, interactions):
+    if not (user_id and item) and look_exchanged(items, interactions):
         st.warning(
             "These files look exchanged: the one with items belongs on the left. Upload them the other way round."
         )

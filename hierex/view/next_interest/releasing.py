@@ -133,10 +133,7 @@ def say_of_choice(chosen: Candidate, *, now: bool, named: bool) -> None:
     elif not chosen.report.passed:
         st.warning(f"This cannot be released: {releases.why_not(chosen.report)}", icon=":material/block:")
         if not chosen.report.recall.passed:
-            st.caption(
-                "What may help: another way to learn, see below; more interests, since chance is then right less "
-                "often; a longer log."
-            )
+            st.caption("What may help: another way to learn, see below; another number of interests; a longer log.")
     elif now:
         st.caption("This is what is served now.")
     elif not named:
