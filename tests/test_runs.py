@@ -150,9 +150,11 @@ def test_every_option_of_the_command_line_is_read_back():
         assert config_of(choices_of(chosen)) == chosen, name
 
 
-def test_build_again_keeps_every_choice_and_says_what_it_shows_no_widget_for(tmp_path, monkeypatch):
+@pytest.mark.parametrize("own", [{"policy.answers": None}, {"policy.kind": "openai"}], ids=["ease", "openai"])
+def test_build_again_keeps_every_choice_and_says_what_it_shows_no_widget_for(tmp_path, monkeypatch, own):
+    """own: whose answers is a choice for one policy alone."""
     chosen, asked = RunConfig(), []
-    for name, value in CHOSEN.items():
+    for name, value in (CHOSEN | own).items():
         chosen = choose(chosen, name, value)
     with open_store(tmp_path / "One.duckdb") as store:
         import_with_vectors(store, tmp_path, make_world(n_items=30, n_users=12, n_interactions=150, seed=4))

@@ -50,7 +50,7 @@ def learned_examples(work: Workspace, fewest: int) -> None:
         st.info("No interest has this word in its name.")
     offer_downloads(work, table, fewest)
     with st.expander("What one example looks like"):
-        st.caption("Word for word, in the sentences of the paper, which calls an interest a cluster.")
+        st.caption("Word for word, in the sentences of the paper, which has another word for interests.")
         first = next(exports.chat_examples(work, shown))
         for message, label in zip(first["messages"], ("The model is asked", "It learns to answer"), strict=True):
             st.markdown(f"**{label}**")
