@@ -80,11 +80,13 @@ def _reach(values: np.ndarray, color: str) -> tuple[float, float]:
 
 def _color_bar(low: float, high: float, color: str) -> dict:
     """Every step is twice as many, so that a few strong moves don't leave all others dark."""
-    ticks = np.unique(np.linspace(low, high, 5).round())
-    title, labels = "People", [f"{2**tick:,g}" for tick in ticks]
     if color == LIFT:
-        title = "Times as many as expected"
+        title, ticks = "Times as many as expected", np.unique(np.linspace(low, high, 5).round())
         labels = [f"{2**tick:g} ×" if tick >= 0 else f"1/{2**-tick:g} ×" for tick in ticks]
+    else:
+        title, ticks = "People", np.arange(np.ceil(low), np.floor(high) + 1)
+        ticks = ticks[:: len(ticks) // 6 + 1]
+        labels = [f"{2**tick:,g}" for tick in ticks]
     title = {"text": title, "side": "right"}
     return {"thickness": 14, "outlinewidth": 0, "title": title, "tickvals": ticks, "ticktext": labels}
 
