@@ -1,5 +1,6 @@
 """Builds in the background: one at a time, stopped at once, told in plain words, forgotten when they are old news."""
 
+import threading
 import time
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from test_pipeline import CONFIG, write_world
 from hierex.config import PolicyConfig
 from hierex.errors import HierexError
 from hierex.imports import import_logs
-from hierex.jobs import DESCRIPTIONS, Job, Jobs, StageState
+from hierex.jobs import ANSWERS, Job, Jobs, StageState
 from hierex.kept.runs import shown_run
 from hierex.store import open_store
 
@@ -35,13 +36,23 @@ def wait_for(condition, seconds=120) -> None:
         time.sleep(0.02)  # between two looks; the condition ends the wait
 
 
+def test_what_a_model_is_asked_is_never_taken_for_what_it_is_being_asked(jobs, store):
+    """The config does not say which questions, nor of which model."""
+    goes_on = threading.Event()
+    first = jobs.begin(Job(store.path, QUICK, {}, goal=ANSWERS), lambda **_: goes_on.wait(60), beside=True)
+    try:
+        with pytest.raises(HierexError, match="see the side bar"):
+            jobs.begin(Job(store.path, QUICK, {}, goal=ANSWERS), lambda **_: None, beside=True)
+    finally:
+        goes_on.set()
+    wait_for(lambda: not first.active)
+
+
 def test_a_job_runs_to_its_end_and_is_then_forgotten(jobs, store):
     job = jobs.start(store, QUICK)
     assert jobs.start(store, QUICK) is job, "the same, asked for twice"
     with pytest.raises(HierexError, match="see the side bar"):
         jobs.start(store, replace(QUICK, granularity=5))
-    with pytest.raises(HierexError, match="see the side bar"):
-        jobs.begin(Job(store.path, QUICK, {}, goal=DESCRIPTIONS), run=lambda **_: None, beside=True)
     jobs.forget(store.path)
     assert jobs.of(store.path) is job, "what is going on is not forgotten"
     wait_for(lambda: not job.active)

@@ -48,7 +48,9 @@ def experiment_command(options: argparse.Namespace) -> None:
         print(json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}))
         return
     print(f"\n{trial_table(tables['arms']).to_string(index=False)}\n")
-    print(f"{best_table(tables).to_string(index=False)}\n")
+    compared = best_table(tables)
+    if len(compared):
+        print(f"{compared.to_string(index=False)}\n")
     print("\n".join(conclude(tables, ARM_NAMES)))
 
 

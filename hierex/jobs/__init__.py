@@ -165,8 +165,8 @@ class Jobs:
                 if job.goal in TOLD_BY_CONFIG and (current.goal, current.config) == (job.goal, job.config):
                     return current
                 raise HierexError(
-                    "Something goes on in this workspace, see the side bar. Stop it or wait until it is done, then ask "
-                    "again."
+                    "Something was begun in this workspace already, see the side bar. Ask again once it is done or was "
+                    "stopped."
                 )
             self._jobs[job.path] = job
         target = self._run_beside if beside else self._run

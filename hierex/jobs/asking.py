@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ..asking.answering import answer_contexts
 from ..asking.describing import Plan, describe_interests
@@ -17,18 +16,15 @@ from ..llm.prices import Cap
 from ..workspace import Workspace
 from . import ANSWERS, DESCRIPTIONS, TUNING, Job, Jobs
 
-if TYPE_CHECKING:
-    from ..llm.door import LanguageModel
-
 ENDED = {"stopped": Cancelled, "cap": CapReached, "error": ModelError}
 
 
 def start_descriptions(
-    jobs: Jobs, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, step: int | None = None
+    jobs: Jobs, work: Workspace, plan: Plan, endpoint: Endpoint, cap: Cap, step: int | None = None
 ) -> Job:
     """Begins to ask a language model; see `Jobs.begin`."""
     job = Job(work.store.path, work.config, {}, goal=DESCRIPTIONS, step=step)
-    return jobs.begin(job, partial(describe, job, work, plan, model, cap), beside=True)
+    return jobs.begin(job, partial(describe, job, work, plan, endpoint, cap), beside=True)
 
 
 def start_tuning(jobs: Jobs, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap) -> Job:
@@ -45,12 +41,14 @@ def start_answers(
     return jobs.begin(job, partial(answer, job, work, plan, endpoint, cap, batch), beside=True)
 
 
-def describe(job: Job, work: Workspace, plan: Plan, model: LanguageModel, cap: Cap, *, compute, watch) -> None:
+def describe(job: Job, work: Workspace, plan: Plan, endpoint: Endpoint, cap: Cap, *, compute, watch) -> None:
     """Asks in this process, where waiting costs nothing. Raises what ended it before its time."""
+    from ..llm.door import LanguageModel  # loads the client only where a model is asked
 
     def read(reading: Reading) -> None:
         job.reading = reading
 
+    model = LanguageModel(endpoint)
     try:
         outcome = describe_interests(
             work, plan, model.ask, cap=cap, progress=read, cancelled=job.stopping.is_set, step=job.step
@@ -62,7 +60,7 @@ def describe(job: Job, work: Workspace, plan: Plan, model: LanguageModel, cap: C
 
 
 def tune(job: Job, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap, *, compute, watch) -> None:
-    from ..llm.service import Service  # loads the client only where a model is asked
+    from ..llm.service import Service
 
     def see(tuning: KeptTuning, share: float) -> None:
         said = f": {tuning.events[-1]}" if tuning.events else ""

@@ -20,7 +20,7 @@ INTERACTIONS_PER_INTEREST = 200
 MOST_BY_DEFAULT = 300
 LARGER = "At this number of interests it is part of a larger one."
 ONLY_ITEMS = "Here it is part of a larger interest; only its own items are left out."
-HIDDEN = "It was hidden already. “Show again” has it shown."
+HIDDEN = "It was hidden already."
 LATER = "A later change took its place."
 MERGED_FROM = 10_000_000
 """The ids of merged interests begin here: with the id of the edit added, they are the same in every tree."""

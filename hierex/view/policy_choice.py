@@ -63,6 +63,12 @@ def chosen_elsewhere(config: RunConfig) -> None:
     said += [LAYER_NAMES[layer] for layer, is_chosen in laid_over.items() if is_chosen]
     if said:
         st.caption(f"Kept from the last build: predictions {', '.join(said)}. Change it under “What comes next”.")
+    answers = config.policy.answers
+    if answers:
+        st.caption(
+            f"Kept from the last build: the answers of {wording.plain_markdown(answers.model)}. Those of others are "
+            "chosen under “What comes next”."
+        )
     if choices_of(config)["other"]:
         st.caption("Kept from the last build, too: settings that a script chose and no page shows.")
 

@@ -145,7 +145,8 @@ def draw_job(job: Job) -> None:
             with st.expander("Steps"):
                 st.dataframe(stage_table(job), hide_index=True)
         if not active and st.button("Close", key=f"close-{id(job)}", type="tertiary"):
-            jobs().forget(job.path)
+            if jobs().of(job.path) is job:
+                jobs().forget(job.path)
             st.rerun()
     was_active = st.session_state.get("seen_active") is job
     st.session_state["seen_active"] = job if active else None

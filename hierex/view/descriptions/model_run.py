@@ -190,7 +190,7 @@ def start_descriptions(shown: Described, plan: Plan, endpoint: Endpoint, cap: Ca
 def begin(shown: Described, plan: Plan, endpoint: Endpoint, cap: Cap) -> None:
     """Runs the plan in the background, as a step of this person."""
     step = begin_step(shown.work.store)
-    asking.start_descriptions(jobs(), shown.work, plan, model_at(endpoint), cap, step)
+    asking.start_descriptions(jobs(), shown.work, plan, endpoint, cap, step)
     remember(shown, step)
 
 

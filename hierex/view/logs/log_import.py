@@ -168,6 +168,8 @@ def log_facts(report: LogReport) -> None:
 
 def say_losses(report: LogReport) -> None:
     """How much of the log comes in, and loudly where much is lost that nobody asked to leave out."""
+    if (report.interactions_kept, report.users_kept) == (report.interactions_in, report.users_in):
+        return
     st.caption(
         f"{report.interactions_kept:,} of {report.interactions_in:,} rows of the log are used, of "
         f"{report.users_kept:,} of its {report.users_in:,} people."

@@ -42,13 +42,11 @@ def choose_answers(work: Workspace) -> AskedAs | None:
     ways = ways_answered(work)
     if len(ways) < 2:
         return next(iter(ways), None)
-    chosen = work.config.policy.answers
     return st.selectbox(
         "Whose answers",
         ways,
-        index=ways.index(chosen) if chosen in ways else 0,
         format_func=way_label,
-        key=f"answers_of-{work.store.path.stem}",
+        key=f"answers_of-{work.store.path.stem}-{ways[0]}",  # who has just answered is what is looked at first
         help="Who answered last comes first.",
     )
 
