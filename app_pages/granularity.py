@@ -7,7 +7,7 @@ import streamlit as st
 from hierex.files import exports
 from hierex.kept import curation_edits
 from hierex.taxonomy.comparison import same_interests
-from hierex.view.choice import keep_chosen, select_chosen, take_selection
+from hierex.view.choice import keep_chosen, list_chosen_first, select_chosen, take_selection
 from hierex.view.granularity.choice_panel import choice_panel
 from hierex.view.granularity.curation import change_list, curation_bar, marks_of
 from hierex.view.granularity.interest_search import find_interests
@@ -87,6 +87,7 @@ with right:
         )
     find_interests(work, curated, descriptions)
     st.caption("Choose interests here or in the hierarchy, or draw around items on the map.")
+    table = list_chosen_first(table, taxonomy)
     same_rows = hash(tuple(table.index))
     table_key = f"interest_table-{work.store.path.stem}-{work.key('interest_tree')}-{same_rows}"
     select_chosen(table_key, taxonomy, table.index)

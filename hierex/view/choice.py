@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from ..taxonomy import Taxonomy
@@ -18,8 +19,10 @@ MOST_IN_A_LINK = 200
 
 
 def choose(ids: Sequence[int]) -> None:
-    """For callbacks: has the table select these interests, given by their ids or by nodes that they are made of."""
+    """For callbacks: has the table select these interests, given by their ids or by nodes that they are made of, and
+    list them first."""
     st.session_state["chosen"], st.session_state["choose_anew"] = list(ids), True
+    st.session_state["listed_first"] = list(ids)
     count_choice()
 
 
@@ -38,6 +41,13 @@ def take_selection(table_key: str, ids: Sequence[int]) -> None:
 def choice_number() -> int:
     """How often interests were chosen in this session."""
     return st.session_state.get("choices", 0)
+
+
+def list_chosen_first(table: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
+    """The table's rows, those first that were chosen elsewhere, so that they are in sight; what is chosen in the table
+    itself stays where it is. table: indexed by the interests' ids."""
+    first = _interests_of(taxonomy, st.session_state.get("listed_first", []))
+    return table.iloc[np.argsort(~table.index.isin(first), kind="stable")]
 
 
 def select_chosen(table_key: str, taxonomy: Taxonomy, ids: Sequence[int]) -> None:
