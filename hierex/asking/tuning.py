@@ -13,7 +13,7 @@ from ..errors import Cancelled, CapReached, ModelError, NotThere, TooLittleData
 from ..files.exports import fine_tuning_lines
 from ..kept import tunings
 from ..kept.tunings import KeptTuning
-from ..llm import wait_unless
+from ..llm import Wait, wait_unless
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
@@ -102,21 +102,10 @@ def tune_model(
     from ..llm import fine_tuning  # loads the client only where a model is asked
 
     wait, store = wait_unless(cancelled), work.store
-    tuning = plan.kept
-    if plan.to_pay:
-        check_cap(plan, cap)
-    if plan.is_new:
-        file_id = fine_tuning.upload_examples(service, plan.lines, wait=wait)
-        tuning = note(work, plan, service.endpoint, file_id)
+    tuning = order_tuning(work, plan, service, cap, wait)
     if tuning.state == "succeeded":
         see(tuning, 1.0)
         return tuning
-    if not tuning.job_id:
-        wait(0.0, "")
-        job = fine_tuning.start_tuning(
-            service, tuning.file_id, epochs=plan.epochs, seed=plan.seed, suffix=plan.suffix, wait=wait
-        )
-        tuning = tunings.update_tuning(store, tuning.tuning_id, job)
 
     def seen(job: fine_tuning.TuningJob) -> None:
         see(tunings.update_tuning(store, tuning.tuning_id, job), job.share)
@@ -136,6 +125,24 @@ def tune_model(
     if job.state == "failed":
         raise ModelError(f"The fine-tuning failed: {job.reason or 'the endpoint gives no reason'}.".replace("..", "."))
     return tunings.latest_tuning(store, plan.key)
+
+
+def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, wait: Wait) -> KeptTuning:
+    """The job that was ordered for just this, ordered now where there is none."""
+    from ..llm import fine_tuning
+
+    tuning = plan.kept
+    if plan.to_pay:
+        check_cap(plan, cap)
+    if plan.is_new:
+        file_id = fine_tuning.upload_examples(service, plan.lines, wait=wait)
+        tuning = note(work, plan, service.endpoint, file_id)
+    if tuning.job_id or tuning.state == "succeeded":
+        return tuning
+    wait(0.0, "")
+    how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
+    job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
+    return tunings.update_tuning(work.store, tuning.tuning_id, job)
 
 
 def cancel_tuning(work: Workspace, plan: TuningPlan, service: Service) -> KeptTuning | None:

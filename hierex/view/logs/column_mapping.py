@@ -20,20 +20,7 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
     file_key = f"{items.path.name}-{interactions.path.name}"
     left, right = st.columns(2)
     with left:
-        names = list(item_rows.columns)
-        st.markdown("**Catalogue**")
-        item_id = choose_column("Item id", names, item_guess.item_id, f"item_id-{file_key}")
-        title = choose_column("Title", names, item_guess.title, f"title-{file_key}", optional=True)
-        text = st.multiselect(
-            "Other words about the item",
-            names,
-            list(item_guess.text),
-            key=f"text-{file_key}",
-            select_all=False,
-            persist_state="session",
-        )
-        vector = choose_column("Vectors", names, item_guess.vector, f"vector-{file_key}", optional=True)
-        st.dataframe(item_rows.head(PREVIEW_ROWS), hide_index=True)
+        item_id, title, text, vector = map_catalogue(item_rows, item_guess, file_key)
     with right:
         names = list(interaction_rows.columns)
         st.markdown("**Log**")
@@ -67,7 +54,28 @@ def map_columns(items: LogFile, interactions: LogFile) -> tuple[ItemColumns, Int
         st.info("Say from which rating on somebody liked an item, or choose no column of ratings.")
         return None
     of_log = InteractionColumns(user_id, item, timestamp, order, rating, liked_from)
-    return ItemColumns(item_id, title, tuple(text), vector), of_log
+    return ItemColumns(item_id, title, text, vector), of_log
+
+
+def map_catalogue(
+    rows: pd.DataFrame, found: ItemColumns, file_key: str
+) -> tuple[str | None, str | None, tuple[str, ...], str | None]:
+    """The columns of ids, titles, other words and vectors."""
+    names = list(rows.columns)
+    st.markdown("**Catalogue**")
+    item_id = choose_column("Item id", names, found.item_id, f"item_id-{file_key}")
+    title = choose_column("Title", names, found.title, f"title-{file_key}", optional=True)
+    text = st.multiselect(
+        "Other words about the item",
+        names,
+        list(found.text),
+        key=f"text-{file_key}",
+        select_all=False,
+        persist_state="session",
+    )
+    vector = choose_column("Vectors", names, found.vector, f"vector-{file_key}", optional=True)
+    st.dataframe(rows.head(PREVIEW_ROWS), hide_index=True)
+    return item_id, title, tuple(text), vector
 
 
 def look_exchanged(items: LogFile, interactions: LogFile) -> bool:

@@ -73,14 +73,8 @@ def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:
     st.success(text + (f" “{wording.plain_markdown(served.note)}”" if served.note else ""), icon=":material/verified:")
 
 
-def choose_candidate(
-    work: Workspace,
-    candidates: list[Candidate],
-    served: Release | None,
-    decisions: list[Release],
-    before: Candidate | None,
-) -> None:
-    store, seen = work.store, decisions[0].release_id if decisions else 0
+def pick_candidate(store: Store, candidates: list[Candidate]) -> Candidate:
+    """With how its predictions came about."""
     names = told_apart([candidate_name(candidate) for candidate in candidates])
     place = st.selectbox(
         "Release",
@@ -91,6 +85,18 @@ def choose_candidate(
     chosen = candidates[place]
     if made := results.result_note(store, "policies", chosen.run.keys["policies"]):
         st.caption(wording.plain_markdown(made))
+    return chosen
+
+
+def choose_candidate(
+    work: Workspace,
+    candidates: list[Candidate],
+    served: Release | None,
+    decisions: list[Release],
+    before: Candidate | None,
+) -> None:
+    store, seen = work.store, decisions[0].release_id if decisions else 0
+    chosen = pick_candidate(store, candidates)
     now = is_served(chosen, served)
     able = chosen.kept and chosen.report.passed
     name, note = st.columns([1, 2])
