@@ -15,7 +15,9 @@ from scipy import sparse
 
 from .config import TableConfig
 from .descriptions import Description
+from .descriptions.costs import AGAIN, TYPICAL_READ, TYPICAL_WRITTEN
 from .interest_tree import InterestTree
+from .llm.tokens import estimate_tokens
 from .taxonomy.comparison import measure_balance
 from .transitions import FirstVisits
 from .transitions.prompts import PROMPT, TARGET_PREFIX, phrases_on_one_line
@@ -23,11 +25,8 @@ from .transitions.prompts import PROMPT, TARGET_PREFIX, phrases_on_one_line
 NUMBERS = 50
 """At so many numbers of interests everything is measured, evenly spread on a logarithmic scale."""
 MOST_ASKED = 200
-"""Of more interests than this, so many, evenly spread, are asked how much they share with their nearest other."""
-
-CHARACTERS_PER_TOKEN = 4
-TITLES_SHOWN = 20
-"""A language model that describes an interest is shown about this many titles."""
+"""Of more interests than this, so many, evenly spread, are asked how much they share with their nearest other, and how
+many tokens their words have."""
 
 LIKENESS_GAINED = 1 / 3
 """No coarser than where this share is gained of the likeness that lies between two interests and the finest."""
@@ -67,16 +66,15 @@ def measure_granularities(
     *,
     granularities: Sequence[int] | None = None,
     k: int = 2,
-    title_characters: float = np.nan,
 ) -> pd.DataFrame:
     """What the interests are like at each number that the tree can be cut at, one row each, coarsest first.
 
     descriptions: one per node of the tree. granularities: about fifty from 2 to the finest where none are given.
-    title_characters: of an average title. Columns: granularity; coherence (traffic-weighted mean over interests);
+    Columns: granularity; coherence (traffic-weighted mean over interests);
     largest_over_mean and gini (of traffic); median_items, smallest_items, largest_items; share_ready (share of people
     with at least `k` + 1 interests, who can have made a move from a full context); people_per_interest (mean number of
     people who reached an interest); n_contexts (ordered contexts of `k`, repeats included); calls, tokens_in and
-    tokens_out (`estimate_tokens`); distinct_names and distinct_phrases (different ones, as a share of the interests);
+    tokens_out (`count_tokens`); distinct_names and distinct_phrases (different ones, as a share of the interests);
     nearest_overlap (share of an interest's phrases that the other with most of them has too, on average).
     """
     wanted = numbers_to_measure(tree.finest) if granularities is None else granularities
@@ -91,7 +89,7 @@ def measure_granularities(
         row |= people.at(nodes) if people else {}
         row |= words.at(nodes) if words else {}
         if words:
-            row |= estimate_tokens(granularity, k, words.characters[nodes].mean(), title_characters)
+            row |= count_tokens(granularity, k, words.tokens[nodes].mean())
         rows.append(row)
     return pd.DataFrame(rows[::-1], columns=EFFECT_COLUMNS)
 
@@ -101,20 +99,17 @@ def numbers_to_measure(finest: int) -> list[int]:
     return np.unique(np.rint(np.geomspace(2, max(finest, 2), NUMBERS)).astype(int)).tolist()
 
 
-def estimate_tokens(granularity: int, k: int, characters: float, title_characters: float) -> dict[str, float]:
+def count_tokens(granularity: int, k: int, tokens: float) -> dict[str, float]:
     """Calls and tokens of a language model that describes every interest and answers every context, each in one call.
 
-    characters: of an average interest's phrases; title_characters: of an average title, of which a description sees
-    some. Four characters count as a token, which is about right for English and too few for other scripts.
+    tokens: of an average interest's phrases. What describing takes is as `estimate_cost` begins with.
     """
     contexts = granularity**k
-    prompt, answer = len(PROMPT), len(TARGET_PREFIX) + characters
-    seen = granularity * (prompt + TITLES_SHOWN * title_characters) + contexts * (prompt + k * characters)
-    said = granularity * characters + contexts * answer
+    asked, answered = estimate_tokens(PROMPT) + k * tokens, estimate_tokens(TARGET_PREFIX) + tokens
     return {
         "calls": granularity + contexts,
-        "tokens_in": seen / CHARACTERS_PER_TOKEN,
-        "tokens_out": said / CHARACTERS_PER_TOKEN,
+        "tokens_in": granularity * AGAIN * TYPICAL_READ + contexts * asked,
+        "tokens_out": granularity * TYPICAL_WRITTEN + contexts * answered,
     }
 
 
@@ -204,7 +199,7 @@ class _Words:
         self.names = pd.factorize(np.array([d.name.casefold() for d in descriptions], object))[0]
         phrases = [tuple(sorted({phrase.casefold() for phrase in d.phrases})) for d in descriptions]
         self.lists = pd.Series(phrases, dtype=object).map("\n".join).factorize()[0]
-        self.characters = np.array([len(phrases_on_one_line(d)) for d in descriptions], float)
+        self.tokens = _token_counts([phrases_on_one_line(d) for d in descriptions])
         lengths = [len(mine) for mine in phrases]
         codes, known = pd.factorize(np.array([phrase for mine in phrases for phrase in mine], object))
         starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -225,3 +220,10 @@ class _Words:
         shared = (self.has[nodes[asked]] @ self.has[nodes].T).toarray()
         shared[np.arange(len(asked)), asked] = 0
         return float((shared.max(axis=1) / np.maximum(n_phrases, 1)).mean())
+
+
+def _token_counts(lines: Sequence[str]) -> np.ndarray:
+    """(n,) about how many tokens each has: by its length, and what some of them say of a letter."""
+    lengths = np.array([len(line) for line in lines], float)
+    some = np.unique(np.linspace(0, len(lines) - 1, min(len(lines), MOST_ASKED)).astype(int))
+    return lengths * sum(estimate_tokens(lines[place]) for place in some) / max(lengths[some].sum(), 1)

@@ -312,7 +312,6 @@ class Workspace:
             descriptions,
             granularities=granularities,
             k=self.config.transition.k,
-            title_characters=self.items["title"].str.len().mean(),
         )
 
     @cached_property

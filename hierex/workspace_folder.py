@@ -25,9 +25,14 @@ def list_workspaces(folder: Path) -> list[str]:
     return sorted(found, key=str.casefold)
 
 
+def plain_name(typed: str) -> str:
+    """The name as a list shows it: some keyboards and file systems write an accent as a character of its own."""
+    return unicodedata.normalize("NFC", typed).strip()
+
+
 def workspace_path(folder: Path, name: str) -> Path:
     """Where the workspace of that name is or would be. Raises HierexError for a name that cannot be used."""
-    name = unicodedata.normalize("NFC", name).strip()
+    name = plain_name(name)
     if not name or len(name) > LONGEST_NAME:
         raise HierexError(f"A workspace name has 1 to {LONGEST_NAME} characters; this one has {len(name)}.")
     bad = sorted({c for c in name if not (c.isalnum() or c in ALLOWED_MARKS)})
@@ -48,7 +53,7 @@ def create_workspace(folder: Path, name: str) -> Path:
 
 def rename_workspace(folder: Path, name: str, new_name: str) -> Path:
     """Gives a workspace another name. No job may be running in it."""
-    path, new_path = existing_path(folder, name), free_path(folder, new_name)
+    path, new_path = existing_path(folder, name), free_path(folder, new_name, apart_from=name)
     move_store(path, new_path)
     return new_path
 
@@ -95,8 +100,10 @@ def existing_path(folder: Path, name: str) -> Path:
     return path
 
 
-def free_path(folder: Path, name: str) -> Path:
+def free_path(folder: Path, name: str, *, apart_from: str = "") -> Path:
+    """Raises HierexError where a workspace other than `apart_from` has the name, in whatever capitals."""
     path = workspace_path(folder, name)
-    if any(name.strip().casefold() == taken.casefold() for taken in list_workspaces(folder)):
-        raise HierexError(f"There is a workspace '{name.strip()}' already. Choose another name.")
+    others = {taken for taken in list_workspaces(folder) if taken == path.stem or taken != apart_from}
+    if path.stem.casefold() in map(str.casefold, others):
+        raise HierexError(f"There is a workspace '{path.stem}' already. Choose another name.")
     return path

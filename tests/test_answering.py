@@ -13,7 +13,7 @@ from small_worlds import run_until
 from hierex.asking.answering import answer_contexts
 from hierex.asking.batches import answer_in_batches
 from hierex.asking.collected import collect_answers, make_policy, raw_answers, ways_answered
-from hierex.asking.plans import people_contexts, plan_answers
+from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answers, with_estimate
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
@@ -409,6 +409,18 @@ def test_stopped_and_gone_on_with_nothing_is_asked_twice(work):
     assert len(prompts) == len(set(prompts)) == first.answered + second.answered
 
 
+def test_an_interruption_loses_nothing_that_was_paid(work):
+    def interrupt():
+        if len(server.requests) > 8:
+            raise KeyboardInterrupt
+
+    with LlmServer(answer=know_it_all(work), seconds=0.05) as server:
+        with pytest.raises(KeyboardInterrupt):
+            ask(work, server, cancelled=interrupt)
+        kept = context_answers.read_answers(work.store, collect_answers(work).asked).num_rows
+        assert kept == len(server.requests) > 8
+
+
 def test_the_cap_holds(work):
     with LlmServer(answer=know_it_all(work)) as server:
         outcome = ask(work, server, cap=Cap(tokens=3_000), concurrency=4)
@@ -417,6 +429,17 @@ def test_the_cap_holds(work):
     assert 0 < outcome.answered < len(people_contexts(work.histories, k=2, split=work.split)[0])
     with pytest.raises(ConfigError, match="price"):
         ask(work, server, plan=replace(plan_answers(work, endpoint_at(server)), price=None), cap=Cap(1.0))
+
+
+def test_what_is_suggested_to_spend_is_enough_for_all_of_it(work):
+    price = Price(1.0, 4.0)
+    for way, batch in ((ask, False), (ask_in_batches, True)):
+        with LlmServer(answer=know_it_all(work)) as server:
+            plan = with_estimate(replace(plan_answers(work, endpoint_at(server), temperature=batch / 2), price=price))
+            estimate, paid = cost_of(plan, batch=batch)
+            assert estimate.dollars == paid.of(estimate.tokens) == (0.5 if batch else 1) * price.of(estimate.tokens)
+            outcome = way(work, server, plan=plan, cap=enough_for(plan, batch=batch))
+        assert (outcome.ended, outcome.answered) == ("done", len(plan.contexts))
 
 
 # -- batches -----------------------------------------------------------------------------------------------------------

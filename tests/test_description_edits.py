@@ -129,8 +129,10 @@ def test_a_change_in_the_table_is_taken_once():
     assert edits_of.take_new_changes({3: {"Name": "Mine"}}, handled) == {3: {"Name": "Mine"}}
     assert edits_of.take_new_changes({3: {"Name": "Mine"}, 5: {"Name": "Next"}}, handled) == {5: {"Name": "Next"}}
     more = {3: {"Name": "Mine", "Summary": "more"}, 5: {"Name": "Next"}}
-    assert edits_of.take_new_changes(more, handled) == {3: {"Name": "Mine", "Summary": "more"}}
+    assert edits_of.take_new_changes(more, handled) == {3: {"Summary": "more"}}
     assert edits_of.take_new_changes(more, handled) == {}
+    emptied = {3: {"Name": "Mine", "Summary": None}, 5: {"Name": "Next", "Phrases": None}}
+    assert edits_of.take_new_changes(emptied, handled) == {3: {"Summary": None}, 5: {"Phrases": None}}
 
 
 def test_two_people_at_once_one_is_told(store):

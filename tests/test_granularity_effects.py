@@ -8,16 +8,18 @@ from hypothesis import strategies as st
 
 from hierex.charts import granularity_panel
 from hierex.descriptions import Description
+from hierex.descriptions.costs import AGAIN, TYPICAL_READ
 from hierex.granularity_effects import (
     EFFECT_COLUMNS,
     SuggestedRange,
-    estimate_tokens,
+    count_tokens,
     measure_granularities,
     numbers_to_measure,
     price_tokens,
     suggest_range,
 )
 from hierex.interest_tree import InterestTree
+from hierex.llm.tokens import estimate_tokens
 from hierex.metrics import gini
 from hierex.transitions import FirstVisits
 from hierex.transitions.prompts import PROMPT
@@ -110,7 +112,7 @@ def test_shares_are_shares_and_finer_interests_are_never_less_ready(data):
     tree = halving_tree(rng.integers(0, 9, size=n).astype(float))
     people = [rng.permutation(n)[: rng.integers(0, n)].tolist() for _ in range(6)]
     said = [tuple("abcdef"[i] for i in rng.integers(6, size=3)) for _ in tree.lo]
-    table = measure_granularities(tree, visits_of(people), described(said), title_characters=20.0)
+    table = measure_granularities(tree, visits_of(people), described(said))
     for column in ("share_ready", "distinct_names", "distinct_phrases", "nearest_overlap", "gini"):
         known = table[column].dropna()
         assert known.between(0, 1).all()
@@ -142,10 +144,10 @@ def test_descriptions_that_are_alike_are_counted():
 
 
 def test_the_estimate_counts_one_call_for_each_interest_and_each_context():
-    told = estimate_tokens(10, 2, characters=40.0, title_characters=0.0)
+    told = count_tokens(10, 2, 10.0)
     assert told["calls"] == 110
-    assert told["tokens_in"] == pytest.approx((110 * len(PROMPT) + 100 * 80) / 4)
-    assert estimate_tokens(20, 2, 40.0, 0.0)["tokens_out"] > 3 * told["tokens_out"]
+    assert told["tokens_in"] == pytest.approx(10 * AGAIN * TYPICAL_READ + 100 * (estimate_tokens(PROMPT) + 20))
+    assert count_tokens(20, 2, 10.0)["tokens_out"] > 2.5 * told["tokens_out"]
     frame = pd.DataFrame([told | {"granularity": 10, "n_contexts": 100}])
     assert price_tokens(frame, price_in=0, price_out=0).tolist() == [0]
     frame["cost"] = price_tokens(frame, price_in=1e6, price_out=0)
@@ -204,9 +206,7 @@ def test_data_that_is_too_small_gets_no_range(items):
 
 
 def effects_of_all() -> pd.DataFrame:
-    table = measure_granularities(
-        halving_tree(np.arange(1.0, 41)), None, described([("a",)] * 79), title_characters=9.0
-    )
+    table = measure_granularities(halving_tree(np.arange(1.0, 41)), None, described([("a",)] * 79))
     return table.assign(cost=price_tokens(table, price_in=1, price_out=1))
 
 

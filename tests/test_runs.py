@@ -10,7 +10,18 @@ from small_worlds import import_with_vectors
 from hierex.cli import build_parser
 from hierex.cli.run import config_from
 from hierex.config import AskedAs, BehaviourConfig, PolicyConfig, RunConfig, TreeConfig
-from hierex.kept.runs import SAID_ONCE, choices_of, config_of, find_run, grown_alike, latest_choices, start_run
+from hierex.kept.runs import (
+    SAID_ONCE,
+    choices_of,
+    config_of,
+    find_run,
+    grown_alike,
+    latest_choices,
+    read_runs,
+    start_run,
+    update_run,
+)
+from hierex.kept.stored_logs import log_report
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
 from hierex.synthetic import make_world
@@ -189,6 +200,18 @@ def test_other_logs_are_built_in_the_same_way(tmp_path):
             if seed == 4:
                 run_pipeline(store, chosen, until="logs")
             assert latest_choices(store) == chosen
+
+
+def test_a_look_at_another_number_is_no_choice(tmp_path):
+    with open_store(tmp_path / "One.duckdb") as store:
+        import_with_vectors(store, tmp_path, make_world(n_items=30, n_users=12, n_interactions=150, seed=0))
+        chosen = RunConfig(granularity=4)
+        update_run(store, start_run(store, chosen), "done", {"logs": log_report(store).content_key})
+        run_pipeline(store, replace(chosen, granularity=6), until="taxonomy")
+        assert [run.status for run in read_runs(store)] == ["partial", "done"]
+        assert latest_choices(store) == chosen
+        update_run(store, start_run(store, replace(chosen, seed=1)), "stopped", {"logs": log_report(store).content_key})
+        assert latest_choices(store) == replace(chosen, seed=1)
 
 
 def test_what_earlier_versions_did_not_keep_is_as_it_is_by_default():

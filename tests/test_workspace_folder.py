@@ -107,6 +107,24 @@ def test_a_name_that_is_taken_is_refused_in_any_case(tmp_path):
         folder_of.bring_back(tmp_path, "Spring")
 
 
+def test_a_name_is_the_same_however_its_accents_are_written(tmp_path):
+    composed, apart = "Caf\u00e9", "Cafe\u0301"
+    assert folder_of.create_workspace(tmp_path, apart).stem == composed == folder_of.plain_name(f" {apart} ")
+    for name in (composed, apart):
+        with pytest.raises(HierexError, match="already"):
+            folder_of.create_workspace(tmp_path, name)
+
+
+def test_a_new_name_may_differ_in_capitals_only(tmp_path):
+    folder_of.create_workspace(tmp_path, "spring")
+    folder_of.create_workspace(tmp_path, "Autumn")
+    folder_of.rename_workspace(tmp_path, "spring", "Spring")
+    assert folder_of.list_workspaces(tmp_path) == ["Autumn", "Spring"]
+    for name in ("Spring", "autumn"):
+        with pytest.raises(HierexError, match="already"):
+            folder_of.rename_workspace(tmp_path, "Spring", name)
+
+
 def test_leftovers_go_after_a_day(tmp_path):
     uploads = tmp_path / folder_of.UPLOADS
     uploads.mkdir()

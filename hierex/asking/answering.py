@@ -68,6 +68,7 @@ def answer_contexts(
             run.go(threads, n_threads, places, progress, cancelled)
         finally:
             meter.stop()
+            run.take_open()
     run.outcome.reading = meter.read()
     progress(run.outcome.reading)
     return run.outcome
@@ -79,19 +80,24 @@ class _Asking(AskingRun):
     def __init__(self, work: Workspace, plan: AnswerPlan, ask: Ask, meter: Meter):
         super().__init__(AnswerOutcome(), meter)
         self.work, self.plan, self.ask = work, plan, ask
+        self.open: dict[Future, int] = {}
 
     def go(self, threads, most, places, progress, cancelled) -> None:
-        waiting, running = iter(places), {}
+        waiting = iter(places)
         while True:
-            while self.goes_on and len(running) < most and (place := next(waiting, None)) is not None:
-                running[threads.submit(self._one, place)] = place
-            if not running:
+            while self.goes_on and len(self.open) < most and (place := next(waiting, None)) is not None:
+                self.open[threads.submit(self._one, place)] = place
+            if not self.open:
                 return
-            done, _ = wait(running, LOOK_EVERY, FIRST_COMPLETED)
-            self._take([(running.pop(future), future) for future in done])
+            done, _ = wait(self.open, LOOK_EVERY, FIRST_COMPLETED)
+            self._take(done)
             progress(self.meter.read())
             if self.goes_on and cancelled():
                 self.end("stopped", "")
+
+    def take_open(self) -> None:
+        """Waits for what is still being answered: whatever ended the run, it is paid."""
+        self._take(wait(self.open).done)
 
     def _one(self, place: int) -> Answer:
         self.meter.refuse_stopped()
@@ -104,17 +110,19 @@ class _Asking(AskingRun):
             watch=self.meter,
         )
 
-    def _take(self, done: list[tuple[int, Future]]) -> None:
+    def _take(self, done: set[Future]) -> None:
         """Keeps what came; raises what is no fault of the endpoint or the model."""
-        came = [(place, future.result()) for place, future in done if future.exception() is None]
+        came = [(self.open[future], future.result()) for future in done if future.exception() is None]
         keep(self.work, self.plan, came, self.meter.cost)
+        for future in done:
+            del self.open[future]
         for _, answer in came:
             named = self.plan.known.interest(read_raw(answer.text, answer.how))
             self.meter.count("failed" if named is None else "described")
         if came:
             self.note_answer()
         self.outcome.answered += len(came)
-        for error in (future.exception() for _, future in done):
+        for error in (future.exception() for future in done):
             if error is not None:
                 self.note_error(error, self.outcome.miss)
 

@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..kept import context_answers, model_settings
 from ..llm.answers import Schema, read_answer
 from ..llm.endpoint import Endpoint
-from ..llm.prices import Estimate, Price, find_price
+from ..llm.prices import Cap, Estimate, Price, batch_price, find_price, usual_cap
 from ..llm.tokens import PER_MESSAGE, Tokens, estimate_tokens, most_tokens
 from ..policies.answered import KnownAnswers
 from ..transitions import Histories, latest_contexts, repeat_earliest
@@ -192,6 +192,22 @@ def with_estimate(plan: AnswerPlan) -> AnswerPlan:
     largest = Tokens(read + (len(str(plan.schema.response_format())) if plan.schema else 0), plan.room, True)
     dollars = None if plan.price is None else plan.price.of(tokens)
     return replace(plan, estimate=Estimate(n, tokens, dollars, largest))
+
+
+def cost_of(plan: AnswerPlan, *, batch: bool) -> tuple[Estimate, Price | None]:
+    """What all of it would cost, and at which price."""
+    if not batch or plan.price is None:
+        return plan.estimate, plan.price
+    price = batch_price(plan.price)
+    return replace(plan.estimate, dollars=price.of(plan.estimate.tokens)), price
+
+
+def enough_for(plan: AnswerPlan, *, batch: bool) -> Cap:
+    """A bound under which all of it is asked: in a batch even if every answer fills its room."""
+    estimate, price = cost_of(plan, batch=batch)
+    if batch:
+        estimate = replace(estimate, tokens=replace(estimate.tokens, written=estimate.calls * plan.room))
+    return usual_cap(estimate, price)
 
 
 def read_raw(text: str, how: str) -> str:

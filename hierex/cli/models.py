@@ -10,14 +10,14 @@ from ..asking.answering import AnswerOutcome, answer_contexts
 from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, describe_interests, plan_descriptions, with_coarser
-from ..asking.plans import FORMS, WHICH, AnswerPlan, plan_answers
+from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers
 from ..asking.tuning import EPOCHS, cancel_tuning, plan_tuning, tune_model
 from ..descriptions.model import AT_ONCE
 from ..errors import HierexError, NotReady
 from ..kept.tunings import KeptTuning
 from ..llm.door import LanguageModel
 from ..llm.endpoint import Endpoint
-from ..llm.prices import Cap, batch_price
+from ..llm.prices import Cap
 from ..llm.service import Service
 from ..server_config import ServerConfig
 from ..wording import estimate_text, tuning_text
@@ -139,7 +139,7 @@ def answer_command(options: argparse.Namespace) -> None:
             samples=options.samples,
             temperature=options.temperature,
         )
-        estimate = estimate_of(plan, batch=options.batch)
+        estimate, _ = cost_of(plan, batch=options.batch)
         print(" ".join(filter(None, [estimate_text(estimate, endpoint, did=ALL_ANSWERED), plan.note])), file=sys.stderr)
         if plan.under_way:
             print(f"A batch with {plan.under_way:,} of these questions is under way.", file=sys.stderr)
@@ -176,11 +176,6 @@ def report_answers(work: Workspace, plan: AnswerPlan, outcome: AnswerOutcome, op
     print(f"{matches.rate:.1%} of {matches.n:,} answers are just what an interest is called.", file=sys.stderr)
     for text, n in matches.misses[:3]:
         print(f"  not so ({n:,} times): {text!r:.100}", file=sys.stderr)
-
-
-def estimate_of(plan: AnswerPlan, *, batch: bool):
-    price = batch_price(plan.price) if batch else plan.price
-    return replace(plan.estimate, dollars=None if price is None else price.of(plan.estimate.tokens))
 
 
 class TuningLine:

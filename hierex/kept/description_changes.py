@@ -48,7 +48,7 @@ def plan_replacement(
     whole_words: bool = False,
 ) -> Plan:
     """Puts `replacement` wherever `find` stands in these fields; both are plain text, never a pattern."""
-    if not find.strip() or not fields:
+    if not find.strip():
         return Plan(unchanged=len(descriptions))
     pattern = re.escape(find.strip())
     if whole_words:

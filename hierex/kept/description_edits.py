@@ -200,13 +200,17 @@ def remembered(item_ids: Sequence[str]) -> list[str]:
 
 
 def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[int, dict]:
-    """The rows of a table that changed since they were last `handled`, which is brought up to date.
+    """The cells of a table, by row and column, that changed since they were `handled`, which is brought up to date.
 
     A table remembers every change since it was drawn. Each is taken once, so that what somebody took back in the
-    meantime does not come again with the next change.
+    meantime does not come again with the next change, not even with one of the same row.
     """
-    new = {row: dict(changes) for row, changes in edited.items() if handled.get(row) != changes}
-    handled.update(new)
+    new = {}
+    for row, changes in edited.items():
+        fresh = dict(changes.items() - handled.get(row, {}).items())
+        if fresh:
+            new[row] = fresh
+        handled[row] = dict(changes)
     return new
 
 

@@ -73,11 +73,13 @@ def _all_runs(store: Store) -> list[RunRecord]:
 def latest_choices(store: Store) -> RunConfig:
     """What was chosen last: for the present logs or, where nothing was built from them, for those before.
 
+    What was only begun for an answer about another number of interests was no choice, unless there is nothing else.
     A model's answers are about the interests of some logs; other logs begin with the usual way to predict.
     """
-    present = next(iter(read_runs(store)), None)
+    present = read_runs(store)
     if present:
-        return config_of(present.config)
+        whole = (run for run in present if run.status != "partial")
+        return config_of(next(whole, present[0]).config)
     before = next(iter(_all_runs(store)), None)
     config = config_of(before.config) if before else RunConfig()
     return replace(config, policy=PolicyConfig()) if config.policy.kind == "openai" else config

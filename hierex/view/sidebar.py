@@ -70,14 +70,14 @@ def workspace_menu(names: list[str]) -> None:
 
 
 def create_workspace() -> None:
-    name = st.session_state["new_workspace"].strip()
+    name = workspace_folder.plain_name(st.session_state["new_workspace"])
     if doing(lambda: workspace_folder.create_workspace(server().workspaces, name), f"Created '{name}'."):
         st.session_state["workspace"], st.session_state["new_workspace"] = name, ""
 
 
 def rename_workspace() -> None:
     old = st.session_state["workspace"]
-    new = st.session_state[f"rename-{old}"].strip()
+    new = workspace_folder.plain_name(st.session_state[f"rename-{old}"])
 
     def rename() -> None:
         with claimed(workspace_folder.workspace_path(server().workspaces, old)):

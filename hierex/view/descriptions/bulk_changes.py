@@ -98,6 +98,9 @@ def find_and_replace(shown: Described, nodes: Sequence[int], which: str) -> None
     if not find.strip():
         st.caption(f"Looks in the {len(nodes):,} interests that are {which}. What would change is shown first.")
         return
+    if not fields:
+        st.info("Choose above in which of these to look.")
+        return
     described = [shown.descriptions[node] for node in nodes]
     plan = plan_replacement(described, find, replacement, fields=fields, match_case=match_case, whole_words=whole_words)
     if not plan.wanted and not plan.refusals:

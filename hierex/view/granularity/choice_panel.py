@@ -66,7 +66,7 @@ def ask_prices() -> tuple[float, float]:
     price_out = right.number_input("Price of a million written", value=PRICE_OUT, key="price_out", **common)
     about.caption(
         "Type what your language model costs, in any currency. The cost is an estimate: a call for each interest and "
-        "each pair, four letters to a token. The policy that is learned here needs no calls and costs nothing."
+        "each pair. The policy that is learned here needs no calls and costs nothing."
     )
     return price_in, price_out
 

@@ -52,8 +52,11 @@ def find_interests(work: Workspace, curated: Curated, descriptions: Mapping[int,
         reading = _read_query(query, work.key("interest_tree"), _work=work)
         if not reading.done():
             return st.fragment(run_every=POLL_SECONDS)(_wait)(reading)
-        if isinstance(reading.exception(), HierexError):
-            return st.error(plain_markdown(str(reading.exception())))
+        failed = reading.exception()
+        if failed:
+            _read_query.clear(query, work.key("interest_tree"))  # asked again, it may work
+        if isinstance(failed, HierexError):
+            return st.error(plain_markdown(str(failed)))
         sums = _leaf_sums(work.key("interest_tree"), digest(tree.order), _work=work, _tree=tree)
         by_meaning = find_by_meaning(reading.result(), tree, taxonomy, sums, work.vectors, titles, most=MOST_ALIKE)
         _show_found("By meaning", query, by_meaning, taxonomy, descriptions)

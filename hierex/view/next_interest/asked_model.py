@@ -10,14 +10,14 @@ import streamlit as st
 
 from ... import wording
 from ...asking.collected import collect_answers, ways_answered
-from ...asking.plans import AnswerPlan, plan_answers
+from ...asking.plans import AnswerPlan, cost_of, enough_for, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
 from ...config import AskedAs
 from ...errors import HierexError, NotReady
 from ...jobs.asking import start_answers, start_tuning
 from ...kept import tunings
 from ...llm.endpoint import Endpoint
-from ...llm.prices import BATCH_SHARE, Cap, usual_cap
+from ...llm.prices import Cap
 from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
 from ...workspace import Workspace
@@ -138,19 +138,18 @@ def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     )
     endpoint = replace(endpoint, model=model)
     plan = plan_answers(work, endpoint, form=form, which=wanted, most=int(most))
-    estimate = plan.estimate
-    if batch and estimate.dollars is not None:
-        estimate = replace(estimate, dollars=BATCH_SHARE * estimate.dollars)
+    batch = batch or bool(plan.under_way)
+    estimate, _ = cost_of(plan, batch=batch)
     st.markdown(plain_markdown(wording.estimate_text(estimate, endpoint, did="answered all of these questions")))
     st.caption(f"{plan.share:.0%} of what people start from is among these. {plain_markdown(plan.note)}")
     if plan.under_way:
         st.info(f"A batch with {plan.under_way:,} of these questions is under way.")
     if estimate.calls or plan.under_way:
-        offer_start(work, plan, endpoint, batch or bool(plan.under_way), busy)
+        offer_start(work, plan, endpoint, batch, busy)
 
 
 def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bool, busy: bool) -> None:
-    usual = usual_cap(plan.estimate, plan.price)
+    usual = enough_for(plan, batch=batch)
     if plan.price is None:
         cap = Cap(tokens=int(st.number_input("At most so many tokens", 1, None, usual.tokens, key=f"answers-{usual}")))
     elif endpoint.is_local and not plan.estimate.dollars:
