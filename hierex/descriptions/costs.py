@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from ..llm.prices import Estimate, Price
 from ..llm.tokens import Tokens, estimate_tokens, most_tokens
-from .prompts import ITEM_TOKENS, SCHEMA, Question, prompt_text
+from .prompts import SCHEMA, Question
 
-INSTRUCTIONS = ("describe_interest", "description_rules")
 TYPICAL_WRITTEN = 130
 """Tokens of an answer, until some have come: a name, ten phrases, a sentence, as JSON."""
 AGAIN = 1.05
@@ -17,8 +16,8 @@ AGAIN = 1.05
 MOST_WRITTEN = 800
 """Tokens that an answer has room for at first."""
 SCHEMA_TOKENS = estimate_tokens(str(SCHEMA.whole))
-TYPICAL_READ = SCHEMA_TOKENS + ITEM_TOKENS + sum(map(estimate_tokens, map(prompt_text, INSTRUCTIONS)))
-"""Tokens of a question about an interest whose items fill their room."""
+TYPICAL_READ = 1_450
+"""Estimated tokens of a question, until one is made: instructions, form, items, and words of the interests around."""
 
 
 @dataclass(frozen=True)
