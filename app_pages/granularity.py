@@ -6,7 +6,7 @@ import streamlit as st
 
 from hierex.files import exports
 from hierex.kept import curation_edits
-from hierex.taxonomy.comparison import same_interests
+from hierex.taxonomy.comparison import same_interests, taxonomy_facts
 from hierex.view.choice import keep_chosen, list_chosen_first, select_chosen, take_selection
 from hierex.view.granularity.choice_panel import choice_panel
 from hierex.view.granularity.curation import change_list, curation_bar, marks_of
@@ -19,6 +19,7 @@ from hierex.view.granularity.tree_note import tree_note
 from hierex.view.interests import chosen_number, config_at
 from hierex.view.opened import current_work, is_busy, start_run
 from hierex.wording import plain_markdown
+from hierex.wording.granularities import fact
 
 ITEMS_SHOWN = 500
 MOST_NAMED = 3
@@ -34,33 +35,30 @@ if tree.finest == 2:
 descriptions = work.descriptions(taxonomy, work.placed_edits())
 names = [descriptions[node].name for node in taxonomy.cluster_ids]
 every_name = {node: description.name for node, description in descriptions.items()}
-sizes = taxonomy.hi - taxonomy.lo
-share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
 
 preset_menu(work, number)
 tree_note(work, curated)
-facts = st.columns(4)
-facts[0].metric("Interests", f"{taxonomy.n_clusters:,}")
-facts[1].metric(
-    "Typical size", f"{int(np.median(sizes)):,}", help="In items. Half of the interests hold more, half fewer."
-)
-facts[2].metric(
+facts = {key: fact(key, value) for key, value in taxonomy_facts(taxonomy).items()}
+places = st.columns(4)
+places[0].metric("Interests", f"{taxonomy.n_clusters:,}")
+places[1].metric("Typical size", facts["median_items"], help="In items. Half of the interests hold more, half fewer.")
+places[2].metric(
     "Busiest interest",
-    f"{share.max() * taxonomy.n_clusters:.1f} ×",
+    facts["largest_over_mean"],
     help="Traffic of the busiest interest, as a multiple of the average. Close to 1 means evenly balanced.",
 )
-facts[3].metric(
+places[3].metric(
     "Likeness within",
-    f"{np.average(taxonomy.coherence, weights=np.maximum(taxonomy.traffic, 1e-9)):.2f}",
+    facts["coherence"],
     help="How alike the items of an interest are, from 0 (not at all) to 1 (the same). Finer interests are more alike.",
 )
 table = pd.DataFrame(
     {
         "Interest": names,
         "Changed": marks_of(work, taxonomy, records),
-        "Items": sizes,
+        "Items": taxonomy.hi - taxonomy.lo,
         "Traffic": taxonomy.traffic.astype(np.int64),
-        "Share": share,
+        "Share": taxonomy.share,
     },
     index=taxonomy.cluster_ids,
 ).sort_values("Traffic", ascending=False, kind="stable")

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ranking import best_columns
+from .ranking import best_columns, rows_at_once
 from .recommenders import Recommender
 from .taxonomy import Taxonomy
 from .transition_table import Predictions
-
-CELLS_AT_ONCE = 2_000_000
-"""Scores held at once: 8 MB, and a few times that while the best are picked."""
 
 
 @dataclass(frozen=True)
@@ -138,5 +135,5 @@ def _rows_by_cluster(cluster: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
 
 def _parts(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
     """The rows in pieces whose tables of scores are small enough to hold."""
-    size = max(1, CELLS_AT_ONCE // max(1, width))
+    size = rows_at_once(width)
     return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -12,6 +12,7 @@ from .errors import HierexError, StoreError
 from .store import SCRATCH_PREFIX, discard_scratch, move_store, open_store
 
 SUFFIX = ".duckdb"
+SAMPLE_NAME = "Sample"
 TRASH = ".trash"
 UPLOADS = ".uploads"
 A_DAY = 24 * 3600

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import hierex.grounding as grounding
+from hierex import ranking
 from hierex.grounding import ground, recommend_anything
 from hierex.ranking import best_columns
 from hierex.recommenders import PopularityRecommender, RandomRecommender
@@ -54,7 +54,7 @@ def test_it_gives_the_best_of_the_asked_interest_and_nothing_consumed(world, top
     taxonomy, histories, users, novel = world
     recommender = RandomRecommender(3, len(taxonomy.order))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grounding, "CELLS_AT_ONCE", cells)
+        patch.setattr(ranking, "CELLS_AT_ONCE", cells)
         found = ground(predictions_of(users, novel), recommender, taxonomy, [histories[u] for u in users], top=top)
     assert len(found.items) == len(found.scores) == len(found.path) == len(users)
     for user, cluster, items, scores, path in zip(users, novel, found.items, found.scores, found.path, strict=True):

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..descriptions.model import AHEAD, AT_ONCE, LOOK_EVERY, Ask
 from ..errors import ConfigError
 from ..kept import context_answers
 from ..kept.context_answers import ContextAnswer
-from ..llm import Answer
-from ..llm.asking import AskingRun
+from ..llm import LOOK_EVERY, Answer
+from ..llm.asking import AHEAD, AT_ONCE, Ask, AskingRun
 from ..llm.meter import Meter, Reading
 from ..llm.prices import Cap
 from ..workspace import Workspace

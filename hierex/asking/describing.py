@@ -9,12 +9,13 @@ from types import MappingProxyType
 import numpy as np
 
 from ..descriptions.costs import estimate_cost
-from ..descriptions.model import AT_ONCE, Ask, Kept, Outcome, Said, describe_with_model, missing_questions
+from ..descriptions.model import Kept, Outcome, Said, describe_with_model, missing_questions
 from ..descriptions.prompts import Material, Questions
 from ..embeddings import embed_texts
 from ..kept import model_answers, model_settings
 from ..kept.description_edits import apply_edits
 from ..kept.description_reviews import STALE_FROM
+from ..llm.asking import AT_ONCE, Ask
 from ..llm.endpoint import Endpoint
 from ..llm.meter import Reading
 from ..llm.prices import Cap, Estimate, Price, find_price

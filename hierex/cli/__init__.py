@@ -24,7 +24,7 @@ from ..server_config import ServerConfig
 from ..serving import find_users, serve_users, served_frame
 from ..store import Store, open_store
 from ..workspace import Workspace
-from ..workspace_folder import workspace_path
+from ..workspace_folder import SAMPLE_NAME, workspace_path
 from .experiment import add_experiment
 from .models import add_model_commands
 from .parts import file_ending_in, open_workspace, positive, work_at
@@ -32,7 +32,6 @@ from .run import StageLines, add_run, import_files
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
-SAMPLE_NAME = "Sample"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,12 +9,13 @@ from dataclasses import asdict, replace
 from ..asking.answering import AnswerOutcome, answer_contexts
 from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
-from ..asking.describing import AGAIN, describe_interests, plan_descriptions, with_coarser
+from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers
 from ..asking.tuning import EPOCHS, cancel_tuning, plan_tuning, tune_model
-from ..descriptions.model import AT_ONCE
+from ..descriptions.model import Outcome
 from ..errors import HierexError, NotReady
 from ..kept.tunings import KeptTuning
+from ..llm.asking import AT_ONCE
 from ..llm.door import LanguageModel
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap
@@ -79,19 +80,22 @@ def describe_command(options: argparse.Namespace) -> None:
         if options.estimate:
             print_json(options, {"estimate": asdict(plan.estimate)})
             return
-        outcome = describe_interests(
-            work,
-            plan,
-            LanguageModel(endpoint).ask,
-            cap=Cap(options.cap, options.cap_tokens),
-            concurrency=options.at_once,
-            progress=MeterLine().show,
-        )
+        outcome = describe(work, plan, endpoint, options)
     print_json(options, {"estimate": asdict(plan.estimate), "ended": outcome.ended, "meter": asdict(outcome.reading)})
     for node, reason in {**outcome.failed, **outcome.unanswered}.items():
         print(f"interest {node}: {reason}", file=sys.stderr)
     if outcome.ended != "done":
         raise HierexError(outcome.reason)
+
+
+def describe(work: Workspace, plan: Plan, endpoint: Endpoint, options: argparse.Namespace) -> Outcome:
+    cap, model = Cap(options.cap, options.cap_tokens), LanguageModel(endpoint)
+    try:
+        return describe_interests(
+            work, plan, model.ask, cap=cap, concurrency=options.at_once, progress=MeterLine().show
+        )
+    finally:
+        model.close()
 
 
 def tune_command(options: argparse.Namespace) -> None:

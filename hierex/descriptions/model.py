@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from ..llm import Answer
-from ..llm.asking import AskingRun
+from ..llm import LOOK_EVERY, Answer
+from ..llm.asking import AHEAD, AT_ONCE, Ask, AskingRun
 from ..llm.meter import Meter, Reading
 from ..llm.prices import Cap, Price
 from . import Description
@@ -17,17 +17,10 @@ from .closeness import Embed, Meanings, find_close
 from .costs import MOST_WRITTEN
 from .prompts import SCHEMA, Question, Questions, children_of, prompt_text
 
-AT_ONCE = 8
-AHEAD = 2
-"""Threads per request on its way: some wait before another try, or get the next question ready."""
 SHOWN_AGAIN = 2_000
 """Characters of an answer that cannot be used which are shown to the model with what is wrong."""
-LOOK_EVERY = 0.2
 NOBODY = -1
 """Holder of a name that something else than a node of this run has."""
-
-Ask = Callable[..., Answer]
-"""`LanguageModel.ask`: (messages, schema, *, most_written, watch) -> Answer."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,6 @@ def clusters_frame(work: Workspace) -> pd.DataFrame:
     node_ids: the nodes of the tree that the cluster is made of, in item order; several where people merged some.
     """
     taxonomy, descriptions = work.taxonomy, work.cluster_descriptions()
-    total = taxonomy.traffic.sum() or 1.0
     return pd.DataFrame(
         {
             "cluster_id": taxonomy.cluster_ids,
@@ -95,7 +94,7 @@ def clusters_frame(work: Workspace) -> pd.DataFrame:
             "hidden": taxonomy.hidden,
             "n_items": taxonomy.hi - taxonomy.lo,
             "traffic": taxonomy.traffic,
-            "traffic_share": taxonomy.traffic / total,
+            "traffic_share": taxonomy.share,
             "coherence": taxonomy.coherence,
         }
     )

@@ -15,9 +15,7 @@ import pyarrow as pa
 from ..config import AskedAs
 from ..llm import Answer
 from ..store import Store, now
-
-LONGEST_KEPT = 20_000
-"""Characters of an answer that are kept."""
+from .model_answers import LONGEST_KEPT
 
 
 @dataclass(frozen=True)

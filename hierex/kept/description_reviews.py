@@ -212,7 +212,7 @@ def standing_text(standing: Standing) -> str:
 def review_progress(taxonomy: Taxonomy, standings: Mapping[int, Standing]) -> tuple[float, int]:
     """Share of the traffic (0 to 1), and number of interests, that are approved and not stale."""
     settled = np.array([standings[node].settled for node in taxonomy.cluster_ids.tolist()], bool)
-    return float(taxonomy.traffic[settled].sum() / max(taxonomy.traffic.sum(), 1.0)), int(settled.sum())
+    return float(taxonomy.share[settled].sum()), int(settled.sum())
 
 
 def reviewed_names(standings: Iterable[Standing]) -> list[str]:

@@ -6,10 +6,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import Cancelled, CapReached, ModelBusy, ModelError, PromptRefused
+from . import Answer
 from .meter import Meter
 
+AT_ONCE = 8
+AHEAD = 2
+"""Threads per request on its way: some wait before another try, or get the next question ready."""
 GIVE_UP_AFTER = 5
 """A run ends when so many questions in a row got no answer at all: then it is the endpoint, not the questions."""
+
+Ask = Callable[..., Answer]
+"""`LanguageModel.ask`: (messages, schema, *, most_written, watch) -> Answer."""
 
 
 class Ending(Protocol):

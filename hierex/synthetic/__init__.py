@@ -133,9 +133,9 @@ def make_world(
     return World(items, interactions, paths, catalogue.interest, successors)
 
 
-def write_sample(folder: Path, seed: int = SAMPLE_SEED) -> World:
-    """Writes items.csv and interactions.csv.gz, the same for the same seed; returns the world that they show."""
-    world = make_world(**SAMPLE_SIZE, seed=seed)
+def write_sample(folder: Path) -> World:
+    """Writes items.csv and interactions.csv.gz, always the same; returns the world that they show."""
+    world = make_world(**SAMPLE_SIZE, seed=SAMPLE_SEED)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     items, interactions = (

@@ -60,6 +60,11 @@ class Taxonomy:
         """(n,) bool: the clusters that are never predicted, because all their items are hidden."""
         return np.bincount(self.cluster_of_item[self.hidden_items], minlength=self.n_clusters) == self.hi - self.lo
 
+    @property
+    def share(self) -> np.ndarray:
+        """(n,) of all traffic, from 0 to 1; nothing where there is none."""
+        return self.traffic / (self.traffic.sum() or 1.0)
+
     def items_of(self, cluster: int) -> np.ndarray:
         """Item indices of the cluster with this index."""
         return self.order[self.lo[cluster] : self.hi[cluster]]

@@ -89,12 +89,12 @@ def judge_drift(drift: pd.DataFrame) -> DriftVerdict:
     return DriftVerdict(ratio < HIGH, ratio)
 
 
-def follow_drift(moves: Moves, *, seed: int = 0) -> pd.DataFrame:
+def follow_drift(moves: Moves) -> pd.DataFrame:
     """Drift by month, of moves whose clock is in microseconds; by part of the log where months cannot be compared."""
-    by_month = measure_drift(moves, label_months(moves.clock), seed=seed)
+    by_month = measure_drift(moves, label_months(moves.clock))
     if judge_drift(by_month).ratio is not None:
         return by_month
-    return measure_drift(moves, label_parts(moves.clock), seed=seed)
+    return measure_drift(moves, label_parts(moves.clock))
 
 
 def label_months(clock: np.ndarray) -> np.ndarray:

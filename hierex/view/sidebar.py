@@ -10,10 +10,10 @@ from ..jobs import ANSWERS, ASKED, DESCRIPTIONS, TUNING, Job
 from ..kept.runs import read_runs
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, meter_text, plain_markdown
+from ..workspace_folder import SAMPLE_NAME
 from .choice import write_address
 from .opened import claimed, current_store, doing, jobs, plain_errors, say, server, show_messages
 
-SAMPLE_NAME = "Sample"
 POLL_SECONDS = 1.0
 ASKING = {
     DESCRIPTIONS: "Asking the language model …",

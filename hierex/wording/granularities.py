@@ -105,7 +105,9 @@ def changes_text(pairs: pd.DataFrame, before: str, after: str) -> str:
 def fact(key: str, value: float) -> str:
     if pd.isna(value):
         return "not known"
-    return f"{value:.2f}" if key in ("largest_over_mean", "gini", "coherence") else f"{value:,.0f}"
+    if key == "largest_over_mean":
+        return f"{value:.1f} ×"
+    return f"{value:.2f}" if key in ("gini", "coherence") else f"{value:,.0f}"
 
 
 def cost_text(row: pd.Series, k: int) -> str:

@@ -15,6 +15,7 @@ from ...kept.description_edits import Edit, Subject
 from ...kept.description_reviews import Review, Standing
 from ...taxonomy import Taxonomy
 from ...workspace import Workspace
+from ..author import author_name
 from ..changes import move_change, own_changes
 from ..interests import chosen_taxonomy
 from ..opened import doing, jobs
@@ -65,15 +66,9 @@ def read_described(work: Workspace) -> Described:
     standings = description_reviews.find_standings(
         taxonomy, descriptions, placed_reviews, placed, work.items["item_id"], since
     )
-    share = taxonomy.traffic / max(taxonomy.traffic.sum(), 1.0)
     return Described(
-        work, taxonomy, descriptions, edits, placed, [*unplaced, *unplaced_reviews], reviews, standings, share
+        work, taxonomy, descriptions, edits, placed, [*unplaced, *unplaced_reviews], reviews, standings, taxonomy.share
     )
-
-
-def author() -> str:
-    """The name that the person at the screen gave."""
-    return st.session_state.get("author", "").strip()
 
 
 def save_words(shown: Described, wanted: Sequence[Description], seen: Mapping[int, int | None]) -> list[int]:
@@ -82,7 +77,9 @@ def save_words(shown: Described, wanted: Sequence[Description], seen: Mapping[in
     Raises as `description_edits.save_edits` does.
     """
     subjects = [Subject(d, shown.item_ids(d.cluster_id), seen.get(d.cluster_id)) for d in wanted]
-    step, ids = description_edits.save_edits(shown.work.store, subjects, tree_key=shown.work.tree_key, author=author())
+    step, ids = description_edits.save_edits(
+        shown.work.store, subjects, tree_key=shown.work.tree_key, author=author_name()
+    )
     remember(shown, step)
     return ids
 
@@ -91,7 +88,7 @@ def save_verdict(shown: Described, nodes: Sequence[int], state: str, note: str =
     """Keeps what the person says of the words on their screen, as one step. Raises as `save_reviews` does."""
     subjects = [Subject(shown.descriptions[node], shown.item_ids(node), shown.review_seen(node)) for node in nodes]
     step = description_reviews.save_reviews(
-        shown.work.store, subjects, state, note=note, tree_key=shown.work.tree_key, author=author()
+        shown.work.store, subjects, state, note=note, tree_key=shown.work.tree_key, author=author_name()
     )
     remember(shown, step)
 

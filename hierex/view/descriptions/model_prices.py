@@ -9,8 +9,8 @@ from ...errors import ConfigError
 from ...kept import model_settings
 from ...llm.prices import Price, list_prices
 from ...workspace import Workspace
+from ..author import author_name
 from ..opened import doing
-from .described import author
 
 MODEL, READ, WRITTEN, BY = "Model", "Reading", "Writing", "Set"
 COLUMNS = {
@@ -58,7 +58,7 @@ def keep_prices(work: Workspace, before: pd.DataFrame, changed: pd.DataFrame) ->
         prices = changed_prices(before, changed)
         if not prices:
             raise ConfigError("No price was changed.")
-        model_settings.save_prices(work.store, prices, author=author())
+        model_settings.save_prices(work.store, prices, author=author_name())
 
     doing(keep, "The prices are kept.")
 

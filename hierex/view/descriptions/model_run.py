@@ -17,8 +17,9 @@ from ...llm.prices import Cap, usual_cap
 from ...taxonomy import MERGED_FROM
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ..author import author_name
 from ..opened import doing, is_busy, jobs, plain_errors
-from .described import Described, author, remember
+from .described import Described, remember
 from .model_prices import price_table
 from .table import select
 
@@ -100,7 +101,7 @@ def language_box(work: Workspace) -> None:
 
     def keep() -> None:
         language = st.session_state[key]
-        doing(lambda: model_settings.save_language(work.store, language, author=author()), "The language is kept.")
+        doing(lambda: model_settings.save_language(work.store, language, author=author_name()), "The language is kept.")
 
     st.text_input("Language", known, key=key, max_chars=40, on_change=keep, help="Of what the language model writes.")
 

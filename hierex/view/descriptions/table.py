@@ -12,6 +12,7 @@ from ...kept import description_edits
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, Standing, review_progress, reviewed_names
 from ...kept.typed import LONGEST_NAME, LONGEST_TEXT
 from ...wording import SOURCE_NAMES, sources_text
+from ..author import author_box
 from ..opened import doing
 from .checks import CHECK_COLUMNS, LOOK
 from .described import Described, save_words, show_table_anew
@@ -86,11 +87,11 @@ def description_table(shown: Described, checked: pd.DataFrame | None) -> list[in
 
 def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
     """The rows that are searched and filtered for, by interest id, those with most traffic first; and what for."""
-    search_box, author_box = st.columns([3, 1])
+    search_box, name_box = st.columns([3, 1])
     search = search_box.text_input(
         "Search", key="description_search", placeholder="A word in a name, phrase or summary"
     )
-    author_box.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
+    author_box(name_box)
     kept = st.segmented_control(
         "Show", list(FILTERS), default="All", key="review_filter", label_visibility="collapsed", required=True
     )

@@ -15,6 +15,7 @@ from ...taxonomy import MERGED_FROM, CurationEdit, Taxonomy
 from ...transitions import histories_of_items, list_moves
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ..author import author_box, author_name
 from ..changes import OWN_HELP, choose_row, move_change, own_changes
 from ..opened import doing
 
@@ -147,7 +148,7 @@ def confirm(
 def ask_reason() -> str:
     """Why a change is made, and by whom."""
     reason = st.text_input("Why? (shown in the list of changes)", key="curation_reason", max_chars=LONGEST_TEXT)
-    st.text_input("Your name", key="author", persist_state="session", placeholder="shown with your changes")
+    author_box()
     return reason
 
 
@@ -162,7 +163,7 @@ def save(work: Workspace, kind: str, nodes: Sequence[int], reason: str, items: S
         item_ids=work.items["item_id"].to_numpy(),
         items=items,
         reason=reason,
-        author=st.session_state.get("author", "").strip(),
+        author=author_name(),
     )
     mine, taken_back = own_changes("curation", work.store)
     mine.append(made)

@@ -7,6 +7,7 @@ import streamlit as st
 from ...kept import presets
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ..author import author_name
 from ..opened import doing
 
 
@@ -66,8 +67,10 @@ def activate(work: Workspace, preset: presets.Preset) -> None:
 
 
 def save(work: Workspace, number: int) -> None:
-    name, author = st.session_state["preset_name"], st.session_state.get("author", "").strip()
-    if doing(lambda: presets.save_preset(work.store, name, number, author=author), f"Saved {number:,} interests."):
+    name = st.session_state["preset_name"]
+    if doing(
+        lambda: presets.save_preset(work.store, name, number, author=author_name()), f"Saved {number:,} interests."
+    ):
         st.session_state["preset_name"] = ""
 
 

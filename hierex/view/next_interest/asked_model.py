@@ -84,7 +84,7 @@ def offer_tuning(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     plan = plan_tuning(work, endpoint, epochs=int(epochs), fewest=fewest)
     st.markdown(plain_markdown(wording.tuning_text(plan, endpoint)))
     if not (plan.kept and plan.kept.state == "succeeded"):
-        cap = ask_cap(plan, "tuning") if plan.to_pay else Cap()
+        cap = ask_cap(plan) if plan.to_pay else Cap()
         st.button(
             "Fine-tune" if plan.to_pay else "Follow it",
             key="tuning_start",
@@ -96,15 +96,15 @@ def offer_tuning(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     show_tunings(work)
 
 
-def ask_cap(plan: TuningPlan, name: str) -> Cap | None:
+def ask_cap(plan: TuningPlan) -> Cap | None:
     """The bound on what it may cost."""
     if plan.dollars is None:
-        tokens = st.number_input("At most so many tokens", 1, None, round(1.1 * plan.tokens), key=f"{name}_cap_tokens")
+        tokens = st.number_input("At most so many tokens", 1, None, round(1.1 * plan.tokens), key="tuning_cap_tokens")
         return Cap(tokens=int(tokens))
     if not plan.dollars:
         return Cap()
     most = round(1.1 * plan.dollars + 0.01, 2)
-    return Cap(st.number_input("At most ($)", 0.01, None, most, key=f"{name}_cap-{most}"))
+    return Cap(st.number_input("At most ($)", 0.01, None, most, key=f"tuning_cap-{most}"))
 
 
 def show_tunings(work: Workspace) -> None:

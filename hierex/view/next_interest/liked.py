@@ -18,6 +18,7 @@ from ...layering import is_laid_anew, placed_outcomes
 from ...policies.aligned import AlignedPolicy
 from ...policies.alignment import why_not_learned
 from ...workspace import Workspace
+from ..author import author_name
 from ..opened import doing, is_busy, server, start_run
 
 FORM_CONTEXTS, FORM_NEW = 200, 3
@@ -156,7 +157,7 @@ def save_file(work: Workspace, file) -> None:
     def save() -> None:
         k = work.config.transition.k
         outcomes = check_outcomes(read_form(file.getvalue()), known_interests(work), k=k)
-        feedback.save_outcomes(work.store, work.tree_key, outcomes, author=st.session_state.get("author", ""))
+        feedback.save_outcomes(work.store, work.tree_key, outcomes, author=author_name())
         st.session_state["outcomes_version"] += 1
 
     doing(save, "Taken in. It can be taken back below.")

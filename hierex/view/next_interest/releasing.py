@@ -14,6 +14,7 @@ from ...releases.gates import FEWEST_MATCHES, TIMES_CHANCE
 from ...store import Store
 from ...wording.labels import told_apart
 from ...workspace import Workspace
+from ..author import author_box
 from ..builds import CANDIDATE_COLUMNS, candidate_name, candidate_table, is_served
 from ..opened import doing, is_busy, start_run, with_choices
 from ..policy_choice import choose_policy
@@ -100,16 +101,16 @@ def choose_candidate(
     now = is_served(chosen, served)
     able = chosen.kept and chosen.report.passed
     name, note = st.columns([1, 2])
-    author = name.text_input("Your name", key="author", persist_state="session", placeholder="shown with your decision")
+    author = author_box(name, "shown with your decision")
     said = note.text_input("Why (optional)", key="release_note", placeholder="What you looked at")
-    say_of_choice(chosen, now=now, named=bool(author.strip()))
+    say_of_choice(chosen, now=now, named=bool(author))
     release, back, none = st.columns(3)
     release.button(
         "Go back to this one" if was_before(decisions, chosen) and not now else "Release",
         key="release_button",
         type="primary",
         icon=":material/verified:",
-        disabled=now or not able or not author.strip(),
+        disabled=now or not able or not author,
         on_click=approve,
         args=(work, chosen.run.run_id, author, said, seen),
     )
@@ -117,7 +118,7 @@ def choose_candidate(
         "Go back to the one before",
         key="back_button",
         icon=":material/undo:",
-        disabled=before is None or not author.strip(),
+        disabled=before is None or not author,
         on_click=approve,
         args=(work, before and before.run.run_id, author, said, seen),
         help=f"Serves again: {wording.plain_markdown(candidate_name(before))}." if before else "There is none.",
@@ -126,7 +127,7 @@ def choose_candidate(
         "Serve none",
         key="serve_none_button",
         icon=":material/block:",
-        disabled=served is None or not author.strip(),
+        disabled=served is None or not author,
         on_click=withdraw,
         args=(store, author, said, seen),
         help="Nothing is released until somebody releases predictions again. It takes your name, too.",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from ...descriptions.words import tidy
 from ...kept.reviewers import reviewer_key
 from ...preview import judgements
 from ...preview.agreement import ALIKE, FIRST, NEITHER, SECOND
@@ -18,6 +17,7 @@ from ...preview.persons import Person
 from ...result_keys import predictions_depend
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ..author import author_box
 from ..opened import doing, serve_run
 from .blind_results import blind_results
 from .compared import set_state, set_up
@@ -30,11 +30,7 @@ def blind_comparison(work: Workspace) -> None:
         "Two builds, for the same person, side by side without their names. Say which one you would rather show; "
         "several reviewers judge the same people, each sees left and right in an order of their own."
     )
-    author = tidy(
-        st.text_input(
-            "Your name", key="author", persist_state="session", placeholder="kept with what you say", width=340
-        )
-    )
+    author = author_box(told="kept with what you say", width=340)
     comparisons = judgements.read_comparisons(work.store)
     setting_up = f"setting_up-{work.store.path.stem}"
     if not comparisons or st.session_state.get(setting_up):

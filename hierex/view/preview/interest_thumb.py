@@ -8,13 +8,14 @@ import streamlit as st
 
 from ...kept import feedback
 from ...workspace import Workspace
+from ..author import author_name
 from ..opened import doing
 
 
 def thumb(work: Workspace, user_id: str, context: Sequence[int], novel: int) -> None:
     """Whether the reviewer likes this novel interest (an index, as those of the context are) for this person."""
     ids = work.taxonomy.cluster_ids
-    author = st.session_state.get("author", "")
+    author = author_name()
     about = work.tree_key, [int(ids[cluster]) for cluster in context]
     said = feedback.read_thumbs(work.store, *about, author, user_id).get(int(ids[novel]))
     key = f"thumb-{work.store.path.stem}-{about}-{ids[novel]}-{user_id}-{author}"

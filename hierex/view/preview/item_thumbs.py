@@ -11,6 +11,7 @@ from ...kept.item_thumbs import ItemThumb
 from ...kept.reviewers import Subject, reviewer_key
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ..author import author_name
 from ..interests import item_list
 from ..opened import doing
 
@@ -30,7 +31,7 @@ def judging_items() -> bool:
 
 def judged_items(work: Workspace, subject: Subject, items: Sequence[int], *, judging: bool) -> None:
     """The items (indices), best first, with what this reviewer said of them for this person."""
-    author = st.session_state.get("author", "")
+    author = author_name()
     said = kept.read_item_thumbs(work.store, author, subject)
     ids, titles = (work.items[name].to_numpy()[items] for name in ("item_id", "title"))
     if judging:
@@ -43,7 +44,7 @@ def judged_items(work: Workspace, subject: Subject, items: Sequence[int], *, jud
 
 def item_thumb(work: Workspace, subject: Subject, item_id: str, title: str, said: ItemThumb | None) -> None:
     """One item, thumbs up or down, and why. said: what this reviewer said before."""
-    author = st.session_state.get("author", "")
+    author = author_name()
     key = f"item_thumb-{work.store.path.stem}-{item_id}-{subject.key}-{reviewer_key(author)}"
 
     def keep() -> None:

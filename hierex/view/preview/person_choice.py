@@ -10,6 +10,7 @@ from ...preview.examples import Example
 from ...preview.persons import Person, made_up_name, make_up, person_of
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ..author import author_name
 from ..interests import interests_box
 from ..opened import doing
 
@@ -173,6 +174,5 @@ def keep_example(work: Workspace, person: Person) -> None:
     name = st.session_state["example_name"].strip() or (person.name if person.user is not None else "")
     ids = () if person.user is not None else work.items["item_id"].to_numpy()[person.items].tolist()
     user_id = None if person.user is None else person.name
-    author = st.session_state.get("author", "")
-    if doing(lambda: examples.save_example(work.store, name, user_id, ids, author=author), "Kept."):
+    if doing(lambda: examples.save_example(work.store, name, user_id, ids, author=author_name()), "Kept."):
         st.session_state["example_name"] = ""

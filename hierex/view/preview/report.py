@@ -12,6 +12,7 @@ from ...preview.report import Shown, report_frame, show_people, write_report
 from ...result_keys import shown_depends
 from ...store import now
 from ...workspace import Workspace
+from ..author import author_name
 from ..interests import interest_names
 from .blind_results import judged_csv
 from .supposing import keyed, people_to_compare
@@ -50,7 +51,7 @@ def preview_report(work: Workspace) -> None:
         width="stretch",
         on_click="ignore",
     )
-    judged_csv(work, st.session_state.get("author", ""))
+    judged_csv(work, author_name())
     for person in shown:
         st.markdown(f"**{wording.plain_markdown(person.name)}**: " + said_of(person.novel))
 
