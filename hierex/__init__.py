@@ -38,7 +38,7 @@ Around them:
     trials                holds the experiment beside a build
     preview               what chosen people would be shown, otherwise, and how it was judged
     files                 for other tools, and brought back from them
-    charts, wording       what is drawn and said of all this
+    wording, charts       what is said and drawn of all this
     view, cli             the app's parts, by page (`app_pages` puts them together), and the commands
 """
 

@@ -38,8 +38,9 @@ LAYERS = [
     {"asking"},
     {"serving"},
     {"preview"},
+    {"wording"},
     {"pipeline", "trials", "worker", "jobs", "charts"},
-    {"wording", "view", "cli", "__main__"},
+    {"view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]

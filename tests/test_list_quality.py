@@ -33,7 +33,7 @@ from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree
 from hierex.taxonomy.distance import measure_distances
 from hierex.transitions import histories_of_items, list_moves
-from hierex.wording.lists import LIST_METRICS, lift_table, lists_table
+from hierex.wording.lists import LIST_METRICS, lists_lifts, lists_table
 
 CONFIG = EvaluationConfig(resamples=200)
 
@@ -231,7 +231,7 @@ def test_intervals_of_means_and_paired_lifts_hold_what_all_people_of_a_planted_w
 def test_shares_are_shown_as_such_and_what_is_from_0_to_1_as_the_number_it_is(world):
     arms, cases, rest, *_ = world
     lists = measure_lists({name: arms[name] for name in ("ease", "random")}, cases, *rest, config=CONFIG)
-    shares, differences = lists_table(lists), lift_table(lists)
+    shares, differences = lists_table(lists), lists_lifts(lists)
     for metric, (title, _) in LIST_METRICS.items():
         form = r"0\.\d\d" if metric in ("distance", "diversity", "gini") else r"\d+\.\d%"
         assert all(re.fullmatch(rf"{form} \({form} to {form}\)", cell) for cell in shares[title]), shares[title]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from ..asking.tuning import TuningPlan
-from ..charts.measures import method_name
 from ..config import VECTORS_IN_FILE
 from ..llm import Connection
 from ..llm.endpoint import Endpoint
@@ -16,6 +15,7 @@ from ..llm.meter import Reading
 from ..llm.prices import Estimate
 from ..logs import Interactions
 from ..transitions.drift import DriftVerdict
+from .names import method_name
 
 STAGE_NAMES = {
     "logs": "Reading the logs",
@@ -62,23 +62,6 @@ DRIFT_NAMES = {
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FEW_CASES = 100
 MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
-
-
-METHOD_CAPTIONS = {
-    "ease": "Counts which interests people have together, whatever their order.",
-    "openai": "What a language model answers when it is asked ahead of time, under “Releases” of “What comes next”.",
-    "encoder": "Knows what the interests are about; works for rare ones too.",
-    "counts": "Only counts who moved where.",
-    "causal": "Reads the descriptions as sentences, as in the paper; slow.",
-}
-
-
-RECOMMENDER_CAPTIONS = {
-    "sequence": "Learns what people have after what; reads the items' texts, so it works for rare ones too.",
-    "ease": "Counts which items people have together, whatever their order; minutes for thousands of items.",
-    "popularity": "The same order for everybody.",
-    "random": "To hold the others against.",
-}
 
 
 def model_label(name: str) -> str:

@@ -17,6 +17,7 @@ from ...taxonomy.distance import distance_from
 from ...transition_table import LONGEST
 from ...transitions import repeat_earliest
 from ...wording import plain_markdown
+from ...wording.names import method_name
 from ...workspace import Workspace
 from ..interests import RANK, colors_of, interest_names, item_list, note_of
 from ..opened import server
@@ -201,7 +202,7 @@ def show_predictions(
     work: Workspace, person: Person, found: Served, names: Sequence[str], colors: Sequence[str], *, whole: bool
 ) -> None:
     predictions = found.predictions
-    st.caption(f"{wording.method_name(work.policy.name)}; {how_found(work, predictions.path)}")
+    st.caption(f"{method_name(work.policy.name)}; {how_found(work, predictions.path)}")
     ranked = pd.DataFrame(
         {"rank": predictions.rank, "name": [names[c] for c in predictions.novel], "score": predictions.score}
     )

@@ -11,6 +11,7 @@ from ...preview.persons import Person
 from ...preview.report import Shown, report_frame, show_people, write_report
 from ...result_keys import shown_depends
 from ...store import now
+from ...wording.names import method_name
 from ...workspace import Workspace
 from ..interests import interest_names
 from .blind_results import judged_csv
@@ -74,6 +75,6 @@ def thumbs_said(work: Workspace) -> list[list[str]]:
 
 def facts(work: Workspace) -> list[str]:
     return [
-        f"{work.taxonomy.n_clusters:,} interests. New ones are predicted by: {wording.method_name(work.policy.name)}.",
+        f"{work.taxonomy.n_clusters:,} interests. New ones are predicted by: {method_name(work.policy.name)}.",
         "Items in each are those that fit the person best, without what they have had.",
     ]
