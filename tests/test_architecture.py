@@ -31,6 +31,7 @@ LAYERS = [
     {"kept"},
     {"workspace_folder"},
     {"imports", "workspace"},
+    {"workspace_measures"},
     {"releases"},
     {"result_keys"},
     {"layering"},
