@@ -30,7 +30,7 @@ Around them:
     imports               new logs: looked through first, then put in the place of the old ones
     workspace             what a workspace holds, read when it is asked for; workspace_folder: all of them
     workspace_measures    how good its descriptions are, what other numbers of interests would bring
-    pipeline              runs the stages in order; result_keys: what each result depends on
+    pipeline              runs the stages in order; maker: makes and keeps a result; result_keys: what it depends on
     layering              recent moves, what people liked, the dial: laid over the policy that was learned
     jobs, worker          the same in the background, in a process that can be stopped
     releases              what predictions have to prove (`gates`), and who decided that they are served

@@ -34,6 +34,7 @@ LAYERS = [
     {"workspace_measures"},
     {"releases"},
     {"result_keys"},
+    {"maker"},
     {"layering"},
     {"files"},
     {"asking"},
