@@ -183,14 +183,14 @@ def weights_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def evaluation_sentence(recalls: pd.DataFrame) -> str:
     """One sentence on the policies' recall@10 rows, indexed by policy, with its uncertainty."""
-    best = next(name for name in recalls.index if name not in ("popularity", "chance"))
-    ours, popularity, chance = (recalls.loc[name, "value"] for name in (best, "popularity", "chance"))
-    low, high = recalls.loc[best, "low"], recalls.loc[best, "high"]
+    served = next(name for name in recalls.index if name not in ("popularity", "chance"))
+    ours, popularity, chance = (recalls.loc[name, "value"] for name in (served, "popularity", "chance"))
+    low, high = recalls.loc[served, "low"], recalls.loc[served, "high"]
     times = f"{ours / chance:.1f} times chance ({chance:.1%})" if chance > 0 else "where chance finds none"
-    few = " So few moves say little." if recalls.loc[best, "n_cases"] < FEW_CASES else ""
+    few = " So few moves say little." if recalls.loc[served, "n_cases"] < FEW_CASES else ""
     verdict = "better than" if low > popularity else "worse than" if high < popularity else "not clearly different from"
     return (
-        f"Of {int(recalls.loc[best, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
+        f"Of {int(recalls.loc[served, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
         f"interests that were predicted (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply "
         f"naming the most popular ones ({popularity:.1%}).{few}"
     )
