@@ -9,6 +9,7 @@ from hierex.view.evaluation.experiment import simulated_trial
 from hierex.view.evaluation.list_measures import list_measures
 from hierex.view.interests import note_of
 from hierex.view.opened import current_work
+from hierex.wording.names import method_name
 
 st.title("Evaluation")
 work = current_work()
@@ -38,7 +39,7 @@ else:
     if (matches["note"] != "").all():
         st.caption("All of these answers are known interests, by construction: the methods can only choose among them.")
     for row in matches[matches["note"] == ""].itertuples():
-        st.caption(f"{wording.method_name(row.policy)}: {row.value:.0%} of its raw answers are known interests.")
+        st.caption(f"{method_name(row.policy)}: {row.value:.0%} of its raw answers are known interests.")
     with st.expander("All numbers"):
         st.dataframe(wording.metric_table(policies, "policy"), hide_index=True)
 

@@ -28,18 +28,19 @@ import pandas as pd
 from scipy import stats
 
 from hierex.config import ExperimentConfig, RunConfig
-from hierex.experiment.conclusion import EXPLORING, OURS, is_share, metric_name
+from hierex.experiment.lifts import EXPLORING, OURS
 from hierex.experiment.lineup import simulate
-from hierex.experiment.tables import SHOWN, arm_name
 from hierex.imports import import_logs
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
 from hierex.trials import fitted_setting, planted_setting
+from hierex.wording.names import arm_name
+from hierex.wording.trial import TRIAL_METRICS, is_share, metric_name
 
 from .bench_run import data_sets, markdown
 
-METRICS = (*SHOWN, "uci@5", "uci@10", "uci@20")
+METRICS = (*TRIAL_METRICS, "uci@5", "uci@10", "uci@20")
 
 
 def main() -> None:

@@ -29,7 +29,8 @@ Around them:
     store, kept           the database, which `store` alone knows, and what is kept in it
     imports               new logs: looked through first, then put in the place of the old ones
     workspace             what a workspace holds, read when it is asked for; workspace_folder: all of them
-    pipeline              runs the stages in order; result_keys: what each result depends on
+    workspace_measures    how good its descriptions are, what other numbers of interests would bring
+    pipeline              runs the stages in order; maker: makes and keeps a result; result_keys: what it depends on
     layering              recent moves, what people liked, the dial: laid over the policy that was learned
     jobs, worker          the same in the background, in a process that can be stopped
     releases              what predictions have to prove (`gates`), and who decided that they are served
@@ -38,7 +39,7 @@ Around them:
     trials                holds the experiment beside a build
     preview               what chosen people would be shown, otherwise, and how it was judged
     files                 for other tools, and brought back from them
-    charts, wording       what is drawn and said of all this
+    wording, charts       what is said and drawn of all this
     view, cli             the app's parts, by page (`app_pages` puts them together), and the commands
 """
 

@@ -20,13 +20,14 @@ from .config import Progress, RunConfig, no_progress, part_of
 from .descriptions import Description
 from .descriptions.keywords import describe_nodes
 from .embeddings import embed_texts, text_keys
-from .errors import Cancelled, ConfigError, EditConflict, NotReady
+from .errors import Cancelled, ConfigError, NotReady
 from .evaluation.of_run import Built, evaluate_run
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept import curation_edits, results, runs, stage_tables, stored_logs
 from .kept.trees import item_keys, same_tree, tree_to_keep
 from .layering import laid_depends, lay_over
+from .maker import Compute, Maker, Watch, compute_here, watch_nothing
 from .policies import COUNTING, train_policy
 from .recommenders import Recommender, Unfinished, train_recommender, train_sequence_part
 from .releases.gates import refuse_unknown_answers
@@ -49,21 +50,6 @@ from .weights import compare_weights
 from .workspace import Workspace
 
 EMBEDDED_AT_ONCE = 2_000
-
-Compute = Callable[..., object]
-"""Runs `function(*args, progress=progress, **kwargs)`, here or in another process."""
-
-Watch = Callable[[str, str, float], None]
-"""Told (stage, state, value): running with the share done, then made or reused with the seconds taken."""
-
-
-def compute_here(function: Callable, *args, progress: Progress, **kwargs):
-    """The plain way: in this process."""
-    return function(*args, progress=progress, **kwargs)
-
-
-def watch_nothing(stage: str, state: str, value: float) -> None:
-    """For callers who don't watch."""
 
 
 def run_pipeline(
@@ -113,6 +99,7 @@ class Run:
         self.store, self.config, self.compute, self.watch = store, config, compute, watch
         self.work = Workspace(store, config)
         self.keys = self.work.keys
+        self.maker = Maker(store, self.keys, watch)
 
     def steps(self) -> dict[str, Callable[[], None]]:
         """Stage -> what does it, in the order of `hierex.STAGES`; behaviour only where it counts."""
@@ -147,7 +134,7 @@ class Run:
             self.keys["embeddings"] = result_key("embeddings", config.model, self.keys["logs"])
             self.watch("embeddings", "reused", perf_counter() - started)
             return
-        n_made = self.embed(pd.Series(self.work.texts).drop_duplicates().tolist(), self._progress("embeddings"))
+        n_made = self.embed(pd.Series(self.work.texts).drop_duplicates().tolist(), self.maker.progress("embeddings"))
         every_text = "".join(text_keys(self.work.texts, config))  # which item has which text counts
         texts_key = hashlib.blake2b(every_text.encode()).hexdigest()
         key = self.keys["embeddings"] = result_key("embeddings", model_name(config), texts_key)
@@ -171,7 +158,7 @@ class Run:
         return len(todo)
 
     def behaviour(self) -> None:
-        self.make(
+        self.maker.make(
             "behaviour",
             behaviour_depends(self.work),
             lambda progress: self.compute(
@@ -197,7 +184,7 @@ class Run:
         if self.config.tree_key and results.has_result(self.store, "interest_tree", self.config.tree_key):
             same = self.config.tree_key
         if same:
-            self._reuse("interest_tree", same)
+            self.maker.reuse("interest_tree", same)
             return
         traffic = self.work.items["traffic"].to_numpy()
         items = item_keys(self.work.items, self.work.vectors if self.config.embedding.from_file else None)
@@ -218,7 +205,7 @@ class Run:
             placed = kept.placed if kept else np.zeros(tree.n_items, bool)
             stage_tables.write_tree(writer, key, tree, items, placed, kept.grown_key if kept else key)
 
-        self.make("interest_tree", [*depends, kept.key] if kept else depends, make, write, note=lambda _: why_not)
+        self.maker.make("interest_tree", [*depends, kept.key] if kept else depends, make, write, note=lambda _: why_not)
 
     def taxonomy(self) -> None:
         """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
@@ -229,7 +216,7 @@ class Run:
         self.watch("taxonomy", "made", perf_counter() - started)
 
     def item_map(self) -> None:
-        self.make(
+        self.maker.make(
             "item_map",
             [*self.grown_from_depends(), asdict(self.config.item_map), self.config.seed],
             lambda progress: self.compute(
@@ -240,7 +227,7 @@ class Run:
         )
 
     def descriptions(self) -> None:
-        self.make(
+        self.maker.make(
             "descriptions",
             [
                 self.keys["interest_tree"],
@@ -261,13 +248,13 @@ class Run:
         )
 
     def transitions(self) -> None:
-        self.make(
+        self.maker.make(
             "first_visits",
             [self.keys["logs"], self.keys["interest_tree"], digest(leaf_of_item(self.work.tree))],
             lambda progress: leaf_of_item(self.work.tree),
             stage_tables.write_first_visits,
         )
-        self.make(
+        self.maker.make(
             "transitions",
             [self.keys["first_visits"], interests_digest(self.work), transition_settings(self.work), self.work.split],
             lambda progress: count_transitions(self.work.training_moves),
@@ -281,7 +268,7 @@ class Run:
         self.refuse_too_many_contexts()
         descriptions = self.work.cluster_descriptions()
         words = [description.text() for description in descriptions]
-        self.make(
+        self.maker.make(
             "policies",
             policy_depends(self.work, words),
             lambda progress: self.train_policy(descriptions, words, progress),
@@ -293,7 +280,7 @@ class Run:
         if not depends:
             return
         note = results.result_note(self.store, "policies", self.keys["learned_policy"])
-        self.make(
+        self.maker.make(
             "policies",
             depends,
             lambda progress: lay_over(self.work, replace(self.work.learned_policy, note=note), words),
@@ -336,7 +323,7 @@ class Run:
 
     def transition_table(self) -> None:
         refuse_unknown_answers(self.work.policy)
-        self.make(
+        self.maker.make(
             "transition_table",
             [self.keys["policies"], asdict(self.config.table)],
             lambda progress: self.compute(
@@ -354,7 +341,7 @@ class Run:
             stage_tables.write_model(writer, "recommenders", key, model.name, model.arrays())
 
         key = result_key("recommenders", *depends)
-        self.make("recommenders", depends, lambda progress: self._train_recommender(key, progress), write)
+        self.maker.make("recommenders", depends, lambda progress: self._train_recommender(key, progress), write)
 
     def _train_recommender(self, key: str, progress: Progress) -> Recommender:
         """Goes on from what an earlier run has kept, and keeps from time to time how far it has come."""
@@ -369,13 +356,13 @@ class Run:
                 return made
             reached = made.arrays
             with self.store.transaction() as writer:
-                self._refuse_other_logs()
+                self.maker.refuse_other_logs()
                 stage_tables.write_unfinished(writer, "recommenders", key, reached)
 
     def grounding(self) -> None:
         """Goes the whole way for some users, so that a finished run is known to work from log to items."""
         config = self.config.grounding
-        self.make(
+        self.maker.make(
             "grounding",
             [
                 self.keys["transition_table"],
@@ -406,7 +393,7 @@ class Run:
             asdict(self.config.evaluation),
             [*measured, "nothing hidden in lists"] if hidden.any() else measured,
         ]
-        self.make(
+        self.maker.make(
             "evaluation",
             depends,
             lambda progress: self.compute(evaluate_run, self.built(), config=self.config, progress=progress),
@@ -416,7 +403,7 @@ class Run:
     def weights(self) -> None:
         """What other weights of behaviour would do at this granularity."""
         work = self.work
-        self.make(
+        self.maker.make(
             "weights",
             weights_depends(work),
             lambda progress: self.compute(
@@ -446,40 +433,3 @@ class Run:
             work.vectors,
             work.judged_from,
         )
-
-    def _progress(self, stage: str) -> Progress:
-        return lambda share: self.watch(stage, "running", share)
-
-    def make(
-        self,
-        stage: str,
-        depends_on: list,
-        make: Callable[[Progress], object],
-        write: Callable[[Writer, str, object], None],
-        note: Callable[[object], str] = lambda _: "",
-    ) -> None:
-        """Uses the kept result, or makes it and keeps it in one transaction."""
-        key = result_key(stage, *depends_on)
-        if results.has_result(self.store, stage, key):
-            self._reuse(stage, key)
-            return
-        self.watch(stage, "running", 0.0)
-        started = perf_counter()
-        result = make(self._progress(stage))
-        with self.store.transaction() as writer:
-            self._refuse_other_logs()
-            write(writer, key, result)
-            results.record_result(writer, stage, key, perf_counter() - started, note(result))
-        self.keys[stage] = key
-        self.watch(stage, "made", perf_counter() - started)
-
-    def _reuse(self, stage: str, key: str) -> None:
-        self.keys[stage] = key
-        results.touch_result(self.store, stage, key)
-        self.watch(stage, "reused", 0.0)
-
-    def _refuse_other_logs(self) -> None:
-        """A result is never kept under the key of logs that it was not made from."""
-        report = stored_logs.log_report(self.store)
-        if report is None or report.content_key != self.keys["logs"]:
-            raise EditConflict("The logs were replaced while this was being built. Build again.")

@@ -15,7 +15,7 @@ from .experiment.lineup import Learned, simulate
 from .experiment.past import Catalogue
 from .experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
 from .kept import stage_tables
-from .pipeline import Compute, Run, Watch, compute_here, watch_nothing
+from .maker import Compute, Maker, Watch, compute_here, watch_nothing
 from .policies.model_folder import content_of
 from .result_keys import digest, interests_digest, result_key
 from .store import Store, Writer
@@ -43,8 +43,6 @@ def hold_trial(
 
     Raises NotReady when nothing was built, TooLittleData for a log too short, Cancelled when `compute` was stopped.
     """
-    run = Run(store, work.config, compute, watch)
-    run.keys.update(work.keys)
     said = pd.DataFrame({"config": [json.dumps(asdict(config))]})
 
     def make(progress: Progress) -> dict[str, pd.DataFrame]:
@@ -53,7 +51,7 @@ def hold_trial(
     def write(writer: Writer, key: str, tables: dict[str, pd.DataFrame]) -> None:
         stage_tables.write_evaluation(writer, key, tables | {"config": said})
 
-    run.make(STAGE, trial_depends(work, config), make, write)
+    Maker(store, dict(work.keys), watch).make(STAGE, trial_depends(work, config), make, write)
 
 
 def fitted_setting(work: Workspace, config: ExperimentConfig) -> tuple:

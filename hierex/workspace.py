@@ -5,7 +5,6 @@ The pipeline fills `keys` stage by stage; the app and the command line read a fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -16,10 +15,8 @@ from .behaviour import blend
 from .config import Progress, RunConfig, no_progress
 from .descriptions import Description, join_descriptions
 from .descriptions.exemplars import count_changed, item_digests, node_contents
-from .descriptions.quality import DescriptionQuality, measure_descriptions
 from .embeddings import embed_texts, text_keys
 from .errors import NotReady
-from .granularity_effects import measure_granularities
 from .interest_tree import InterestTree, item_weights
 from .item_map import ItemMap
 from .kept import curation_edits, description_edits, model_answers, stage_tables, stored_logs
@@ -261,16 +258,6 @@ class Workspace:
         """What a language policy reads of each interest."""
         return [description.text() for description in self.cluster_descriptions()]
 
-    def description_quality(
-        self, taxonomy: Taxonomy, placed: dict[int, Edit], *, progress: Progress = no_progress
-    ) -> DescriptionQuality:
-        """Of the words that a language policy reads; see `measure_descriptions`. New words are read and kept."""
-        described = self.descriptions(taxonomy, placed)
-        chosen = [described[cluster_id] for cluster_id in taxonomy.cluster_ids.tolist()]
-        words = self.read_words([description.text() for description in chosen], progress)
-        vectors = None if self.config.embedding.from_file else self.vectors
-        return measure_descriptions(taxonomy, chosen, words, vectors, shown=self._shown_items(taxonomy, chosen))
-
     def read_words(
         self, texts: list[str], progress: Progress = no_progress, *, policy: LanguagePolicy | None = None
     ) -> np.ndarray:
@@ -288,31 +275,6 @@ class Workspace:
             vectors = read([texts[place] for place in new], progress=progress)
             stage_tables.write_embeddings(self.store, model, [keys[place] for place in new], vectors)
         return stage_tables.read_embeddings(self.store, model, keys)[0]
-
-    def _shown_items(self, taxonomy: Taxonomy, described: list[Description]) -> dict[int, np.ndarray]:
-        """By cluster id, the items that a language model saw when it described the interest or its parts."""
-        by_model = [cluster for cluster, description in enumerate(described) if description.source == "model"]
-        if not by_model:
-            return {}
-        shown = model_answers.place_shown(self.store, self.tree_key, self.node_contents)
-        index = pd.Index(self.items["item_id"])
-        ids = {c: [item for node in taxonomy.nodes_of(c).tolist() for item in shown.get(node, ())] for c in by_model}
-        return {int(taxonomy.cluster_ids[c]): index.get_indexer(items) for c, items in ids.items()}
-
-    def granularity_effects(self, granularities: Sequence[int] | None = None) -> pd.DataFrame:
-        """See `measure_granularities`; what was not built yet is missing, and human words count."""
-        descriptions = None
-        if "descriptions" in self.keys:
-            machine = self.node_descriptions()
-            described = description_edits.apply_edits(machine, self.placed_edits())
-            descriptions = [described[node] for node in machine]
-        return measure_granularities(
-            self.tree,
-            self.visits if "first_visits" in self.keys else None,
-            descriptions,
-            granularities=granularities,
-            k=self.config.transition.k,
-        )
 
     @cached_property
     def visits(self) -> FirstVisits:

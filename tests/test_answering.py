@@ -21,7 +21,7 @@ from hierex.errors import Cancelled, ConfigError, ModelBusy, ModelError, NotRead
 from hierex.jobs import ANSWERS, Job
 from hierex.jobs.asking import answer as answer_in_background
 from hierex.kept import context_answers
-from hierex.kept.description_edits import Subject, save_edits
+from hierex.kept.description_edits import Statement, save_edits
 from hierex.kept.results import result_note
 from hierex.kept.runs import config_of, read_runs
 from hierex.llm import batches, door
@@ -240,7 +240,7 @@ def test_an_interest_in_other_words_is_asked_about_anew_and_only_that(work):
         node = int(work.taxonomy.cluster_ids[0])
         items = work.items["item_id"].iloc[work.taxonomy.items_of(0)].tolist()
         said = Description(node, "Other", ("Quite other words",), "", "human")
-        save_edits(work.store, [Subject(said, items, None)], tree_key=work.tree_key, author="Ada")
+        save_edits(work.store, [Statement(said, items, None)], tree_key=work.tree_key, author="Ada")
         plan = plan_answers(work, endpoint_at(server))
     about = (plan.contexts == 0).any(axis=1)
     assert 0 < about.sum() < len(about)

@@ -31,15 +31,18 @@ LAYERS = [
     {"kept"},
     {"workspace_folder"},
     {"imports", "workspace"},
+    {"workspace_measures"},
     {"releases"},
     {"result_keys"},
+    {"maker"},
     {"layering"},
     {"files"},
     {"asking"},
     {"serving"},
     {"preview"},
+    {"wording"},
     {"pipeline", "trials", "worker", "jobs", "charts"},
-    {"wording", "view", "cli", "__main__"},
+    {"view", "cli", "__main__"},
 ]
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]

@@ -21,8 +21,8 @@ from hierex.charts import (
     interest_colors,
     prediction_bars,
 )
-from hierex.charts.measures import method_name
 from hierex.charts.style import percent, plain
+from hierex.wording.names import method_name
 
 HOSTILE = [
     "<script>alert(1)</script>",

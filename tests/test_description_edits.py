@@ -11,7 +11,7 @@ from hierex.descriptions import Description
 from hierex.errors import EditConflict, HierexError
 from hierex.interest_tree import InterestTree
 from hierex.kept import description_edits as edits_of
-from hierex.kept.description_edits import Subject
+from hierex.kept.description_edits import Statement
 from hierex.kept.description_steps import set_step_undone
 from hierex.store import open_store
 from hierex.taxonomy import MERGED_FROM
@@ -47,8 +47,8 @@ def save(store, node, name, *, seen=None, tree_key="t", author="Ada"):
     tree = TREE
     items = [ITEM_IDS[i] for i in tree.order[tree.lo[node] : tree.hi[node]]]
     wanted = replace(MACHINE[node], name=name)
-    subject = Subject(wanted, items, seen)
-    return edits_of.save_edits(store, [subject], tree_key=tree_key, author=author)[1][0]
+    statement = Statement(wanted, items, seen)
+    return edits_of.save_edits(store, [statement], tree_key=tree_key, author=author)[1][0]
 
 
 def set_undone(store, edit_id, undone):
@@ -154,7 +154,7 @@ def test_an_edit_moves_to_the_most_alike_interest_of_a_new_tree(store):
 @pytest.mark.parametrize("n_items", [2, 499, 500, 501, 980, 1_499])
 def test_the_remembered_items_are_spread_over_the_interest(store, n_items):
     item_ids = [f"item{i}" for i in range(2 * n_items)]
-    edits_of.save_edits(store, [Subject(MACHINE[2], item_ids[:n_items], None)], tree_key="t", author="")
+    edits_of.save_edits(store, [Statement(MACHINE[2], item_ids[:n_items], None)], tree_key="t", author="")
     same, third = (tree_of(range(2 * n_items), size) for size in (n_items, n_items // 3 or 1))
     found = shown(store, tree_key="new", tree=same, item_ids=item_ids)
     assert [d.source for d in found] == ["keywords", "human", "keywords"]
@@ -170,7 +170,7 @@ def test_what_was_said_of_most_items_is_not_put_on_all_of_them(store):
 
 def test_what_was_said_of_a_merged_interest_stays_with_it_in_another_tree(store):
     merged = replace(MACHINE[0], cluster_id=MERGED_FROM + 4, name="Both")
-    edits_of.save_edits(store, [Subject(merged, ITEM_IDS[:4], None)], tree_key="t", author="")
+    edits_of.save_edits(store, [Statement(merged, ITEM_IDS[:4], None)], tree_key="t", author="")
     placed, unplaced = edits_of.place_edits(edits_of.read_edits(store), "new", TREE, ITEM_IDS)
     assert list(placed) == [MERGED_FROM + 4]
     assert unplaced == []
@@ -195,13 +195,13 @@ def test_an_edit_without_a_like_interest_is_kept_but_not_shown(store):
 def test_text_that_cannot_be_used_says_why_and_changes_nothing(store, change, reason):
     wanted = replace(MACHINE[1], **change)
     with pytest.raises(HierexError, match=reason):
-        edits_of.save_edits(store, [Subject(wanted, ["a"], None)], tree_key="t", author="")
+        edits_of.save_edits(store, [Statement(wanted, ["a"], None)], tree_key="t", author="")
     assert shown(store) == MACHINE
 
 
 def test_hostile_text_is_one_plain_line(store):
     wanted = replace(MACHINE[1], name="a\nb\x00c \u202edef", phrases=("<script>", "<script>", "=1+1"))
-    edits_of.save_edits(store, [Subject(wanted, ["a"], None)], tree_key="t", author="")
+    edits_of.save_edits(store, [Statement(wanted, ["a"], None)], tree_key="t", author="")
     found = shown(store)[1]
     assert found.name == "a b c def"
     assert found.phrases == ("<script>", "=1+1")

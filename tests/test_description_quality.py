@@ -17,6 +17,7 @@ from hierex.descriptions.quality import ALL_ITEMS, MOST_ITEMS, NOT_COMPARABLE, m
 from hierex.interest_tree import grow_tree
 from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree
+from hierex.workspace_measures import quality_of
 
 PHRASES = ("bread", "yeast", "oven", "flour", "crust")
 UNLIKE = np.eye(20, 32, dtype=np.float32)
@@ -154,23 +155,23 @@ def test_words_are_checked(planted):
 
 def test_of_a_workspace(work):  # noqa: F811  a fixture
     """Words are read once and kept; what a model was shown does not count for it."""
-    keywords = work.description_quality(work.taxonomy, {})
+    keywords = quality_of(work, work.taxonomy, {})
     assert keywords.note == ALL_ITEMS
     assert keywords.found > 2 / work.taxonomy.n_clusters
     with LlmServer() as server:
         describe(work, server)
     asked = []
-    by_model = work.description_quality(work.taxonomy, {}, progress=asked.append)
+    by_model = quality_of(work, work.taxonomy, {}, progress=asked.append)
     assert asked
     unread = work.taxonomy.hi - work.taxonomy.lo
     assert by_model.table["held_out"].any()
     assert (by_model.table["n_items"][by_model.table["held_out"]] < unread[by_model.table["held_out"]]).all()
-    again = work.description_quality(work.taxonomy, {}, progress=lambda share: pytest.fail("read again"))
+    again = quality_of(work, work.taxonomy, {}, progress=lambda share: pytest.fail("read again"))
     pd.testing.assert_frame_equal(again.table, by_model.table)
 
 
 def test_of_a_workspace_whose_items_brought_vectors(work):  # noqa: F811  a fixture
     work.config = replace(work.config, embedding=EmbeddingConfig(model=VECTORS_IN_FILE))
-    quality = work.description_quality(work.taxonomy, {})
+    quality = quality_of(work, work.taxonomy, {})
     assert quality.note == NOT_COMPARABLE
     assert quality.table["found"].isna().all()

@@ -16,22 +16,22 @@ from hierex.config import ExperimentConfig, PolicyConfig, RecommenderConfig
 from hierex.errors import ConfigError, TooLittleData
 from hierex.experiment import arms as arms_module
 from hierex.experiment.arms import Arm, interleave
-from hierex.experiment.conclusion import EXPLORING, compare_with_best, conclude
 from hierex.experiment.draws import draw, gumbel
 from hierex.experiment.exploration import ProgressiveBandit, read_interests
 from hierex.experiment.explorers import NeuralExplorer, PolicyExplorer
 from hierex.experiment.fitting import fit_people, plant_people, share_visits
-from hierex.experiment.lineup import ARM_NAMES, Learned, line_up, simulate
+from hierex.experiment.lifts import EXPLORING, compare_with_best
+from hierex.experiment.lineup import Learned, line_up, simulate
 from hierex.experiment.measures import LEVEL, UCI, Bootstrap, PerPerson, measure_people
 from hierex.experiment.past import DAY, Past, Viewers
 from hierex.experiment.people import Minds
 from hierex.experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
-from hierex.experiment.tables import VERDICTS, best_table
 from hierex.experiment.trial import Outcomes, Room, run_trial
 from hierex.recommenders import PopularityRecommender
 from hierex.synthetic import make_world
 from hierex.transition_table import predict_novel, tabulate
 from hierex.transitions import histories_of_items
+from hierex.wording.trial import VERDICTS, best_table, conclude
 
 PACKAGE = Path(arms_module.__file__).parent
 CONFIG = ExperimentConfig(
@@ -463,7 +463,7 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
     table = compare_with_best(results, "hierex-counts")
     assert (table["verdict"] == verdict).all()
     assert (table["control"] == "neural").all()
-    said = " ".join(conclude(results, ARM_NAMES))
+    said = " ".join(conclude(results))
     assert "“Recommender alone”, which is not made to explore, is ahead of it on" in said
     assert "Most popular first" not in said
     words = {"ahead": "is ahead on", "level": "cannot be told apart on", "behind": "is behind on"}
@@ -482,7 +482,7 @@ def test_the_conclusion_says_it_whichever_way_it_comes_out(ours, verdict):
 )
 def test_the_conclusion_always_holds_hierex_against_chance(ours, verdict):
     results = made_up(**{"hierex-counts": ours, "hierex-ease": 0.5, "neural": 0.4, "random": 0.5, "popularity": 0.05})
-    paragraphs = conclude(results, ARM_NAMES)[:2]
+    paragraphs = conclude(results)[:2]
     said = [text.partition("Against “Any new interest”")[2].partition(". “")[0] for text in paragraphs]
     assert verdict in said[0]
     assert ("interests discovered per person" in said[0]) == (ours != 0.5)
@@ -491,7 +491,7 @@ def test_the_conclusion_always_holds_hierex_against_chance(ours, verdict):
 
 
 def test_without_somebody_to_compare_with_nothing_is_concluded():
-    assert "nothing to compare" in conclude(made_up(**{"hierex-counts": 0.5, "sequence": 0.4}), ARM_NAMES)[0]
+    assert "nothing to compare" in conclude(made_up(**{"hierex-counts": 0.5, "sequence": 0.4}))[0]
 
 
 def test_a_whole_trial_gives_both_tables(planted, catalogue, policies):
@@ -506,7 +506,7 @@ def test_a_whole_trial_gives_both_tables(planted, catalogue, policies):
     assert (arms["value"] <= arms["high"] + 1e-9).all()
     back = found["lifts"].set_index(["arm", "control", "metric"])["difference"]
     assert back["random", "sequence", "pairs"] == pytest.approx(-back["sequence", "random", "pairs"])
-    assert conclude(found, ARM_NAMES)
+    assert conclude(found)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from test_jobs import wait_for
 from hierex import charts
 from hierex.cli import main
 from hierex.config import CausalConfig, ExperimentConfig, PolicyConfig, RecommenderConfig, RunConfig
-from hierex.experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
-from hierex.experiment.tables import assumptions_text, lift_table, number_text, trial_table, with_assumptions
+from hierex.experiment.measures import with_assumptions
 from hierex.kept.results import record_result
 from hierex.kept.runs import config_of, shown_run
 from hierex.kept.stage_tables import write_evaluation
@@ -26,6 +25,8 @@ from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.trials import STAGE, hold_trial, latest_trial, learned_as, trial_policies
 from hierex.view.opened import jobs
+from hierex.wording.names import ARM_NAMES, ARMS_EXPLAINED
+from hierex.wording.trial import assumptions_text, number_text, trial_lifts, trial_table
 from hierex.workspace import Workspace
 
 SMALL = ExperimentConfig(
@@ -133,7 +134,7 @@ def test_the_page_says_which_policies_take_part_and_why(folder, tables, kind, sa
 def test_tables_say_what_was_measured(tables):
     shown = trial_table(tables["arms"])
     assert list(shown["Arm"]) == [ARM_NAMES[arm] for arm in tables["arms"]["arm"].unique()]
-    lifts = lift_table(tables, "sequence")
+    lifts = trial_lifts(tables, "sequence")
     assert set(lifts["Arm"]) == set(shown["Arm"]) - {ARM_NAMES["sequence"]}
     assert set(lifts.iloc[:, -1]) <= {"ahead", "behind", "not told apart"}
     assert number_text("positive_rate", 0.1234, 0.1, 0.2) == "12.34 % [10.00, 20.00]"

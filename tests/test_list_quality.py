@@ -14,7 +14,7 @@ from hierex.evaluation.list_quality import (
     ALL_NOVEL,
     LENGTH,
     MIXED,
-    Cases,
+    ListCases,
     _draw_means,
     _of_all,
     _per_person,
@@ -33,7 +33,7 @@ from hierex.synthetic import make_world
 from hierex.taxonomy import cut_tree
 from hierex.taxonomy.distance import measure_distances
 from hierex.transitions import histories_of_items, list_moves
-from hierex.wording.lists import LIST_METRICS, lift_table, lists_table
+from hierex.wording.lists import LIST_METRICS, lists_lifts, lists_table
 
 CONFIG = EvaluationConfig(resamples=200)
 
@@ -151,7 +151,7 @@ def test_ndcg_is_that_of_scikit_learn_and_diversity_that_of_scipy(world):
 
 def test_intervals_hold_the_value_and_narrow_with_people(world):
     arms, cases, rest, *_ = world
-    few = Cases(cases.users[:40], cases.had[:40], cases.later[:40])
+    few = ListCases(cases.users[:40], cases.had[:40], cases.later[:40])
     one = {"ease": arms["ease"]}
     wide = measure_lists(one, few, *rest, config=CONFIG)
     narrow = measure_lists(one, cases, *rest, config=CONFIG)
@@ -176,9 +176,9 @@ def test_the_interval_of_coverage_holds_what_other_people_of_that_number_have():
 
 
 def test_without_a_case_there_are_no_rows(world):
-    nobody = Cases(np.zeros(0, np.int64), [], [])
+    nobody = ListCases(np.zeros(0, np.int64), [], [])
     assert not len(measure_lists(world[0], nobody, *world[2], config=CONFIG))
-    one = Cases(world[1].users[:1], world[1].had[:1], world[1].later[:1])
+    one = ListCases(world[1].users[:1], world[1].had[:1], world[1].later[:1])
     table = measure_lists({"random": world[0]["random"]}, one, *world[2], config=CONFIG)
     assert table["low"].isna().all()
     assert isinstance(table, pd.DataFrame)
@@ -231,7 +231,7 @@ def test_intervals_of_means_and_paired_lifts_hold_what_all_people_of_a_planted_w
 def test_shares_are_shown_as_such_and_what_is_from_0_to_1_as_the_number_it_is(world):
     arms, cases, rest, *_ = world
     lists = measure_lists({name: arms[name] for name in ("ease", "random")}, cases, *rest, config=CONFIG)
-    shares, differences = lists_table(lists), lift_table(lists)
+    shares, differences = lists_table(lists), lists_lifts(lists)
     for metric, (title, _) in LIST_METRICS.items():
         form = r"0\.\d\d" if metric in ("distance", "diversity", "gini") else r"\d+\.\d%"
         assert all(re.fullmatch(rf"{form} \({form} to {form}\)", cell) for cell in shares[title]), shares[title]

@@ -85,8 +85,8 @@ def test_people_win_over_the_model_before_and_after(work):
     def edit(node, name, seen=None):
         wanted = Description(node, name, ("mine",), "", "human")
         tree_key = work.key("interest_tree")
-        subject = description_edits.Subject(wanted, items, seen)
-        description_edits.save_edits(work.store, [subject], tree_key=tree_key, author="Ada")
+        statement = description_edits.Statement(wanted, items, seen)
+        description_edits.save_edits(work.store, [statement], tree_key=tree_key, author="Ada")
 
     edit(first, "By Ada")
     with LlmServer() as server:

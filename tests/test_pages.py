@@ -438,17 +438,10 @@ def test_who_has_a_workspace_open_that_somebody_renamed_is_told(workspaces):
     assert "There is no workspace 'Spring' here" in words(app)
 
 
-def test_numbers_of_interests_are_measured_anew_for_another_k():
-    """The trees, visits and words of two workspaces may be the same."""
-
-    class Work:
-        def __init__(self, k):
-            self.k = k
-
-        def granularity_effects(self, numbers):
-            return pd.DataFrame({"n_contexts": [10**self.k]})
-
-    measured = [choice_panel.measure(Work(k), k, ["the same"], (), None)["n_contexts"].item() for k in (2, 3)]
+def test_numbers_of_interests_are_measured_anew_for_another_k(monkeypatch):
+    """The trees, visits and words of two workspaces may be the same. Here a k stands for a workspace."""
+    monkeypatch.setattr(choice_panel, "effects_of", lambda k, numbers: pd.DataFrame({"n_contexts": [10**k]}))
+    measured = [choice_panel.measure(k, k, ["the same"], (), None)["n_contexts"].item() for k in (2, 3)]
     assert measured == [100, 1_000]
 
 

@@ -18,7 +18,7 @@ from hierex.files.exports import clusters_frame, export_all
 from hierex.imports import import_logs
 from hierex.kept import results, stage_tables, stored_logs
 from hierex.kept.curation_edits import read_records, save_curation, set_undone
-from hierex.kept.description_edits import Subject, read_edits, save_edits
+from hierex.kept.description_edits import Statement, read_edits, save_edits
 from hierex.kept.description_steps import set_step_undone
 from hierex.kept.runs import past_recalls, read_runs, shown_run
 from hierex.kept.trees import tree_before
@@ -164,7 +164,7 @@ def test_an_edited_description_makes_the_policy_stale(built):
     assert not policy_is_stale(work)
     node = int(work.taxonomy.cluster_ids[0])
     wanted = replace(work.machine_descriptions[node], phrases=("completely", "other words"))
-    save_edits(store, [Subject(wanted, ["a"], None)], tree_key=work.key("interest_tree"), author="")
+    save_edits(store, [Statement(wanted, ["a"], None)], tree_key=work.key("interest_tree"), author="")
     assert policy_is_stale(work)
     set_step_undone(store, read_edits(store)[-1].step, True)
     assert not policy_is_stale(work)
@@ -385,7 +385,7 @@ def test_the_tree_is_kept_when_items_come_and_found_anew_when_asked(tmp_path):
     node = int(first.taxonomy.cluster_ids[2])
     common = {"tree_key": first.tree_key, "item_ids": first.items["item_id"].to_numpy()}
     wanted = replace(first.machine_descriptions[node], name="Ours")
-    save_edits(store, [Subject(wanted, ["a"], None)], tree_key=first.tree_key, author="")
+    save_edits(store, [Statement(wanted, ["a"], None)], tree_key=first.tree_key, author="")
     hidden = save_curation(store, "hide", (node,), tree=first.grown_tree, **common)
 
     second = keep_tree(store, tmp_path, world.items, world.interactions, CONFIG)

@@ -14,7 +14,7 @@ from test_pages import multiselect, on_part, on_preview_part
 
 from hierex.config import LayerConfig, PolicyConfig, RunConfig
 from hierex.kept.curation_edits import read_records, save_curation, set_undone
-from hierex.kept.description_edits import Subject, read_edits, save_edits
+from hierex.kept.description_edits import Statement, read_edits, save_edits
 from hierex.kept.description_steps import set_step_undone
 from hierex.kept.feedback import read_batches, save_outcomes, set_batch_undone
 from hierex.kept.item_thumbs import read_all_item_thumbs
@@ -76,11 +76,11 @@ def work_of(store: Store) -> Workspace:
 def name_interests(work: Workspace, names: list[str]) -> None:
     """A person calls the first interests so."""
     described = work.cluster_descriptions()[: len(names)]
-    subjects = [
-        Subject(replace(description, name=name), ["1"], None)
+    statements = [
+        Statement(replace(description, name=name), ["1"], None)
         for description, name in zip(described, names, strict=True)
     ]
-    save_edits(work.store, subjects, tree_key=work.tree_key, author="Ann")
+    save_edits(work.store, statements, tree_key=work.tree_key, author="Ann")
 
 
 def hide(work: Workspace, cluster: int) -> None:
@@ -241,7 +241,7 @@ def test_suppositions_are_worked_out_anew_only_for_what_has_changed(store, looks
 
 def use_other_words(work: Workspace) -> None:
     described = replace(work.cluster_descriptions()[0], phrases=("completely", "other words"))
-    save_edits(work.store, [Subject(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
+    save_edits(work.store, [Statement(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
 
 
 def test_what_was_counted_is_never_said_to_be_from_other_words(store):

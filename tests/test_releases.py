@@ -218,7 +218,7 @@ def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store
     assert served.key("logs") != releases.released_run(store).keys["logs"]
     assert not policy_is_stale(served)
     described = replace(served.cluster_descriptions()[0], phrases=("completely", "other words"))
-    save_edits(store, [description_edits.Subject(described, ["a"], None)], tree_key=served.tree_key, author="")
+    save_edits(store, [description_edits.Statement(described, ["a"], None)], tree_key=served.tree_key, author="")
     assert policy_is_stale(served)
 
 

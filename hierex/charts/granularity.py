@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..granularity_effects import SuggestedRange
-from .measures import method_name
+from ..wording.names import method_name
 from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, percent, settle
 
 COLUMNS = 3

@@ -7,36 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..evaluation import FROM_HISTORY
+from ..wording.names import method_name
 from .style import BLUE, FONT_SIZE, GREY, HEADED, QUIET, empty_figure, name_rows, percent, plain, settle
 
 BASELINES = ("popularity", "chance", "random")
-METHOD_NAMES = {
-    "encoder": "Learned from the descriptions",
-    "counts": "Counted from the log",
-    "ease": "What goes together",
-    "openai": "Answered by a language model",
-    "causal": "Learned by a language model",
-    "sequence": "Learned from sequences of items",
-    "popularity": "Most popular first",
-    "chance": "Pure chance",
-    "random": "Random order",
-}
-LAYER_NAMES = {"refreshed": "with recent moves", "aligned": "ordered by what was liked", "novelty": "leaning to novel"}
 ROW_HEIGHT = 38
 HATCH = {"fillmode": "replace", "fgcolor": "#ffffff", "fgopacity": 0.55}
-
-
-def method_name(name: str) -> str:
-    """See `method_words`."""
-    return ", ".join(method_words(name))
-
-
-def method_words(name: str) -> list[str]:
-    """Of a policy or recommender, and of what is laid over it (`encoder+refreshed`) or given to it (`ease@history`)."""
-    below, *layers = name.removesuffix(FROM_HISTORY).split("+")
-    words = [METHOD_NAMES.get(below, below), *(LAYER_NAMES.get(layer, layer) for layer in layers)]
-    return words + ["from the whole history"] * name.endswith(FROM_HISTORY)
 
 
 def evaluation_bars(table: pd.DataFrame, *, who: str = "policy") -> go.Figure:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..experiment.conclusion import OURS
-from ..experiment.tables import arm_name
+from ..experiment.lifts import OURS
+from ..wording.names import arm_name
 from .style import empty_figure, new_figure, percent, plain
 from .trade_off import trade_off
 

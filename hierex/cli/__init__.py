@@ -25,6 +25,7 @@ from ..serving import find_users, serve_users, served_frame
 from ..store import Store, open_store
 from ..workspace import Workspace
 from ..workspace_folder import SAMPLE_NAME, workspace_path
+from ..workspace_measures import effects_of
 from .experiment import add_experiment
 from .models import add_model_commands
 from .parts import file_ending_in, open_workspace, positive, work_at
@@ -137,7 +138,7 @@ def work_to_serve(store: Store, options: argparse.Namespace) -> Workspace:
 def evaluate_command(options: argparse.Namespace) -> None:
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="evaluation")
-        parts = work.evaluation | {"granularities": work.granularity_effects()}
+        parts = work.evaluation | {"granularities": effects_of(work)}
         if options.json:
             found = {part: json.loads(frame.to_json(orient="records")) for part, frame in parts.items()}
             print(json.dumps({"granularity": work.granularity, **found}))

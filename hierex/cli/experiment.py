@@ -12,10 +12,10 @@ import pandas as pd
 
 from ..config import ExperimentConfig, Progress
 from ..errors import HierexError
-from ..experiment.conclusion import conclude
-from ..experiment.lineup import ARM_NAMES, simulate
-from ..experiment.tables import best_table, trial_table, with_assumptions
+from ..experiment.lineup import simulate
+from ..experiment.measures import with_assumptions
 from ..trials import hold_trial, latest_trial, planted_setting
+from ..wording.trial import best_table, conclude, trial_table
 from .parts import file_ending_in, open_workspace, positive, work_at
 
 
@@ -51,7 +51,7 @@ def experiment_command(options: argparse.Namespace) -> None:
     compared = best_table(tables)
     if len(compared):
         print(f"{compared.to_string(index=False)}\n")
-    print("\n".join(conclude(tables, ARM_NAMES)))
+    print("\n".join(conclude(tables)))
 
 
 def hold_planted(config: ExperimentConfig) -> dict[str, pd.DataFrame]:

@@ -37,7 +37,7 @@ HEADER = ["arm", "metric", "value", "low", "high", "lift", "lift_low", "lift_hig
 
 
 @dataclass(frozen=True)
-class Cases:
+class ListCases:
     """users: (n,) int; had, later: of each, the items before the split in order, and the new ones from it on that may
     be shown."""
 
@@ -49,11 +49,11 @@ class Cases:
         return len(self.users)
 
 
-Arm = Callable[[Cases], list[np.ndarray]]
+Arm = Callable[[ListCases], list[np.ndarray]]
 """For some cases, a list of at most `LENGTH` item indices each, best first."""
 
 
-def find_cases(interactions: Interactions, split: int, hidden: np.ndarray, most: int, seed: int) -> Cases:
+def find_cases(interactions: Interactions, split: int, hidden: np.ndarray, most: int, seed: int) -> ListCases:
     """At most `most` people, drawn with the seed. hidden: (n_items,) bool."""
     before = interactions.before(split)
     users, had, later = [], [], []
@@ -68,7 +68,7 @@ def find_cases(interactions: Interactions, split: int, hidden: np.ndarray, most:
     rows = np.arange(len(users))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    return Cases(np.array(users, np.int64)[rows], [had[row] for row in rows], [later[row] for row in rows])
+    return ListCases(np.array(users, np.int64)[rows], [had[row] for row in rows], [later[row] for row in rows])
 
 
 def list_arms(
@@ -95,7 +95,7 @@ def list_arms(
         return lambda cases: recommend_anything(chosen, cases.had, n_items, top=LENGTH, hidden=hidden).items
 
     def mixed(policy: LanguagePolicy, slots: int) -> Arm:
-        def make(cases: Cases) -> list[np.ndarray]:
+        def make(cases: ListCases) -> list[np.ndarray]:
             found = name_novel(policy, cases, histories, taxonomy.hidden, k)
             had = [cases.had[row] for row in found.user]
             grounded = ground(found, recommender, taxonomy, had, top=LENGTH)
@@ -116,7 +116,9 @@ def list_arms(
     return arms | {names[name]: mixed(policy, LENGTH) for name, policy in policies.items()}
 
 
-def name_novel(policy: LanguagePolicy, cases: Cases, histories: Histories, hidden: np.ndarray, k: int) -> Predictions:
+def name_novel(
+    policy: LanguagePolicy, cases: ListCases, histories: Histories, hidden: np.ndarray, k: int
+) -> Predictions:
     """The `NOVEL_INTERESTS` best of each case from its latest `k` interests; `user` is the row of the case."""
     ends, starts = histories.starts[cases.users + 1], histories.starts[cases.users]
     contexts = latest_contexts(histories, ends, starts, k=k)
@@ -129,7 +131,7 @@ def name_novel(policy: LanguagePolicy, cases: Cases, histories: Histories, hidde
 
 def measure_lists(
     arms: Mapping[str, Arm],
-    cases: Cases,
+    cases: ListCases,
     taxonomy: Taxonomy,
     distances: np.ndarray,
     vectors: np.ndarray,
@@ -182,7 +184,7 @@ def _table(found: pd.DataFrame, drawn: np.ndarray, control: np.ndarray) -> pd.Da
     return pd.DataFrame(table | {"lift": drawn[:, 0] - control[:, 0], "lift_low": lift_low, "lift_high": lift_high})
 
 
-def _per_person(lists, cases: Cases, taxonomy, distances, vectors, popular) -> pd.DataFrame:
+def _per_person(lists, cases: ListCases, taxonomy, distances, vectors, popular) -> pd.DataFrame:
     """One row per case. Missing where a list is too short to say."""
     known = np.zeros((len(cases), taxonomy.n_clusters), bool)
     for row, items in enumerate(cases.had):

@@ -14,9 +14,9 @@ from ..descriptions import Description
 from ..policies import LanguagePolicy, train_policy
 from ..transitions import Moves
 from .arms import Arm
-from .conclusion import OURS
 from .exploration import HierarchicalBandit, ProgressiveBandit
 from .explorers import HierarchicalExplorer, NeuralExplorer, PolicyExplorer, RandomExplorer, Train
+from .lifts import OURS
 from .measures import measure_trial
 from .past import Catalogue, Past
 from .people import People
@@ -24,38 +24,6 @@ from .trial import run_trial
 
 BOOST = 1.0
 """Standard deviations of a person's scores by which the boosted arm lifts what is of a new interest."""
-ARM_NAMES = {
-    "sequence": "Recommender alone",
-    "popularity": "Most popular first",
-    "boosted": "Recommender, new interests boosted",
-    "hierarchical": "Hierarchical bandit",
-    "progressive": "Progressive hierarchical bandit",
-    "neural": "Neural linear bandit",
-    "random": "Any new interest",
-    "hierex-counts": "hierex, counted from the log",
-    "hierex-ease": "hierex, interests that go together",
-    "hierex-encoder": "hierex, learned from the descriptions",
-    "hierex-causal": "hierex, learned by a language model",
-}
-ARMS_EXPLAINED = {
-    "sequence": "Shows what a model of people's logs expects them to consume next. It does not explore on purpose.",
-    "popularity": "Shows everybody what most people consumed. It does not explore on purpose.",
-    "boosted": "As the recommender alone, but every item of an interest that is new to the person gets extra points.",
-    "hierarchical": "Gives some places to new interests. It picks them from broad groups down to narrow ones, by what "
-    "the person has consumed of each so far, and now and then tries what it knows little about.",
-    "progressive": "As the hierarchical bandit, but it begins with broad groups, and looks inside one only once the "
-    "person has taken to it.",
-    "neural": "Gives some places to new interests that the recommender thinks suit the person, and leaves more to luck "
-    "the less sure it is.",
-    "random": "Gives some places to new interests drawn by lot: what exploring is worth that knows nothing of anybody.",
-    "hierex-counts": "Gives some places to the new interests that people with the same latest interests went on to.",
-    "hierex-ease": "Gives some places to the new interests that, in people's logs, go together with the latest ones.",
-    "hierex-encoder": "Gives some places to the new interests that a model expects next, which reads the descriptions "
-    "of interests and has learned from how people moved between them.",
-    "hierex-causal": "Gives some places to the new interests that a language model names next, which was trained on "
-    "how people moved between interests.",
-}
-"""What each arm does, for somebody who has never heard of it."""
 
 
 @dataclass(frozen=True)

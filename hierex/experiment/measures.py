@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -112,3 +112,9 @@ def measure_trial(
         "arms": pd.DataFrame(rows, columns=["arm", "metric", "value", "low", "high", "n_people"]),
         "lifts": pd.DataFrame(lifts, columns=["arm", "control", "metric", "difference", "low", "high", "relative"]),
     }
+
+
+def with_assumptions(arms: pd.DataFrame, config: ExperimentConfig) -> pd.DataFrame:
+    """Every row with what the trial assumed, in columns that begin with `assumed_`: a file that explains itself."""
+    said = {f"assumed_{name}": value for name, value in asdict(config).items() if name != "recommender"}
+    return arms.assign(**said)

@@ -50,8 +50,8 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What a person speaks of: words for an interest, its items, and which row of theirs or others' they saw of it.
+class Statement:
+    """What a person says of an interest: words for it, its items, and which row of theirs or others' they saw of it.
 
     seen_id: the edit, or review, that they had before them; None where there was none.
     """
@@ -151,25 +151,25 @@ def say_the_same(one: Description | Edit, other: Description | Edit) -> bool:
     return len(names) == 1 and (one.phrases, one.summary) == (other.phrases, other.summary)
 
 
-def save_edits(store: Store, subjects: Sequence[Subject], *, tree_key: str, author: str) -> tuple[int, list[int]]:
+def save_edits(store: Store, statements: Sequence[Statement], *, tree_key: str, author: str) -> tuple[int, list[int]]:
     """Keeps what a person wrote of one or more interests, all of it or nothing; returns its step and the edits' ids.
 
     Raises EditConflict when somebody else has changed one of them since, and HierexError when a text cannot be used.
     """
-    checked = [replace(subject, description=check_description(subject.description)) for subject in subjects]
+    checked = [replace(statement, description=check_description(statement.description)) for statement in statements]
     with store.transaction() as writer:
         step = new_step(writer)
-        return step, [_add_edit(writer, subject, tree_key, author, step) for subject in checked]
+        return step, [_add_edit(writer, statement, tree_key, author, step) for statement in checked]
 
 
-def _add_edit(writer: Writer, subject: Subject, tree_key: str, author: str, step: int) -> int:
-    wanted = subject.description
+def _add_edit(writer: Writer, statement: Statement, tree_key: str, author: str, step: int) -> int:
+    wanted = statement.description
     latest = writer.execute(
         "SELECT edit_id, author, name FROM description_edits WHERE tree_key = ? AND node_id = ? AND NOT undone "
         "ORDER BY edit_id DESC LIMIT 1",
         [tree_key, wanted.cluster_id],
     )
-    if latest and latest[0] > (subject.seen_id or 0):
+    if latest and latest[0] > (statement.seen_id or 0):
         raise EditConflict(
             f"{latest[1] or 'Somebody'} changed this interest in the meantime, to '{latest[2]}'. "
             f"Yours was not saved over it. It was: {wanted.name} | {wanted.text()} | {wanted.summary}"
@@ -186,8 +186,8 @@ def _add_edit(writer: Writer, subject: Subject, tree_key: str, author: str, step
             wanted.summary,
             author,
             now(),
-            remembered(subject.item_ids),
-            len(subject.item_ids),
+            remembered(statement.item_ids),
+            len(statement.item_ids),
             step,
         ],
     )[0]

@@ -20,7 +20,7 @@ from ..descriptions.words import tidy
 from ..errors import EditConflict, HierexError
 from ..store import Store, Writer, now
 from ..taxonomy import Taxonomy
-from .description_edits import Edit, Subject, remembered, say_the_same
+from .description_edits import Edit, Statement, remembered, say_the_same
 from .description_steps import new_step
 from .typed import LONGEST_TEXT
 
@@ -92,7 +92,7 @@ def read_reviews(store: Store) -> list[Review]:
 
 
 def save_reviews(
-    store: Store, subjects: Sequence[Subject], state: str, *, note: str = "", tree_key: str, author: str
+    store: Store, statements: Sequence[Statement], state: str, *, note: str = "", tree_key: str, author: str
 ) -> int:
     """Keeps a verdict on the words that the reviewer saw of one or more interests, all or nothing; returns its step.
 
@@ -105,9 +105,9 @@ def save_reviews(
         raise HierexError(f"The note has {len(note)} characters; at most {LONGEST_TEXT} are allowed.")
     with store.transaction() as writer:
         step = new_step(writer)
-        for subject in subjects:
-            _refuse_if_reviewed(writer, subject, tree_key)
-            words = subject.description
+        for statement in statements:
+            _refuse_if_reviewed(writer, statement, tree_key)
+            words = statement.description
             row = {
                 "step": step,
                 "tree_key": tree_key,
@@ -119,23 +119,23 @@ def save_reviews(
                 "summary": words.summary,
                 "author": author,
                 "reviewed_at": now(),
-                "item_ids": remembered(subject.item_ids),
-                "n_items": len(subject.item_ids),
+                "item_ids": remembered(statement.item_ids),
+                "n_items": len(statement.item_ids),
             }
             places = ", ".join("?" * len(row))
             writer.execute(f"INSERT INTO description_reviews ({', '.join(row)}) VALUES ({places})", list(row.values()))
         return step
 
 
-def _refuse_if_reviewed(writer: Writer, subject: Subject, tree_key: str) -> None:
+def _refuse_if_reviewed(writer: Writer, statement: Statement, tree_key: str) -> None:
     latest = writer.execute(
         "SELECT review_id, author, state FROM description_reviews WHERE tree_key = ? AND node_id = ? AND NOT undone "
         "ORDER BY review_id DESC LIMIT 1",
-        [tree_key, subject.description.cluster_id],
+        [tree_key, statement.description.cluster_id],
     )
-    if latest and latest[0] > (subject.seen_id or 0):
+    if latest and latest[0] > (statement.seen_id or 0):
         raise EditConflict(
-            f"{latest[1] or 'Somebody'} reviewed '{subject.description.name}' in the meantime: {latest[2]}. "
+            f"{latest[1] or 'Somebody'} reviewed '{statement.description.name}' in the meantime: {latest[2]}. "
             "Yours was not saved over it. Look at it again."
         )
 

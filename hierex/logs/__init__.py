@@ -21,7 +21,8 @@ from .columns import (
 from .files import LogFile, digest, sniff
 from .report import LogReport
 from .sources import preview
-from .staging import SHARES, count, run, stage_catalogue, stage_log, stage_people, vector_size, workbench, worth_telling
+from .staging import SHARES, stage_catalogue, stage_log, stage_people, vector_size, worth_telling
+from .workbench import count, run, workbench
 
 __all__ = [
     "Disliked",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .looks import Look, look_at, numbers_in, texts_in
 from .words import (
     DATES,
     ID_WORDS,
@@ -34,14 +35,11 @@ from .words import (
 
 LONGEST_ID = 200
 MOST_TEXTS = 8
-EPOCH_NUMBERS = (10**8, 2 * 10**18)
 ENOUGH_SHARED = 0.3
-FEW_STEPS = 5
 NEARLY_ALL = 0.95
 NAMELESS = re.compile(r"__index_level_\d+__|column \d+|Unnamed: \d+")
 NUMBER = r"(?:[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|[-+]?inf(?:inity)?|null|none)"
 NUMBERS = re.compile(rf"\[?\s*{NUMBER}(?:[\s,;]+{NUMBER})+[\s,;]*\]?", re.IGNORECASE)
-DECIMAL_COMMA = re.compile(r"([-+]?\d+),(\d+)\Z")
 ENOUGH_LISTS = 0.5
 MANY_NUMBERS = 16
 MOST_RATINGS = 101
@@ -97,74 +95,10 @@ def guess_interaction_columns(frame: pd.DataFrame) -> InteractionColumns:
     return _guess_interactions(_without_row_numbers(frame), None)
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What a sample of a column's values looks like."""
-
-    filled: float
-    distinct: float
-    characters: float
-    spaced: float
-    lettered: float
-    numeric: float
-    dated: float
-    linked: float
-    kinds: int = 0
-
-    @property
-    def recurs(self) -> bool:
-        return self.kinds > FEW_STEPS and self.distinct < 1
-
-    @property
-    def unique(self) -> bool:
-        return self.filled == 1 and self.distinct == 1
-
-    @property
-    def worded(self) -> bool:
-        """Words for people: not numbers, dates, links or codes."""
-        return self.lettered > 0.7 and self.dated < 0.5 and self.linked < 0.5 and self.numeric < 0.5
-
-
-def _look(values: pd.Series) -> _Look:
-    texts = _texts(values)
-    if texts.empty:
-        return _Look(0, 0, 0, 0, 0, 0, 0, 0)
-    numbers = pd.to_numeric(texts, errors="coerce")
-    epochs = numbers.between(*EPOCH_NUMBERS)
-    dates = pd.Series(False, index=texts.index)
-    if numbers.isna().any():
-        dates = texts.str.match(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{4}|\w{3},? \w+ \w+ )")
-        dates &= texts.str.count(r"\d") >= 5
-    return _Look(
-        filled=len(texts) / len(values),
-        distinct=texts.nunique() / len(texts),
-        characters=float(texts.str.len().median()),
-        spaced=texts.str.contains(r"\s|[^\x00-\x7f]").mean(),
-        lettered=texts.str.contains(r"[^\W\d_]").mean(),
-        numeric=numbers.notna().mean(),
-        dated=(dates | epochs).mean() if not pd.api.types.is_datetime64_any_dtype(values) else 1.0,
-        linked=texts.str.match(r"\s*(https?://|www\.|/)\S+$", case=False).mean(),
-        kinds=texts.nunique(),
-    )
-
-
-def _texts(values: pd.Series) -> pd.Series:
-    """The filled values as text, whole numbers without '.0'."""
-    texts = values.dropna().map(str).astype(str).str.strip()
-    if pd.api.types.is_float_dtype(values):
-        texts = texts.str.replace(r"\.0$", "", regex=True)
-    return texts[texts != ""]
-
-
-def _numbers(texts: pd.Series) -> pd.Series:
-    """The numbers that texts stand for, with a point or a comma before their decimals; else NaN."""
-    return pd.to_numeric(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True), errors="coerce")
-
-
 def _guess_items(frame: pd.DataFrame, shared: str | None) -> ItemColumns:
     """shared: the column whose ids the log has too."""
     vectors = [name for name in frame.columns if _holds_vectors(name, frame[name])]
-    looks = {name: _look(frame[name]) for name in frame.columns if name not in vectors}
+    looks = {name: look_at(frame[name]) for name in frame.columns if name not in vectors}
     scores = {name: _item_id_score(name, look) + 3 * (name == shared) for name, look in looks.items()}
     item_id = _choose(scores, floor=2 if len(frame) else 1)
     rest = {name: look for name, look in looks.items() if name != item_id and not named_as_id(name)}
@@ -175,7 +109,7 @@ def _guess_items(frame: pd.DataFrame, shared: str | None) -> ItemColumns:
 
 def _holds_vectors(name: str, values: pd.Series) -> bool:
     """Most values are lists of as many numbers: many of them, or a few where the column is named so."""
-    texts = _texts(values)
+    texts = texts_in(values)
     lists = texts[texts.str.fullmatch(NUMBERS)]
     if lists.empty or len(lists) < ENOUGH_LISTS * len(texts):
         return False
@@ -185,7 +119,7 @@ def _holds_vectors(name: str, values: pd.Series) -> bool:
 
 def _guess_interactions(frame: pd.DataFrame, shared: str | None) -> InteractionColumns:
     """shared: the column whose ids the catalogue has too."""
-    looks = {name: _look(frame[name]) for name in frame.columns}
+    looks = {name: look_at(frame[name]) for name in frame.columns}
     user_id = _choose({name: _user_score(name, look) - 2 * (name == shared) for name, look in looks.items()}, floor=2)
     rest = {name: look for name, look in looks.items() if name != user_id}
     timestamp = _choose({name: _time_score(name, look) for name, look in rest.items() if name != shared}, floor=2)
@@ -209,7 +143,7 @@ def middle_rating(values: pd.Series) -> float | None:
     None where that cannot be told: all are the same, of too many steps, mostly low, as counts of votes are, or -1
     seems to stand for no rating.
     """
-    numbers = _numbers(_texts(values)).to_numpy(float)
+    numbers = numbers_in(texts_in(values)).to_numpy(float)
     numbers = numbers[np.isfinite(numbers)]
     scale = np.unique(numbers)
     if not 2 <= len(scale) <= MOST_RATINGS or (scale[0] == -1 and scale[-1] > 1):
@@ -218,7 +152,7 @@ def middle_rating(values: pd.Series) -> float | None:
     return float(middle) if np.mean(numbers >= middle) >= 0.5 else None
 
 
-def _only_id_left(rest: dict[str, _Look], rating: str | None) -> str | None:
+def _only_id_left(rest: dict[str, Look], rating: str | None) -> str | None:
     """The one other column whose values come again as a person's id does: not words, dates or a scale of few steps."""
     left = [
         name
@@ -234,7 +168,7 @@ def _choose(scores: dict[str, float], *, floor: float) -> str | None:
     return None if best is None or scores[best] < floor else best
 
 
-def _item_id_score(name: str, look: _Look) -> float:
+def _item_id_score(name: str, look: Look) -> float:
     if (look.dated > 0.5 and not named_as_id(name)) or look.characters > LONGEST_ID or named_like(name, USERS):
         return 0
     plain, like_item, like_id = plain_name(name), named_like(name, ITEMS), named_as_id(name)
@@ -244,7 +178,7 @@ def _item_id_score(name: str, look: _Look) -> float:
     return named + (1 if look.unique and bare else 0) - (1 if look.distinct < 0.9 else 0)
 
 
-def _title_score(name: str, look: _Look) -> float:
+def _title_score(name: str, look: Look) -> float:
     if not look.worded or named_like(name, NO_TEXT):
         return 0
     named = 4 if plain_name(name) in TITLES else 3 if named_like(name, TITLES) else 0
@@ -253,20 +187,20 @@ def _title_score(name: str, look: _Look) -> float:
     return named + short * varied + (0 if named_like(name, TEXTS) else 0.7 * short * varied)
 
 
-def _is_text(name: str, look: _Look) -> bool:
+def _is_text(name: str, look: Look) -> bool:
     if not look.worded or named_like(name, NO_TEXT):
         return False
     return named_like(name, TEXTS) or named_like(name, TITLES) or look.spaced > 0.3 or look.characters > 30
 
 
-def _user_score(name: str, look: _Look) -> float:
+def _user_score(name: str, look: Look) -> float:
     if not named_like(name, USERS) or look.filled == 0:
         return 0
     named = 4 if named_as_id(name) or plain_name(name) in USERS else 3
     return named - (named_like(name, WEAK_USERS) and not named_like(name, USERS - WEAK_USERS))
 
 
-def _log_item_score(name: str, look: _Look) -> float:
+def _log_item_score(name: str, look: Look) -> float:
     if named_like(name, USERS) or look.filled == 0 or named_like(name, ORDERS):
         return 0
     if plain_name(name) in STRONG_ITEM_IDS or (named_as_id(name) and named_like(name, ITEMS)):
@@ -279,11 +213,11 @@ def _rating_score(name: str, values: pd.Series) -> float:
     named = 4 if plain_name(name) in RATINGS else 3 if named_like(name, PLAIN_RATINGS) else 0
     if not named or set(name_parts(name)) & NO_RATINGS:
         return 0
-    texts = _texts(values)
-    return named if len(texts) and _numbers(texts).notna().mean() >= 0.9 else 0
+    texts = texts_in(values)
+    return named if len(texts) and numbers_in(texts).notna().mean() >= 0.9 else 0
 
 
-def _time_score(name: str, look: _Look) -> float:
+def _time_score(name: str, look: Look) -> float:
     if named_as_id(name) or look.dated < 0.5:
         return 0
     return 2 + (2 if named_like(name, DATES) else 0)
@@ -302,13 +236,13 @@ def _counts_rows(values: pd.Series) -> bool:
 
 def _shared_columns(items: pd.DataFrame, interactions: pd.DataFrame) -> tuple[str, str] | tuple[None, None]:
     """The column of either file that holds the same ids: the pair with most in common; None where none does."""
-    known = {name: set(_texts(items[name])) for name in items.columns}
+    known = {name: set(texts_in(items[name])) for name in items.columns}
     unique = [name for name, values in known.items() if values and len(values) >= NEARLY_ALL * len(items)]
     best: tuple[float, str, str] | None = None
     for theirs in interactions.columns:
         if named_like(theirs, USERS) or named_like(theirs, ORDERS):
             continue
-        found = set(_texts(interactions[theirs]))
+        found = set(texts_in(interactions[theirs]))
         for ours in unique:
             share = len(found & known[ours]) / max(1, len(found)) if len(found) > 5 else 0
             share += 0.5 * (plain_name(ours) == plain_name(theirs))

@@ -84,10 +84,10 @@ class Training:
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Goes back to where `arrays` were taken."""
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-        self.model.load_state_dict(part_of(tensors, "weights."), strict=False)
-        self.best_weights = self.model.state_dict() | part_of(tensors, "best.")
+        self.model.load_state_dict(under_prefix(tensors, "weights."), strict=False)
+        self.best_weights = self.model.state_dict() | under_prefix(tensors, "best.")
         moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in part_of(tensors, "moments.").items():
+        for name, value in under_prefix(tensors, "moments.").items():
             number, moment = name.split(".")
             moments.setdefault(int(number), {})[moment] = value
         groups = self.optimizer.state_dict()["param_groups"]
@@ -102,7 +102,7 @@ def learned(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: weight for name, weight in weights.items() if name != "texts"}
 
 
-def part_of(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def under_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

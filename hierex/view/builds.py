@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from .. import releases, wording
-from ..charts.measures import LAYER_NAMES, method_words
 from ..config import TransitionConfig
 from ..kept import stage_tables
 from ..kept.runs import config_of, shown_run
 from ..releases import Candidate, Release
 from ..releases.gates import RECALL, Gate
+from ..wording.names import LAYER_NAMES, method_name, method_words
 from ..workspace import Workspace
 
 CANDIDATE_COLUMNS = {
@@ -110,7 +110,7 @@ def how_it_predicts(candidate: Candidate) -> list[str]:
 def say_latest_build(work: Workspace) -> None:
     """What is built upon on a page, where another may be what is served."""
     name = stage_tables.read_model_name(work.store, "policies", work.key("policies")) or work.config.policy.kind
-    method = wording.plain_markdown(wording.method_name(name))
+    method = wording.plain_markdown(method_name(name))
     latest, released = shown_run(work.store), releases.released_run(work.store)
     other = released and latest and releases.what_it_made(released) != releases.what_it_made(latest)
     st.caption(

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from .. import wording
-from ..charts.measures import LAYER_NAMES
 from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from ..kept.runs import choices_of
 from ..policies.model_folder import list_base_models
+from ..wording import plain_markdown
+from ..wording.names import LAYER_NAMES, METHOD_CAPTIONS, RECOMMENDER_CAPTIONS, method_name
 from .opened import server
 
 
@@ -21,9 +21,9 @@ def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
         "How the next interest is predicted",
         kinds,
         index=kinds.index(chosen.kind) if chosen.kind in kinds else 0,
-        format_func=wording.method_name,
+        format_func=method_name,
         key=f"policy-{name}",
-        captions=[wording.METHOD_CAPTIONS[kind] for kind in kinds],
+        captions=[METHOD_CAPTIONS[kind] for kind in kinds],
     )
     if kind != "openai":
         chosen = replace(chosen, answers=None)
@@ -66,7 +66,7 @@ def chosen_elsewhere(config: RunConfig) -> None:
     answers = config.policy.answers
     if answers:
         st.caption(
-            f"Kept from the last build: the answers of {wording.plain_markdown(answers.model)}. Those of others are "
+            f"Kept from the last build: the answers of {plain_markdown(answers.model)}. Those of others are "
             "chosen under “What comes next”."
         )
     if choices_of(config)["other"]:
@@ -79,8 +79,8 @@ def choose_recommender(chosen: RecommenderConfig, name: str) -> RecommenderConfi
         "How items are found",
         RECOMMENDERS,
         index=RECOMMENDERS.index(chosen.kind),
-        format_func=wording.method_name,
+        format_func=method_name,
         key=f"recommender-{name}",
-        captions=[wording.RECOMMENDER_CAPTIONS[kind] for kind in RECOMMENDERS],
+        captions=[RECOMMENDER_CAPTIONS[kind] for kind in RECOMMENDERS],
     )
     return replace(chosen, kind=kind)

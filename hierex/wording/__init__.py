@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from ..asking.tuning import TuningPlan
-from ..charts.measures import method_name
 from ..config import VECTORS_IN_FILE
 from ..llm import Connection
 from ..llm.endpoint import Endpoint
@@ -16,6 +15,7 @@ from ..llm.meter import Reading
 from ..llm.prices import Estimate
 from ..logs import Interactions
 from ..transitions.drift import DriftVerdict
+from .names import method_name
 
 STAGE_NAMES = {
     "logs": "Reading the logs",
@@ -62,23 +62,6 @@ DRIFT_NAMES = {
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FEW_CASES = 100
 MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
-
-
-METHOD_CAPTIONS = {
-    "ease": "Counts which interests people have together, whatever their order.",
-    "openai": "What a language model answers when it is asked ahead of time, under “Releases” of “What comes next”.",
-    "encoder": "Knows what the interests are about; works for rare ones too.",
-    "counts": "Only counts who moved where.",
-    "causal": "Reads the descriptions as sentences, as in the paper; slow.",
-}
-
-
-RECOMMENDER_CAPTIONS = {
-    "sequence": "Learns what people have after what; reads the items' texts, so it works for rare ones too.",
-    "ease": "Counts which items people have together, whatever their order; minutes for thousands of items.",
-    "popularity": "The same order for everybody.",
-    "random": "To hold the others against.",
-}
 
 
 def model_label(name: str) -> str:
@@ -200,14 +183,14 @@ def weights_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def evaluation_sentence(recalls: pd.DataFrame) -> str:
     """One sentence on the policies' recall@10 rows, indexed by policy, with its uncertainty."""
-    best = next(name for name in recalls.index if name not in ("popularity", "chance"))
-    ours, popularity, chance = (recalls.loc[name, "value"] for name in (best, "popularity", "chance"))
-    low, high = recalls.loc[best, "low"], recalls.loc[best, "high"]
+    served = next(name for name in recalls.index if name not in ("popularity", "chance"))
+    ours, popularity, chance = (recalls.loc[name, "value"] for name in (served, "popularity", "chance"))
+    low, high = recalls.loc[served, "low"], recalls.loc[served, "high"]
     times = f"{ours / chance:.1f} times chance ({chance:.1%})" if chance > 0 else "where chance finds none"
-    few = " So few moves say little." if recalls.loc[best, "n_cases"] < FEW_CASES else ""
+    few = " So few moves say little." if recalls.loc[served, "n_cases"] < FEW_CASES else ""
     verdict = "better than" if low > popularity else "worse than" if high < popularity else "not clearly different from"
     return (
-        f"Of {int(recalls.loc[best, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
+        f"Of {int(recalls.loc[served, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
         f"interests that were predicted (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply "
         f"naming the most popular ones ({popularity:.1%}).{few}"
     )

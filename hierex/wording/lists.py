@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..charts.measures import method_name
+from .names import method_name
 
-ARM_NAMES = {
+LIST_NAMES = {
     "sequence": "Usual recommendations",
     "novel": "Novel interests only",
     "mixed": "Usual with novel ones mixed in",
@@ -29,9 +29,9 @@ NUMBERS = ("distance", "diversity", "gini")
 """From 0 to 1, and no share of anything."""
 
 
-def arm_name(arm: str) -> str:
+def list_name(arm: str) -> str:
     base, _, policy = arm.partition("/")
-    name = ARM_NAMES.get(base) or method_name(base)
+    name = LIST_NAMES.get(base) or method_name(base)
     return f"{name}: {method_name(policy).lower()}" if policy else name
 
 
@@ -40,11 +40,11 @@ def lists_table(lists: pd.DataFrame) -> pd.DataFrame:
     shown = {}
     for metric, (title, _) in LIST_METRICS.items():
         rows = lists[lists["metric"] == metric].set_index("arm")
-        shown[title] = {arm_name(row.Index): with_interval(row) for row in rows.itertuples()}
+        shown[title] = {list_name(row.Index): with_interval(row) for row in rows.itertuples()}
     return pd.DataFrame(shown).rename_axis("Lists")
 
 
-def lift_table(lists: pd.DataFrame) -> pd.DataFrame:
+def lists_lifts(lists: pd.DataFrame) -> pd.DataFrame:
     """How much more than the first way, in points of a hundred, or as `NUMBERS` are, marked as more, less or not told
     apart."""
     control = lists["arm"].iloc[0]
@@ -53,8 +53,8 @@ def lift_table(lists: pd.DataFrame) -> pd.DataFrame:
     for metric, (title, _) in LIST_METRICS.items():
         rows = known[known["metric"] == metric].set_index("arm")
         if len(rows):
-            shown[title] = {arm_name(row.Index): lift(row) for row in rows.itertuples()}
-    return pd.DataFrame(shown).rename_axis(f"Against {arm_name(control)}")
+            shown[title] = {list_name(row.Index): lift(row) for row in rows.itertuples()}
+    return pd.DataFrame(shown).rename_axis(f"Against {list_name(control)}")
 
 
 def with_interval(row) -> str:
@@ -82,7 +82,7 @@ def lists_conclusion(lists: pd.DataFrame) -> str:
     novelty, hits, novel_hits = (mixed.loc[metric] for metric in ("novelty", "hits", "novel_hits"))
     return (
         f"Of {n:,} people: with novel interests mixed in, **{novelty.value:.0%}** of a list is from interests that "
-        f"are new to the person, {against(novelty)} than in the {arm_name(control).lower()} alone. "
+        f"are new to the person, {against(novelty)} than in the {list_name(control).lower()} alone. "
         f"People with a hit: {against(hits)}. People with a hit in a new interest: {against(novel_hits)}. "
         "What people would have done had they been shown these lists is not known from a log: they were shown others."
     )

@@ -17,7 +17,7 @@ from .neural_linear import NeuralLinearBandit, read_interests
 
 __all__ = [
     "NOTHING",
-    "Explorer",
+    "Bandit",
     "HierarchicalBandit",
     "InterestLevels",
     "NeuralLinearBandit",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-class Explorer(Protocol):
+class Bandit(Protocol):
     """What every bandit offers. Users and interests are indices; the interests are those of one taxonomy."""
 
     name: str

@@ -26,7 +26,7 @@ class HierarchicalBandit:
     def choose(
         self, users: np.ndarray, candidates: np.ndarray, rng: np.random.Generator, *, top: int = 1
     ) -> np.ndarray:
-        """See `Explorer`."""
+        """See `Bandit`."""
         parts = zip(self.models, self.levels.features, strict=True)
         bounds = [model.upper_bounds(users, features, self.alpha) for model, features in parts]
         left, chosen = candidates.copy(), np.full((len(users), top), NOTHING)
@@ -43,7 +43,7 @@ class HierarchicalBandit:
         return node
 
     def observe(self, users: np.ndarray, interests: np.ndarray, rewards: np.ndarray) -> None:
-        """See `Explorer`."""
+        """See `Bandit`."""
         parts = zip(self.models, self.levels.features, self.levels.node_of, strict=True)
         for model, features, node_of in parts:
             model.observe(users, features[node_of[interests]], rewards)
@@ -70,7 +70,7 @@ class ProgressiveBandit:
     def choose(
         self, users: np.ndarray, candidates: np.ndarray, rng: np.random.Generator, *, top: int = 1
     ) -> np.ndarray:
-        """See `Explorer`."""
+        """See `Bandit`."""
         bounds = self.models.upper_bounds(users, np.concatenate(self.levels.features), self.alpha)
         sizes = [len(features) for features in self.levels.features]
         bounds *= np.repeat(self.levels.depths, sizes)
@@ -87,7 +87,7 @@ class ProgressiveBandit:
         return chosen
 
     def observe(self, users: np.ndarray, interests: np.ndarray, rewards: np.ndarray) -> None:
-        """See `Explorer`. Of several rows of one user, all count for the nodes that were visible before."""
+        """See `Bandit`. Of several rows of one user, all count for the nodes that were visible before."""
         level = self.visible_level(users, interests)
         features = np.empty((len(users), self.levels.features[-1].shape[1]))
         for place, depth in enumerate(self.levels.depths):

@@ -39,7 +39,7 @@ class NeuralLinearBandit:
     def choose(
         self, users: np.ndarray, candidates: np.ndarray, rng: np.random.Generator, *, top: int = 1
     ) -> np.ndarray:
-        """See `Explorer`."""
+        """See `Bandit`."""
         spread = np.linalg.pinv(self.sigma, hermitian=True)
         beta = spread @ self.rewarded
         chosen = np.full((len(users), top), NOTHING)
@@ -57,7 +57,7 @@ class NeuralLinearBandit:
         return chosen
 
     def observe(self, users: np.ndarray, interests: np.ndarray, rewards: np.ndarray) -> None:
-        """See `Explorer`. The users' vectors are those of now."""
+        """See `Bandit`. The users' vectors are those of now."""
         phi = self.features(users, interests)
         self.sigma += phi.T @ phi
         self.rewarded += rewards @ phi

@@ -16,6 +16,7 @@ from ...errors import Cancelled, HierexError
 from ...taxonomy import Taxonomy
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ...workspace_measures import quality_of
 from .described import Described
 
 POLL_SECONDS = 0.5
@@ -107,7 +108,7 @@ def _running(interests: int) -> Check | None:
 
 def _start(check: Check, work: Workspace, taxonomy: Taxonomy, placed: Mapping) -> None:
     """For the callback."""
-    check.result = _checker().submit(work.description_quality, taxonomy, placed, progress=check.progress)
+    check.result = _checker().submit(quality_of, work, taxonomy, placed, progress=check.progress)
     st.session_state[RUNNING] = check
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from ...descriptions import Description
 from ...errors import HierexError
 from ...kept import description_edits, description_reviews, description_steps
-from ...kept.description_edits import Edit, Subject
+from ...kept.description_edits import Edit, Statement
 from ...kept.description_reviews import Review, Standing
 from ...taxonomy import Taxonomy
 from ...workspace import Workspace
@@ -76,9 +76,9 @@ def save_words(shown: Described, wanted: Sequence[Description], seen: Mapping[in
 
     Raises as `description_edits.save_edits` does.
     """
-    subjects = [Subject(d, shown.item_ids(d.cluster_id), seen.get(d.cluster_id)) for d in wanted]
+    statements = [Statement(d, shown.item_ids(d.cluster_id), seen.get(d.cluster_id)) for d in wanted]
     step, ids = description_edits.save_edits(
-        shown.work.store, subjects, tree_key=shown.work.tree_key, author=author_name()
+        shown.work.store, statements, tree_key=shown.work.tree_key, author=author_name()
     )
     remember(shown, step)
     return ids
@@ -86,9 +86,9 @@ def save_words(shown: Described, wanted: Sequence[Description], seen: Mapping[in
 
 def save_verdict(shown: Described, nodes: Sequence[int], state: str, note: str = "") -> None:
     """Keeps what the person says of the words on their screen, as one step. Raises as `save_reviews` does."""
-    subjects = [Subject(shown.descriptions[node], shown.item_ids(node), shown.review_seen(node)) for node in nodes]
+    statements = [Statement(shown.descriptions[node], shown.item_ids(node), shown.review_seen(node)) for node in nodes]
     step = description_reviews.save_reviews(
-        shown.work.store, subjects, state, note=note, tree_key=shown.work.tree_key, author=author_name()
+        shown.work.store, statements, state, note=note, tree_key=shown.work.tree_key, author=author_name()
     )
     remember(shown, step)
 

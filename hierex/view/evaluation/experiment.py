@@ -10,22 +10,14 @@ import streamlit as st
 
 from ... import charts
 from ...config import MOST_SESSIONS, ExperimentConfig
-from ...experiment.conclusion import conclude
-from ...experiment.lineup import ARM_NAMES, ARMS_EXPLAINED
-from ...experiment.measures import LEVEL
-from ...experiment.tables import (
-    arm_name,
-    assumptions_text,
-    best_control,
-    best_table,
-    lift_table,
-    trial_table,
-    with_assumptions,
-)
+from ...experiment.lifts import best_control
+from ...experiment.measures import LEVEL, with_assumptions
 from ...files.exports import safe_csv
 from ...jobs import Job, expected_stages
 from ...trials import SLOW, STAGE, hold_trial, latest_trial
 from ...wording import plain_markdown
+from ...wording.names import ARMS_EXPLAINED, arm_name
+from ...wording.trial import assumptions_text, best_table, conclude, trial_lifts, trial_table
 from ...workspace import Workspace
 from ..opened import doing, going_on, jobs
 
@@ -187,7 +179,7 @@ def start_trial(work: Workspace, beside: ExperimentConfig) -> None:
 def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.DataFrame]) -> None:
     arms = tables["arms"]
     st.caption(assumptions_text(config, int(arms["n_people"].iloc[0])))
-    for paragraph in conclude(tables, ARM_NAMES):
+    for paragraph in conclude(tables):
         st.markdown(f"- {plain_markdown(paragraph)}")
     with st.expander("hierex and the best other way to explore, in numbers"):
         st.dataframe(best_table(tables), hide_index=True, column_config=COLUMNS)
@@ -204,7 +196,7 @@ def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.D
         key=f"trial-control-{work.store.path.stem}",
         help="Differences are of the same people. A bracket holds the true difference in about 95 of 100 such trials.",
     )
-    st.dataframe(lift_table(tables, control), hide_index=True, column_config=COLUMNS)
+    st.dataframe(trial_lifts(tables, control), hide_index=True, column_config=COLUMNS)
     with st.expander("All arms"):
         st.dataframe(trial_table(arms), hide_index=True, column_config={"Arm": COLUMNS["Arm"]})
         st.markdown("\n".join(f"- **{arm_name(name)}**: {ARMS_EXPLAINED[name]}" for name in names))

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ... import charts
-from ...wording.lists import LIST_METRICS, arm_name, lift_table, lists_conclusion, lists_table
+from ...wording.lists import LIST_METRICS, list_name, lists_conclusion, lists_lifts, lists_table
 
 OURS = ("mixed", "novel")
 SYMBOLS = ("circle", "square", "x", "triangle-up", "cross", "diamond", "star")
@@ -43,7 +43,7 @@ def list_measures(lists: pd.DataFrame | None, *, rated: bool) -> None:
         alt="For each way to make lists, how much in them is new and how many people found something that they had "
         "later; the tables below have all.",
     )
-    lifts = lift_table(lists)
+    lifts = lists_lifts(lists)
     if len(lifts):
         st.markdown(
             "**What differs** (points of a hundred; of “How far” and “Varied” the numbers themselves; 95 % interval; "
@@ -58,7 +58,7 @@ def list_measures(lists: pd.DataFrame | None, *, rated: bool) -> None:
 def points_of(lists: pd.DataFrame, quality: str) -> pd.DataFrame:
     across, up = (lists[lists["metric"] == metric].set_index("arm") for metric in ("novelty", quality))
     points = [
-        (arm_name(arm), *across.loc[arm, ["value", "low", "high"]], *up.loc[arm, ["value", "low", "high"]])
+        (list_name(arm), *across.loc[arm, ["value", "low", "high"]], *up.loc[arm, ["value", "low", "high"]])
         for arm in across.index
     ]
     return pd.DataFrame(points, columns=["name", "x", "x_low", "x_high", "y", "y_low", "y_high"]).assign(

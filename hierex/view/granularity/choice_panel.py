@@ -13,6 +13,7 @@ from ...result_keys import words_depend
 from ...taxonomy import default_granularity
 from ...wording.granularities import PANELS_EXPLAINED, cost_text, effects_table, marks_text, suggestion_text
 from ...workspace import Workspace
+from ...workspace_measures import effects_of
 
 PRICE_IN, PRICE_OUT = 0.15, 0.60
 """Of a million tokens, to begin with: what a small hosted model costs, in dollars; to be typed over."""
@@ -56,7 +57,7 @@ def choice_panel(work: Workspace, number: int) -> None:
 @st.cache_data(max_entries=16, show_spinner="Comparing all numbers of interests ...")
 def measure(_work: Workspace, k: int, made: list[str | None], words: tuple, numbers: list[int] | None) -> pd.DataFrame:
     """Kept per interests that a prediction starts from (k), tree, first visits, and descriptions as they are now."""
-    return _work.granularity_effects(numbers)
+    return effects_of(_work, numbers)
 
 
 def ask_prices() -> tuple[float, float]:

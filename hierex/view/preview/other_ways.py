@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ... import wording
 from ...asking.collected import raw_answers
 from ...errors import ConfigError
 from ...kept.runs import config_of, read_runs
@@ -18,6 +17,8 @@ from ...preview.what_if import COUNTED, as_it_is, count_anew
 from ...releases import list_candidates
 from ...result_keys import predictions_depend
 from ...transition_table import Predictions, predict_novel
+from ...wording import plain_markdown
+from ...wording.names import method_name
 from ...workspace import Workspace
 from ..builds import candidate_name
 
@@ -43,7 +44,7 @@ def other_ways(
         starts = f"{', '.join(reading)}: from everything they had. Others: from their latest interests."
     st.caption(f"{starts} Builds with other interests are compared under “What if”.")
     if too_old:
-        st.caption("Left out, because an earlier version built them: " + wording.plain_markdown("; ".join(too_old)))
+        st.caption("Left out, because an earlier version built them: " + plain_markdown("; ".join(too_old)))
 
 
 @st.cache_data(max_entries=64, show_spinner="Asking the others ...")
@@ -69,13 +70,13 @@ def other_policies(depends: tuple, _work: Workspace) -> tuple[dict[str, Language
     Of builds that learned in the same way, the one that is shown, or the latest. Also which builds cannot be read.
     depends: on the workspace, the builds in it and the one that is shown.
     """
-    policies = {wording.method_name(_work.policy.name): _work.policy}
-    policies.setdefault(wording.method_name(_work.learned_policy.name), _work.learned_policy)
+    policies = {method_name(_work.policy.name): _work.policy}
+    policies.setdefault(method_name(_work.learned_policy.name), _work.learned_policy)
     too_old = []
     for candidate in list_candidates(_work.store):
         config, keys_there = config_of(candidate.run.config), candidate.run.keys
         same = all(keys_there[stage] == _work.key(stage) for stage in ("taxonomy", "interest_tree"))
-        name = wording.method_name(candidate.policy)
+        name = method_name(candidate.policy)
         if not candidate.kept or not same or config.transition.k != _work.config.transition.k or name in policies:
             continue
         try:
@@ -83,8 +84,8 @@ def other_policies(depends: tuple, _work: Workspace) -> tuple[dict[str, Language
         except ConfigError:
             too_old.append(candidate_name(candidate))
     for kind in COUNTED:
-        if wording.method_name(kind) not in policies:
-            policies[wording.method_name(kind)] = count_anew(_work, kind)
+        if method_name(kind) not in policies:
+            policies[method_name(kind)] = count_anew(_work, kind)
     return policies, too_old
 
 

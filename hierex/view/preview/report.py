@@ -11,6 +11,7 @@ from ...preview.persons import Person
 from ...preview.report import Shown, report_frame, show_people, write_report
 from ...result_keys import shown_depends
 from ...store import now
+from ...wording.names import method_name
 from ...workspace import Workspace
 from ..author import author_name
 from ..interests import interest_names
@@ -75,6 +76,6 @@ def thumbs_said(work: Workspace) -> list[list[str]]:
 
 def facts(work: Workspace) -> list[str]:
     return [
-        f"{work.taxonomy.n_clusters:,} interests. New ones are predicted by: {wording.method_name(work.policy.name)}.",
+        f"{work.taxonomy.n_clusters:,} interests. New ones are predicted by: {method_name(work.policy.name)}.",
         "Items in each are those that fit the person best, without what they have had.",
     ]

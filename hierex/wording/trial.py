@@ -1,28 +1,83 @@
-"""The tables of a trial as a person reads them."""
+"""What is said of a simulated trial: who is ahead on what, in sentences and in tables."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from ..config import ExperimentConfig
-from .conclusion import OURS, best_of, compare_with_best, is_share, metric_name, telling_uci, verdicts
-from .lineup import ARM_NAMES
-from .measures import LEVEL
+from ..experiment.lifts import CHANCE, EXPLORING, OURS, compare, compare_with_best, telling_uci, unexpected, verdicts
+from ..experiment.measures import LEVEL
+from .names import arm_name
 
-SHOWN = ("novel_share", "positive_rate", "positive_rate_novel", "pairs", "enjoyment", "discovered")
+TRIAL_METRICS = {
+    "novel_share": "Items from interests new to the person",
+    "positive_rate": "Items consumed",
+    "positive_rate_novel": "Items consumed, of new interests",
+    "pairs": "Interests consumed per person",
+    "enjoyment": "Enjoyment per person",
+    "discovered": "Interests discovered per person",
+}
+SHARES = ("novel_share", "positive_rate", "positive_rate_novel")
 VERDICTS = {"ahead": "ahead", "behind": "behind", "level": "not told apart"}
 
 
-def arm_name(arm: str) -> str:
-    return ARM_NAMES.get(arm, arm)
+def metric_name(metric: str) -> str:
+    if metric.startswith("uci@"):
+        return f"People with {metric.removeprefix('uci@')} interests or more in the last week"
+    return TRIAL_METRICS[metric]
+
+
+def is_share(metric: str) -> bool:
+    return metric in SHARES or metric.startswith("uci@")
+
+
+def conclude(results: dict[str, pd.DataFrame]) -> list[str]:
+    """A paragraph on each hierex arm, and one on how sure they are."""
+    names = set(results["arms"]["arm"])
+    ours = [arm for arm in results["arms"]["arm"].unique() if arm.startswith(OURS)]
+    if not ours or not names & set(EXPLORING):
+        return ["This trial had no arm of hierex beside another way to explore, so there is nothing to compare."]
+    paragraphs = []
+    for arm in ours:
+        table = compare_with_best(results, arm)
+        said = verdicts_text(table)
+        sentences = [f"{arm_name(arm)}, against the best other way to explore, {said}."]
+        if CHANCE in names:
+            said = verdicts_text(compare(results["lifts"], arm, dict.fromkeys(table["metric"], CHANCE)))
+            sentences.append(f"Against “{arm_name(CHANCE)}”, which knows nothing of anybody, it {said}.")
+        sentences += [
+            f"“{arm_name(other)}”, which is not made to explore, is ahead of it on {in_sentence(metrics)}."
+            for other, metrics in unexpected(results, arm, list(table["metric"])).items()
+        ]
+        paragraphs.append(" ".join(sentences))
+    n_people = int(results["arms"]["n_people"].iloc[0])
+    return [
+        *paragraphs,
+        f"Ahead or behind: 0 is outside the 95 % interval over the {n_people:,} simulated people. About one in twenty "
+        "differences would be called so by chance alone, and another seed trains every arm a little differently.",
+    ]
+
+
+def verdicts_text(table: pd.DataFrame) -> str:
+    """Where an arm is ahead and behind, and whether that is all."""
+    found = {verdict: table.loc[table["verdict"] == verdict, "metric"] for verdict in VERDICTS}
+    parts = [f"is {verdict} on {in_sentence(found[verdict])}" for verdict in ("ahead", "behind") if len(found[verdict])]
+    if len(found["level"]):
+        parts.append(f"cannot be told apart on {'the other measures' if parts else 'any measure'}")
+    return "; ".join(parts)
+
+
+def in_sentence(metrics: Iterable[str]) -> str:
+    names = [name[0].lower() + name[1:] for name in map(metric_name, metrics)]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def shown_metrics(arms: pd.DataFrame) -> list[str]:
     """The metrics that a table has room for: all but UCI@N, and of those the N that tells arms apart best."""
-    return [*SHOWN, telling_uci(arms, among=list(arms["arm"].unique()))]
+    return [*TRIAL_METRICS, telling_uci(arms, among=list(arms["arm"].unique()))]
 
 
 def trial_table(arms: pd.DataFrame) -> pd.DataFrame:
@@ -36,7 +91,7 @@ def trial_table(arms: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def lift_table(results: dict[str, pd.DataFrame], control: str) -> pd.DataFrame:
+def trial_lifts(results: dict[str, pd.DataFrame], control: str) -> pd.DataFrame:
     """Every other arm against `control`: difference, interval, share and whether that tells them apart."""
     lifts = results["lifts"]
     found = lifts[(lifts["control"] == control) & lifts["metric"].isin(shown_metrics(results["arms"]))]
@@ -77,18 +132,6 @@ def assumptions_text(config: ExperimentConfig, n_people: int) -> str:
         f"{config.recovery_days:g} days; {100 * config.noise:g} % of what is outside their interests consumed anyway; "
         f"seed {config.seed}."
     )
-
-
-def with_assumptions(arms: pd.DataFrame, config: ExperimentConfig) -> pd.DataFrame:
-    """Every row with what the trial assumed, in columns that begin with `assumed_`: a file that explains itself."""
-    said = {f"assumed_{name}": value for name, value in asdict(config).items() if name != "recommender"}
-    return arms.assign(**said)
-
-
-def best_control(arms: pd.DataFrame) -> str:
-    """What arms are held against at first: the recommender alone, or what has most interests consumed per person."""
-    names = list(arms["arm"].unique())
-    return "sequence" if "sequence" in names else str(best_of(arms, names, "pairs"))
 
 
 def number_text(metric: str, value: float, low: float, high: float, *, signed: bool = False) -> str:
