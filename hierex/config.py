@@ -1,7 +1,7 @@
 """One frozen config per stage, of a run and of a trial. Imports nothing of ours but the errors.
 
 A config is part of the key under which a stage's result is kept, so everything that changes a result is a field
-here, and nothing that doesn't.
+here. What only refuses is one, too: `TableConfig.most_interests`.
 """
 
 from __future__ import annotations
