@@ -32,7 +32,7 @@ Around them:
     pipeline              runs the stages in order; result_keys: what each result depends on
     layering              recent moves, what people liked, the dial: laid over the policy that was learned
     jobs, worker          the same in the background, in a process that can be stopped
-    releases              what predictions have to prove (`gates`), and who decided that they are served
+    releases              what predictions have to prove (`gates`) before somebody decides that they are served
     serving               what people would be shown: the look-up in the table
     asking                a language model at an endpoint: asked, fine-tuned
     trials                holds the experiment beside a build
