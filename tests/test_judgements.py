@@ -16,6 +16,7 @@ from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 from hierex.config import PolicyConfig, RunConfig
 from hierex.errors import HierexError
 from hierex.files.exports import safe_csv
+from hierex.kept.examples import read_examples, save_example, set_example_deleted
 from hierex.kept.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
 from hierex.kept.item_thumbs import ItemThumb, read_all_item_thumbs, read_item_thumbs, save_item_thumb
 from hierex.kept.reviewers import Subject, reviewer_key
@@ -24,7 +25,7 @@ from hierex.pipeline import run_pipeline
 from hierex.preview import blind_sides, judgements
 from hierex.preview.agreement import ALIKE, FIRST, NEITHER, SECOND, WINNERS
 from hierex.preview.blind_sides import lessons_of, people_to_judge, show_side
-from hierex.preview.examples import place_examples, read_examples, save_example, set_example_deleted
+from hierex.preview.examples import place_examples
 from hierex.preview.judged import judged_frame
 from hierex.preview.judgements import (
     find_sides,
