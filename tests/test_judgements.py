@@ -19,16 +19,12 @@ from hierex.files.exports import safe_csv
 from hierex.kept.examples import read_examples, save_example, set_example_deleted
 from hierex.kept.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
 from hierex.kept.item_thumbs import ItemThumb, read_all_item_thumbs, read_item_thumbs, save_item_thumb
-from hierex.kept.reviewers import Subject, reviewer_key
-from hierex.kept.runs import config_of
-from hierex.pipeline import run_pipeline
-from hierex.preview import blind_sides, judgements
-from hierex.preview.agreement import ALIKE, FIRST, NEITHER, SECOND, WINNERS
-from hierex.preview.blind_sides import lessons_of, people_to_judge, show_side
-from hierex.preview.examples import place_examples
-from hierex.preview.judged import judged_frame
-from hierex.preview.judgements import (
-    find_sides,
+from hierex.kept.judgements import (
+    ALIKE,
+    FIRST,
+    NEITHER,
+    SECOND,
+    WINNERS,
     has_seen,
     left_is_first,
     read_comparisons,
@@ -36,8 +32,15 @@ from hierex.preview.judgements import (
     reveal,
     save_judgement,
     set_judgement_undone,
-    start_comparison,
 )
+from hierex.kept.reviewers import Subject, reviewer_key
+from hierex.kept.runs import config_of
+from hierex.pipeline import run_pipeline
+from hierex.preview import blind_sides, comparisons
+from hierex.preview.blind_sides import lessons_of, people_to_judge, show_side
+from hierex.preview.comparisons import find_sides, start_comparison
+from hierex.preview.examples import place_examples
+from hierex.preview.judged import judged_frame
 from hierex.preview.persons import make_up
 from hierex.releases import list_candidates
 from hierex.store import open_store
@@ -576,7 +579,7 @@ def test_hostile_names_stay_words(work):
 def test_a_build_that_was_forgotten_is_said_to_be_and_results_stay(work, monkeypatch):
     app = start(work)
     press(app, "say-the left one")
-    monkeypatch.setattr(judgements, "is_kept", lambda store, run: False)
+    monkeypatch.setattr(comparisons, "is_kept", lambda store, run: False)
     app = open_screen(work, "Ann")
     assert "forgotten to save room" in on_screen(app)
     press(app, "show_results")

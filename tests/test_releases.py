@@ -18,13 +18,13 @@ from hierex.imports import import_logs
 from hierex.kept import description_edits, results, stage_tables
 from hierex.kept.curation_edits import save_curation
 from hierex.kept.description_edits import save_edits
+from hierex.kept.judgements import NEITHER, save_judgement
 from hierex.kept.releases import current_release, latest_decision, read_releases, released_run
 from hierex.kept.reviewers import Subject
 from hierex.kept.runs import read_runs, shown_run
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
-from hierex.preview.agreement import NEITHER
-from hierex.preview.judgements import save_judgement, start_comparison
+from hierex.preview.comparisons import start_comparison
 from hierex.releases import list_candidates, other_policy, release_run
 from hierex.releases.gates import GateFailed, judge_policy
 from hierex.releases.released_work import is_kept, serve_release

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..kept.examples import read_examples
 from ..kept.feedback import Lesson
+from ..kept.judgements import ALIKE, FIRST, SECOND
 from ..kept.reviewers import Subject
 from ..taxonomy import Taxonomy
 from ..workspace import Workspace
-from .agreement import ALIKE, FIRST, SECOND
 from .examples import place_examples
 from .persons import Person, person_of, serve_person
 
