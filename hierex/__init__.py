@@ -22,7 +22,7 @@ The pipeline, in order; each stage is one module or package, takes arrays and ta
 
 Around them:
 
-    config, errors        a config per stage, and what can go wrong, in words
+    config, errors        a config per stage, and what can go wrong, in words; typed: how long what people write may be
     llm, text_models      the doors to language models and to text models; threads, server_config: what the owner sets
     metrics, ranking, likeness, mixing       formulas that several stages share
     synthetic             a planted world whose right answers are known: the sample data, and tests

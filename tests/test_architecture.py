@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hierex"
 
 LAYERS = [
-    {"errors", "config", "server_config", "threads"},
+    {"errors", "config", "server_config", "threads", "typed"},
     {"store", "metrics", "ranking", "likeness", "llm"},
     {"logs", "text_models"},
     {"embeddings"},

@@ -23,8 +23,8 @@ from ..errors import EditConflict, HierexError
 from ..interest_tree import InterestTree
 from ..store import Store, Writer, now
 from ..taxonomy import MERGED_FROM
+from ..typed import LONGEST_NAME, LONGEST_TEXT
 from .description_steps import new_step
-from .typed import LONGEST_NAME, LONGEST_TEXT
 
 REMEMBERED_ITEMS = 500
 ALIKE = 0.5

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, now
-from .typed import LONGEST_NAME
+from ..typed import LONGEST_NAME
 
 MOST_EXAMPLES = 50
 """Enough to look through by hand; each is predicted for whenever they are compared."""

@@ -22,8 +22,8 @@ from ..policies.alignment import Outcomes
 from ..store import Store, Writer, now
 from ..taxonomy import MERGED_FROM, Taxonomy
 from ..transitions import repeat_earliest
+from ..typed import LONGEST_TEXT
 from .reviewers import reviewer_key, spelled_alike
-from .typed import LONGEST_TEXT
 
 THUMB, FILE, BLIND = "thumb", "file", "blind"
 SAME_OUTCOMES = f"""

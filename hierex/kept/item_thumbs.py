@@ -12,8 +12,8 @@ import pandas as pd
 from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, now
+from ..typed import LONGEST_TEXT
 from .reviewers import Subject, reviewer_key, spelled_alike
-from .typed import LONGEST_TEXT
 
 OF_SUBJECT = "user_id IS NOT DISTINCT FROM ? AND example_id IS NOT DISTINCT FROM ? AND NOT undone"
 

@@ -16,10 +16,10 @@ from datetime import datetime
 from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, Writer, now
+from ..typed import LONGEST_TEXT
 from .feedback import Lesson, insert_lessons, set_lessons_in_force
 from .reviewers import Subject, reviewer_key, spelled_alike
 from .runs import read_runs
-from .typed import LONGEST_TEXT
 
 FIRST, SECOND, ALIKE, NEITHER = "first", "second", "alike", "neither"
 WINNERS = (FIRST, SECOND, ALIKE, NEITHER)

@@ -11,8 +11,8 @@ from datetime import datetime
 from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, now
+from ..typed import LONGEST_TEXT
 from .runs import RunRecord, find_run
-from .typed import LONGEST_TEXT
 
 
 @dataclass(frozen=True)

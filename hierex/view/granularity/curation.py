@@ -10,9 +10,9 @@ import streamlit as st
 
 from ...kept import curation_edits
 from ...kept.curation_edits import CurationRecord
-from ...kept.typed import LONGEST_TEXT
 from ...taxonomy import MERGED_FROM, CurationEdit, Taxonomy
 from ...transitions import histories_of_items, list_moves
+from ...typed import LONGEST_TEXT
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..changes import OWN_HELP, choose_row, move_change, own_changes
