@@ -33,7 +33,6 @@ report = stored_logs.log_report(store)
 def show_build() -> None:
     """The one button: everything from the logs to grounded items."""
     st.subheader("Build")
-    n_items = store.value("SELECT count(*) FROM items")
     last = next(iter(read_runs(store)), None)
     chosen = latest_choices(store)
     active = active_preset(store)
@@ -46,7 +45,7 @@ def show_build() -> None:
     )
     granularity = None
     if not auto:
-        most = max(2, min(chosen.table.most_interests, n_items // 2))
+        most = max(2, min(chosen.table.most_interests, report.items_kept // 2))
         granularity = st.number_input(
             "Number of interests",
             2,

@@ -22,7 +22,7 @@ The pipeline, in order; each stage is one module or package, takes arrays and ta
 
 Around them:
 
-    config, errors        a config per stage, and what can go wrong, in words
+    config, errors        a config per stage, and what can go wrong, in words; typed: how long what people write may be
     llm, text_models      the doors to language models and to text models; threads, server_config: what the owner sets
     metrics, ranking, likeness, mixing       formulas that several stages share
     synthetic             a planted world whose right answers are known: the sample data, and tests
@@ -33,7 +33,7 @@ Around them:
     pipeline              runs the stages in order; maker: makes and keeps a result; result_keys: what it depends on
     layering              recent moves, what people liked, the dial: laid over the policy that was learned
     jobs, worker          the same in the background, in a process that can be stopped
-    releases              what predictions have to prove (`gates`), and who decided that they are served
+    releases              what predictions have to prove (`gates`) before somebody decides that they are served
     serving               what people would be shown: the look-up in the table
     asking                a language model at an endpoint: asked, fine-tuned
     trials                holds the experiment beside a build

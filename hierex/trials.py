@@ -15,6 +15,7 @@ from .experiment.lineup import Learned, simulate
 from .experiment.past import Catalogue
 from .experiment.planted import interest_vectors, plant_catalogue, plant_descriptions
 from .kept import stage_tables
+from .kept.results import latest_keys
 from .maker import Compute, Maker, Watch, compute_here, watch_nothing
 from .policies.model_folder import content_of
 from .result_keys import digest, interests_digest, result_key
@@ -96,8 +97,7 @@ def learned_as(how: PolicyConfig) -> dict:
 
 def latest_trial(work: Workspace) -> tuple[ExperimentConfig, dict[str, pd.DataFrame]] | None:
     """The latest one that was held with these interests; None where there is none."""
-    kept = work.store.frame("SELECT key FROM results WHERE stage = ? ORDER BY made_at DESC", [STAGE])
-    for key in kept["key"]:
+    for key in latest_keys(work.store, STAGE):
         tables = stage_tables.read_evaluation(work.store, key)
         config = read_config(tables.pop("config")["config"][0])
         if config and result_key(STAGE, *trial_depends(work, config)) == key:

@@ -5,12 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hierex.kept.judgements import ALIKE, FIRST, NEITHER, SECOND, WINNERS
 from hierex.preview.agreement import (
-    ALIKE,
-    FIRST,
-    NEITHER,
-    SECOND,
-    WINNERS,
     krippendorff_alpha,
     measure_agreement,
     measure_preference,

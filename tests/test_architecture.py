@@ -1,6 +1,7 @@
 """The direction of imports: a stage never knows the database, the app or a later stage."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hierex"
 
 LAYERS = [
-    {"errors", "config", "server_config", "threads"},
+    {"errors", "config", "server_config", "threads", "typed"},
     {"store", "metrics", "ranking", "likeness", "llm"},
     {"logs", "text_models"},
     {"embeddings"},
@@ -47,6 +48,10 @@ LAYERS = [
 LAYER_OF = {name: place for place, names in enumerate(LAYERS) for name in names}
 FIRST, LAST = LAYER_OF["logs"], LAYER_OF["weights"]
 STAGES = {name for names in LAYERS[FIRST : LAST + 1] for name in names}
+# `store` opens the database and migrates it, `kept` reads and writes a workspace's rows, and `logs` makes its tables in
+# a database that is handed to it.
+SQL_HERE = ("hierex/store.py", "hierex/kept/", "hierex/logs/")
+SQL = re.compile(r"\s*(SELECT|FROM|WITH|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|COPY|ATTACH)\b")
 ONLY_HERE = {"duckdb": {"store"}, "streamlit": {"view"}, "plotly": {"charts"}, "openai": {"llm"}}
 
 
@@ -87,6 +92,19 @@ def test_one_module_knows_each_of_these(library, allowed):
     found = {top_name(path) for path in modules() if library in imported(path)}
     assert found <= allowed
     assert found, f"nothing imports {library}"
+
+
+def sql_lines(path: Path) -> list[int]:
+    """Lines of a module at which a string begins that is SQL."""
+    strings = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return [node.lineno for node in strings if isinstance(node.value, str) and SQL.match(node.value)]
+
+
+def test_sql_stands_only_here():
+    every = [*modules(), *(ROOT / "app_pages").glob("*.py"), ROOT / "app.py"]
+    found = {path.relative_to(ROOT).as_posix(): lines for path in every if (lines := sql_lines(path))}
+    assert {name: lines for name, lines in found.items() if not name.startswith(SQL_HERE)} == {}
+    assert [place for place in SQL_HERE if not any(name.startswith(place) for name in found)] == []
 
 
 PAGES = [*(PACKAGE / "view").rglob("*.py"), *(ROOT / "app_pages").glob("*.py")]

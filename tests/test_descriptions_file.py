@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hierex.descriptions import Description
+from hierex.descriptions.changes import change_table, names_twice, plan_replacement
 from hierex.errors import HierexError
 from hierex.files.descriptions import MOST_ROWS, plan_import, write_descriptions_file
 from hierex.files.exports import as_typed, neutralise
 from hierex.files.returned import LONGEST_CELL
-from hierex.kept.description_changes import change_table, names_twice, plan_replacement
 from hierex.taxonomy import MERGED_FROM
 from hierex.view.descriptions.checks import CHECK_COLUMNS
 

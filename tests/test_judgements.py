@@ -16,18 +16,15 @@ from small_worlds import OWN_VECTORS, import_with_vectors, quick_builds
 from hierex.config import PolicyConfig, RunConfig
 from hierex.errors import HierexError
 from hierex.files.exports import safe_csv
-from hierex.kept.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
-from hierex.kept.item_thumbs import ItemThumb, read_all_item_thumbs, read_item_thumbs, save_item_thumb
-from hierex.kept.reviewers import Subject, reviewer_key
-from hierex.kept.runs import config_of
-from hierex.pipeline import run_pipeline
-from hierex.preview import blind_sides, judgements
-from hierex.preview.agreement import ALIKE, FIRST, NEITHER, SECOND, WINNERS
-from hierex.preview.blind_sides import lessons_of, people_to_judge, show_side
-from hierex.preview.examples import place_examples, read_examples, save_example, set_example_deleted
-from hierex.preview.judged import judged_frame
-from hierex.preview.judgements import (
-    find_sides,
+from hierex.kept.examples import read_examples, save_example, set_example_deleted
+from hierex.kept.feedback import Lesson, Thumb, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
+from hierex.kept.item_thumbs import read_all_item_thumbs, read_item_thumbs, save_item_thumb
+from hierex.kept.judgements import (
+    ALIKE,
+    FIRST,
+    NEITHER,
+    SECOND,
+    WINNERS,
     has_seen,
     left_is_first,
     read_comparisons,
@@ -35,8 +32,15 @@ from hierex.preview.judgements import (
     reveal,
     save_judgement,
     set_judgement_undone,
-    start_comparison,
 )
+from hierex.kept.reviewers import Subject, reviewer_key
+from hierex.kept.runs import config_of
+from hierex.pipeline import run_pipeline
+from hierex.preview import blind_sides, comparisons
+from hierex.preview.blind_sides import lessons_of, people_to_judge, show_side
+from hierex.preview.comparisons import find_sides, start_comparison
+from hierex.preview.examples import place_examples
+from hierex.preview.judged import judged_frame
 from hierex.preview.persons import make_up
 from hierex.releases import list_candidates
 from hierex.store import open_store
@@ -312,12 +316,12 @@ def test_a_judgement_counts_in_what_people_liked_until_it_is_taken_back(work):
 def test_a_thumb_on_an_item_is_kept_replaced_and_taken_back(work):
     save_item_thumb(work.store, "i1", Subject("u1", None), liked=True, author="Ann", reason=HOSTILE)
     save_item_thumb(work.store, "i1", Subject("u1", None), liked=False, author="Ben")
-    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {"i1": ItemThumb(True, HOSTILE)}
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {"i1": Thumb(True, HOSTILE)}
     save_item_thumb(work.store, "i1", Subject("u1", None), liked=False, author=" Ann")
-    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {"i1": ItemThumb(False, "")}
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {"i1": Thumb(False, "")}
     save_item_thumb(work.store, "i1", Subject("u1", None), liked=None, author="Ann")
     assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {}
-    assert read_item_thumbs(work.store, "Ben", Subject("u1", None)) == {"i1": ItemThumb(False, "")}
+    assert read_item_thumbs(work.store, "Ben", Subject("u1", None)) == {"i1": Thumb(False, "")}
     with pytest.raises(HierexError, match="at most 500"):
         save_item_thumb(work.store, "i1", Subject("u1", None), liked=True, author="Ann", reason="x" * 501)
 
@@ -331,7 +335,7 @@ def test_a_thumb_on_an_item_does_not_pass_to_another_made_up_person_of_the_same_
     second = save_example(work.store, "Cy", None, [item])
     after = place_examples(work, read_examples(work.store))[0][second]
     assert before.name == after.name == "Cy (made up)"
-    assert read_item_thumbs(work.store, "Ann", before.subject) == {item: ItemThumb(True, "")}
+    assert read_item_thumbs(work.store, "Ann", before.subject) == {item: Thumb(True, "")}
     assert read_item_thumbs(work.store, "Ann", after.subject) == {}
     assert read_item_thumbs(work.store, "Ann", Subject("Cy (made up)", None)) == {}, "one of the log"
     assert judged_frame(work, str)["person"].tolist() == ["Cy (made up)"]
@@ -575,7 +579,7 @@ def test_hostile_names_stay_words(work):
 def test_a_build_that_was_forgotten_is_said_to_be_and_results_stay(work, monkeypatch):
     app = start(work)
     press(app, "say-the left one")
-    monkeypatch.setattr(judgements, "is_kept", lambda store, run: False)
+    monkeypatch.setattr(comparisons, "is_kept", lambda store, run: False)
     app = open_screen(work, "Ann")
     assert "forgotten to save room" in on_screen(app)
     press(app, "show_results")
@@ -613,7 +617,7 @@ def test_thumbs_on_items_are_shown_again_and_can_be_taken_back(work):
     app.text_input[0].set_value("not for them").run()
     assert not app.exception, app.exception
     item = work.items["item_id"].iloc[1]
-    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {item: ItemThumb(False, "not for them")}
+    assert read_item_thumbs(work.store, "Ann", Subject("u1", None)) == {item: Thumb(False, "not for them")}
     app = open_script(thumb_script, work=work, author="Ann")
     assert app.dataframe[0].value["You said"].tolist() == ["", "👎", ""]
     app.toggle(key="judging_items").set_value(True).run()

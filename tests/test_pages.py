@@ -25,16 +25,17 @@ from hierex.kept.curation_edits import save_curation, set_undone
 from hierex.kept.description_edits import read_edits
 from hierex.kept.description_reviews import read_reviews
 from hierex.kept.description_steps import set_step_undone
+from hierex.kept.examples import read_examples
 from hierex.kept.feedback import read_batches
 from hierex.kept.item_thumbs import read_all_item_thumbs
 from hierex.kept.model_answers import read_answers
+from hierex.kept.releases import read_releases
 from hierex.kept.results import result_note
 from hierex.kept.runs import shown_run
 from hierex.kept.tunings import read_tunings
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
-from hierex.preview.examples import read_examples
-from hierex.releases import list_candidates, read_releases
+from hierex.releases import list_candidates
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.view.granularity import choice_panel

@@ -16,8 +16,9 @@ from hierex.config import PolicyConfig, RecommenderConfig, RunConfig, Transition
 from hierex.errors import ConfigError, HierexError
 from hierex.files.exports import safe_csv
 from hierex.imports import import_logs
+from hierex.kept import examples
 from hierex.pipeline import run_pipeline
-from hierex.preview import examples
+from hierex.preview.examples import place_examples
 from hierex.preview.persons import (
     ITEMS_PER_INTEREST,
     Person,
@@ -174,7 +175,7 @@ def test_examples_are_kept_deleted_and_brought_back(work):
     first = examples.save_example(store, " Anna ", work.user_ids[3], author="Ann")
     second = examples.save_example(store, HOSTILE, None, items[made.items].tolist())
     kept = examples.read_examples(store)
-    people, missing = examples.place_examples(work, kept)
+    people, missing = place_examples(work, kept)
     assert [example.name for example in kept] == ["Anna", HOSTILE]
     assert people[first].user == 3
     assert people[second].items.tolist() == made.items.tolist()
@@ -190,7 +191,7 @@ def test_examples_are_kept_deleted_and_brought_back(work):
     examples.set_example_deleted(store, first, False)
     assert [example.name for example in examples.read_examples(store)] == ["Anna", HOSTILE]
     gone = examples.save_example(store, "gone", "not in this log")
-    assert [example.example_id for example in examples.place_examples(work, examples.read_examples(store))[1]] == [gone]
+    assert [example.example_id for example in place_examples(work, examples.read_examples(store))[1]] == [gone]
     with pytest.raises(HierexError, match="characters"):
         examples.save_example(store, "  ", None)
 

@@ -16,11 +16,11 @@ from hierex.config import LayerConfig, PolicyConfig, RunConfig
 from hierex.kept.curation_edits import read_records, save_curation, set_undone
 from hierex.kept.description_edits import Statement, read_edits, save_edits
 from hierex.kept.description_steps import set_step_undone
+from hierex.kept.examples import read_examples, save_example, set_example_deleted
 from hierex.kept.feedback import read_batches, save_outcomes, set_batch_undone
 from hierex.kept.item_thumbs import read_all_item_thumbs
 from hierex.kept.runs import config_of, shown_run
 from hierex.pipeline import run_pipeline
-from hierex.preview.examples import read_examples, save_example, set_example_deleted
 from hierex.preview.persons import person_of, serve_person
 from hierex.preview.what_if import Supposed
 from hierex.releases import release_run, withdraw

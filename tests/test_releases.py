@@ -18,13 +18,14 @@ from hierex.imports import import_logs
 from hierex.kept import description_edits, results, stage_tables
 from hierex.kept.curation_edits import save_curation
 from hierex.kept.description_edits import save_edits
+from hierex.kept.judgements import NEITHER, save_judgement
+from hierex.kept.releases import current_release, latest_decision, read_releases, released_run
 from hierex.kept.reviewers import Subject
 from hierex.kept.runs import read_runs, shown_run
 from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
-from hierex.preview.agreement import NEITHER
-from hierex.preview.judgements import save_judgement, start_comparison
-from hierex.releases import current_release, list_candidates, other_policy, read_releases, release_run
+from hierex.preview.comparisons import start_comparison
+from hierex.releases import list_candidates, other_policy, release_run
 from hierex.releases.gates import GateFailed, judge_policy
 from hierex.releases.released_work import is_kept, serve_release
 from hierex.result_keys import policy_is_stale
@@ -104,7 +105,7 @@ def test_a_release_needs_a_name_and_stays_when_something_is_built_after_it(store
     release_run(store, run_id, author="Ann", note="looks right")
     second = run_pipeline(store, replace(CONFIG, granularity=14))
     assert current_release(store).run_id == run_id
-    served = serve_release(second, releases.released_run(store))
+    served = serve_release(second, released_run(store))
     assert served.taxonomy.n_clusters == 10
     users = np.arange(20)
     expected = serve_users(first, users, top=3, items=3)
@@ -130,7 +131,7 @@ def test_going_back_is_another_decision_and_none_is_lost(store, easy):
 
 def test_of_two_who_decide_at_once_the_second_is_told(store, easy):
     run_pipeline(store, CONFIG)
-    run_id, seen = shown_run(store).run_id, releases.latest_decision(store)
+    run_id, seen = shown_run(store).run_id, latest_decision(store)
     with ThreadPoolExecutor(4) as pool:
         tries = [pool.submit(release_run, store, run_id, author=name, seen=seen) for name in ("Ann", "Ben", "Cem")]
         tries.append(pool.submit(releases.withdraw, store, author="Dan", seen=seen))
@@ -138,7 +139,7 @@ def test_of_two_who_decide_at_once_the_second_is_told(store, easy):
     assert len(read_releases(store)) == 1
     assert len(failed) == 3
     assert all(isinstance(error, HierexError) and "has decided in the meantime" in str(error) for error in failed)
-    releases.withdraw(store, author="Ben", seen=releases.latest_decision(store))
+    releases.withdraw(store, author="Ben", seen=latest_decision(store))
     assert current_release(store) is None
 
 
@@ -176,7 +177,7 @@ def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, m
     release_run(store, run_id, author="Ann")
     for granularity in (12, 14, 16):
         work = run_pipeline(store, replace(CONFIG, granularity=granularity))
-    serve_release(work, releases.released_run(store)).table  # noqa: B018 - reading it is the point
+    serve_release(work, released_run(store)).table  # noqa: B018 - reading it is the point
     forgotten = next(run for run in read_runs(store) if run.keys["taxonomy"].startswith("12:"))
     with pytest.raises(HierexError, match="forgotten"):
         release_run(store, forgotten.run_id, author="Ann")
@@ -200,7 +201,7 @@ def test_a_release_goes_on_over_new_logs_where_the_tree_was_kept(store, easy, tm
     release_run(store, shown_run(store).run_id, author="Ann")
     import_logs(store, *add_items(tmp_path))
     present = run_pipeline(store, replace(CONFIG, granularity=14))
-    served = serve_release(present, releases.released_run(store))
+    served = serve_release(present, released_run(store))
     assert served.taxonomy.n_clusters == 10
     assert served.taxonomy.cluster_of_item.shape == (244,)
     assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
@@ -214,8 +215,8 @@ def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store
     pd.concat([log, log.head(1)]).to_csv(tmp_path / "interactions.csv", index=False)
     files = tmp_path / "logs" / "items.csv", tmp_path / "interactions.csv"
     import_logs(store, *(LogFile(file, file.name) for file in files))
-    served = serve_release(run_pipeline(store, reading), releases.released_run(store))
-    assert served.key("logs") != releases.released_run(store).keys["logs"]
+    served = serve_release(run_pipeline(store, reading), released_run(store))
+    assert served.key("logs") != released_run(store).keys["logs"]
     assert not policy_is_stale(served)
     described = replace(served.cluster_descriptions()[0], phrases=("completely", "other words"))
     save_edits(store, [description_edits.Statement(described, ["a"], None)], tree_key=served.tree_key, author="")
@@ -229,7 +230,7 @@ def test_a_release_keeps_its_number_of_interests_where_hierex_would_choose_anoth
     import_logs(store, *add_items(tmp_path, 45))
     present = run_pipeline(store, chosen_by_hierex)
     assert present.taxonomy.n_clusters != first.taxonomy.n_clusters
-    served = serve_release(present, releases.released_run(store))
+    served = serve_release(present, released_run(store))
     assert served.granularity == served.taxonomy.n_clusters == first.taxonomy.n_clusters
     assert len(serve_users(served, np.arange(10), top=2, items=2).predictions)
 
@@ -246,7 +247,7 @@ def test_one_can_go_back_to_what_was_released_over_earlier_logs(store, easy, tmp
     going_back = {"author": "Ben", "note": "the new ones looked worse", "present": present}
     release_run(store, before.run_id, **going_back)
     assert current_release(store).run_id == before.run_id
-    served = serve_release(present, releases.released_run(store))
+    served = serve_release(present, released_run(store))
     assert served.keys["policies"] == before.keys["policies"] != present.keys["policies"]
     with pytest.raises(HierexError, match="logs that were replaced"):
         release_run(store, never.run_id, **going_back)
@@ -322,7 +323,7 @@ def test_a_release_is_refused_where_the_interests_are_others(store, easy, tmp_pa
     import_logs(store, *add_items(tmp_path))
     present = run_pipeline(store, replace(CONFIG, regrow=True))
     with pytest.raises(HierexError, match="build again and release anew"):
-        serve_release(present, releases.released_run(store))
+        serve_release(present, released_run(store))
 
 
 def test_the_same_build_twice_is_one_candidate_and_another_policy_another(store):
@@ -417,4 +418,4 @@ def test_a_policy_of_an_earlier_version_is_refused_when_what_is_released_is_open
     monkeypatch.setattr("hierex.workspace.load_policy", refuse)
     opened = Workspace(store, CONFIG, dict(work.keys))
     with pytest.raises(EarlierVersion, match="release the new one"):
-        serve_release(opened, releases.released_run(store))
+        serve_release(opened, released_run(store))

@@ -12,11 +12,12 @@ from test_pages import on_preview_part
 from hierex.cli import main
 from hierex.config import PolicyConfig, RecommenderConfig, RunConfig
 from hierex.kept.curation_edits import read_records, save_curation, set_undone
+from hierex.kept.releases import released_run
 from hierex.kept.runs import shown_run
 from hierex.pipeline import run_pipeline
 from hierex.preview.persons import person_of, recommend_usual, serve_person
 from hierex.preview.what_if import as_it_is, suppose_interests
-from hierex.releases import release_run, released_run, withdraw
+from hierex.releases import release_run, withdraw
 from hierex.releases.released_work import serve_latest, serve_release
 from hierex.serving import Served, serve_users
 from hierex.store import open_store

@@ -16,9 +16,9 @@ from ..config import RunConfig
 from ..errors import HierexError, LogError, NotReady
 from ..files.exports import export_all
 from ..kept.curation_edits import read_taxonomy_key
+from ..kept.releases import read_releases, released_run
 from ..kept.runs import shown_run
 from ..pipeline import run_pipeline
-from ..releases import read_releases, released_run
 from ..releases.released_work import serve_latest, serve_release
 from ..server_config import ServerConfig
 from ..serving import find_users, serve_users, served_frame

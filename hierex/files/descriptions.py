@@ -15,10 +15,9 @@ from dataclasses import replace
 import pandas as pd
 
 from ..descriptions import Description
+from ..descriptions.changes import Plan, Refusal, check_description, same_words
 from ..descriptions.words import tidy
 from ..errors import HierexError
-from ..kept.description_changes import Plan, Refusal, same_words
-from ..kept.description_edits import check_description
 from ..taxonomy import MERGED_FROM
 from .exports import as_typed, safe_csv
 from .returned import read_table

@@ -15,6 +15,7 @@ from ..config import RunConfig
 from ..errors import Cancelled, CapReached, HierexError
 from ..item_map import warm_up
 from ..kept import results
+from ..kept.stored_logs import log_report
 from ..llm.meter import Reading
 from ..pipeline import compare_weights_of, run_pipeline
 from ..store import Store
@@ -237,6 +238,7 @@ def warm_up_map(*, progress) -> None:
 def expected_stages(store: Store, stages: Sequence[str] = STAGES) -> dict[str, StageState]:
     """These stages with the seconds it is expected to take: as it took here before, else a first guess."""
     known = results.stage_seconds(store)
-    n_items = store.value("SELECT count(*) FROM items")
+    report = log_report(store)
+    n_items = report.items_kept if report else 0
     guess = {stage: base + per_item * n_items for stage, (base, per_item) in FIRST_GUESS.items()}
     return {stage: StageState(seconds=known.get(stage, guess.get(stage, 0.1))) for stage in stages}

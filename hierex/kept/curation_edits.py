@@ -17,8 +17,8 @@ from ..errors import HierexError
 from ..interest_tree import InterestTree
 from ..store import Store, now
 from ..taxonomy import CurationEdit
+from ..typed import LONGEST_TEXT
 from .description_edits import most_alike, remembered
-from .typed import LONGEST_TEXT
 
 GONE = "No interest of the present tree is like the one that this speaks of."
 NO_ITEMS = "None of the items that were moved is in the catalogue."

@@ -18,13 +18,12 @@ import numpy as np
 import pandas as pd
 
 from ..descriptions import Description
-from ..descriptions.words import tidy
-from ..errors import EditConflict, HierexError
+from ..descriptions.changes import check_description
+from ..errors import EditConflict
 from ..interest_tree import InterestTree
 from ..store import Store, Writer, now
 from ..taxonomy import MERGED_FROM
 from .description_steps import new_step
-from .typed import LONGEST_NAME, LONGEST_TEXT
 
 REMEMBERED_ITEMS = 500
 ALIKE = 0.5
@@ -212,21 +211,3 @@ def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[
             new[row] = fresh
         handled[row] = dict(changes)
     return new
-
-
-def check_description(description: Description) -> Description:
-    """The description with spaces tidied. Raises HierexError when it has no name or no phrase, or is too long."""
-    name = tidy(description.name)
-    phrases = tuple(dict.fromkeys(p for p in (tidy(phrase) for phrase in description.phrases) if p))
-    summary = tidy(description.summary)
-    if not name:
-        raise HierexError("An interest needs a name. Nothing was changed.")
-    if not phrases:
-        raise HierexError("An interest needs at least one phrase. Nothing was changed.")
-    if len(name) > LONGEST_NAME:
-        raise HierexError(
-            f"The name has {len(name)} characters; at most {LONGEST_NAME} are allowed. Nothing was changed."
-        )
-    if max(len(summary), *(len(phrase) for phrase in phrases)) > LONGEST_TEXT:
-        raise HierexError(f"A text has more than {LONGEST_TEXT} characters. Shorten it; nothing was changed.")
-    return replace(description, name=name, phrases=phrases, summary=summary, source="human")

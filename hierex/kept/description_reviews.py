@@ -20,9 +20,9 @@ from ..descriptions.words import tidy
 from ..errors import EditConflict, HierexError
 from ..store import Store, Writer, now
 from ..taxonomy import Taxonomy
+from ..typed import LONGEST_TEXT
 from .description_edits import Edit, Statement, remembered, say_the_same
 from .description_steps import new_step
-from .typed import LONGEST_TEXT
 
 DRAFT, APPROVED, NEEDS_WORK = "draft", "approved", "needs work"
 STALE_FROM = 0.2

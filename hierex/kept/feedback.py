@@ -22,8 +22,8 @@ from ..policies.alignment import Outcomes
 from ..store import Store, Writer, now
 from ..taxonomy import MERGED_FROM, Taxonomy
 from ..transitions import repeat_earliest
+from ..typed import LONGEST_TEXT
 from .reviewers import reviewer_key, spelled_alike
-from .typed import LONGEST_TEXT
 
 THUMB, FILE, BLIND = "thumb", "file", "blind"
 SAME_OUTCOMES = f"""
@@ -50,6 +50,12 @@ class Batch:
     undone: bool
 
 
+@dataclass(frozen=True)
+class Thumb:
+    liked: bool
+    reason: str
+
+
 def save_thumb(
     store: Store,
     tree_key: str,
@@ -72,11 +78,7 @@ def save_thumb(
         f"source = '{THUMB}' AND tree_key = ? AND context = ? AND novel_cluster_id = ? AND user_id = ? AND NOT undone"
     )
     with store.transaction() as writer:
-        (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM feedback WHERE {same}", [*about, user_id])
-        writer.execute(
-            f"UPDATE feedback SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
-            [*about, user_id, spelled_alike(author, authors or [])],
-        )
+        take_back_thumbs(writer, "feedback", same, [*about, user_id], author)
         if liked is None:
             return
         writer.execute(
@@ -85,10 +87,16 @@ def save_thumb(
         )
 
 
-@dataclass(frozen=True)
-class Thumb:
-    liked: bool
-    reason: str
+def take_back_thumbs(writer: Writer, table: str, same: str, about: Sequence, author: str) -> None:
+    """Within somebody's transaction: what this author, however they write their name, said of the same is undone.
+
+    same: the condition, with `about` as its parameters, for rows of `table` that are in force and about the same.
+    """
+    (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM {table} WHERE {same}", about)
+    writer.execute(
+        f"UPDATE {table} SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
+        [*about, spelled_alike(author, authors or [])],
+    )
 
 
 def read_thumbs(store: Store, tree_key: str, context: Sequence[int], author: str, user_id: str) -> dict[int, Thumb]:

@@ -5,23 +5,16 @@ Rows are only added or marked as undone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, now
-from .reviewers import Subject, reviewer_key, spelled_alike
-from .typed import LONGEST_TEXT
+from ..typed import LONGEST_TEXT
+from .feedback import Thumb, take_back_thumbs
+from .reviewers import Subject, reviewer_key
 
 OF_SUBJECT = "user_id IS NOT DISTINCT FROM ? AND example_id IS NOT DISTINCT FROM ? AND NOT undone"
-
-
-@dataclass(frozen=True)
-class ItemThumb:
-    liked: bool
-    reason: str
 
 
 def save_item_thumb(
@@ -35,11 +28,7 @@ def save_item_thumb(
         raise HierexError(f"A reason has at most {LONGEST_TEXT:,} characters; this one has {len(reason):,}.")
     about, same = [item_id, subject.user_id, subject.example_id], f"item_id = ? AND {OF_SUBJECT}"
     with store.transaction() as writer:
-        (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM item_thumbs WHERE {same}", about)
-        writer.execute(
-            f"UPDATE item_thumbs SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
-            [*about, spelled_alike(author, authors or [])],
-        )
+        take_back_thumbs(writer, "item_thumbs", same, about, author)
         if liked is not None:
             writer.execute(
                 "INSERT INTO item_thumbs (item_id, user_id, example_id, author, liked, reason, given_at) "
@@ -48,14 +37,14 @@ def save_item_thumb(
             )
 
 
-def read_item_thumbs(store: Store, author: str, subject: Subject) -> dict[str, ItemThumb]:
+def read_item_thumbs(store: Store, author: str, subject: Subject) -> dict[str, Thumb]:
     """By item id, what this author said for this person."""
     rows = store.table(
         f"SELECT item_id, liked, reason, author FROM item_thumbs WHERE {OF_SUBJECT} ORDER BY given_at",
         [subject.user_id, subject.example_id],
     ).to_pylist()
     own = [row for row in rows if reviewer_key(row["author"]) == reviewer_key(author)]
-    return {row["item_id"]: ItemThumb(row["liked"], row["reason"]) for row in own}
+    return {row["item_id"]: Thumb(row["liked"], row["reason"]) for row in own}
 
 
 def read_all_item_thumbs(store: Store) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, now
-from .typed import LONGEST_NAME
+from ..typed import LONGEST_NAME
 
 
 @dataclass(frozen=True)

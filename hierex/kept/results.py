@@ -60,6 +60,11 @@ def result_note(store: Store, stage: str, key: str) -> str:
     return store.value("SELECT note FROM results WHERE stage = ? AND key = ?", [stage, key]) or ""
 
 
+def latest_keys(store: Store, stage: str) -> list[str]:
+    """Of all results of a stage that are there, the latest first."""
+    return store.frame("SELECT key FROM results WHERE stage = ? ORDER BY made_at DESC", [stage])["key"].to_list()
+
+
 def touch_result(store: Store, stage: str, key: str) -> None:
     """A result that was used again counts as new, so that it is not the first to be forgotten."""
     with store.transaction() as writer:

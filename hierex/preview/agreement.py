@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kept.judgements import ALIKE, FIRST, NEITHER, SECOND, WINNERS
 from ..metrics import resample_two_ways
 
-FIRST, SECOND, ALIKE, NEITHER = "first", "second", "alike", "neither"
-WINNERS = (FIRST, SECOND, ALIKE, NEITHER)
 WORTH = {FIRST: 1.0, SECOND: 0.0, ALIKE: 0.5, NEITHER: 0.5}
 """Of a judgement, to the first side."""
 RESAMPLES = 2_000

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kept.examples import read_examples
 from ..kept.feedback import Lesson
+from ..kept.judgements import ALIKE, FIRST, SECOND
 from ..kept.reviewers import Subject
 from ..taxonomy import Taxonomy
 from ..workspace import Workspace
-from .agreement import ALIKE, FIRST, SECOND
-from .examples import place_examples, read_examples
+from .examples import place_examples
 from .persons import Person, person_of, serve_person
 
 TOP, ITEMS = 5, 3

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from ..kept.examples import example_names
 from ..kept.feedback import read_all_thumbs
 from ..kept.item_thumbs import read_all_item_thumbs
+from ..kept.judgements import ALIKE, FIRST, NEITHER, SECOND, has_seen, read_comparisons, read_judgements
 from ..kept.reviewers import Subject
 from ..workspace import Workspace
-from .agreement import ALIKE, FIRST, NEITHER, SECOND
-from .examples import example_names
-from .judgements import has_seen, read_comparisons, read_judgements
 from .persons import made_up_name
 
 LIKED = {True: "liked", False: "not liked"}

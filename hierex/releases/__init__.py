@@ -1,7 +1,4 @@
-"""Whose predictions are served: what a person approved after it passed the gates.
-
-Every decision is a row and none is ever changed: going back is another decision.
-"""
+"""Whose predictions are served: what a person approved after it passed the gates."""
 
 from __future__ import annotations
 
@@ -12,47 +9,15 @@ from datetime import datetime
 import pandas as pd
 
 from ..config import LayerConfig, PolicyConfig, RunConfig
-from ..descriptions.words import tidy
 from ..errors import HierexError, NotReady
 from ..kept import results, stage_tables
 from ..kept.curation_edits import read_taxonomy_key
+from ..kept.releases import read_releases, save_release
 from ..kept.runs import RunRecord, find_run, read_runs
-from ..kept.typed import LONGEST_TEXT
-from ..store import Store, now
+from ..store import Store
 from ..workspace import Workspace
 from .gates import GateFailed, GateReport, judge_policy
 from .released_work import as_made, is_kept
-
-
-@dataclass(frozen=True)
-class Release:
-    """run_id: whose predictions are served from then on, None for nobody's."""
-
-    release_id: int
-    run_id: int | None
-    author: str
-    note: str
-    released_at: datetime
-
-
-def read_releases(store: Store) -> list[Release]:
-    """Every decision, latest first."""
-    rows = store.table(
-        "SELECT release_id, run_id, author, note, released_at FROM releases ORDER BY release_id DESC"
-    ).to_pylist()
-    return [Release(**row) for row in rows]
-
-
-def current_release(store: Store) -> Release | None:
-    """What is served now; None where nothing is."""
-    latest = next(iter(read_releases(store)), None)
-    return latest if latest and latest.run_id is not None else None
-
-
-def released_run(store: Store) -> RunRecord | None:
-    """The run whose predictions are served now, of whatever logs; None where none is."""
-    release = current_release(store)
-    return find_run(store, release.run_id) if release else None
 
 
 @dataclass(frozen=True)
@@ -124,11 +89,6 @@ def what_it_made(run: RunRecord) -> tuple[str | None, ...]:
     return tuple(run.keys.get(stage) for stage in ("taxonomy", "policies", "transition_table", "recommenders"))
 
 
-def latest_decision(store: Store) -> int:
-    """The id of the latest decision, 0 where there is none: what somebody who decides next has to have seen."""
-    return store.value("SELECT coalesce(max(release_id), 0) FROM releases")
-
-
 def release_run(
     store: Store,
     run_id: int,
@@ -154,33 +114,13 @@ def release_run(
     report = report_of(store, run)
     if not report.passed:
         raise GateFailed(f"These predictions cannot be released: {why_not(report)}")
-    _refuse_nameless(author)
-    _decide(store, run_id, author, note, seen)
+    save_release(store, run_id, author=author, note=note, seen=seen)
 
 
 def withdraw(store: Store, *, author: str, note: str = "", seen: int | None = None) -> None:
     """Nothing is served from now on. Raises HierexError for a missing name, and where somebody has decided after what
     was `seen`."""
-    _refuse_nameless(author)
-    _decide(store, None, author, note, seen)
-
-
-def _refuse_nameless(author: str) -> None:
-    if not tidy(author):
-        raise HierexError("Say who decides this: type your name first.")
-
-
-def _decide(store: Store, run_id: int | None, author: str, note: str, seen: int | None) -> None:
-    if len(note) > LONGEST_TEXT:
-        raise HierexError(f"A note has at most {LONGEST_TEXT:,} characters; this one has {len(note):,}.")
-    with store.transaction() as writer:
-        if seen is not None and latest_decision(store) != seen:
-            who = read_releases(store)[0].author or "Somebody else"
-            raise HierexError(f"{who} has decided in the meantime. Look at what is served now, then decide.")
-        writer.execute(
-            "INSERT INTO releases (run_id, author, note, released_at) VALUES (?, ?, ?, ?)",
-            [run_id, tidy(author), tidy(note), now()],
-        )
+    save_release(store, None, author=author, note=note, seen=seen)
 
 
 def other_policy(config: RunConfig, policy: PolicyConfig, *, k: int) -> RunConfig:

@@ -14,8 +14,8 @@ from ..config import RunConfig
 from ..errors import HierexError, NotReady
 from ..jobs import Job, Jobs
 from ..kept import stored_logs
+from ..kept.releases import released_run
 from ..kept.runs import RunRecord, choices_of, config_of, shown_run
-from ..releases import released_run
 from ..releases.released_work import hides_as_built, hiding_changes, serve_release
 from ..server_config import ServerConfig
 from ..store import Store, open_store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ..releases import current_release
+from ..kept.releases import current_release
 from ..result_keys import policy_is_stale
 from ..workspace import Workspace
 from .opened import is_busy, start_run

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from ...descriptions import Description
+from ...descriptions.changes import FIELDS, Plan, change_table, names_twice, plan_replacement
 from ...errors import HierexError
 from ...files.descriptions import MOST_BYTES, plan_import, write_descriptions_file
-from ...kept.description_changes import FIELDS, Plan, change_table, names_twice, plan_replacement
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, reviewed_names
 from ...wording import SOURCE_NAMES, plain_markdown
 from ..opened import doing, plain_errors

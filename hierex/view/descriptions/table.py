@@ -10,7 +10,7 @@ import streamlit as st
 from ...descriptions import Description
 from ...kept import description_edits
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, Standing, review_progress, reviewed_names
-from ...kept.typed import LONGEST_NAME, LONGEST_TEXT
+from ...typed import LONGEST_NAME, LONGEST_TEXT
 from ...wording import SOURCE_NAMES, sources_text
 from ..author import author_box
 from ..opened import doing

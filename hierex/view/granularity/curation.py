@@ -10,9 +10,9 @@ import streamlit as st
 
 from ...kept import curation_edits
 from ...kept.curation_edits import CurationRecord
-from ...kept.typed import LONGEST_TEXT
 from ...taxonomy import MERGED_FROM, CurationEdit, Taxonomy
 from ...transitions import histories_of_items, list_moves
+from ...typed import LONGEST_TEXT
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..author import author_box, author_name

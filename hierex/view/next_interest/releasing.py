@@ -9,7 +9,8 @@ import streamlit as st
 
 from ... import releases, wording
 from ...kept import results
-from ...releases import Candidate, Release
+from ...kept.releases import Release, read_releases
+from ...releases import Candidate
 from ...releases.gates import FEWEST_MATCHES, TIMES_CHANCE
 from ...store import Store
 from ...wording.labels import told_apart
@@ -26,7 +27,7 @@ LATEST = 30
 def releasing(work: Workspace) -> None:
     store = work.store
     every, earlier = releases.list_candidates(store), releases.list_earlier(work)
-    decisions = releases.read_releases(store)
+    decisions = read_releases(store)
     served = decisions[0] if decisions and decisions[0].run_id is not None else None
     say_served([*every, *earlier], decisions)
     candidates = [c for place, c in enumerate(every) if place < LATEST or is_served(c, served)] + earlier

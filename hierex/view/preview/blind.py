@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from ...kept import judgements
+from ...kept.judgements import ALIKE, FIRST, NEITHER, SECOND, Comparison, Judgement
 from ...kept.reviewers import reviewer_key
-from ...preview import judgements
-from ...preview.agreement import ALIKE, FIRST, NEITHER, SECOND
 from ...preview.blind_sides import Judged, Side, lessons_of, people_to_judge, show_side
-from ...preview.judgements import Comparison, Judgement
+from ...preview.comparisons import find_sides
 from ...preview.persons import Person
 from ...result_keys import predictions_depend
 from ...wording import plain_markdown
@@ -84,7 +84,7 @@ def shown_by(depends: tuple, items: bytes, _work: Workspace, _person: Person) ->
 
 def open_sides(work: Workspace, comparison: Comparison) -> Opened | None:
     """None where one of the builds is not there any more."""
-    runs = judgements.find_sides(work.store, comparison)
+    runs = find_sides(work.store, comparison)
     if None in runs:
         return None
     first, second = (serve_run(work, run) for run in runs)

@@ -10,19 +10,15 @@ import streamlit as st
 
 from ... import releases
 from ...files import exports
-from ...preview import judgements
+from ...kept import judgements
+from ...kept.judgements import ALIKE, FIRST, NEITHER, SECOND, Comparison, Judgement
 from ...preview.agreement import (
-    ALIKE,
-    FIRST,
-    NEITHER,
-    SECOND,
     Agreement,
     Preference,
     measure_agreement,
     measure_preference,
 )
 from ...preview.judged import judged_frame
-from ...preview.judgements import Comparison, Judgement
 from ...wording import plain_markdown
 from ...wording.labels import told_apart
 from ...workspace import Workspace

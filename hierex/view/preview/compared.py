@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ... import releases
-from ...preview import judgements
+from ...preview.comparisons import start_comparison
 from ...wording.labels import told_apart
 from ...workspace import Workspace
 from ..builds import candidate_name
@@ -42,7 +42,7 @@ def set_up(work: Workspace, author: str, setting_up: str, can_go_back: bool) -> 
 
     def start() -> None:
         one, other = candidates[first], candidates[second]
-        if doing(lambda: judgements.start_comparison(work.store, one, other, author=author)):
+        if doing(lambda: start_comparison(work.store, one, other, author=author)):
             st.session_state[setting_up] = False
             st.session_state.pop(f"comparison-{stem}", None)
 

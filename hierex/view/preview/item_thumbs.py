@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ...kept import item_thumbs as kept
-from ...kept.item_thumbs import ItemThumb
+from ...kept.feedback import Thumb
 from ...kept.reviewers import Subject, reviewer_key
 from ...wording import plain_markdown
 from ...workspace import Workspace
@@ -42,7 +42,7 @@ def judged_items(work: Workspace, subject: Subject, items: Sequence[int], *, jud
     item_list(titles, said=signs if any(signs) else None)
 
 
-def item_thumb(work: Workspace, subject: Subject, item_id: str, title: str, said: ItemThumb | None) -> None:
+def item_thumb(work: Workspace, subject: Subject, item_id: str, title: str, said: Thumb | None) -> None:
     """One item, thumbs up or down, and why. said: what this reviewer said before."""
     author = author_name()
     key = f"item_thumb-{work.store.path.stem}-{item_id}-{subject.key}-{reviewer_key(author)}"

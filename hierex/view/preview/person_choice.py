@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...preview import examples
-from ...preview.examples import Example
+from ...kept import examples
+from ...kept.examples import Example
+from ...preview.examples import place_examples
 from ...preview.persons import Person, made_up_name, make_up, person_of
 from ...wording import plain_markdown
 from ...workspace import Workspace
@@ -42,7 +43,7 @@ def choose_person(work: Workspace, names: list[str]) -> Person:
 
 def kept_example(work: Workspace, names: list[str]) -> Person | None:
     kept = examples.read_examples(work.store)
-    people, missing = examples.place_examples(work, kept)
+    people, missing = place_examples(work, kept)
     by_id = {example.example_id: example for example in kept}
     if missing:
         gone = ", ".join(f"“{plain_markdown(example.name)}”" for example in missing[:3])

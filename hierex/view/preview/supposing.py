@@ -9,8 +9,9 @@ import numpy as np
 import streamlit as st
 
 from ...errors import HierexError
-from ...preview import examples
-from ...preview.examples import Example
+from ...kept import examples
+from ...kept.examples import Example
+from ...preview.examples import place_examples
 from ...preview.persons import Person, person_of, serve_person
 from ...preview.what_if import COUNTED, Foreseen, Supposed, as_it_is, suppose_interests
 from ...releases import list_candidates
@@ -73,7 +74,7 @@ def supposing(work: Workspace) -> None:
 def people_to_compare(work: Workspace) -> dict[str, Person]:
     """The kept examples by name; where there are none, a few drawn people."""
     kept = examples.read_examples(work.store)
-    people, missing = examples.place_examples(work, kept)
+    people, missing = place_examples(work, kept)
     if people:
         if missing:
             gone = ", ".join(plain_markdown(example.name) for example in missing)

@@ -1,4 +1,5 @@
-"""Changes of many descriptions at once: what would become of each, and what cannot be, before anything is saved."""
+"""Changes of descriptions before anything is saved: which words can be used, and of many at once, what would become of
+each."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from ..descriptions import Description
 from ..errors import HierexError
-from .description_edits import check_description
+from ..typed import LONGEST_NAME, LONGEST_TEXT
+from . import Description
+from .words import tidy
 
 FIELDS = ("name", "phrases", "summary")
 
@@ -36,6 +38,24 @@ class Plan:
 
 def same_words(one: Description, other: Description) -> bool:
     return all(getattr(one, field) == getattr(other, field) for field in FIELDS)
+
+
+def check_description(description: Description) -> Description:
+    """The description with spaces tidied. Raises HierexError when it has no name or no phrase, or is too long."""
+    name = tidy(description.name)
+    phrases = tuple(dict.fromkeys(p for p in (tidy(phrase) for phrase in description.phrases) if p))
+    summary = tidy(description.summary)
+    if not name:
+        raise HierexError("An interest needs a name. Nothing was changed.")
+    if not phrases:
+        raise HierexError("An interest needs at least one phrase. Nothing was changed.")
+    if len(name) > LONGEST_NAME:
+        raise HierexError(
+            f"The name has {len(name)} characters; at most {LONGEST_NAME} are allowed. Nothing was changed."
+        )
+    if max(len(summary), *(len(phrase) for phrase in phrases)) > LONGEST_TEXT:
+        raise HierexError(f"A text has more than {LONGEST_TEXT} characters. Shorten it; nothing was changed.")
+    return replace(description, name=name, phrases=phrases, summary=summary, source="human")
 
 
 def plan_replacement(

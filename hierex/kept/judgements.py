@@ -15,15 +15,14 @@ from datetime import datetime
 
 from ..descriptions.words import tidy
 from ..errors import HierexError
-from ..kept.feedback import Lesson, insert_lessons, set_lessons_in_force
-from ..kept.reviewers import Subject, reviewer_key, spelled_alike
-from ..kept.runs import RunRecord, read_runs
-from ..kept.typed import LONGEST_TEXT
-from ..releases import Candidate, what_it_made
-from ..releases.released_work import is_kept
 from ..store import Store, Writer, now
-from .agreement import WINNERS
+from ..typed import LONGEST_TEXT
+from .feedback import Lesson, insert_lessons, set_lessons_in_force
+from .reviewers import Subject, reviewer_key, spelled_alike
+from .runs import read_runs
 
+FIRST, SECOND, ALIKE, NEITHER = "first", "second", "alike", "neither"
+WINNERS = (FIRST, SECOND, ALIKE, NEITHER)
 SEEN_BY = "SELECT list(author) FROM reveals WHERE comparison_id = ?"
 
 
@@ -58,18 +57,9 @@ class Judgement:
         return reviewer_key(self.author)
 
 
-def start_comparison(store: Store, first: Candidate, second: Candidate, *, author: str) -> int:
-    """Returns its id; that of an earlier one of the same two builds where there is one.
-
-    Raises HierexError for a missing name, for the same build twice and for one that was forgotten.
-    """
-    if not tidy(author):
-        raise HierexError("Say who compares them: type your name first.")
-    runs = sorted([min(first.same), min(second.same)])
-    if runs[0] == runs[1]:
-        raise HierexError("These two are the same build. Choose another one.")
-    if not (first.kept and second.kept):
-        raise HierexError("One of them was forgotten to save room. Build it again, then compare.")
+def save_comparison(store: Store, first_run: int, second_run: int, *, author: str) -> int:
+    """Returns its id; that of an earlier one of the same two runs, in the same order, where there is one."""
+    runs = [first_run, second_run]
     with store.transaction() as writer:
         found = writer.execute("SELECT comparison_id FROM comparisons WHERE first_run = ? AND second_run = ?", runs)
         if found:
@@ -87,17 +77,6 @@ def read_comparisons(store: Store) -> list[Comparison]:
     present = {run.run_id for run in read_runs(store, status="done")}
     every = [Comparison(**row) for row in rows]
     return [comparison for comparison in every if {comparison.first_run, comparison.second_run} <= present]
-
-
-def find_sides(store: Store, comparison: Comparison) -> tuple[RunRecord | None, RunRecord | None]:
-    """Of each side the latest run that made it and is still there; None where all were forgotten."""
-    runs = read_runs(store, status="done")
-    made = {run.run_id: what_it_made(run) for run in runs}
-    first, second = (
-        next((run for run in runs if made[run.run_id] == made[side] and is_kept(store, run)), None)
-        for side in (comparison.first_run, comparison.second_run)
-    )
-    return first, second
 
 
 def left_is_first(comparison_id: int, subject: Subject, author: str) -> bool:
