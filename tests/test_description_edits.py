@@ -15,6 +15,7 @@ from hierex.kept.description_edits import Statement
 from hierex.kept.description_steps import set_step_undone
 from hierex.store import open_store
 from hierex.taxonomy import MERGED_FROM
+from hierex.view.descriptions.table import take_new_changes
 
 MACHINE = [Description(node, f"Interest {node}", (f"word {node}",), "", "keywords") for node in range(3)]
 
@@ -126,13 +127,13 @@ def test_undoing_everything_is_the_original(tmp_path_factory, changes):
 
 def test_a_change_in_the_table_is_taken_once():
     handled = {}
-    assert edits_of.take_new_changes({3: {"Name": "Mine"}}, handled) == {3: {"Name": "Mine"}}
-    assert edits_of.take_new_changes({3: {"Name": "Mine"}, 5: {"Name": "Next"}}, handled) == {5: {"Name": "Next"}}
+    assert take_new_changes({3: {"Name": "Mine"}}, handled) == {3: {"Name": "Mine"}}
+    assert take_new_changes({3: {"Name": "Mine"}, 5: {"Name": "Next"}}, handled) == {5: {"Name": "Next"}}
     more = {3: {"Name": "Mine", "Summary": "more"}, 5: {"Name": "Next"}}
-    assert edits_of.take_new_changes(more, handled) == {3: {"Summary": "more"}}
-    assert edits_of.take_new_changes(more, handled) == {}
+    assert take_new_changes(more, handled) == {3: {"Summary": "more"}}
+    assert take_new_changes(more, handled) == {}
     emptied = {3: {"Name": "Mine", "Summary": None}, 5: {"Name": "Next", "Phrases": None}}
-    assert edits_of.take_new_changes(emptied, handled) == {3: {"Summary": None}, 5: {"Phrases": None}}
+    assert take_new_changes(emptied, handled) == {3: {"Summary": None}, 5: {"Phrases": None}}
 
 
 def test_two_people_at_once_one_is_told(store):

@@ -196,18 +196,3 @@ def remembered(item_ids: Sequence[str]) -> list[str]:
     """At most `REMEMBERED_ITEMS` of them, evenly spread."""
     places = np.linspace(0, len(item_ids) - 1, min(len(item_ids), REMEMBERED_ITEMS)).astype(int)
     return [item_ids[place] for place in places]
-
-
-def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[int, dict]:
-    """The cells of a table, by row and column, that changed since they were `handled`, which is brought up to date.
-
-    A table remembers every change since it was drawn. Each is taken once, so that what somebody took back in the
-    meantime does not come again with the next change, not even with one of the same row.
-    """
-    new = {}
-    for row, changes in edited.items():
-        fresh = dict(changes.items() - handled.get(row, {}).items())
-        if fresh:
-            new[row] = fresh
-        handled[row] = dict(changes)
-    return new

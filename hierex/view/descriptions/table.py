@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from ...descriptions import Description
-from ...kept import description_edits
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, Standing, review_progress, reviewed_names
 from ...typed import LONGEST_NAME, LONGEST_TEXT
 from ...wording import SOURCE_NAMES, sources_text
@@ -149,7 +148,7 @@ def save_changes(shown: Described, key: str) -> None:
             (set.add if changes[SELECT] else set.discard)(selection(shown), rows_shown[int(row)])
         typed[row] = {name: value for name, value in changes.items() if name != SELECT}
     handled = st.session_state["handled_rows"]
-    for row, changes in description_edits.take_new_changes(typed, handled).items():
+    for row, changes in take_new_changes(typed, handled).items():
         node = rows_shown[int(row)]
         before = shown.descriptions[node]
         wanted = changed_description(before, changes)
@@ -161,6 +160,21 @@ def save_changes(shown: Described, key: str) -> None:
 
         if not doing(save, f"Saved “{wanted.name}”."):
             show_table_anew()
+
+
+def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[int, dict]:
+    """The cells of a table, by row and column, that changed since they were `handled`, which is brought up to date.
+
+    A table remembers every change since it was drawn. Each is taken once, so that what somebody took back in the
+    meantime does not come again with the next change, not even with one of the same row.
+    """
+    new = {}
+    for row, changes in edited.items():
+        fresh = dict(changes.items() - handled.get(row, {}).items())
+        if fresh:
+            new[row] = fresh
+        handled[row] = dict(changes)
+    return new
 
 
 def changed_description(description: Description, changes: dict) -> Description:
