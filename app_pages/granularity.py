@@ -16,7 +16,7 @@ from hierex.view.granularity.moving import move_button
 from hierex.view.granularity.preset_menu import preset_menu
 from hierex.view.granularity.side_by_side import side_by_side
 from hierex.view.granularity.tree_note import tree_note
-from hierex.view.interests import chosen_number, config_at
+from hierex.view.interests import COUNT, chosen_number, config_at
 from hierex.view.opened import current_work, is_busy, start_run
 from hierex.wording import plain_markdown
 from hierex.wording.granularities import fact
@@ -97,10 +97,10 @@ with right:
         on_select=lambda: take_selection(table_key, table.index),
         selection_mode="multi-row",
         column_config={
-            "Interest": st.column_config.TextColumn(width=120 if is_changed else 140),
+            "Interest": st.column_config.TextColumn(width=120 if is_changed else 132),
             "Changed": st.column_config.TextColumn(width=65) if is_changed else None,
-            "Items": st.column_config.NumberColumn(width=48),
-            "Traffic": None if is_changed else st.column_config.NumberColumn(width=52),
+            "Items": st.column_config.NumberColumn(format="localized", width=50),
+            "Traffic": None if is_changed else st.column_config.NumberColumn(format="localized", width=60),
             "Share": st.column_config.NumberColumn(help="Share of all traffic", format="percent", width=52),
         },
     )
@@ -137,6 +137,7 @@ if len(inside):
         key=f"items-{work.store.path.stem}-{hash(tuple(shown.index[:ITEMS_SHOWN]))}",
         on_select="rerun",
         selection_mode="multi-row",
+        column_config={"Traffic": COUNT},
     )
     rows = shown.index[listed["selection"]["rows"]].to_numpy()
     st.caption(

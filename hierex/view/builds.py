@@ -36,6 +36,7 @@ CANDIDATE_COLUMNS = {
     "Interests": st.column_config.NumberColumn(width=70),
     "Starts from": st.column_config.NumberColumn(width=84, help="So many of a person's latest interests."),
     "Moves": st.column_config.NumberColumn(
+        format="localized",
         width=65,
         help="How many moves it was measured on. Builds with other numbers were measured on other moves: with recent "
         "moves blended in on the later half of the time, at another number of interests on other questions.",

@@ -26,12 +26,12 @@ FILTERS = {
 }
 COLUMNS = {
     SELECT: st.column_config.CheckboxColumn("✓", width=40, help="Select interests to do something with several."),
-    "Name": st.column_config.TextColumn(width=165, max_chars=LONGEST_NAME, required=True),
-    "Phrases": st.column_config.TextColumn(width=205, required=True),
-    "Summary": st.column_config.TextColumn(width=150, max_chars=LONGEST_TEXT),
-    "Written": st.column_config.TextColumn(width=138),
-    "Review": st.column_config.TextColumn(width=85),
-    "Items": st.column_config.NumberColumn(width=55),
+    "Name": st.column_config.TextColumn(width=160, max_chars=LONGEST_NAME, required=True),
+    "Phrases": st.column_config.TextColumn(width=195, required=True),
+    "Summary": st.column_config.TextColumn(width=145, max_chars=LONGEST_TEXT),
+    "Written": st.column_config.TextColumn(width=132),
+    "Review": st.column_config.TextColumn(width=82),
+    "Items": st.column_config.NumberColumn(format="localized", width=55),
 }
 EDITED = (SELECT, "Name", "Phrases", "Summary")
 

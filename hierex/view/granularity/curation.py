@@ -17,6 +17,7 @@ from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..author import author_box, author_name
 from ..changes import OWN_HELP, choose_row, move_change, own_changes
+from ..interests import COUNT
 from ..opened import doing
 
 KINDS = {
@@ -128,7 +129,11 @@ def confirm(
     if new.edit_id in reasons:
         st.warning(reasons[new.edit_id])
         return
-    st.dataframe(effect(work, taxonomy, after, names, clusters, kind), hide_index=True)
+    st.dataframe(
+        effect(work, taxonomy, after, names, clusters, kind),
+        hide_index=True,
+        column_config={"Items": COUNT, "Traffic": COUNT},
+    )
     if kind in ("merge", "lock", "collapse"):
         new_ones = np.flatnonzero(~np.isin(after.cluster_ids, taxonomy.cluster_ids))
         size = (after.hi - after.lo)[new_ones if len(new_ones) else clusters].max()

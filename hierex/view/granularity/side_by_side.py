@@ -16,7 +16,7 @@ from ...taxonomy import Taxonomy
 from ...taxonomy.comparison import align_taxonomies, taxonomy_facts
 from ...wording.granularities import FACT_NAMES, changes_text, fact
 from ...workspace import Workspace
-from ..interests import colors_of
+from ..interests import COUNT, colors_of
 
 SHOWN, BUILT, OTHER = "shown", "built", "other"
 
@@ -110,7 +110,7 @@ def draw_changes(work: Workspace, one: Side, other: Side, pairs: pd.DataFrame) -
     share = st.column_config.ProgressColumn(
         help="Of the first interest's traffic", format="percent", min_value=0, max_value=1
     )
-    st.dataframe(table, hide_index=True, column_config={"Share of it": share})
+    st.dataframe(table, hide_index=True, column_config={"Share of it": share, "Items": COUNT, "Traffic": COUNT})
     st.download_button(
         "Download this table (CSV)",
         exports.safe_csv(table),

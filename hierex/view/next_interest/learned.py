@@ -10,6 +10,7 @@ from ...config import CONTEXTS_PER_NOVEL
 from ...files import exports
 from ...serving import distinct
 from ...workspace import Workspace
+from ..interests import COUNT
 from ..opened import server
 
 
@@ -45,7 +46,7 @@ def learned_examples(work: Workspace, fewest: int) -> None:
     kept = [
         said in f"{a}\n{b}".casefold() for a, b in zip(table["Interests before"], table["New interest"], strict=True)
     ]
-    st.dataframe(table[kept], hide_index=True, height=380)
+    st.dataframe(table[kept], hide_index=True, height=380, column_config={"People": COUNT})
     if not any(kept):
         st.info("No interest has this word in its name.")
     offer_downloads(work, table, fewest)
