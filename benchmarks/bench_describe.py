@@ -28,7 +28,7 @@ from tokenizers import Tokenizer
 
 from benchmarks.bench_run import ROOT, data_sets, markdown
 from hierex.asking.describing import describe_interests, plan_descriptions
-from hierex.cli import work_at
+from hierex.cli.parts import work_at
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
 from hierex.llm.meter import Reading

@@ -31,7 +31,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
-from hierex.cli import work_at
+from hierex.cli.parts import work_at
 from hierex.config import DescriptionConfig, EmbeddingConfig, RunConfig, TreeConfig
 from hierex.descriptions.keywords import describe_nodes
 from hierex.descriptions.quality import measure_retrieval

@@ -60,16 +60,18 @@ def run_pipeline(
     config: RunConfig,
     *,
     until: str = "evaluation",
+    chosen: bool = True,
     compute: Compute = compute_here,
     watch: Watch = watch_nothing,
 ) -> Workspace:
     """Runs every stage up to `until` over the workspace's logs and returns what they made.
 
+    chosen: by a person, so that the app shows it and builds again like it; not where only an answer needs it.
     Raises NotReady when no logs were imported, Cancelled when `compute` was told to stop; what was finished is kept.
     """
     config = replace(config, policy=with_answers(store, config.policy))
     run = Run(store, config, compute, watch)
-    run_id = runs.start_run(store, config)
+    run_id = runs.start_run(store, config, chosen=chosen)
     try:
         for stage, step in run.steps().items():
             step()

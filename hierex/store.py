@@ -57,7 +57,7 @@ def move_store(path: Path, place: Path) -> None:
     Raises StoreError when there is no such file, when the place is taken, or when somebody goes on reading for seconds.
     """
     with _opening, plain_errors(path):
-        if place.exists():
+        if place.exists() and not place.samefile(path):  # where capitals tell no files apart, they may change
             raise StoreError(f"There is a workspace '{place.stem}' already. Choose another name.")
         open_store(path, create=False).close()  # opened, so that what a crash left beside the file is taken in
         path.rename(place)

@@ -22,8 +22,11 @@ ALLOWED_MARKS = " -_.()"
 
 def list_workspaces(folder: Path) -> list[str]:
     """Names of the workspaces, in alphabetical order."""
-    found = (p.stem for p in folder.glob(f"*{SUFFIX}") if not p.name.startswith("."))
-    return sorted(found, key=str.casefold)
+    return sorted({plain_name(path.stem) for path in _files(folder)}, key=str.casefold)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(".")]
 
 
 def plain_name(typed: str) -> str:
@@ -42,7 +45,7 @@ def workspace_path(folder: Path, name: str) -> Path:
             f"A workspace name may hold letters, digits, spaces and - _ . ( ), and starts with no dot; "
             f"'{name[:40]}' does not fit."
         )
-    return folder / f"{name}{SUFFIX}"
+    return next((path for path in _files(folder) if plain_name(path.stem) == name), folder / f"{name}{SUFFIX}")
 
 
 def create_workspace(folder: Path, name: str) -> Path:
@@ -54,7 +57,7 @@ def create_workspace(folder: Path, name: str) -> Path:
 
 def rename_workspace(folder: Path, name: str, new_name: str) -> Path:
     """Gives a workspace another name. No job may be running in it."""
-    path, new_path = existing_path(folder, name), free_path(folder, new_name, apart_from=name)
+    path, new_path = existing_path(folder, name), free_path(folder, new_name, apart_from=plain_name(name))
     move_store(path, new_path)
     return new_path
 
@@ -104,7 +107,8 @@ def existing_path(folder: Path, name: str) -> Path:
 def free_path(folder: Path, name: str, *, apart_from: str = "") -> Path:
     """Raises HierexError where a workspace other than `apart_from` has the name, in whatever capitals."""
     path = workspace_path(folder, name)
-    others = {taken for taken in list_workspaces(folder) if taken == path.stem or taken != apart_from}
-    if path.stem.casefold() in map(str.casefold, others):
-        raise HierexError(f"There is a workspace '{path.stem}' already. Choose another name.")
+    wanted = plain_name(path.stem)
+    others = {taken for taken in list_workspaces(folder) if taken == wanted or taken != apart_from}
+    if wanted.casefold() in map(str.casefold, others):
+        raise HierexError(f"There is a workspace '{wanted}' already. Choose another name.")
     return path

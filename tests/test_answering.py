@@ -1,7 +1,9 @@
 """Answers ahead of time over a real socket: singly or in batches, kept as they come, paid once, never trusted."""
 
+import _thread
 import json
 import shutil
+import threading
 from collections import Counter, defaultdict
 from dataclasses import replace
 
@@ -25,6 +27,7 @@ from hierex.kept.description_edits import Statement, save_edits
 from hierex.kept.results import result_note
 from hierex.kept.runs import config_of, read_runs
 from hierex.llm import batches, door
+from hierex.llm.answers import LONGEST_KEPT
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
 from hierex.llm.prices import Cap, Price, batch_price
@@ -343,7 +346,7 @@ def test_a_hostile_answer_names_no_interest_and_breaks_nothing(work, way, kind, 
         assert way(work, server, plan=plan_answers(work, endpoint_at(server), form=form, most=4)).answered == 0
     answered = collect_answers(work)
     assert answered.measure().matched == 0
-    assert max(map(len, answered.answers)) <= context_answers.LONGEST_KEPT
+    assert max(map(len, answered.answers)) <= LONGEST_KEPT
     policy = make_policy(work, answered)
     assert len(policy.answers.keys) == 0
     every = np.stack(np.unravel_index(np.arange(64), (8, 8)), axis=1)
@@ -409,14 +412,18 @@ def test_stopped_and_gone_on_with_nothing_is_asked_twice(work):
     assert len(prompts) == len(set(prompts)) == first.answered + second.answered
 
 
-def test_an_interruption_loses_nothing_that_was_paid(work):
+def test_an_interruption_loses_nothing_that_was_paid_not_even_when_it_is_repeated(work):
     def interrupt():
         if len(server.requests) > 8:
+            threading.Timer(0.1, _thread.interrupt_main).start()
             raise KeyboardInterrupt
 
-    with LlmServer(answer=know_it_all(work), seconds=0.05) as server:
-        with pytest.raises(KeyboardInterrupt):
-            ask(work, server, cancelled=interrupt)
+    with LlmServer(answer=know_it_all(work), seconds=1.0) as server:
+        with pytest.raises(KeyboardInterrupt) as ended:
+            ask(work, server, concurrency=10, cancelled=interrupt)
+        assert isinstance(ended.value.__context__, KeyboardInterrupt), (
+            "the second one came in the wait for answers"
+        )
         kept = context_answers.read_answers(work.store, collect_answers(work).asked).num_rows
         assert kept == len(server.requests) > 8
 
@@ -432,7 +439,7 @@ def test_the_cap_holds(work):
 
 
 def test_what_is_suggested_to_spend_is_enough_for_all_of_it(work):
-    price = Price(1.0, 4.0)
+    price = Price(100.0, 400.0)
     for way, batch in ((ask, False), (ask_in_batches, True)):
         with LlmServer(answer=know_it_all(work)) as server:
             plan = with_estimate(replace(plan_answers(work, endpoint_at(server), temperature=batch / 2), price=price))

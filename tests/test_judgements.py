@@ -17,7 +17,7 @@ from hierex.config import PolicyConfig, RunConfig
 from hierex.errors import HierexError
 from hierex.files.exports import safe_csv
 from hierex.kept.examples import read_examples, save_example, set_example_deleted
-from hierex.kept.feedback import Lesson, Thumb, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
+from hierex.kept.feedback import Lesson, place_outcomes, read_all_thumbs, read_batches, read_thumbs, save_thumb
 from hierex.kept.item_thumbs import read_all_item_thumbs, read_item_thumbs, save_item_thumb
 from hierex.kept.judgements import (
     ALIKE,
@@ -33,7 +33,7 @@ from hierex.kept.judgements import (
     save_judgement,
     set_judgement_undone,
 )
-from hierex.kept.reviewers import Subject, reviewer_key
+from hierex.kept.reviewers import Subject, Thumb, reviewer_key
 from hierex.kept.runs import config_of
 from hierex.pipeline import run_pipeline
 from hierex.preview import blind_sides, comparisons

@@ -16,7 +16,7 @@ from hierex.config import TreeConfig
 from hierex.descriptions import Description
 from hierex.descriptions.checks import CODES, find_faults, name_key, read_description, wrong_language
 from hierex.descriptions.closeness import Meanings, find_close
-from hierex.descriptions.costs import Pace, estimate_cost
+from hierex.descriptions.costs import SCHEMA_TOKENS, TYPICAL_READ, Pace, estimate_cost
 from hierex.descriptions.exemplars import choose_items, node_contents
 from hierex.descriptions.model import Kept, describe_with_model, missing_questions
 from hierex.descriptions.prompts import END, START, Material, Questions, as_data, check_language, empty_words
@@ -642,6 +642,16 @@ def test_prices_are_known_unknown_or_nothing(tmp_path):
     table.write_text("[models]\nmine = 3")
     with pytest.raises(ConfigError, match="prices"):
         find_price("mine", local=False, path=table)
+
+
+def test_a_question_that_was_not_made_yet_is_thought_as_long_as_one_whose_items_fill_their_room():
+    texts = [" ".join(f"{title} for winter evenings with friends" for title in TITLES[i : i + 20]) for i in range(100)]
+    material = material_of(TITLES, texts)
+    phrases = [tuple(f"key phrase {node} {i}" for i in range(10)) for node in range(len(material.described))]
+    described = [replace(one, phrases=mine) for one, mine in zip(material.described, phrases, strict=True)]
+    questions = questions_about(material=replace(material, described=described))
+    tokens = [questions.about(node, {}).tokens + SCHEMA_TOKENS for node in questions.nodes]
+    assert np.mean(tokens) == pytest.approx(TYPICAL_READ, rel=0.2)
 
 
 def test_only_what_is_missing_is_estimated():

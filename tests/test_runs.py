@@ -18,6 +18,7 @@ from hierex.kept.runs import (
     grown_alike,
     latest_choices,
     read_runs,
+    shown_run,
     start_run,
     update_run,
 )
@@ -207,9 +208,14 @@ def test_a_look_at_another_number_is_no_choice(tmp_path):
         import_with_vectors(store, tmp_path, make_world(n_items=30, n_users=12, n_interactions=150, seed=0))
         chosen = RunConfig(granularity=4)
         update_run(store, start_run(store, chosen), "done", {"logs": log_report(store).content_key})
-        run_pipeline(store, replace(chosen, granularity=6), until="taxonomy")
-        assert [run.status for run in read_runs(store)] == ["partial", "done"]
-        assert latest_choices(store) == chosen
+        run_pipeline(store, replace(chosen, granularity=6), until="taxonomy", chosen=False)
+        look = start_run(store, replace(chosen, granularity=7), chosen=False)
+        for status in ("running", "stopped", "done"):
+            update_run(store, look, status, {"logs": log_report(store).content_key})
+            assert [run.status for run in read_runs(store)] == [status, "partial", "done"]
+            assert latest_choices(store) == chosen == config_of(shown_run(store).config)
+        run_pipeline(store, replace(chosen, granularity=5), until="taxonomy")
+        assert latest_choices(store) == replace(chosen, granularity=5)
         update_run(store, start_run(store, replace(chosen, seed=1)), "stopped", {"logs": log_report(store).content_key})
         assert latest_choices(store) == replace(chosen, seed=1)
 

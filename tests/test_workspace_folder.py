@@ -113,6 +113,12 @@ def test_a_name_is_the_same_however_its_accents_are_written(tmp_path):
     for name in (composed, apart):
         with pytest.raises(HierexError, match="already"):
             folder_of.create_workspace(tmp_path, name)
+    brought = tmp_path / f"{apart} two.duckdb"
+    folder_of.create_workspace(tmp_path, "other").rename(brought)
+    assert folder_of.list_workspaces(tmp_path) == [composed, f"{composed} two"]
+    assert folder_of.existing_path(tmp_path, f"{composed} two") == brought
+    folder_of.rename_workspace(tmp_path, f" {apart} two ", f"{composed} TWO")
+    assert folder_of.list_workspaces(tmp_path) == [composed, f"{composed} TWO"]
 
 
 def test_a_new_name_may_differ_in_capitals_only(tmp_path):

@@ -62,12 +62,14 @@ def answer_contexts(
     meter.total = len(places)
     run = _Asking(work, plan, ask, meter)
     n_threads = AHEAD * concurrency
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="answering") as threads:
-        try:
-            run.go(threads, n_threads, places, progress, cancelled)
-        finally:
-            meter.stop()
-            run.take_open()
+    try:
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="answering") as threads:
+            try:
+                run.go(threads, n_threads, places, progress, cancelled)
+            finally:
+                meter.stop()
+    finally:
+        run.take_open()
     run.outcome.reading = meter.read()
     progress(run.outcome.reading)
     return run.outcome
@@ -95,7 +97,7 @@ class _Asking(AskingRun):
                 self.end("stopped", "")
 
     def take_open(self) -> None:
-        """Waits for what is still being answered: whatever ended the run, it is paid."""
+        """What was still being answered: whatever ended the run, it is paid."""
         self._take(wait(self.open).done)
 
     def _one(self, place: int) -> Answer:

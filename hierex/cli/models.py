@@ -21,7 +21,7 @@ from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap
 from ..llm.service import Service
 from ..server_config import ServerConfig
-from ..wording import estimate_text, tuning_text
+from ..wording.models import estimate_text, tuning_text
 from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 

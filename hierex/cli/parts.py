@@ -17,7 +17,7 @@ from ..llm.endpoint import Endpoint
 from ..llm.meter import Reading
 from ..pipeline import run_pipeline
 from ..store import open_store
-from ..wording import meter_text
+from ..wording.models import meter_text
 from ..workspace import Workspace
 
 NOTED = ("interest_tree", "policies")
@@ -74,7 +74,7 @@ def work_at(store, granularity: int | None, *, until: str) -> Workspace:
     wanted = replace(config, granularity=config.granularity if granularity is None else granularity)
     if run and run.status == "done" and wanted == config:
         return Workspace(store, config, run.keys)
-    work = run_pipeline(store, wanted, until=until)
+    work = run_pipeline(store, wanted, until=until, chosen=run is None)
     for note in notes_of(work).values():
         print(note, file=sys.stderr)
     return work

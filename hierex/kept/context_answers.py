@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from ..config import AskedAs
 from ..llm import Answer
+from ..llm.answers import LONGEST_KEPT
 from ..store import Store, now
-from .model_answers import LONGEST_KEPT
 
 
 @dataclass(frozen=True)

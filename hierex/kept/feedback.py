@@ -23,7 +23,7 @@ from ..store import Store, Writer, now
 from ..taxonomy import MERGED_FROM, Taxonomy
 from ..transitions import repeat_earliest
 from ..typed import LONGEST_TEXT
-from .reviewers import reviewer_key, spelled_alike
+from .reviewers import Thumb, reviewer_key, take_back_thumbs
 
 THUMB, FILE, BLIND = "thumb", "file", "blind"
 SAME_OUTCOMES = f"""
@@ -48,12 +48,6 @@ class Batch:
     n: float
     liked: float
     undone: bool
-
-
-@dataclass(frozen=True)
-class Thumb:
-    liked: bool
-    reason: str
 
 
 def save_thumb(
@@ -85,18 +79,6 @@ def save_thumb(
             "INSERT INTO feedback VALUES (nextval('feedback_batches'), ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, FALSE)",
             [*about, float(liked), THUMB, tidy(author), tidy(reason), user_id, now()],
         )
-
-
-def take_back_thumbs(writer: Writer, table: str, same: str, about: Sequence, author: str) -> None:
-    """Within somebody's transaction: what this author, however they write their name, said of the same is undone.
-
-    same: the condition, with `about` as its parameters, for rows of `table` that are in force and about the same.
-    """
-    (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM {table} WHERE {same}", about)
-    writer.execute(
-        f"UPDATE {table} SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
-        [*about, spelled_alike(author, authors or [])],
-    )
 
 
 def read_thumbs(store: Store, tree_key: str, context: Sequence[int], author: str, user_id: str) -> dict[int, Thumb]:

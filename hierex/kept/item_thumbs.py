@@ -11,8 +11,7 @@ from ..descriptions.words import tidy
 from ..errors import HierexError
 from ..store import Store, now
 from ..typed import LONGEST_TEXT
-from .feedback import Thumb, take_back_thumbs
-from .reviewers import Subject, reviewer_key
+from .reviewers import Subject, Thumb, reviewer_key, take_back_thumbs
 
 OF_SUBJECT = "user_id IS NOT DISTINCT FROM ? AND example_id IS NOT DISTINCT FROM ? AND NOT undone"
 

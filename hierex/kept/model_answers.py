@@ -17,6 +17,7 @@ from ..descriptions import Description
 from ..descriptions.costs import SCHEMA_TOKENS, Pace
 from ..descriptions.model import Kept, Said
 from ..descriptions.prompts import prompt_version
+from ..llm.answers import LONGEST_KEPT
 from ..llm.tokens import count_messages
 from ..store import Store, now
 from .description_edits import free_name, remembered
@@ -108,10 +109,6 @@ def save_answer(
     with store.transaction() as writer:
         places = ", ".join("?" * len(row))
         writer.execute(f"INSERT INTO model_answers ({', '.join(row)}) VALUES ({places})", list(row.values()))
-
-
-LONGEST_KEPT = 20_000
-"""Characters of an answer that are kept."""
 
 
 def read_answers(store: Store, tree_key: str, node: int, content: str) -> list[ModelAnswer]:

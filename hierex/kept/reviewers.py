@@ -1,12 +1,13 @@
-"""Who reviews, and whom they speak of."""
+"""Who reviews, whom they speak of, and the short form of what they say: a thumb."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..descriptions.words import tidy
+from ..store import Writer
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,21 @@ def spelled_alike(name: str, names: Iterable[str]) -> list[str]:
     """Of some names, all that are the same reviewer as `name`."""
     wanted = reviewer_key(name)
     return [one for one in names if reviewer_key(one) == wanted]
+
+
+@dataclass(frozen=True)
+class Thumb:
+    liked: bool
+    reason: str
+
+
+def take_back_thumbs(writer: Writer, table: str, same: str, about: Sequence, author: str) -> None:
+    """Within somebody's transaction: what this author, however they write their name, said of the same is undone.
+
+    same: the condition, with `about` as its parameters, for rows of `table` that are in force and about the same.
+    """
+    (authors,) = writer.execute(f"SELECT list(DISTINCT author) FROM {table} WHERE {same}", about)
+    writer.execute(
+        f"UPDATE {table} SET undone = TRUE WHERE {same} AND list_contains(?::VARCHAR[], author)",
+        [*about, spelled_alike(author, authors or [])],
+    )

@@ -33,7 +33,7 @@ Config = TypeVar("Config")
 @dataclass(frozen=True)
 class RunRecord:
     """One run of the pipeline. status: running, done, partial (it was to end early), stopped (by a person), failed.
-    keys: stage -> result key."""
+    keys: stage -> result key. config: `choices_of`, and whether they were `chosen`."""
 
     run_id: int
     started_at: datetime
@@ -41,6 +41,11 @@ class RunRecord:
     keys: dict[str, str]
     config: dict
     note: str
+
+    @property
+    def was_chosen(self) -> bool:
+        """And not only made for an answer about another number of interests."""
+        return self.config.get("chosen", True)
 
 
 def read_runs(store: Store, *, status: str | None = None) -> list[RunRecord]:
@@ -73,13 +78,12 @@ def _all_runs(store: Store) -> list[RunRecord]:
 def latest_choices(store: Store) -> RunConfig:
     """What was chosen last: for the present logs or, where nothing was built from them, for those before.
 
-    What was only begun for an answer about another number of interests was no choice, unless there is nothing else.
     A model's answers are about the interests of some logs; other logs begin with the usual way to predict.
     """
     present = read_runs(store)
     if present:
-        whole = (run for run in present if run.status != "partial")
-        return config_of(next(whole, present[0]).config)
+        chosen = (run for run in present if run.was_chosen)
+        return config_of(next(chosen, present[0]).config)
     before = next(iter(_all_runs(store)), None)
     config = config_of(before.config) if before else RunConfig()
     return replace(config, policy=PolicyConfig()) if config.policy.kind == "openai" else config
@@ -91,10 +95,10 @@ def find_run(store: Store, run_id: int) -> RunRecord | None:
 
 
 def shown_run(store: Store) -> RunRecord | None:
-    """The run that the app shows: the latest finished one, else the latest that got as far as a tree."""
+    """The run that the app shows: the latest chosen one that was finished, else the latest that has a tree."""
     done = read_runs(store, status="done")
     if done:
-        return done[0]
+        return next((run for run in done if run.was_chosen), done[0])
     return next((run for run in read_runs(store) if "interest_tree" in run.keys), None)
 
 
@@ -119,13 +123,13 @@ def past_recalls(store: Store, config: RunConfig) -> pd.DataFrame:
     return frame.drop_duplicates(["granularity", "policy"]).sort_values("granularity", ignore_index=True)
 
 
-def start_run(store: Store, config: RunConfig) -> int:
-    """Notes that a run begins; returns its id."""
+def start_run(store: Store, config: RunConfig, *, chosen: bool = True) -> int:
+    """Notes that a run begins; returns its id. chosen: see `RunRecord.was_chosen`."""
     with store.transaction() as writer:
         return writer.execute(
             "INSERT INTO runs (started_at, status, config, keys, note) VALUES (?, 'running', ?, '{}', '') "
             "RETURNING run_id",
-            [now(), json.dumps(choices_of(config))],
+            [now(), json.dumps(choices_of(config) | {"chosen": chosen})],
         )[0]
 
 

@@ -16,6 +16,8 @@ from jsonschema.exceptions import best_match
 
 LONGEST = 50_000
 """Characters of an answer; a longer one is not read."""
+LONGEST_KEPT = 20_000
+"""Characters of an answer that are kept."""
 STARTS = 50
 """At how many opening braces an object is looked for."""
 CUT_SHORT = "The answer was cut short."

@@ -16,7 +16,7 @@ GIVE_UP_AFTER = 5
 """A run ends when so many questions in a row got no answer at all: then it is the endpoint, not the questions."""
 
 Ask = Callable[..., Answer]
-"""`LanguageModel.ask`: (messages, schema, *, most_written, watch) -> Answer."""
+"""`LanguageModel.ask`: (messages, schema, *, most_written, temperature, watch) -> Answer."""
 
 
 class Ending(Protocol):

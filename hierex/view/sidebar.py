@@ -9,7 +9,8 @@ from .. import workspace_folder
 from ..jobs import ANSWERS, ASKED, DESCRIPTIONS, TUNING, Job
 from ..kept.runs import read_runs
 from ..store import Store
-from ..wording import STAGE_NAMES, duration, meter_text, plain_markdown
+from ..wording import STAGE_NAMES, duration, plain_markdown
+from ..wording.models import meter_text
 from ..workspace_folder import SAMPLE_NAME
 from .choice import write_address
 from .opened import claimed, current_store, doing, jobs, plain_errors, say, server, show_messages

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ... import wording
 from ...asking.describing import Plan, failed_nodes, plan_descriptions, with_coarser
 from ...jobs import asking
 from ...kept import model_settings
@@ -16,6 +15,7 @@ from ...llm.endpoint import Endpoint
 from ...llm.prices import Cap, usual_cap
 from ...taxonomy import MERGED_FROM
 from ...wording import plain_markdown
+from ...wording.models import connection_text, estimate_text
 from ...workspace import Workspace
 from ..author import author_name
 from ..opened import doing, is_busy, jobs, plain_errors
@@ -63,7 +63,7 @@ def model_panel(shown: Described, selected: Sequence[int]) -> None:
         ):
             nodes = with_coarser(work.grown_tree.parent, nodes)
         plan = plan_descriptions(work, nodes, endpoint, again=again)
-        st.markdown(plain_markdown(wording.estimate_text(plan.estimate, endpoint)))
+        st.markdown(plain_markdown(estimate_text(plan.estimate, endpoint)))
         show_failed(shown, plan)
         if plan.estimate.calls:
             offer_start(shown, plan, endpoint)
@@ -124,7 +124,7 @@ def show_endpoint(endpoint: Endpoint) -> None:
                 found = model.test_connection()
             finally:
                 model.close()
-            st.success(plain_markdown(wording.connection_text(found)), icon=":material/check:")
+            st.success(plain_markdown(connection_text(found)), icon=":material/check:")
 
 
 def offer_start(shown: Described, plan: Plan, endpoint: Endpoint) -> None:

@@ -24,7 +24,6 @@ from ...embeddings import embed_texts
 from ...errors import HierexError
 from ...interest_tree import InterestTree
 from ...result_keys import digest
-from ...taxonomy import Taxonomy
 from ...wording import plain_markdown
 from ...workspace import Curated, Workspace
 from ..choice import choose
@@ -46,7 +45,7 @@ def find_interests(work: Workspace, curated: Curated, descriptions: Mapping[int,
     with st.container(border=True):
         plain = _searchable_titles(work.key("interest_tree"), _work=work)
         by_words = find_by_words(query, taxonomy, descriptions, titles, plain, traffic)
-        _show_found("By words", query, by_words, taxonomy, descriptions)
+        _show_found("By words", query, by_words, descriptions)
         if work.config.embedding.from_file:
             return st.caption("**By meaning:** not possible: the items brought vectors that no text model reads.")
         reading = _read_query(query, work.key("interest_tree"), _work=work)
@@ -59,12 +58,10 @@ def find_interests(work: Workspace, curated: Curated, descriptions: Mapping[int,
             return st.error(plain_markdown(str(failed)))
         sums = _leaf_sums(work.key("interest_tree"), digest(tree.order), _work=work, _tree=tree)
         by_meaning = find_by_meaning(reading.result(), tree, taxonomy, sums, work.vectors, titles, most=MOST_ALIKE)
-        _show_found("By meaning", query, by_meaning, taxonomy, descriptions)
+        _show_found("By meaning", query, by_meaning, descriptions)
 
 
-def _show_found(
-    how: str, query: str, found: Sequence[Found], taxonomy: Taxonomy, descriptions: Mapping[int, Description]
-) -> None:
+def _show_found(how: str, query: str, found: Sequence[Found], descriptions: Mapping[int, Description]) -> None:
     said = plain_markdown(query)
     if not found:
         return st.caption(f"**{how}:** no name, phrase or title holds “{said}”.")

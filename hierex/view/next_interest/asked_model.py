@@ -8,7 +8,6 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from ... import wording
 from ...asking.collected import collect_answers, ways_answered
 from ...asking.plans import AnswerPlan, cost_of, enough_for, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
@@ -20,6 +19,7 @@ from ...llm.endpoint import Endpoint
 from ...llm.prices import Cap
 from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
+from ...wording.models import estimate_text, tuning_text
 from ...workspace import Workspace
 from ..opened import doing, is_busy, jobs, plain_errors, server
 
@@ -82,7 +82,7 @@ def offer_tuning(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     epochs = st.number_input("How often it goes through the examples", 1, 50, EPOCHS, key="tuning_epochs")
     fewest = 1 if endpoint.is_local else server().fewest_people
     plan = plan_tuning(work, endpoint, epochs=int(epochs), fewest=fewest)
-    st.markdown(plain_markdown(wording.tuning_text(plan, endpoint)))
+    st.markdown(plain_markdown(tuning_text(plan, endpoint)))
     if not (plan.kept and plan.kept.state == "succeeded"):
         cap = ask_cap(plan) if plan.to_pay else Cap()
         st.button(
@@ -140,7 +140,7 @@ def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     plan = plan_answers(work, endpoint, form=form, which=wanted, most=int(most))
     batch = batch or bool(plan.under_way)
     estimate, _ = cost_of(plan, batch=batch)
-    st.markdown(plain_markdown(wording.estimate_text(estimate, endpoint, did="answered all of these questions")))
+    st.markdown(plain_markdown(estimate_text(estimate, endpoint, did="answered all of these questions")))
     st.caption(f"{plan.share:.0%} of what people start from is among these. {plain_markdown(plan.note)}")
     if plan.under_way:
         st.info(f"A batch with {plan.under_way:,} of these questions is under way.")

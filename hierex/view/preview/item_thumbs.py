@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ...kept import item_thumbs as kept
-from ...kept.feedback import Thumb
-from ...kept.reviewers import Subject, reviewer_key
+from ...kept.reviewers import Subject, Thumb, reviewer_key
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..author import author_name

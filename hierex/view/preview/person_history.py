@@ -14,7 +14,7 @@ from ...transitions import repeat_earliest
 from ...wording import plain_markdown
 from ...workspace import Workspace
 
-LONGEST_NAME = 60
+LONGEST_HEADING = 60
 """Characters of a name that a heading has room for; one made of many interests is longer."""
 
 
@@ -24,7 +24,7 @@ def show_history(
     """Draws it, and returns the interests that the prediction starts from, or with `whole` the latest."""
     taxonomy = work.taxonomy
     history = person.history(taxonomy)
-    called = person.name if len(person.name) <= LONGEST_NAME else "this person"
+    called = person.name if len(person.name) <= LONGEST_HEADING else "this person"
     st.subheader(f"What {plain_markdown(called)} was interested in")
     latest = person.latest(taxonomy, work.config.transition.k)
     context = latest if whole else choose_context(work, person, history, names)
