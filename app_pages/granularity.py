@@ -40,7 +40,13 @@ preset_menu(work, number)
 tree_note(work, curated)
 facts = {key: fact(key, value) for key, value in taxonomy_facts(taxonomy).items()}
 places = st.columns(4)
-places[0].metric("Interests", f"{taxonomy.n_clusters:,}")
+places[0].metric(
+    "Interests",
+    f"{taxonomy.n_clusters:,}",
+    help=f"The slider is at {number:,}; with what people changed there are {taxonomy.n_clusters:,}."
+    if taxonomy.n_clusters != number
+    else None,
+)
 places[1].metric("Typical size", facts["median_items"], help="In items. Half of the interests hold more, half fewer.")
 places[2].metric(
     "Busiest interest",
@@ -97,10 +103,10 @@ with right:
         on_select=lambda: take_selection(table_key, table.index),
         selection_mode="multi-row",
         column_config={
-            "Interest": st.column_config.TextColumn(width=120 if is_changed else 132),
-            "Changed": st.column_config.TextColumn(width=65) if is_changed else None,
+            "Interest": st.column_config.TextColumn(width=104 if is_changed else 132),
+            "Changed": st.column_config.TextColumn(width=62) if is_changed else None,
             "Items": st.column_config.NumberColumn(format="localized", width=50),
-            "Traffic": None if is_changed else st.column_config.NumberColumn(format="localized", width=60),
+            "Traffic": st.column_config.NumberColumn(format="localized", width=54 if is_changed else 60),
             "Share": st.column_config.NumberColumn(help="Share of all traffic", format="percent", width=52),
         },
     )

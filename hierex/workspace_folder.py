@@ -109,6 +109,7 @@ def free_path(folder: Path, name: str, *, apart_from: str = "") -> Path:
     path = workspace_path(folder, name)
     wanted = plain_name(path.stem)
     others = {taken for taken in list_workspaces(folder) if taken == wanted or taken != apart_from}
-    if wanted.casefold() in map(str.casefold, others):
-        raise HierexError(f"There is a workspace '{wanted}' already. Choose another name.")
+    same = next((name for name in others if name.casefold() == wanted.casefold()), None)
+    if same is not None:
+        raise HierexError(f"There is a workspace '{same}' already. Choose another name.")
     return path

@@ -421,9 +421,7 @@ def test_an_interruption_loses_nothing_that_was_paid_not_even_when_it_is_repeate
     with LlmServer(answer=know_it_all(work), seconds=1.0) as server:
         with pytest.raises(KeyboardInterrupt) as ended:
             ask(work, server, concurrency=10, cancelled=interrupt)
-        assert isinstance(ended.value.__context__, KeyboardInterrupt), (
-            "the second one came in the wait for answers"
-        )
+        assert isinstance(ended.value.__context__, KeyboardInterrupt), "the second one came in the wait for answers"
         kept = context_answers.read_answers(work.store, collect_answers(work).asked).num_rows
         assert kept == len(server.requests) > 8
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from llm_server import KEY, MODEL, LlmServer
-from opened_app import app_over, open_app, words
+from opened_app import app_over, open_app, open_script, words
 from streamlit.testing.v1 import AppTest
 from test_answering import know_it_all
 from test_jobs import wait_for
@@ -42,10 +42,11 @@ from hierex.view.granularity import choice_panel
 from hierex.view.next_interest.liked import outcome_form
 from hierex.view.opened import jobs, server
 from hierex.workspace import Workspace
-from hierex.workspace_folder import rename_workspace
+from hierex.workspace_folder import rename_workspace, throw_away
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["logs", "granularity", "descriptions", "next_interest", "preview", "evaluation"]
+CHANGED = "Interests were split, merged or given other items since"
 CONFIG = RunConfig(
     granularity=12, policy=PolicyConfig(kind="counts"), recommender=RecommenderConfig(epochs=1, dimensions=16)
 )
@@ -430,6 +431,20 @@ def test_a_workspace_is_created_renamed_deleted_and_brought_back(workspaces):
     assert (workspaces / ".trash" / "Winter.duckdb").exists()
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(600.0, False), (0.0, True)])
+def test_a_double_click_creates_one_workspace_and_opens_it(workspaces, monkeypatch, seconds, told):
+    monkeypatch.setattr("hierex.view.sidebar.A_DOUBLE_CLICK", seconds)
+    name = f"Twice {seconds:.0f}"
+    app = open_app("logs", "Empty")
+    for _ in range(2):
+        app.session_state["workspace"] = "Empty"
+        app.text_input(key="new_workspace").set_value(name)
+        press(app, "Create")
+    assert bool(app.error) == told
+    assert app.session_state["workspace"] == ("Empty" if told else name)
+    throw_away(workspaces, name)
+
+
 def test_who_has_a_workspace_open_that_somebody_renamed_is_told(workspaces):
     shutil.copy(workspaces / "Empty.duckdb", workspaces / "Spring.duckdb")
     app = open_app("logs", "Spring")
@@ -479,15 +494,45 @@ def test_pages_show_interests_that_were_merged_and_hidden(workspaces):
         for page in PAGES:
             app = open_app(page, "Busy")
             assert not app.error
+        assert CHANGED in words(open_app("preview", "Busy"))
         app = open_app("granularity", "Busy")
         assert app.metric[0].value == "11"
+        assert "The slider is at 12" in app.metric[0].help
         assert "before the latest changes" in words(app)
         table = next(table.value for table in app.dataframe if "Changed" in table.value)
         assert sorted(filter(None, table["Changed"])) == ["hidden", "merged"]
+        set_undone(store, made[:1], True)
+        assert CHANGED not in words(open_app("preview", "Busy")), "what is hidden is left out at once"
+        app = open_app("granularity", "Busy")
         press(app, "Take all back")
         assert app.metric[0].value == "12"
+        assert not app.metric[0].help
     finally:
         set_undone(store, made, True)
+
+
+def test_what_was_changed_in_another_window_is_not_changed_once_more(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    nodes = [int(node) for node in work.taxonomy.cluster_ids[:3]]
+
+    def script(work, clusters):
+        import streamlit as st
+
+        from hierex.view.granularity.curation import still_so
+
+        st.markdown(f"as chosen: {still_so(work, 12, work.taxonomy, clusters)}")
+
+    common = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    made = save_curation(store, "merge", nodes[:2], **common)
+    try:
+        assert "as chosen: True" in words(open_script(script, work, [2]))
+        app = open_script(script, work, [2, 1])
+        assert "as chosen: False" in words(app)
+        assert "was changed in the meantime" in words(app)
+    finally:
+        set_undone(store, [made], True)
+    assert "as chosen: True" in words(open_script(script, work, [2, 1]))
 
 
 def test_merging_all_interests_into_two_can_be_taken_back(workspaces):

@@ -84,7 +84,7 @@ def describe_nodes(
         central = _central_titles(tree, node, titles, vectors)
         name = wording.name(node, int(tree.parent[node]), salient, central)
         chosen = wording.phrases(salient, name)
-        summary = _summary(chosen if salient else (), int(tree.hi[node] - tree.lo[node]), central)
+        summary = _summary(chosen if salient else (), central)
         described.append(Description(node, name, chosen, summary, "keywords"))
         progress(0.9 + 0.1 * (node + 1) / len(tree.lo))
     return described
@@ -290,11 +290,10 @@ def _central_titles(tree: InterestTree, node: int, titles: list[str], vectors: n
     return [title for title in dict.fromkeys(titles[item] for item in central) if title]
 
 
-def _summary(phrases: tuple[str, ...], n_items: int, central: list[str]) -> str:
-    items = f"{n_items:,} {'item' if n_items == 1 else 'items'}"
+def _summary(phrases: tuple[str, ...], central: list[str]) -> str:
+    """How many items it holds is not said here: people move items, and what is said stays."""
     quoted = " and ".join(f"“{_shorten(title, TITLE_LENGTH)}”" for title in central[:2])
-    shown = f"{items}, for example {quoted}" if quoted else items
-    if not phrases:
-        return f"{shown}."
     listed = ", ".join(phrases[:2]) + " and " + phrases[2] if len(phrases) > 2 else " and ".join(phrases)
-    return f"About {listed}; {shown}."
+    said = [f"about {listed}"] * bool(listed) + [f"for example {quoted}"] * bool(quoted)
+    text = "; ".join(said) or "items without words"
+    return f"{text[0].upper()}{text[1:]}."

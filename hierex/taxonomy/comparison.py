@@ -11,7 +11,12 @@ from . import Taxonomy
 
 def same_interests(one: Taxonomy, other: Taxonomy) -> bool:
     """Whether the two hold the same interests, with the same items, and hide the same."""
-    alike = ("cluster_ids", "cluster_of_item", "hidden_items")
+    return same_items(one, other) and np.array_equal(one.hidden_items, other.hidden_items)
+
+
+def same_items(one: Taxonomy, other: Taxonomy) -> bool:
+    """Whether the two hold the same interests, with the same items."""
+    alike = ("cluster_ids", "cluster_of_item")
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in alike)
 
 

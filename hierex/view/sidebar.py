@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import pandas as pd
 import streamlit as st
 
@@ -21,6 +23,8 @@ ASKING = {
     TUNING: "Fine-tuning the language model …",
     ANSWERS: "Asking what comes next …",
 }
+A_DOUBLE_CLICK = 2.0
+"""Seconds in which the second click of a double one comes, as far as a busy server goes."""
 STATE_SIGNS = {"waiting": "", "running": "⏳", "made": "✓", "reused": "✓ kept"}
 
 
@@ -72,8 +76,13 @@ def workspace_menu(names: list[str]) -> None:
 
 def create_workspace() -> None:
     name = workspace_folder.plain_name(st.session_state["new_workspace"])
-    if doing(lambda: workspace_folder.create_workspace(server().workspaces, name), f"Created '{name}'."):
+    before, at = st.session_state.get("created_workspace", ("", 0.0))
+    clicked_twice = name == before and monotonic() - at < A_DOUBLE_CLICK
+    if clicked_twice or doing(
+        lambda: workspace_folder.create_workspace(server().workspaces, name), f"Created '{name}'."
+    ):
         st.session_state["workspace"], st.session_state["new_workspace"] = name, ""
+        st.session_state["created_workspace"] = name, monotonic()
 
 
 def rename_workspace() -> None:

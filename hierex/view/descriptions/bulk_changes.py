@@ -96,7 +96,8 @@ def find_and_replace(shown: Described, nodes: Sequence[int], which: str) -> None
         match_case = st.checkbox("Same capitals", key="replace_case")
         whole_words = st.checkbox("Whole words only", key="replace_words")
     if not find.strip():
-        st.caption(f"Looks in the {len(nodes):,} interests that are {which}. What would change is shown first.")
+        these = f"{len(nodes):,} interests that are" if len(nodes) > 1 else "one interest that is"
+        st.caption(f"Looks in the {these} {which}. What would change is shown first.")
         return
     if not fields:
         st.info("Choose above in which of these to look.")
@@ -104,7 +105,9 @@ def find_and_replace(shown: Described, nodes: Sequence[int], which: str) -> None
     described = [shown.descriptions[node] for node in nodes]
     plan = plan_replacement(described, find, replacement, fields=fields, match_case=match_case, whole_words=whole_words)
     if not plan.wanted and not plan.refusals:
-        st.info(f"None of the {len(nodes):,} interests that are {which} holds “{plain_markdown(find.strip())}”.")
+        none = f"None of the {len(nodes):,} interests that are {which} holds"
+        only = f"The one interest that is {which} does not hold"
+        st.info(f"{none if len(nodes) > 1 else only} “{plain_markdown(find.strip())}”.")
         return
     show_plan(shown, plan)
     apply_button(shown, plan.wanted, "Replace in", forget_search)
@@ -149,7 +152,8 @@ def show_plan(shown: Described, plan: Plan) -> None:
     """Before and after of what would change, and what cannot be."""
     table = change_table(shown.descriptions, plan.wanted)
     many = "1 interest" if len(plan.wanted) == 1 else f"{len(plan.wanted):,} interests"
-    st.markdown(f"**{many} would change, {plan.unchanged:,} stay as they are.**")
+    others = "1 stays as it is" if plan.unchanged == 1 else f"{plan.unchanged:,} stay as they are"
+    st.markdown(f"**{many} would change, {others}.**")
     if len(table):
         st.dataframe(table, hide_index=True)
     twice = names_twice({node: shown.descriptions[node] for node in shown.nodes}, plan.wanted)

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, changed_items, standing_text
-from ...wording import SOURCE_NAMES, by_whom, plain_markdown
+from ...wording import SOURCE_NAMES, plain_markdown
 from ..opened import doing
 from .described import Described, save_verdict, show_table_anew, take_back_one
 
@@ -22,8 +22,8 @@ def closer_look(shown: Described, rows: Sequence[int]) -> int | None:
     st.subheader("Look closer")
     if not rows:
         return None
-    if st.session_state.get("closer") not in rows:
-        st.session_state["closer"] = rows[0]
+    chosen = st.session_state.get("closer")
+    st.session_state["closer"] = chosen if chosen in rows else rows[0]  # set anew, the box takes the names of now
     node = choose_interest(shown, rows)
     words, examples = st.columns([1, 2])
     with words:
@@ -79,7 +79,8 @@ def show_words(shown: Described, node: int) -> None:
         st.markdown(plain_markdown(d.summary))
         st.markdown("\n".join(f"- {plain_markdown(phrase)}" for phrase in d.phrases))
         edit = shown.placed.get(node)
-        st.caption(f"Written {SOURCE_NAMES[d.source]}" + (f" {by_whom(edit.author)}" if edit else ""))
+        who = f": {plain_markdown(edit.author)}" if edit and edit.author else ""
+        st.caption(f"Written {SOURCE_NAMES[d.source]}{who}")
         if edit:
             machine = shown.work.descriptions(shown.taxonomy, {})[node]
             st.caption(plain_markdown(f"The machine's words: {machine.name}. {machine.summary}"))
@@ -103,6 +104,7 @@ def review_box(shown: Described, rows: Sequence[int], node: int) -> None:
                     key=f"review-{state}",
                     type=kind,
                     shortcut=shortcut,
+                    help="Then comes the next interest.",
                     on_click=give_verdict,
                     args=(shown, rows, node, state, note_key),
                 )

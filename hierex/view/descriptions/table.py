@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from ...descriptions import Description
+from ...descriptions.changes import names_twice
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, Standing, review_progress, reviewed_names
 from ...typed import LONGEST_NAME, LONGEST_TEXT
 from ...wording import SOURCE_NAMES, sources_text
@@ -68,17 +69,20 @@ def description_table(shown: Described, checked: pd.DataFrame | None) -> list[in
         st.session_state["seen_edits"] = {node: edit.edit_id for node, edit in shown.placed.items()}
         st.session_state["rows_shown"] = rows.index.tolist()
         st.session_state["editor_rows"] = rows
+    told = [name for name in rows.columns if name not in EDITED]
+    drawn = st.session_state["editor_rows"]
+    drawn.loc[drawn.index.intersection(rows.index), told] = rows[told]  # who wrote it now, under the same hand
     share = st.column_config.ProgressColumn(
         "Share of traffic", format="percent", max_value=float(shown.share.max()), width=110
     )
     st.data_editor(
-        st.session_state["editor_rows"],
+        drawn,
         key=key,
         on_change=save_changes,
         args=(shown, key),
         hide_index=True,
         height=460,
-        disabled=[name for name in rows.columns if name not in EDITED],
+        disabled=told,
         column_config={**COLUMNS, "Share": share, **CHECK_COLUMNS},
     )
     return rows.index.tolist()
@@ -95,7 +99,11 @@ def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFr
         "Show", list(FILTERS), default="All", key="review_filter", label_visibility="collapsed", required=True
     )
     selected = selection(shown)
-    rows = pd.DataFrame([table_row(shown, node, node in selected) for node in shown.nodes], index=shown.nodes)
+    hidden = shown.taxonomy.hidden
+    rows = pd.DataFrame(
+        [table_row(shown, node, node in selected, hidden[place]) for place, node in enumerate(shown.nodes)],
+        index=shown.nodes,
+    )
     rows["Items"], rows["Share"] = shown.taxonomy.hi - shown.taxonomy.lo, shown.share
     if checked is not None:
         rows = rows.join(checked, how="inner")
@@ -113,7 +121,7 @@ def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFr
     return rows, f"{kept}-{search}"
 
 
-def table_row(shown: Described, node: int, selected: bool) -> dict:
+def table_row(shown: Described, node: int, selected: bool, hidden: bool) -> dict:
     d = shown.descriptions[node]
     standing: Standing = shown.standings[node]
     return {
@@ -122,7 +130,7 @@ def table_row(shown: Described, node: int, selected: bool) -> dict:
         "Phrases": ", ".join(d.phrases),
         "Summary": d.summary,
         "Written": SOURCE_NAMES[d.source],
-        "Review": reviewed_names([standing])[0],
+        "Review": reviewed_names([standing])[0] + ", hidden" * bool(hidden),
     }
 
 
@@ -158,7 +166,9 @@ def save_changes(shown: Described, key: str) -> None:
         def save(node=node, wanted=wanted) -> None:
             seen[node] = save_words(shown, [wanted], seen)[0]
 
-        if not doing(save, f"Saved “{wanted.name}”."):
+        twice = names_twice({node: shown.descriptions[node] for node in shown.nodes}, [wanted])
+        also = " Another interest has this name, too: a number tells them apart." if twice else ""
+        if not doing(save, f"Saved “{wanted.name}”.{also}"):
             show_table_anew()
 
 

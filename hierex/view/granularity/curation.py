@@ -121,6 +121,8 @@ def confirm(
 ) -> None:
     """What the change would do, with a place for the reason; then it is done or not."""
     label, _, text = KINDS[kind]
+    if not still_so(work, number, taxonomy, clusters):
+        return
     standing = [record for record in curation_edits.read_records(work.store) if not record.undone]
     new = CurationEdit(max((record.edit_id for record in standing), default=0) + 1, kind, tuple(nodes))
     changed = work.shape(number, [*work.place_curation(standing)[0], new])
@@ -148,6 +150,21 @@ def confirm(
         lambda: save(work, kind, nodes, reason), DONE[kind]
     ):
         st.rerun()
+
+
+def still_so(work: Workspace, number: int, taxonomy: Taxonomy, clusters: Sequence[int]) -> bool:
+    """Whether these interests hold the items that they held when they were chosen; says so where they don't."""
+    now = work.curated(number, curation_edits.read_records(work.store)).taxonomy
+    place_of = {cluster_id: place for place, cluster_id in enumerate(now.cluster_ids.tolist())}
+    for cluster in clusters:
+        place = place_of.get(int(taxonomy.cluster_ids[cluster]))
+        if place is None or not np.array_equal(now.items_of(place), taxonomy.items_of(cluster)):
+            st.warning(
+                "What you chose was changed in the meantime, in another window or by somebody else. Nothing was done: "
+                "close this and choose again."
+            )
+            return False
+    return True
 
 
 def ask_reason() -> str:

@@ -12,7 +12,7 @@ from ...kept import curation_edits
 from ...taxonomy import CurationEdit, Taxonomy
 from ...workspace import Workspace
 from ..opened import doing
-from .curation import ask_reason, concerned, save
+from .curation import ask_reason, concerned, save, still_so
 
 
 def move_button(work: Workspace, number: int, taxonomy: Taxonomy, names: Mapping[int, str], items: np.ndarray) -> None:
@@ -30,6 +30,8 @@ def confirm_move(work: Workspace, number: int, taxonomy: Taxonomy, names: Mappin
         "To which interest?", by_traffic, index=None, format_func=lambda node: names[node], key="move_target"
     )
     if target is None:
+        return
+    if not still_so(work, number, taxonomy, [taxonomy.index_of(target), *np.unique(taxonomy.cluster_of_item[items])]):
         return
     nodes = tuple(taxonomy.nodes_of(taxonomy.index_of(target)).tolist())
     standing = [record for record in curation_edits.read_records(work.store) if not record.undone]

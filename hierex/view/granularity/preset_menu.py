@@ -69,7 +69,7 @@ def activate(work: Workspace, preset: presets.Preset) -> None:
 def save(work: Workspace, number: int) -> None:
     name = st.session_state["preset_name"]
     if doing(
-        lambda: presets.save_preset(work.store, name, number, author=author_name()), f"Saved {number:,} interests."
+        lambda: presets.save_preset(work.store, name, number, author=author_name()), f"Saved: {number:,} on the slider."
     ):
         st.session_state["preset_name"] = ""
 

@@ -62,7 +62,7 @@ def choose_side(work: Workspace, number: int, taxonomy: Taxonomy, label: str, fi
     if kind == OTHER:
         most = work.tree.finest
         wanted = st.number_input("Number of interests", 2, most, min(2 * number, most), key=f"{key}-number")
-    numbers = {SHOWN: f" ({number:,})", BUILT: f" ({work.granularity:,})"}
+    numbers = {SHOWN: f" ({taxonomy.n_clusters:,})", BUILT: f" ({work.taxonomy.n_clusters:,})"}
     title = labels[kind] + numbers.get(kind, "")
     if kind == SHOWN:
         shown = taxonomy

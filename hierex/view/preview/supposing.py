@@ -129,7 +129,10 @@ def other_words(work: Workspace) -> Question | None:
     key = f"{of(work, 'other_words')}-{description.cluster_id}"
     text = st.text_area("What is said of it, one phrase a line", "\n".join(description.phrases), height=260, key=key)
     phrases = tuple(" ".join(line.split()) for line in text.splitlines() if line.strip())
-    if not phrases or phrases == description.phrases:
+    if not phrases:
+        st.warning("An interest needs at least one phrase.")
+        return None
+    if phrases == description.phrases:
         st.info("Change the phrases: they are what predictions read.")
         return None
     changed = {description.cluster_id: replace(description, phrases=phrases)}
