@@ -75,14 +75,20 @@ def workspace_menu(names: list[str]) -> None:
 
 
 def create_workspace() -> None:
-    name = workspace_folder.plain_name(st.session_state["new_workspace"])
-    before, at = st.session_state.get("created_workspace", ("", 0.0))
-    clicked_twice = name == before and monotonic() - at < A_DOUBLE_CLICK
-    if clicked_twice or doing(
-        lambda: workspace_folder.create_workspace(server().workspaces, name), f"Created '{name}'."
-    ):
-        st.session_state["workspace"], st.session_state["new_workspace"] = name, ""
+    folder, name = server().workspaces, workspace_folder.plain_name(st.session_state["new_workspace"])
+
+    def create() -> None:
+        """A second click may end what the first one began wherever the session's state is read or written, so that
+        the first one is noted before anything is done."""
+        before, at = st.session_state.get("created_workspace", ("", 0.0))
+        if name == before and monotonic() - at < A_DOUBLE_CLICK and name in workspace_folder.list_workspaces(folder):
+            return
+        workspace_folder.free_path(folder, name)
         st.session_state["created_workspace"] = name, monotonic()
+        workspace_folder.create_workspace(folder, name)
+
+    if doing(create, f"Created '{name}'."):
+        st.session_state["workspace"], st.session_state["new_workspace"] = name, ""
 
 
 def rename_workspace() -> None:
