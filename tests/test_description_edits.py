@@ -15,7 +15,7 @@ from hierex.kept.description_edits import Statement
 from hierex.kept.description_steps import set_step_undone
 from hierex.store import open_store
 from hierex.taxonomy import MERGED_FROM
-from hierex.view.descriptions.table import take_new_changes
+from hierex.view.descriptions.table import new_changes
 
 MACHINE = [Description(node, f"Interest {node}", (f"word {node}",), "", "keywords") for node in range(3)]
 
@@ -125,15 +125,14 @@ def test_undoing_everything_is_the_original(tmp_path_factory, changes):
         assert shown(store) == MACHINE
 
 
-def test_a_change_in_the_table_is_taken_once():
+def test_a_change_in_the_table_is_new_until_it_was_handled():
     handled = {}
-    assert take_new_changes({3: {"Name": "Mine"}}, handled) == {3: {"Name": "Mine"}}
-    assert take_new_changes({3: {"Name": "Mine"}, 5: {"Name": "Next"}}, handled) == {5: {"Name": "Next"}}
-    more = {3: {"Name": "Mine", "Summary": "more"}, 5: {"Name": "Next"}}
-    assert take_new_changes(more, handled) == {3: {"Summary": "more"}}
-    assert take_new_changes(more, handled) == {}
-    emptied = {3: {"Name": "Mine", "Summary": None}, 5: {"Name": "Next", "Phrases": None}}
-    assert take_new_changes(emptied, handled) == {3: {"Summary": None}, 5: {"Phrases": None}}
+    assert new_changes({3: {"Name": "Mine"}}, handled) == {3: {"Name": "Mine"}}
+    assert handled == {}
+    handled[3] = {"Name": "Mine"}
+    more = {3: {"Name": "Mine", "Summary": None}, 5: {"Name": "Next"}, 7: {}}
+    assert new_changes(more, handled) == {3: {"Summary": None}, 5: {"Name": "Next"}}
+    assert new_changes({3: {"Name": "Mine"}}, handled) == {}
 
 
 def test_two_people_at_once_one_is_told(store):

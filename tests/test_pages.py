@@ -689,6 +689,40 @@ def test_one_of_many_is_taken_back_alone(words_as_they_were):
     assert "12 by a person" in words(app)
 
 
+def test_what_is_typed_while_the_page_is_ended_in_the_middle_is_kept(words_as_they_were):
+    def script(work):
+        import streamlit as st
+
+        from hierex.view.descriptions import described, table
+
+        class Ended(BaseException):
+            """As Streamlit ends a callback where the session's state is read, when the next thing is typed."""
+
+        def end():
+            raise Ended
+
+        shown, author_name = described.read_described(work), described.author_name
+        st.session_state["seen_edits"], st.session_state["handled_rows"] = {}, {}
+        st.session_state["rows_shown"] = shown.nodes
+        st.session_state["typed"] = {"edited_rows": {0: {"Name": "Mine"}}}
+        described.author_name = end
+        try:
+            table.save_changes(shown, "typed")
+        except Ended:
+            st.markdown("ended")
+        finally:
+            described.author_name = author_name
+        table.save_changes(shown, "typed")
+        st.session_state["typed"] = {"edited_rows": {0: {"Name": "Mine", "Summary": "This as well"}}}
+        table.save_changes(shown, "typed")
+
+    work = Workspace(words_as_they_were, CONFIG, shown_run(words_as_they_were).keys)
+    app = open_script(script, work)
+    assert "ended" in words(app)
+    edits = [edit for edit in read_edits(words_as_they_were) if not edit.undone]
+    assert [(edit.name, edit.summary == "This as well") for edit in edits] == [("Mine", False), ("Mine", True)]
+
+
 def test_two_sessions_replace_at_once_and_one_is_told(words_as_they_were):
     one, other = open_app("descriptions", "Busy"), open_app("descriptions", "Busy")
     for app, text in ((one, "First"), (other, "Second")):

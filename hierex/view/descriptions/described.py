@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,27 +77,34 @@ def save_words(shown: Described, wanted: Sequence[Description], seen: Mapping[in
     Raises as `description_edits.save_edits` does.
     """
     statements = [Statement(d, shown.item_ids(d.cluster_id), seen.get(d.cluster_id)) for d in wanted]
+    remember = rememberer(shown)
     step, ids = description_edits.save_edits(
         shown.work.store, statements, tree_key=shown.work.tree_key, author=author_name()
     )
-    remember(shown, step)
+    remember(step)
     return ids
 
 
 def save_verdict(shown: Described, nodes: Sequence[int], state: str, note: str = "") -> None:
     """Keeps what the person says of the words on their screen, as one step. Raises as `save_reviews` does."""
     statements = [Statement(shown.descriptions[node], shown.item_ids(node), shown.review_seen(node)) for node in nodes]
+    remember = rememberer(shown)
     step = description_reviews.save_reviews(
         shown.work.store, statements, state, note=note, tree_key=shown.work.tree_key, author=author_name()
     )
-    remember(shown, step)
+    remember(step)
 
 
-def remember(shown: Described, step: int) -> None:
-    """As this session's latest, which Undo takes back."""
+def rememberer(shown: Described) -> Callable[[int], None]:
+    """To be asked for before a step is made: takes it as this session's latest, which Undo takes back. Streamlit may
+    end a callback wherever the session's state is read, but not between the two."""
     mine, taken_back = own_changes("descriptions", shown.work.store)
-    mine.append(step)
-    taken_back.clear()
+
+    def remember(step: int) -> None:
+        mine.append(step)
+        taken_back.clear()
+
+    return remember
 
 
 def take_back(shown: Described, step: int) -> None:

@@ -19,7 +19,7 @@ from ...wording.models import connection_text, estimate_text
 from ...workspace import Workspace
 from ..author import author_name
 from ..opened import doing, is_busy, jobs, plain_errors
-from .described import Described, remember
+from .described import Described, rememberer
 from .model_prices import price_table
 from .table import select
 
@@ -190,9 +190,9 @@ def start_descriptions(shown: Described, plan: Plan, endpoint: Endpoint, cap: Ca
 
 def begin(shown: Described, plan: Plan, endpoint: Endpoint, cap: Cap) -> None:
     """Runs the plan in the background, as a step of this person."""
-    step = begin_step(shown.work.store)
+    remember, step = rememberer(shown), begin_step(shown.work.store)
     asking.start_descriptions(jobs(), shown.work, plan, endpoint, cap, step)
-    remember(shown, step)
+    remember(step)
 
 
 def model_at(endpoint: Endpoint) -> LanguageModel:

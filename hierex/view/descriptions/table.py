@@ -15,7 +15,7 @@ from ...wording import SOURCE_NAMES, sources_text
 from ..author import author_box
 from ..opened import doing
 from .checks import CHECK_COLUMNS, LOOK
-from .described import Described, save_words, show_table_anew
+from .described import Described, read_described, save_words, show_table_anew
 
 SELECT = "Select"
 FILTERS = {
@@ -148,43 +148,45 @@ def select(shown: Described, nodes: list[int]) -> None:
 
 
 def save_changes(shown: Described, key: str) -> None:
-    """Keeps what was typed or ticked, row by row; a row that cannot be kept says why and the rest are kept."""
-    seen, rows_shown = st.session_state["seen_edits"], st.session_state["rows_shown"]
-    typed = {}
+    """Keeps what was typed or ticked, row by row; a row that cannot be kept says why and the rest are kept.
+
+    The next thing that is typed may end this wherever the session's state is read or written. So a row is noted as
+    handled right after it was kept, with nothing of that in between, and what was not handled is taken up next time.
+    """
+    seen, rows_shown, handled = (st.session_state[name] for name in ("seen_edits", "rows_shown", "handled_rows"))
+    typed, selected = {}, selection(shown)
     for row, changes in st.session_state[key]["edited_rows"].items():
         if SELECT in changes:
-            (set.add if changes[SELECT] else set.discard)(selection(shown), rows_shown[int(row)])
+            (set.add if changes[SELECT] else set.discard)(selected, rows_shown[int(row)])
         typed[row] = {name: value for name, value in changes.items() if name != SELECT}
-    handled = st.session_state["handled_rows"]
-    for row, changes in take_new_changes(typed, handled).items():
+    new = new_changes(typed, handled)
+    now = read_described(shown.work) if new else shown  # `shown` may lack what was kept a moment ago
+    for row, changes in new.items():
         node = rows_shown[int(row)]
-        before = shown.descriptions[node]
-        wanted = changed_description(before, changes)
-        if wanted == before:
+        at = now if node in now.nodes else shown
+        wanted = changed_description(at.descriptions[node], changes)
+        if wanted == at.descriptions[node]:
+            handled[row] = typed[row]
             continue
 
-        def save(node=node, wanted=wanted) -> None:
-            seen[node] = save_words(shown, [wanted], seen)[0]
+        def save(row=row, node=node, wanted=wanted, at=at) -> None:
+            seen[node] = save_words(at, [wanted], seen)[0]
+            handled[row] = typed[row]
 
-        twice = names_twice({node: shown.descriptions[node] for node in shown.nodes}, [wanted])
+        twice = names_twice({node: at.descriptions[node] for node in at.nodes}, [wanted])
         also = " Another interest has this name, too: a number tells them apart." if twice else ""
         if not doing(save, f"Saved “{wanted.name}”.{also}"):
             show_table_anew()
 
 
-def take_new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[int, dict]:
-    """The cells of a table, by row and column, that changed since they were `handled`, which is brought up to date.
+def new_changes(edited: dict[int, dict], handled: dict[int, dict]) -> dict[int, dict]:
+    """The cells of a table, by row and column, that changed since they were `handled`.
 
-    A table remembers every change since it was drawn. Each is taken once, so that what somebody took back in the
+    A table remembers every change since it was drawn. Each is to be taken once, so that what somebody took back in the
     meantime does not come again with the next change, not even with one of the same row.
     """
-    new = {}
-    for row, changes in edited.items():
-        fresh = dict(changes.items() - handled.get(row, {}).items())
-        if fresh:
-            new[row] = fresh
-        handled[row] = dict(changes)
-    return new
+    fresh = {row: dict(changes.items() - handled.get(row, {}).items()) for row, changes in edited.items()}
+    return {row: changes for row, changes in fresh.items() if changes}
 
 
 def changed_description(description: Description, changes: dict) -> Description:

@@ -176,6 +176,7 @@ def ask_reason() -> str:
 
 def save(work: Workspace, kind: str, nodes: Sequence[int], reason: str, items: Sequence[int] = ()) -> None:
     """Keeps the change, as one that this session can undo."""
+    mine, taken_back = own_changes("curation", work.store)  # before: a second click may end this where it is read
     made = curation_edits.save_curation(
         work.store,
         kind,
@@ -187,7 +188,6 @@ def save(work: Workspace, kind: str, nodes: Sequence[int], reason: str, items: S
         reason=reason,
         author=author_name(),
     )
-    mine, taken_back = own_changes("curation", work.store)
     mine.append(made)
     taken_back.clear()
 
