@@ -28,8 +28,8 @@ FILTERS = {
 COLUMNS = {
     SELECT: st.column_config.CheckboxColumn("✓", width=40, help="Select interests to do something with several."),
     "Name": st.column_config.TextColumn(width=160, max_chars=LONGEST_NAME, required=True),
-    "Phrases": st.column_config.TextColumn(width=195, required=True),
-    "Summary": st.column_config.TextColumn(width=145, max_chars=LONGEST_TEXT),
+    "Phrases": st.column_config.TextColumn(width=180, required=True),
+    "Summary": st.column_config.TextColumn(width=125, max_chars=LONGEST_TEXT),
     "Written": st.column_config.TextColumn(width=132),
     "Review": st.column_config.TextColumn(width=82),
     "Items": st.column_config.NumberColumn(format="localized", width=55),
