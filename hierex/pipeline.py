@@ -237,6 +237,7 @@ class Run:
             [
                 self.keys["interest_tree"],
                 asdict(self.config.description),
+                "summaries count no items",
                 *([] if self.work.tree is self.work.grown_tree else [digest(leaf_of_item(self.work.tree))]),
             ],
             lambda progress: self.compute(

@@ -45,7 +45,9 @@ def workspace_path(folder: Path, name: str) -> Path:
             f"A workspace name may hold letters, digits, spaces and - _ . ( ), and starts with no dot; "
             f"'{name[:40]}' does not fit."
         )
-    return next((path for path in _files(folder) if plain_name(path.stem) == name), folder / f"{name}{SUFFIX}")
+    path = folder / f"{name}{SUFFIX}"
+    same = (other for other in _files(folder) if plain_name(other.stem) == name)
+    return path if path.exists() else next(same, path)
 
 
 def create_workspace(folder: Path, name: str) -> Path:
@@ -67,7 +69,8 @@ def throw_away(folder: Path, name: str) -> Path:
     path = existing_path(folder, name)
     trash = folder / TRASH
     trash.mkdir(exist_ok=True)
-    names = itertools.chain([path.name], (f"{path.stem} ({number}){SUFFIX}" for number in itertools.count(2)))
+    stem = plain_name(path.stem)
+    names = itertools.chain([f"{stem}{SUFFIX}"], (f"{stem} ({number}){SUFFIX}" for number in itertools.count(2)))
     place = next(trash / name for name in names if not (trash / name).exists())
     move_store(path, place)
     return place
@@ -81,7 +84,7 @@ def list_trash(folder: Path) -> list[str]:
 
 def bring_back(folder: Path, name: str) -> Path:
     """Takes a workspace out of the trash. Raises HierexError when another one has its name by now."""
-    place = folder / TRASH / workspace_path(folder, name).name
+    place = workspace_path(folder / TRASH, name)
     if not place.exists():
         raise StoreError(f"There is no workspace '{name}' in the trash.")
     path = free_path(folder, name)

@@ -584,6 +584,11 @@ def words_as_they_were(workspaces):
         set_step_undone(store, change.step, True)
 
 
+def drawn_rows(app: AppTest) -> pd.DataFrame:
+    """Of the table of descriptions that is shown."""
+    return list(app.session_state["drawn_tables"].values())[-1].rows
+
+
 def approve(app: AppTest) -> None:
     """What is looked at closer."""
     app.button(key="review-approved").click().run()
@@ -691,6 +696,7 @@ def test_one_of_many_is_taken_back_alone(words_as_they_were):
 
 def test_what_is_typed_while_the_page_is_ended_in_the_middle_is_kept(words_as_they_were):
     def script(work):
+        import pandas as pd
         import streamlit as st
 
         from hierex.view.descriptions import described, table
@@ -702,19 +708,18 @@ def test_what_is_typed_while_the_page_is_ended_in_the_middle_is_kept(words_as_th
             raise Ended
 
         shown, author_name = described.read_described(work), described.author_name
-        st.session_state["seen_edits"], st.session_state["handled_rows"] = {}, {}
-        st.session_state["rows_shown"] = shown.nodes
+        drawn = table.Drawn(pd.DataFrame(index=shown.nodes), {}, {})
         st.session_state["typed"] = {"edited_rows": {0: {"Name": "Mine"}}}
         described.author_name = end
         try:
-            table.save_changes(shown, "typed")
+            table.save_changes(shown, "typed", drawn)
         except Ended:
             st.markdown("ended")
         finally:
             described.author_name = author_name
-        table.save_changes(shown, "typed")
+        table.save_changes(shown, "typed", drawn)
         st.session_state["typed"] = {"edited_rows": {0: {"Name": "Mine", "Summary": "This as well"}}}
-        table.save_changes(shown, "typed")
+        table.save_changes(shown, "typed", drawn)
 
     work = Workspace(words_as_they_were, CONFIG, shown_run(words_as_they_were).keys)
     app = open_script(script, work)
@@ -767,7 +772,7 @@ def test_descriptions_are_checked_when_asked_for_and_the_weak_ones_are_shown_alo
             break
         time.sleep(0.2)  # the text model is being loaded meanwhile, by another thread
         app.run()
-    table = app.session_state["editor_rows"]
+    table = drawn_rows(app)
     assert table["Found by its words"].between(0, 1).all()
     assert (table["Nearest other"] != table["Name"]).all()
     assert set(table["Nearest other"]) <= set(table["Name"])
@@ -775,9 +780,9 @@ def test_descriptions_are_checked_when_asked_for_and_the_weak_ones_are_shown_alo
     assert not [button for button in app.button if button.label.startswith("Check")]
     if (table["Look at this"] != "").any():
         app.toggle(key="only_weak").set_value(True).run()
-        assert (app.session_state["editor_rows"]["Look at this"] != "").all()
+        assert (drawn_rows(app)["Look at this"] != "").all()
     set_number(app, 7)
-    assert "Look at this" not in app.session_state["editor_rows"]
+    assert "Look at this" not in drawn_rows(app)
     assert [button for button in app.button if button.label.startswith("Check")]
 
 

@@ -119,6 +119,11 @@ def test_a_name_is_the_same_however_its_accents_are_written(tmp_path):
     assert folder_of.existing_path(tmp_path, f"{composed} two") == brought
     folder_of.rename_workspace(tmp_path, f" {apart} two ", f"{composed} TWO")
     assert folder_of.list_workspaces(tmp_path) == [composed, f"{composed} TWO"]
+    (tmp_path / f"{composed} TWO.duckdb").rename(brought)
+    folder_of.throw_away(tmp_path, f"{composed} two")
+    assert folder_of.list_trash(tmp_path) == [f"{composed} two"]
+    folder_of.bring_back(tmp_path, f"{composed} two")
+    assert folder_of.list_workspaces(tmp_path) == [composed, f"{composed} two"]
 
 
 def test_a_new_name_may_differ_in_capitals_only(tmp_path):

@@ -45,7 +45,7 @@ class RunRecord:
     @property
     def was_chosen(self) -> bool:
         """And not only made for an answer about another number of interests."""
-        return self.config.get("chosen", True)
+        return self.config.get("chosen", self.status != "partial")  # earlier versions did not note it
 
 
 def read_runs(store: Store, *, status: str | None = None) -> list[RunRecord]:

@@ -21,9 +21,9 @@ from ..workspace import Workspace
 from .choice import choose, linked_choice, write_address
 
 RANK = {"#": st.column_config.NumberColumn(width=40)}
+"""Places in a list need little room."""
 COUNT = st.column_config.NumberColumn(format="localized")
 """How many items, people or interactions: written as the reader's browser does."""
-"""Places in a list need little room."""
 
 
 def chosen_number(work: Workspace) -> int:

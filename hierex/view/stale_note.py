@@ -42,5 +42,8 @@ def interests_changed(work: Workspace) -> bool:
     hidden is left out at once, so it needs no word."""
     if "policies" not in work.keys:
         return False
-    now = work.curated(work.granularity, curation_edits.read_records(work.store)).taxonomy
+    records = curation_edits.read_records(work.store)
+    if curation_edits.taxonomy_key(work.granularity, records) == work.keys["taxonomy"]:
+        return False
+    now = work.curated(work.granularity, records).taxonomy
     return not same_items(now, work.taxonomy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
@@ -37,6 +37,20 @@ COLUMNS = {
 EDITED = (SELECT, "Name", "Phrases", "Summary")
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A table as the browser has it. rows: by interest; seen: by interest, its last edit when it was drawn; handled: by
+    place of a row, what was typed into it and kept."""
+
+    rows: pd.DataFrame
+    seen: dict[int, int | None]
+    handled: dict[int, dict]
+
+
+KEPT_DRAWN = 3
+"""Tables that a late change may still come from, after another search or filter."""
+
+
 def description_caption(shown: Described) -> None:
     """How many interests there are, who wrote what is said of them, and how far the review is."""
     sources = [shown.descriptions[node].source for node in shown.nodes]
@@ -57,29 +71,28 @@ def description_table(shown: Described, checked: pd.DataFrame | None) -> list[in
 
     checked: what was found about the interests that are wanted (`description_checks`), by id.
     """
-    rows, looked_for = find_rows(shown, checked)
+    every, rows, looked_for = find_rows(shown, checked)
     version = st.session_state.get("editor_version", 0)
     by_model = tuple(d.name for d in shown.descriptions.values() if d.source == "model")
     found = () if checked is None else (tuple(checked.index), tuple(checked[LOOK]))
     table = hash((tuple(shown.nodes), tuple(rows.columns), by_model, found))
     key = f"editor-{shown.work.store.path.stem}-{shown.work.key('interest_tree')}-{table}-{version}-{looked_for}"
-    if st.session_state.get("editor_shown") != key or key not in st.session_state:
-        st.session_state["editor_shown"] = key
-        st.session_state["handled_rows"] = {}
-        st.session_state["seen_edits"] = {node: edit.edit_id for node, edit in shown.placed.items()}
-        st.session_state["rows_shown"] = rows.index.tolist()
-        st.session_state["editor_rows"] = rows
+    tables = st.session_state.get("drawn_tables", {})
+    drawn = tables.get(key) if key in st.session_state else None
+    if drawn is None:
+        drawn = Drawn(rows, {node: edit.edit_id for node, edit in shown.placed.items()}, {})
+        others = [(other, table) for other, table in tables.items() if other != key]
+        st.session_state["drawn_tables"] = dict([*others, (key, drawn)][-KEPT_DRAWN:])
     told = [name for name in rows.columns if name not in EDITED]
-    drawn = st.session_state["editor_rows"]
-    drawn.loc[drawn.index.intersection(rows.index), told] = rows[told]  # who wrote it now, under the same hand
+    drawn.rows.loc[:, told] = every.loc[drawn.rows.index, told]  # who wrote it now, under the same hand
     share = st.column_config.ProgressColumn(
         "Share of traffic", format="percent", max_value=float(shown.share.max()), width=110
     )
     st.data_editor(
-        drawn,
+        drawn.rows,
         key=key,
         on_change=save_changes,
-        args=(shown, key),
+        args=(shown, key, drawn),
         hide_index=True,
         height=460,
         disabled=told,
@@ -88,8 +101,8 @@ def description_table(shown: Described, checked: pd.DataFrame | None) -> list[in
     return rows.index.tolist()
 
 
-def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
-    """The rows that are searched and filtered for, by interest id, those with most traffic first; and what for."""
+def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """All rows by interest id, those with most traffic first; those searched and filtered for; and what for."""
     search_box, name_box = st.columns([3, 1])
     search = search_box.text_input(
         "Search", key="description_search", placeholder="A word in a name, phrase or summary"
@@ -109,7 +122,7 @@ def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFr
         rows = rows.join(checked, how="inner")
         first = [SELECT, "Name", *checked.columns]
         rows = rows[[*first, *(name for name in rows.columns if name not in first)]]
-    rows = rows.sort_values("Share", ascending=False, kind="stable")
+    every = rows = rows.sort_values("Share", ascending=False, kind="stable")
     if search:
         texts = rows["Name"] + " " + rows["Phrases"] + " " + rows["Summary"]
         rows = rows[texts.str.contains(search.strip(), case=False, regex=False)]
@@ -118,7 +131,7 @@ def find_rows(shown: Described, checked: pd.DataFrame | None) -> tuple[pd.DataFr
     rows = rows[[FILTERS[kept](shown.standings[node]) for node in rows.index]] if len(rows) else rows
     if not len(rows) and not search:
         st.info(f"No interest is listed under “{kept}”.")
-    return rows, f"{kept}-{search}"
+    return every, rows.copy(), f"{kept}-{search}"
 
 
 def table_row(shown: Described, node: int, selected: bool, hidden: bool) -> dict:
@@ -147,22 +160,22 @@ def select(shown: Described, nodes: list[int]) -> None:
     show_table_anew()
 
 
-def save_changes(shown: Described, key: str) -> None:
+def save_changes(shown: Described, key: str, drawn: Drawn) -> None:
     """Keeps what was typed or ticked, row by row; a row that cannot be kept says why and the rest are kept.
 
     The next thing that is typed may end this wherever the session's state is read or written. So a row is noted as
     handled right after it was kept, with nothing of that in between, and what was not handled is taken up next time.
     """
-    seen, rows_shown, handled = (st.session_state[name] for name in ("seen_edits", "rows_shown", "handled_rows"))
+    nodes, seen, handled = drawn.rows.index.tolist(), drawn.seen, drawn.handled
     typed, selected = {}, selection(shown)
     for row, changes in st.session_state[key]["edited_rows"].items():
         if SELECT in changes:
-            (set.add if changes[SELECT] else set.discard)(selected, rows_shown[int(row)])
+            (set.add if changes[SELECT] else set.discard)(selected, nodes[int(row)])
         typed[row] = {name: value for name, value in changes.items() if name != SELECT}
     new = new_changes(typed, handled)
     now = read_described(shown.work) if new else shown  # `shown` may lack what was kept a moment ago
     for row, changes in new.items():
-        node = rows_shown[int(row)]
+        node = nodes[int(row)]
         at = now if node in now.nodes else shown
         wanted = changed_description(at.descriptions[node], changes)
         if wanted == at.descriptions[node]:

@@ -160,8 +160,8 @@ def still_so(work: Workspace, number: int, taxonomy: Taxonomy, clusters: Sequenc
         place = place_of.get(int(taxonomy.cluster_ids[cluster]))
         if place is None or not np.array_equal(now.items_of(place), taxonomy.items_of(cluster)):
             st.warning(
-                "What you chose was changed in the meantime, in another window or by somebody else. Nothing was done: "
-                "close this and choose again."
+                "What you chose is not what it was when this opened: it was changed in the meantime, by your first "
+                "click or in another window. Close this to see how it is now."
             )
             return False
     return True
