@@ -169,7 +169,7 @@ def rewrite_name(page: Page, row: int, name: str) -> None:
     expect(grid.locator("canvas").first).to_be_visible()
     page.wait_for_timeout(1_000)  # the grid draws itself on a canvas, which has no sign of being done
     box = grid.bounding_box()
-    place = box["x"] + 60, box["y"] + 55 + 35 * row
+    place = box["x"] + 110, box["y"] + 55 + 35 * row  # the boxes to tick are wider in a wide window
     page.mouse.move(*place, steps=5)
     page.mouse.dblclick(*place, delay=50)
     expect(page.locator(".gdg-input")).to_be_visible()
@@ -258,7 +258,8 @@ def test_while_it_is_built_again_every_page_answers(page):
     build_again(page, "7")
     pages_answer(page, PAGES)
     expect(page.get_by_text("The build is done")).to_be_visible(timeout=300_000)
-    press(page, "Close")
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Close", exact=True).click()  # a message has one, too
+    settled(page)
     expect(page.get_by_text("The build is done")).to_have_count(0)
     no_errors(page)
 
