@@ -1,5 +1,6 @@
 """From logs to grounded items over a small planted world: laws that must hold at the end, and what a rerun reuses."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from hierex import STAGES
 from hierex.config import EmbeddingConfig, PolicyConfig, RecommenderConfig, RunConfig, TableConfig
+from hierex.descriptions.words import plain_text
 from hierex.errors import Cancelled, ConfigError, EditConflict, EmbedderError, NotReady
 from hierex.files.exports import clusters_frame, export_all
 from hierex.imports import import_logs
@@ -466,8 +468,12 @@ def test_moved_items_count_where_they_were_moved_to(built):
         moved = run_pipeline(store, CONFIG, watch=watched)
         assert {"descriptions", "transitions", "policies"} <= watched.made()
         assert not {"interest_tree", "item_map", "recommenders"} & watched.made()
-        node, n_items = int(source), np.count_nonzero(moved.taxonomy.cluster_of_item == moved.taxonomy.index_of(source))
-        assert f"{n_items} items" in moved.machine_descriptions[node].summary
+        inside = moved.taxonomy.cluster_of_item == moved.taxonomy.index_of(source)
+        assert not inside[items].any()
+        quoted = re.findall("“(.*?)…?”", moved.machine_descriptions[int(source)].summary)
+        held = moved.items["title"][inside].map(plain_text)
+        assert quoted
+        assert all(held.str.startswith(title).any() for title in quoted)
         assert (moved.taxonomy.cluster_of_item[items] == moved.taxonomy.index_of(target)).all()
         assert moved.taxonomy.traffic.sum() == work.taxonomy.traffic.sum()
         histories = moved.histories
