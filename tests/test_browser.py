@@ -485,6 +485,23 @@ def test_two_people_edit_at_once_and_nothing_is_lost(page, browser, address):
     other.close()
 
 
+def test_a_name_is_there_again_when_the_page_is_reloaded(page, browser):
+    go_to(page, "Descriptions")
+    other = browser.new_page(viewport={"width": 1500, "height": 1100})  # with cookies of its own
+    other.set_default_timeout(PATIENCE)
+    other.goto(page.url)
+    name = other.get_by_label("Your name")
+    expect(name).to_have_value("")
+    for typed in ("Zoë; path=/, 100%", ""):
+        name.fill(typed)
+        name.press("Enter")
+        settled(other).reload()
+        settled(other)
+        expect(name).to_have_value(typed)
+    no_errors(other)
+    other.close()
+
+
 def test_preview_from_history_to_items(page):
     go_to(page, "Preview")
     expect(page.get_by_role("heading", name="Which new interest comes next")).to_be_visible()

@@ -14,6 +14,7 @@ from ..store import Store
 from ..wording import STAGE_NAMES, duration, plain_markdown
 from ..wording.models import meter_text
 from ..workspace_folder import SAMPLE_NAME
+from .author import remember_author
 from .choice import write_address
 from .opened import claimed, current_store, doing, jobs, plain_errors, say, server, show_messages
 
@@ -49,6 +50,7 @@ def draw_sidebar() -> None:
         if names:
             with plain_errors():
                 show_job(current_store())
+        remember_author()
     show_messages()
 
 
