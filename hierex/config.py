@@ -343,7 +343,8 @@ class RunConfig:
     """Everything that one run of the pipeline is told."""
 
     granularity: int | None = None
-    """None: a default that suits the size of the data (`taxonomy.default_granularity`)."""
+    """None: what hierex chose for this tree before (`kept.trees.number_to_keep`), at first what suits the size of the
+    data (`taxonomy.default_granularity`)."""
     seed: int = 0
     regrow: bool = False
     """Grows the tree anew where an earlier one could be kept (`kept.trees`)."""

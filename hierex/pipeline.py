@@ -25,7 +25,7 @@ from .evaluation.of_run import Built, evaluate_run
 from .interest_tree import InterestTree, grow_tree
 from .item_map import map_items
 from .kept import curation_edits, results, runs, stage_tables, stored_logs
-from .kept.trees import item_keys, same_tree, tree_to_keep
+from .kept.trees import item_keys, number_to_keep, same_tree, tree_to_keep
 from .layering import laid_depends, lay_over
 from .maker import Compute, Maker, Watch, compute_here, watch_nothing
 from .policies import COUNTING, train_policy
@@ -216,7 +216,9 @@ class Run:
         """A cut is a filter: nothing to keep, but the granularity and what people changed by now are fixed here."""
         started = perf_counter()
         records = curation_edits.read_records(self.store)
-        self.keys["taxonomy"] = curation_edits.taxonomy_key(self.work.granularity, records)
+        usual = self.work.usual_granularity
+        number = self.config.granularity or number_to_keep(self.store, self.config, self.keys, usual)
+        self.keys["taxonomy"] = curation_edits.taxonomy_key(number, records)
         _ = self.work.taxonomy  # a granularity that cannot be is refused here
         self.watch("taxonomy", "made", perf_counter() - started)
 

@@ -122,10 +122,15 @@ class Workspace:
 
     @cached_property
     def granularity(self) -> int:
-        """That of the run, once it has one: what hierex chooses by itself changes with the logs."""
+        """That of the run, once it has one: what hierex chooses by itself depends on logs and on earlier runs."""
         if "taxonomy" in self.keys:
             return curation_edits.read_taxonomy_key(self.keys["taxonomy"])[0]
-        return self.config.granularity or default_granularity(self.grown_tree, len(self.interactions.item_index))
+        return self.config.granularity or self.usual_granularity
+
+    @property
+    def usual_granularity(self) -> int:
+        """What hierex would choose for these logs if it had chosen none before."""
+        return default_granularity(self.grown_tree, len(self.interactions.item_index))
 
     @cached_property
     def built_edits(self) -> list[CurationEdit]:

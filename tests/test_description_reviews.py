@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_description_edits import ITEM_IDS, MACHINE, TREE, tree_of
 
+from hierex.descriptions import Description
 from hierex.errors import EditConflict, HierexError
 from hierex.kept import description_edits as edits_of
 from hierex.kept import description_reviews as reviews_of
@@ -72,6 +73,23 @@ def test_a_verdict_stays_where_a_number_comes_to_a_name(store):
     assert found[1].settled
     review(store, statement(1, replace(MACHINE[1], name="Interest 1 (1976)"), seen=found[1].review.review_id))
     assert standings(store)[0][1].state == DRAFT, "a year is a word"
+
+
+@pytest.mark.parametrize(
+    ("source", "summary", "state"),
+    [
+        ("keywords", "About bread; for example “Rye” and “Spelt”.", APPROVED),
+        ("keywords", "About bread and cake; for example “Rye”.", DRAFT),
+        ("model", "About bread; for example “Rye” and “Spelt”.", DRAFT),
+    ],
+)
+def test_a_verdict_stays_where_keywords_quote_other_titles(store, source, summary, state):
+    seen = Description(1, "Bread", ("bread",), "About bread; for example “Oats” and “Wheat”.", source)
+    review(store, statement(1, seen))
+    reviews = {1: reviews_of.read_reviews(store)[0]}
+    now = {1: replace(seen, summary=summary), 2: MACHINE[2]}
+    found = reviews_of.find_standings(cut_tree(TREE, 2), now, reviews, {}, ITEM_IDS)
+    assert found[1].state == state
 
 
 def test_words_that_changed_before_the_verdict_came_are_not_approved(store):

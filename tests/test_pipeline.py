@@ -23,7 +23,7 @@ from hierex.kept.curation_edits import read_records, save_curation, set_undone
 from hierex.kept.description_edits import Statement, read_edits, save_edits
 from hierex.kept.description_steps import set_step_undone
 from hierex.kept.runs import past_recalls, read_runs, shown_run
-from hierex.kept.trees import tree_before
+from hierex.kept.trees import number_to_keep, tree_before
 from hierex.logs import Interactions, LogFile
 from hierex.pipeline import run_pipeline
 from hierex.recommenders import train_sequence, train_sequence_part
@@ -412,6 +412,27 @@ def test_the_tree_is_kept_when_items_come_and_found_anew_when_asked(tmp_path):
     back = run_pipeline(store, replace(CONFIG, tree_key=before), until="descriptions")
     assert back.key("interest_tree") == before
     assert run_pipeline(store, CONFIG, until="descriptions").key("interest_tree") == before
+    store.close()
+
+
+def test_the_number_that_hierex_chose_stays_with_its_tree_unless_it_would_choose_a_very_different_one(tmp_path):
+    world = make_world(n_items=440, n_users=120, n_interactions=4_400, seed=3)
+    store, auto = open_store(tmp_path / "w.duckdb"), replace(CONFIG, granularity=None)
+    numbers, usual = [], []
+    for items, config in (
+        (360, auto),
+        (360, replace(auto, granularity=5)),
+        (440, auto),
+        (440, replace(auto, regrow=True)),
+    ):
+        work = keep_tree(store, tmp_path, world.items.iloc[:items], world.interactions, config)
+        numbers.append(work.granularity)
+        usual.append(work.usual_granularity)
+    assert usual[0] != usual[2]
+    assert numbers == [usual[0], 5, usual[0], usual[3]]
+    keys = read_runs(store)[0].keys
+    assert number_to_keep(store, auto, keys, 2 * numbers[-1]) == 2 * numbers[-1]
+    assert number_to_keep(store, auto, keys, numbers[-1] + 1) == numbers[-1]
     store.close()
 
 

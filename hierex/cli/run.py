@@ -152,7 +152,7 @@ def summary(work: Workspace, report: LogReport, seconds: dict[str, float], total
             "items": len(work.items),
             "users": len(work.user_ids),
             "interactions": len(work.interactions.item_index),
-            "interests": work.granularity if "interest_tree" in work.keys else None,
+            "interests": work.granularity if "taxonomy" in work.keys else None,
             "dropped": {drop.reason: drop.count for drop in report.drops},
         },
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),

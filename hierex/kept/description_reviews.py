@@ -7,8 +7,9 @@ to the interests that are most alike, as edits do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -25,6 +26,7 @@ from .description_edits import Edit, Statement, remembered, say_the_same
 from .description_steps import new_step
 
 DRAFT, APPROVED, NEEDS_WORK = "draft", "approved", "needs work"
+_QUOTED = re.compile("“.*?”")
 STALE_FROM = 0.2
 """Share of the items that an interest had or has which came or went: with more, what was said of it is stale."""
 
@@ -49,8 +51,11 @@ class Review:
     undone: bool
 
     def saw(self, description: Description) -> bool:
-        """Whether these are the words that were reviewed."""
-        return say_the_same(self, description)
+        """Whether these are the words that were reviewed. Titles that keywords quote are items, and no words."""
+        if description.source != "keywords":
+            return say_the_same(self, description)
+        seen, now = (replace(words, summary=_QUOTED.sub("", words.summary)) for words in (self, description))
+        return say_the_same(seen, now)
 
 
 @dataclass(frozen=True)

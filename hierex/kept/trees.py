@@ -19,6 +19,7 @@ from ..store import Store
 from ..taxonomy import leaf_of_item
 from ..taxonomy.placement import find_leaves, put_items
 from . import results, stage_tables
+from .curation_edits import read_taxonomy_key
 from .runs import runs_like
 
 MOST_NEW = 0.3
@@ -27,6 +28,8 @@ MANY_NEW = 0.1
 """Above this share of items that were put in later, it is time to grow the tree anew."""
 MOST_EMPTY = 0.1
 """With a larger share of the finest interests left without an item, it is grown anew."""
+AS_MANY = 1.5
+"""The number of interests that hierex chose stays while it would choose no more than so many times as many now."""
 NEW = -1
 """In place of a leaf, for an item that the tree does not know."""
 
@@ -89,6 +92,17 @@ def tree_before(store: Store, config: RunConfig, keys: dict[str, str]) -> str | 
     now = keys["interest_tree"]
     earlier = (found for found in _earlier(store, config, keys) if found.get("logs") == keys["logs"])
     return next((found["interest_tree"] for found in earlier if found["interest_tree"] != now), None)
+
+
+def number_to_keep(store: Store, config: RunConfig, keys: dict[str, str], usual: int) -> int:
+    """The number of interests that hierex chose for this tree before; `usual`, what it would choose now, where it never
+    did or where that is a very different number."""
+    grown = stage_tables.grown_key(store, keys["interest_tree"])
+    chosen = (found.keys for found in runs_like(store, config) if found.config["granularity"] is None)
+    earlier = (found for found in chosen if "taxonomy" in found)
+    on_this_tree = (found for found in earlier if stage_tables.grown_key(store, found["interest_tree"]) == grown)
+    before = next((read_taxonomy_key(found["taxonomy"])[0] for found in on_this_tree), usual)
+    return before if max(before, usual) <= AS_MANY * min(before, usual) else usual
 
 
 def item_keys(items: pd.DataFrame, vectors: np.ndarray | None = None) -> np.ndarray:

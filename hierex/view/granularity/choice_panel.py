@@ -9,8 +9,8 @@ from ... import charts
 from ...files import exports
 from ...granularity_effects import price_tokens, suggest_range
 from ...kept.runs import past_recalls
+from ...kept.trees import number_to_keep
 from ...result_keys import words_depend
-from ...taxonomy import default_granularity
 from ...wording.granularities import PANELS_EXPLAINED, cost_text, effects_table, marks_text, suggestion_text
 from ...workspace import Workspace
 from ...workspace_measures import effects_of
@@ -27,7 +27,7 @@ def choice_panel(work: Workspace, number: int) -> None:
     words = words_depend(work)
     effects = measure(work, k, made, words, None)
     suggested = suggest_range(effects, most=work.config.table.most_interests)
-    default = default_granularity(work.tree, len(work.interactions.item_index))
+    default = number_to_keep(work.store, work.config, work.keys, work.usual_granularity)
     st.subheader("How many interests?")
     st.markdown(suggestion_text(suggested, default, k))
     panel = st.expander("How the choice plays out over all numbers of interests", key="choice_open", on_change="rerun")
