@@ -223,11 +223,12 @@ def test_a_release_over_new_logs_is_stale_only_where_other_words_are_shown(store
     assert policy_is_stale(served)
 
 
-def test_a_release_keeps_its_number_of_interests_where_hierex_would_choose_another_now(store, easy, tmp_path):
+def test_a_release_keeps_its_number_of_interests_where_hierex_chooses_another_now(store, easy, tmp_path, monkeypatch):
     chosen_by_hierex = replace(CONFIG, granularity=None)
     first = run_pipeline(store, chosen_by_hierex)
     release_run(store, shown_run(store).run_id, author="Ann")
     import_logs(store, *add_items(tmp_path, 45))
+    monkeypatch.setattr("hierex.pipeline.number_to_keep", lambda store, config, keys, usual: usual)
     present = run_pipeline(store, chosen_by_hierex)
     assert present.taxonomy.n_clusters != first.taxonomy.n_clusters
     served = serve_release(present, released_run(store))
