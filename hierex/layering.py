@@ -32,7 +32,7 @@ def layer_depends(work: Workspace) -> list:
         said = hashlib.blake2b(digest_size=12)
         for column in (outcomes.contexts, outcomes.novel, outcomes.positive, outcomes.n):
             said.update(np.ascontiguousarray(column).tobytes())
-        parts += [said.hexdigest()]
+        parts += [said.hexdigest(), "every interest's own liking"]
     if config.novelty:
         parts += [work.tree_key]
     return [asdict(config), *parts] if parts else []

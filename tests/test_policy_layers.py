@@ -158,6 +158,18 @@ def test_alignment_tells_good_from_bad_in_contexts_that_it_has_not_seen(alignmen
     assert train_alignment(noise, parity_vectors(), alignment.distances).auc == pytest.approx(0.5, abs=0.1)
 
 
+def test_an_interest_that_is_liked_wherever_it_is_shown_is_told_whatever_its_words(distances):
+    liked = np.random.default_rng(2).permutation(N) < N // 2
+    shown = liking()
+    outcomes = Outcomes(shown.contexts, shown.novel, np.where(liked[shown.novel], 4.0, 1.0), shown.n)
+    alike = np.tile(parity_vectors()[:1], (N, 1))
+    model = train_alignment(outcomes, alike, distances)
+    assert model.auc > 0.7
+    candidates = np.arange(3, N)[None]
+    expected = model.expect(np.array([[0, 1]]), candidates)[0]
+    assert expected[liked[3:]].min() > 0.5 > expected[~liked[3:]].max()
+
+
 def test_outcomes_of_the_very_context_outweigh_the_model(alignment):
     contexts, novel = np.array([[0, 1]]), np.array([[3]])
     expected = alignment.expect(contexts, novel)[0, 0]

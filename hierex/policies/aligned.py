@@ -46,6 +46,7 @@ class AlignedPolicy(Layer):
 
 def load_aligned(base: LanguagePolicy, arrays: dict[str, np.ndarray]) -> AlignedPolicy:
     """The policy over `base` whose `arrays()` these are."""
-    kept = {field.name: arrays[field.name] for field in fields(AlignmentModel)}
+    without_own = {"own": np.zeros(len(arrays["vectors"]))}  # an earlier version knew no interest's own liking
+    kept = {field.name: (without_own | arrays)[field.name] for field in fields(AlignmentModel)}
     kept |= {name: float(kept[name][0]) for name in ("intercept", "auc")}
     return AlignedPolicy(base, AlignmentModel(**kept), int(arrays["best_of"][0]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -25,6 +26,8 @@ TEXT_PARTS = 8
 STRENGTH = 5.0
 """What the model expects counts as much as so many outcomes of this very context and interest."""
 RIDGE = 0.3
+"""Of all coefficients alike: so an interest's own liking (a column of 0 and 1) has to be shown by several outcomes, and
+what its words tell counts until then."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class AlignmentModel:
-    """coefficients (f,), intercept, centre (f,), scale (f,): logistic, on `_features`. vectors (n_clusters, d) texts
-    of the interests, unit length; parts (n_clusters, p): their main directions; distances (n_clusters, n_clusters).
+    """coefficients (f,), intercept, centre (f,), scale (f,): logistic, on `_features`; own (n_clusters,): what is added
+    for each interest, wherever it is shown. vectors (n_clusters, d) texts of the interests, unit length; parts (n_clusters, p): their main directions; distances (n_clusters, n_clusters).
     keys (m,) int64 sorted, positive, n (m,): the outcomes themselves. auc: how well it tells good from bad ones that it
     has not seen, 0.5 being chance; missing (nan) where none can be told."""
 
@@ -52,6 +55,7 @@ class AlignmentModel:
     intercept: float
     centre: np.ndarray
     scale: np.ndarray
+    own: np.ndarray
     vectors: np.ndarray
     parts: np.ndarray
     distances: np.ndarray
@@ -66,7 +70,7 @@ class AlignmentModel:
         contexts = np.repeat(contexts, m, axis=0)
         novel = candidates.ravel()
         features = (_features(contexts, novel, self.vectors, self.parts, self.distances) - self.centre) / self.scale
-        expected = 1 / (1 + np.exp(-(features @ self.coefficients + self.intercept)))
+        expected = 1 / (1 + np.exp(-(features @ self.coefficients + self.own[novel] + self.intercept)))
         keys = number_contexts(np.column_stack([contexts, novel]), len(self.vectors))
         known = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         hit = self.keys[known] == keys
@@ -105,7 +109,11 @@ def train_alignment(outcomes: Outcomes, vectors: np.ndarray, distances: np.ndarr
     # Each row is there twice, once for what was good in it and once for what was not.
     weight = np.concatenate([outcomes.positive, outcomes.n - outcomes.positive])
     kept = weight > 0
-    rows = np.tile((features - centre) / scale, (2, 1))[kept]
+    which = sparse.csr_array(
+        (np.ones(len(outcomes)), (np.arange(len(outcomes)), outcomes.novel)), (len(outcomes), len(vectors))
+    )
+    rows = sparse.hstack([sparse.csr_array((features - centre) / scale), which], format="csr")
+    rows = sparse.vstack([rows, rows], format="csr")[kept]
     label = np.repeat([1, 0], len(outcomes))[kept]
     weight, group = weight[kept], np.tile(groups, 2)[kept]
     model = LogisticRegression(C=RIDGE, max_iter=1_000)
@@ -113,10 +121,11 @@ def train_alignment(outcomes: Outcomes, vectors: np.ndarray, distances: np.ndarr
     keys = number_contexts(np.column_stack([outcomes.contexts, outcomes.novel]), len(vectors))
     order = np.argsort(keys)
     return AlignmentModel(
-        coefficients=fitted.coef_[0],
+        coefficients=fitted.coef_[0, : len(centre)],
         intercept=float(fitted.intercept_[0]),
         centre=centre,
         scale=scale,
+        own=fitted.coef_[0, len(centre) :],
         vectors=vectors,
         parts=parts,
         distances=np.asarray(distances, np.float32),
@@ -127,7 +136,9 @@ def train_alignment(outcomes: Outcomes, vectors: np.ndarray, distances: np.ndarr
     )
 
 
-def _cross_validated(rows: np.ndarray, label: np.ndarray, weight: np.ndarray, group: np.ndarray, seed: int) -> float:
+def _cross_validated(
+    rows: sparse.csr_array, label: np.ndarray, weight: np.ndarray, group: np.ndarray, seed: int
+) -> float:
     """AUC on contexts that were left out; NaN where these hold only good or only bad outcomes."""
     foreseen = np.full(len(label), np.nan)
     for train, test in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, label, group):
