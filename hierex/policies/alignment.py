@@ -47,9 +47,10 @@ class Outcomes:
 @dataclass(frozen=True)
 class AlignmentModel:
     """coefficients (f,), intercept, centre (f,), scale (f,): logistic, on `_features`; own (n_clusters,): what is added
-    for each interest, wherever it is shown. vectors (n_clusters, d) texts of the interests, unit length; parts (n_clusters, p): their main directions; distances (n_clusters, n_clusters).
-    keys (m,) int64 sorted, positive, n (m,): the outcomes themselves. auc: how well it tells good from bad ones that it
-    has not seen, 0.5 being chance; missing (nan) where none can be told."""
+    for each interest, wherever it is shown. vectors (n_clusters, d) texts of the interests, unit length; parts
+    (n_clusters, p): their main directions; distances (n_clusters, n_clusters). keys (m,) int64 sorted, positive, n
+    (m,): the outcomes themselves. auc: how well it tells good from bad ones that it has not seen, 0.5 being chance;
+    missing (nan) where none can be told."""
 
     coefficients: np.ndarray
     intercept: float
