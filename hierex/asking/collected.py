@@ -17,6 +17,9 @@ from ..store import Store
 from ..workspace import Workspace
 from .plans import digest_words, people_contexts, prompt_digest, read_raw
 
+LITTLE = 10.0
+"""Answers that the counts weigh, from which on the answers hardly change what is predicted."""
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -86,11 +89,16 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
         if len(moves) < FEWEST_MOVES
         else ""
     )
+    little = (
+        " So the counts decide nearly everything: with more weight on the answers, later moves were foreseen worse."
+        if policy.strength >= LITTLE
+        else ""
+    )
     note = (
         f"{answered.asked.model} answered for {known.sum():,} of the {len(contexts):,} sets of latest interests that "
         f"people have had ({share:.0%} of people's); for the others smoothed counts answer. {matched.matched:,} of its "
         f"{matched.n:,} answers ({matched.rate:.1%}) are just what an interest is called{in_words}. One answer weighs "
-        f"{1 / policy.strength:.2g} times as much as the counts.{few}"
+        f"{1 / policy.strength:.2g} times as much as the counts.{little}{few}"
     )
     return replace(policy, note=note)
 

@@ -20,6 +20,8 @@ FEWEST_MATCHES = 0.90
 TIMES_CHANCE = 10.0
 """As many times as naming any interest at random, the first answer has to be right (paper's family: 1.5 % of 761)."""
 RECALL = "recall@1"
+ASKED = "Fine-tune the model on these interests, or choose another."
+TAUGHT = "The model was taught them and still writes others: choose a larger one, or another way to predict."
 
 
 class GateFailed(HierexError):
@@ -34,7 +36,7 @@ def refuse_unknown_answers(policy: LanguagePolicy) -> None:
     example = f", for example '{matches.misses[0][0][:80]}'" if matches.misses else ""
     raise GateFailed(
         f"Only {matches.rate:.0%} of {matches.n:,} answers are known interests, word for word{example}; it takes "
-        f"{FEWEST_MATCHES:.0%}. Fine-tune the model on these interests, or choose another."
+        f"{FEWEST_MATCHES:.0%}. {TAUGHT if policy.name.startswith('causal') else ASKED}"
     )
 
 

@@ -28,7 +28,7 @@ function placeNames(boxes, width, height, most, taken = []) {
   const placed = [];
   for (let index = 0; index < boxes.length && placed.length < most; index++) {
     const { w, h } = boxes[index];
-    for (const shift of [0, 1.2, -1.2]) {
+    for (const shift of [-1.8, 1.8, 0]) { // above what it names, so that one sees both
       const x = Math.min(Math.max(boxes[index].x, w + 2), Math.max(width - w - 2, w + 2));
       const y = Math.min(Math.max(boxes[index].y + shift * h, h + 2), Math.max(height - h - 2, h + 2));
       if (kept.some((other) => Math.abs(other.x - x) < other.w + w && Math.abs(other.y - y) < other.h + h)) continue;
@@ -64,7 +64,7 @@ function median(values) {
   return Float32Array.from(values).sort()[values.length >> 1];
 }
 
-/** The item nearest to the middle of a node's items: a name stands on what it names. At most 500 items are asked. */
+/** The item nearest to the middle of a node's items: a name stands beside what it names. At most 500 items are asked. */
 function middleOf(content, node) {
   const xs = [];
   const ys = [];

@@ -166,6 +166,7 @@ class LiveMap {
   setNumber(n) {
     this.n = Math.min(n, this.content.finest);
     this.range.value = placeOf(this.n, this.content.finest);
+    this.range.style.setProperty("--place", this.range.value);
     this.range.setAttribute("aria-valuetext", `${this.n} interests`);
     if (Number(this.exact.value) !== this.n) this.exact.value = this.n;
     this.exact.max = this.content.finest;
