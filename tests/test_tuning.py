@@ -8,7 +8,7 @@ import pytest
 from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
-from hierex.asking.tuning import GOES_ON, follow_tuning, plan_tuning, tune_model
+from hierex.asking.tuning import EPOCHS, GOES_ON, follow_tuning, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
 from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, TooLittleData
@@ -61,9 +61,9 @@ def endpoint_at(server, **changed):
     return Endpoint(**{"url": server.url, "model": MODEL, "key": KEY, **changed})
 
 
-def tune(work, server, *, cap=Cap(), endpoint=None, **more):  # noqa: B008  it is frozen
+def tune(work, server, *, cap=Cap(), endpoint=None, epochs=EPOCHS, **more):  # noqa: B008  it is frozen
     endpoint = endpoint or endpoint_at(server)
-    plan, service = plan_tuning(work, endpoint), Service(endpoint)
+    plan, service = plan_tuning(work, endpoint, epochs=epochs), Service(endpoint)
     try:
         return tune_model(work, plan, service, cap=cap, **more)
     finally:
