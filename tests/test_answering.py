@@ -945,3 +945,31 @@ def test_the_command_asks_and_a_build_serves_the_answers(path, monkeypatch, caps
         assert "just what an interest is called" in told.err
         assert main([*command, "--cap-tokens", "10", "--which", "all"]) == 2
         assert "more than you allowed" in capsys.readouterr().err
+
+
+def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, monkeypatch, capsys):
+    with open_store(path) as store:
+        work = run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions")
+        answer = know_it_all(work)
+        server = LlmServer(answer=lambda request: "no")
+        leave_open(work, server.__enter__(), plan=plan_answers(work, endpoint_at(server), most=4))
+    with server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        command = ["answer", "--store", str(path), "--granularity", "8", "--json"]
+        assert main(command) == 2
+        told = capsys.readouterr().err
+        assert f"Not collected yet: 4 questions to {MODEL}, in free text, since" in told
+        assert "With --batch that is collected first. What then has no answer costs at most:" in told
+        assert server.requests == []
+        server.account.batches["batch-0"]["states"] = server.account.batch_states = ["completed"]
+        assert main([*command, "--batch"]) == 0
+        sizes = [server.account.files[b["input_file_id"]].count(b"\n") for b in server.account.batches.values()]
+        told = json.loads(capsys.readouterr().out.strip().split("\n")[-1])
+        assert told["answered"] == sum(sizes) == 4 + sizes[1]
+        assert told["match_rate"] == 0
+        server.answer = answer
+        assert main(command) == 0
+        assert server.requests == []
+        assert main([*command, "--again"]) == 0
+        assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["match_rate"] == 1

@@ -201,7 +201,7 @@ def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argpa
 
 def report_answers(work: Workspace, plan: AnswerPlan, outcome: AnswerOutcome, options: argparse.Namespace) -> None:
     for reason, n in outcome.unanswered.items():
-        print(f"{n:,} questions got no answer: {reason}", file=sys.stderr)
+        print(f"Questions without an answer: {n:,}. {reason}", file=sys.stderr)
     found = {"ended": outcome.ended, "answered": outcome.answered, "meter": asdict(outcome.reading)}
     try:
         matches = collect_answers(work, plan.asked).measure()

@@ -35,6 +35,13 @@ OTHERS = (
 )
 
 
+def elsewhere_text(n: float, elsewhere: float) -> str:
+    """Beside `n` outcomes that count here; true of one and of many."""
+    if n:
+        return f"Outcomes that don't count here: {elsewhere:,.0f}. {OTHERS}"
+    return f"Of {elsewhere:,.0f} in all, no outcome counts here. {OTHERS}"
+
+
 def liked(work: Workspace) -> None:
     outcomes, elsewhere = placed_outcomes(work)
     batches = feedback.read_batches(work.store)
@@ -48,7 +55,7 @@ def liked(work: Workspace) -> None:
             "Outcomes that count here", f"{n:,.0f}", f"{good / n:.0%} liked", delta_color="off", delta_arrow="off"
         )
     elif elsewhere:
-        st.info(f"Of {elsewhere:,.0f} in all, no outcome counts here. {OTHERS}")
+        st.info(elsewhere_text(n, elsewhere))
     elif batches:
         st.info("All that was said of what people liked was taken back.")
     else:
@@ -57,7 +64,7 @@ def liked(work: Workspace) -> None:
             "below."
         )
     if n and elsewhere:
-        st.caption(f"Outcomes that don't count here: {elsewhere:,.0f}. {OTHERS}")
+        st.caption(elsewhere_text(n, elsewhere))
     order_by_it(work, why_not_learned(outcomes))
     st.divider()
     take_in(work)
