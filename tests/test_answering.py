@@ -13,9 +13,9 @@ from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
 from hierex.asking.answering import answer_contexts
-from hierex.asking.batches import answer_in_batches
+from hierex.asking.batches import answer_in_batches, collect_batches
 from hierex.asking.collected import collect_answers, make_policy, raw_answers, ways_answered
-from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answers, with_estimate
+from hierex.asking.plans import cost_of, count_refused, enough_for, people_contexts, plan_answers, with_estimate
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
@@ -39,7 +39,9 @@ from hierex.result_keys import policy_is_stale
 from hierex.store import open_store
 from hierex.transitions import list_moves
 from hierex.transitions.prompts import TARGET_PREFIX, context_prompt, phrases_on_one_line
-from hierex.view.sidebar import job_done
+from hierex.view.next_interest.asked_model import name_misses
+from hierex.view.sidebar import is_short_of_known, job_done
+from hierex.wording.models import answered_text, batch_text
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeConfig(finest=24))
 
@@ -470,7 +472,7 @@ def test_after_a_crash_batches_are_found_and_nothing_is_paid_twice(work, monkeyp
         plan = plan_answers(work, endpoint_at(server))
         if after != "upload_requests":
             assert plan.under_way == len(plan.contexts)
-            with pytest.raises(ConfigError, match="under way"):
+            with pytest.raises(ConfigError, match="not collected yet"):
                 ask(work, server)
         outcome = ask_in_batches(work, server)
         assert len(server.account.batches) == 1
@@ -517,8 +519,123 @@ def test_what_got_no_answer_is_not_said_to_be_answered(work):
         job = answer_as_job(work, server)
     assert job_done(job) == (
         f"The language model answered {n - 1:,} questions; 1 got no answer (The model does not exist). "
-        "Learn and measure with them now."
+        "100.0% of its answers are known interests, word for word. Learn and measure with them now."
     )
+
+
+def test_answers_of_which_nothing_can_be_learned_are_not_said_to_be_ready(work):
+    with LlmServer(answer=lambda request: "Sure, bread!") as server:
+        job = answer_as_job(work, server)
+    assert is_short_of_known(job)
+    assert "0.0% of its answers are known interests, word for word; it takes 90%." in job_done(job)
+    assert "Learn and measure" not in job_done(job)
+
+
+def collect(work, server, **more):
+    service = Service(endpoint_at(server))
+    try:
+        return collect_batches(work, plan_answers(work, endpoint_at(server)).asked, service, **more)
+    finally:
+        service.close()
+
+
+def test_to_collect_orders_nothing_however_much_is_still_missing(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server, plan=plan_answers(work, endpoint_at(server), most=4))
+        server.account.batches["batch-0"]["states"] = ["completed"]
+        outcome = collect(work, server)
+        assert (outcome.ended, outcome.answered, len(server.account.batches)) == ("done", 4, 1)
+        assert server.requests == []
+        plan = plan_answers(work, endpoint_at(server))
+    assert (plan.under_way, plan.missing.sum()) == (0, len(plan.contexts) - 4)
+
+
+def test_a_batch_that_nobody_follows_is_ended_and_what_it_answered_kept(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        server.account.expires_after = 3
+        outcome = collect(work, server, stop=True)
+        assert server.account.batches["batch-0"]["states"] == ["cancelled"]
+    assert (outcome.ended, outcome.answered) == ("stopped", 3)
+    assert context_answers.open_batches(work.store, server.url) == []
+
+
+def test_a_batch_that_is_being_ended_for_long_is_told_as_that_and_collected_later(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.batches.ENDING", 0.03)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        look = server.account._look
+        monkeypatch.setattr(
+            server.account, "_look", lambda what, method, name: look(what, "HEAD" if method == "GET" else method, name)
+        )
+        assert collect(work, server, stop=True).ended == "stopped"
+        (kept,) = context_answers.open_batches(work.store, server.url)
+        assert batch_text(kept).endswith("UTC; it is being ended")
+        monkeypatch.setattr(server.account, "_look", look)
+        assert collect(work, server).ended == "done"
+    assert context_answers.open_batches(work.store, server.url) == []
+
+
+def test_open_batches_are_listed_however_they_were_asked_for(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        plan = plan_answers(work, endpoint_at(server), form="schema", most=4)
+        leave_open(work, server, plan=plan)
+        assert plan_answers(work, endpoint_at(server)).under_way == 0
+        (kept,) = context_answers.open_batches(work.store, server.url)
+        assert context_answers.open_batches(work.store, "https://elsewhere.example/v1") == []
+    assert kept.asked == plan.asked
+    assert batch_text(kept).startswith(f"4 questions to {MODEL}, chosen from a list, since 2")
+
+
+def test_how_far_it_is_tells_unknown_answers_from_missing_ones(work):
+    truth, n = know_it_all(work), iter(range(10**6))
+    with LlmServer(answer=lambda request: truth(request) if next(n) else "no") as server:
+        reading = ask(work, server, most=4, concurrency=1).reading
+    assert answered_text(reading).startswith("4 of 4 answered, 1 of them with no known interest, ")
+
+
+# -- asked again -------------------------------------------------------------------------------------------------------
+
+EMPTY, REFUSED = {"answer": ""}, {"refusal": "I cannot help with that."}
+
+
+@BOTH
+def test_what_named_no_interest_is_asked_again_and_the_new_answer_counts(work, way):
+    bad = {0: EMPTY, 1: REFUSED, 2: {"finish": "length"}, 3: {"answer": "I would say bread."}}
+    with LlmServer(answer=know_it_all(work), faults=bad.get) as server:
+        server.account.line_faults = bad
+        way(work, server, plan=plan_answers(work, endpoint_at(server), most=6))
+        server.account.line_faults = {}
+        asked_once = plan_answers(work, endpoint_at(server), most=6)
+        assert not asked_once.missing.any()
+        assert collect_answers(work).measure().matched == 2
+        again = plan_answers(work, endpoint_at(server), most=6, again=True)
+        assert (again.missing.sum(), again.estimate.calls) == (4, 4)
+        assert way(work, server, plan=again).answered == 4
+        assert not plan_answers(work, endpoint_at(server), most=6, again=True).missing.any()
+    matches = collect_answers(work).measure()
+    assert (matches.n, matches.matched) == (6, 6)
+    assert work.store.value("SELECT count(*) FROM context_answers") == 10, "what it said first is kept"
+
+
+def test_an_answer_that_is_collected_once_more_takes_no_place(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr("hierex.asking.batches._Run._close", crash)
+            with pytest.raises(Crash):
+                ask_in_batches(work, server)
+        n = work.store.value("SELECT count(*) FROM context_answers")
+        assert collect(work, server).ended == "done"
+    assert work.store.value("SELECT count(*) FROM context_answers") == n > 0
+
+
+def test_answers_that_say_nothing_are_named_for_what_they_are(work):
+    bad = {0: EMPTY, 1: REFUSED, 2: REFUSED, 3: {"answer": "no"}}
+    with LlmServer(answer=know_it_all(work), faults=bad.get) as server:
+        ask(work, server, most=5, concurrency=1)
+    answered = collect_answers(work)
+    named = name_misses(answered.measure(), count_refused(work, answered.asked))
+    assert named == [("(refused)", 2), ("no", 1), ("(empty)", 1)]
 
 
 def test_of_a_batch_that_ran_out_of_time_what_came_is_kept(work):
@@ -547,10 +664,6 @@ def test_a_batch_that_is_refused_says_why(work):
 
 def upload_only(work, server, monkeypatch):
     """Ends when the questions are there and the batch is not begun."""
-
-    def crash(*arguments, **more):
-        raise Crash
-
     with monkeypatch.context() as patched:
         patched.setattr(batches, "start_batch", crash)
         with pytest.raises(Crash):
@@ -568,17 +681,17 @@ def test_the_cap_counts_for_a_batch_that_was_uploaded_and_never_begun(work, monk
         assert len(server.account.batches) == 1
 
 
-def leave_open(work, server):
+def leave_open(work, server, **more):
     """A batch that goes on at the endpoint while nobody follows it."""
     server.account.batch_states = ["in_progress"]
-
-    def crash(*arguments, **more):
-        raise Crash
-
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(batches, "look_at_batch", crash)
         with pytest.raises(Crash):
-            ask_in_batches(work, server)
+            ask_in_batches(work, server, **more)
+
+
+def crash(*arguments, **more):
+    raise Crash
 
 
 def test_a_batch_that_the_endpoint_forgot_is_given_up_after_two_days_and_then_asked_anew(work):
@@ -752,22 +865,23 @@ def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):
     assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
 
 
-def test_stopping_ends_the_batches_and_what_they_answered_is_collected_next_time(work):
+def test_stopping_ends_the_batches_and_what_they_answered_is_kept(work):
     with LlmServer(answer=know_it_all(work)) as server:
         server.account.batch_states, server.account.expires_after = ["in_progress"], 3
         outcome = ask_in_batches(work, server, cancelled=lambda: bool(server.account.batches))
-        assert outcome.ended == "stopped"
-        assert server.account.batches["batch-0"]["states"][-1] == "cancelled"
+        assert (outcome.ended, outcome.answered) == ("stopped", 3)
+        assert server.account.batches["batch-0"]["states"] == ["cancelled"]
+        assert plan_answers(work, endpoint_at(server)).under_way == 0
         server.account.batch_states = ["completed"]
         again = ask_in_batches(work, server)
     assert (
-        again.answered
+        3 + again.answered
         == len(collect_answers(work).contexts)
         == len(people_contexts(work.histories, k=2, split=work.split)[0])
     )
     assert len(server.account.batches) == 2
     n_second = server.account.files[server.account.batches["batch-1"]["input_file_id"]].count(b"\n")
-    assert n_second == again.answered - 3
+    assert n_second == again.answered
 
 
 def test_only_as_much_is_handed_over_as_the_cap_allows(work):
@@ -802,9 +916,11 @@ def test_lines_that_nobody_asked_for_are_passed_over(work):
             '{"custom_id": "x", "response": 7}',
             json.dumps({"custom_id": "x", "response": {"status_code": 200, "body": "text"}}),
             "[" * 5_000,
+            json.dumps({"custom_id": "x", "response": None, "error": {"message": "Nobody asked"}}),
         ]
         outcome = ask_in_batches(work, server, plan=plan)
-    assert (outcome.answered, outcome.ended) == (4, "done")
+    assert (outcome.answered, outcome.ended, outcome.unanswered) == (4, "done", {})
+    assert outcome.reading.unanswered == 0
     assert context_answers.read_answers(work.store, plan.asked).num_rows == 4
 
 
@@ -829,3 +945,31 @@ def test_the_command_asks_and_a_build_serves_the_answers(path, monkeypatch, caps
         assert "just what an interest is called" in told.err
         assert main([*command, "--cap-tokens", "10", "--which", "all"]) == 2
         assert "more than you allowed" in capsys.readouterr().err
+
+
+def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, monkeypatch, capsys):
+    with open_store(path) as store:
+        work = run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions")
+        answer = know_it_all(work)
+        server = LlmServer(answer=lambda request: "no")
+        leave_open(work, server.__enter__(), plan=plan_answers(work, endpoint_at(server), most=4))
+    with server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        command = ["answer", "--store", str(path), "--granularity", "8", "--json"]
+        assert main(command) == 2
+        told = capsys.readouterr().err
+        assert f"Not collected yet: 4 questions to {MODEL}, in free text, since" in told
+        assert "With --batch that is collected first. What then has no answer costs at most:" in told
+        assert server.requests == []
+        server.account.batches["batch-0"]["states"] = server.account.batch_states = ["completed"]
+        assert main([*command, "--batch"]) == 0
+        sizes = [server.account.files[b["input_file_id"]].count(b"\n") for b in server.account.batches.values()]
+        told = json.loads(capsys.readouterr().out.strip().split("\n")[-1])
+        assert told["answered"] == sum(sizes) == 4 + sizes[1]
+        assert told["match_rate"] == 0
+        server.answer = answer
+        assert main(command) == 0
+        assert server.requests == []
+        assert main([*command, "--again"]) == 0
+        assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["match_rate"] == 1

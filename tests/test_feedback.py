@@ -26,7 +26,7 @@ from hierex.layering import NOT_ORDERED, placed_outcomes
 from hierex.pipeline import run_pipeline
 from hierex.releases import other_policy
 from hierex.store import open_store
-from hierex.view.next_interest.liked import known_interests, outcome_form, read_form
+from hierex.view.next_interest.liked import elsewhere_text, known_interests, outcome_form, read_form
 from hierex.workspace import Workspace
 
 CONFIG = RunConfig(
@@ -88,6 +88,11 @@ def test_names_and_ids_are_taken_and_lines_that_nobody_filled_in_are_left_out():
 def test_a_file_that_cannot_be_used_is_refused_whole(frame, reason):
     with pytest.raises(HierexError, match=reason):
         check_outcomes(frame, KNOWN)
+
+
+def test_outcomes_that_count_nowhere_are_told_in_words_that_hold_for_one():
+    assert elsewhere_text(0, 1).startswith("Of 1 in all, no outcome counts here. They speak of")
+    assert elsewhere_text(5, 1).startswith("Outcomes that don't count here: 1. They speak of")
 
 
 def test_outcomes_add_up_and_a_file_can_be_taken_back_and_brought_back(work):

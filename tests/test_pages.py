@@ -1077,6 +1077,7 @@ def test_whose_learning_the_examples_are_is_said(workspaces):
     app = on_part("Busy", "What is taught")
     said = words(app)
     assert "Only a language model learns from these" in said
+    assert re.search(r"from those that 3 people or more have gone \(\d+ of them\)", said)
     assert "All other ways to predict, the usual one too, learn from all moves" in said
 
 

@@ -2,16 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
-from hierex.asking.tuning import cancel_tuning, plan_tuning, tune_model
+from hierex.asking.tuning import EPOCHS, GOES_ON, follow_tuning, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
 from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, TooLittleData
 from hierex.files.exports import fine_tuning_lines
+from hierex.jobs import Jobs
+from hierex.jobs.asking import start_tuning
 from hierex.kept import tunings
 from hierex.llm import door, fine_tuning
 from hierex.llm.endpoint import Endpoint
@@ -20,6 +23,7 @@ from hierex.llm.service import Service
 from hierex.llm.tokens import estimate_tokens
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
+from hierex.wording.models import tuning_text
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeConfig(finest=24))
 
@@ -57,9 +61,9 @@ def endpoint_at(server, **changed):
     return Endpoint(**{"url": server.url, "model": MODEL, "key": KEY, **changed})
 
 
-def tune(work, server, *, cap=Cap(), endpoint=None, **more):  # noqa: B008  it is frozen
+def tune(work, server, *, cap=Cap(), endpoint=None, epochs=EPOCHS, **more):  # noqa: B008  it is frozen
     endpoint = endpoint or endpoint_at(server)
-    plan, service = plan_tuning(work, endpoint), Service(endpoint)
+    plan, service = plan_tuning(work, endpoint, epochs=epochs), Service(endpoint)
     try:
         return tune_model(work, plan, service, cap=cap, **more)
     finally:
@@ -204,18 +208,109 @@ def test_stopping_before_the_job_began_orders_none(work, server):
 
 
 def test_anybody_can_end_a_job_that_is_under_way(work, server):
-    service = Service(endpoint_at(server))
-    assert cancel_tuning(work, plan_tuning(work, endpoint_at(server)), service) is None
+    left = leave_running(work, server)
+    with pytest.raises(Cancelled):
+        follow(work, server, left, stop=True)
+    assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
+    assert tunings.read_tuning(work.store, left.tuning_id).state == "cancelled"
+    assert tunings.open_tunings(work.store, server.url) == []
+
+
+def leave_running(work, server, **more):
+    """A job that goes on at the endpoint while nobody follows it."""
     server.account.job_states = ["running"]
 
     def leave(kept, share):
         raise Crash
 
     with pytest.raises(Crash):
-        tune(work, server, see=leave)
-    ended = cancel_tuning(work, plan_tuning(work, endpoint_at(server)), service)
-    assert (ended.state, server.account.jobs["ftjob-0"]["states"]) == ("cancelled", ["cancelled"])
-    service.close()
+        tune(work, server, see=leave, **more)
+    return tunings.open_tunings(work.store, server.url)[-1]
+
+
+def follow(work, server, tuning, **more):
+    service = Service(endpoint_at(server))
+    try:
+        return follow_tuning(work.store, tuning, service, **more)
+    finally:
+        service.close()
+
+
+def test_a_job_is_followed_to_its_end_whatever_would_be_ordered_now(work, server):
+    left = leave_running(work, server)
+    other = plan_tuning(work, endpoint_at(server), epochs=1)
+    assert other.to_pay
+    assert "would be paid on top" in tuning_text(other, endpoint_at(server), [left])
+    assert "on top" not in tuning_text(other, endpoint_at(server), [replace(left, key=other.key)])
+    server.account.jobs["ftjob-0"]["states"] = ["running", "succeeded"]
+    assert follow(work, server, left).tuned_model == f"ft:{MODEL}:us::ftjob-0"
+    assert len(server.account.jobs) == 1
+
+
+def test_a_job_that_succeeded_before_it_could_be_ended_is_no_stopped_one(work, server):
+    left = leave_running(work, server)
+    server.account.jobs["ftjob-0"]["states"] = ["succeeded"]
+    assert follow(work, server, left, stop=True).tuned_model
+
+
+def test_a_job_that_cannot_be_followed_for_now_is_said_to_go_on(work, server, monkeypatch):
+    left = leave_running(work, server)
+    monkeypatch.setattr(door, "LONGEST_WAIT", 0.02)
+    server.account.handle = lambda *request: (503, {"error": {"message": "busy"}})
+    with pytest.raises(ModelBusy) as busy:
+        follow(work, server, left)
+    assert str(busy.value).endswith(GOES_ON)
+
+
+def test_an_order_whose_start_nobody_heard_of_is_found_when_it_is_followed(work, server, monkeypatch):
+    start = fine_tuning.start_tuning
+
+    def start_unheard(*arguments, **more):
+        start(*arguments, **more)
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fine_tuning, "start_tuning", start_unheard)
+        with pytest.raises(Crash):
+            tune(work, server)
+    (left,) = tunings.open_tunings(work.store, server.url)
+    assert left.job_id == ""
+    assert follow(work, server, left).job_id == "ftjob-0"
+    assert len(server.account.jobs) == 1
+
+
+def test_an_order_that_never_began_says_why_and_is_at_its_end(work, server):
+    with pytest.raises(ModelError):
+        tune(work, server, endpoint=endpoint_at(server, model="other-model"))
+    server.account.offers = {"files"}
+    with pytest.raises(ModelError, match="offers no fine-tuning"):
+        tune(work, server)
+    none_offered, refused = tunings.read_tunings(work.store)
+    assert (none_offered.state, refused.state) == ("failed", "failed")
+    assert "offers no fine-tuning" in none_offered.reason
+    assert "other-model is not available" in refused.reason
+
+
+def test_an_order_of_which_nobody_can_tell_whether_it_began_stays_open(work, server, monkeypatch):
+    def time_out(*arguments, **more):
+        raise ModelBusy("It did not answer in time.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fine_tuning, "start_tuning", time_out)
+        with pytest.raises(ModelBusy):
+            tune(work, server)
+    (left,) = tunings.open_tunings(work.store, server.url)
+    assert left.reason == "It did not answer in time."
+    with pytest.raises(ModelError, match="did not answer in time"):
+        follow(work, server, left)
+    assert tunings.open_tunings(work.store, server.url) == []
+
+
+def test_a_cap_below_the_estimate_is_refused_before_anything_is_begun(work, server):
+    registry = Jobs()
+    with pytest.raises(CapReached, match="Nothing was sent"):
+        start_tuning(registry, work, plan_tuning(work, endpoint_at(server)), endpoint_at(server), Cap(tokens=100))
+    assert registry.of(work.store.path) is None
 
 
 def test_a_job_that_failed_says_why_and_can_be_ordered_again(work, server):
@@ -280,8 +375,14 @@ def test_too_few_examples_are_told_before_anything_is_sent(work, server, monkeyp
     monkeypatch.setattr(
         "hierex.asking.tuning.fine_tuning_lines", lambda work, fewest: fine_tuning_lines(work)[:900].rsplit("\n", 1)[0]
     )
-    with pytest.raises(TooLittleData, match="at least 10"):
+    with pytest.raises(TooLittleData, match="At least 10"):
         plan_tuning(work, endpoint_at(server))
+
+
+def test_examples_of_too_few_people_are_told_apart_from_too_few(work, server):
+    n = plan_tuning(work, endpoint_at(server)).n_examples
+    with pytest.raises(TooLittleData, match=rf"model on: 0, {n} more are of fewer than 1000 people each and are not"):
+        plan_tuning(work, endpoint_at(server), fewest=1_000)
 
 
 def test_the_command_tells_the_estimate_the_progress_and_the_name(path, server, monkeypatch, capsys):
@@ -300,3 +401,19 @@ def test_the_command_tells_the_estimate_the_progress_and_the_name(path, server, 
     assert "% done: Step" in told.err
     assert main([*command, "--suffix", "new", "--cancel"]) == 2
     assert "nothing to end" in capsys.readouterr().err
+
+
+def test_the_command_follows_and_ends_what_is_under_way_whatever_it_would_order(path, server, monkeypatch, capsys):
+    with open_store(path) as store:
+        leave_running(run_pipeline(store, CONFIG, until="transitions"), server)
+    for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+        monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+    command = ["fine-tune", "--store", str(path), "--granularity", "8", "--epochs", "2", "--json"]
+    assert main([*command, "--estimate"]) == 0
+    assert "would be paid on top" in capsys.readouterr().err
+    assert main([*command, "--cancel"]) == 0
+    assert '"state": "cancelled"' in capsys.readouterr().out
+    assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
+    assert main([*command, "--follow"]) == 2
+    assert "nothing to follow" in capsys.readouterr().err
+    assert len(server.account.jobs) == 1

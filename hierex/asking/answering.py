@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ from ..llm import LOOK_EVERY, Answer
 from ..llm.asking import AHEAD, AT_ONCE, Ask, AskingRun
 from ..llm.meter import Meter, Reading
 from ..llm.prices import Cap
+from ..store import now
 from ..workspace import Workspace
 from .plans import AnswerPlan, find_missing, read_raw
 
@@ -32,8 +33,8 @@ class AnswerOutcome:
     reason: str = ""
     reading: Reading | None = None
 
-    def miss(self, reason: str) -> None:
-        self.unanswered[reason] = self.unanswered.get(reason, 0) + 1
+    def miss(self, reason: str, n: int = 1) -> None:
+        self.unanswered[reason] = self.unanswered.get(reason, 0) + n
 
 
 def answer_contexts(
@@ -54,8 +55,8 @@ def answer_contexts(
     cap.check(plan.price)
     if plan.under_way:
         raise ConfigError(
-            f"A batch with {plan.under_way:,} of these questions is under way. Collect it first, so that nothing is "
-            "paid twice."
+            f"{plan.under_way:,} questions were handed over as a batch and are not collected yet. Collect them first, "
+            "so that nothing is paid twice."
         )
     places = np.flatnonzero(find_missing(work, plan)).tolist()
     meter = Meter(cap, plan.price, concurrency)
@@ -82,6 +83,7 @@ class _Asking(AskingRun):
         super().__init__(AnswerOutcome(), meter)
         self.work, self.plan, self.ask = work, plan, ask
         self.open: dict[Future, int] = {}
+        self.began = now()
 
     def go(self, threads, most, places, progress, cancelled) -> None:
         waiting = iter(places)
@@ -111,10 +113,18 @@ class _Asking(AskingRun):
             watch=self.meter,
         )
 
+    def _kept(self, place: int, answer: Answer) -> ContextAnswer:
+        plan = self.plan
+        return ContextAnswer(
+            plan.context_digests(place), int(plan.sample[place]), answer, self.meter.cost(answer.tokens)
+        )
+
     def _take(self, done: set[Future]) -> None:
         """Keeps what came; raises what is no fault of the endpoint or the model."""
         came = [(self.open[future], future.result()) for future in done if future.exception() is None]
-        keep(self.work, self.plan, came, self.meter.cost)
+        context_answers.save_answers(
+            self.work.store, self.plan.asked, [self._kept(*one) for one in came], since=self.began
+        )
         for future in done:
             del self.open[future]
         for _, answer in came:
@@ -126,15 +136,3 @@ class _Asking(AskingRun):
         for error in (future.exception() for future in done):
             if error is not None:
                 self.note_error(error, self.outcome.miss)
-
-
-def keep(work: Workspace, plan: AnswerPlan, came: Sequence[tuple[int, Answer]], cost: Callable) -> None:
-    """Keeps answers to questions of the plan, by place. cost: dollars of tokens."""
-    context_answers.save_answers(
-        work.store,
-        plan.asked,
-        [
-            ContextAnswer(plan.context_digests(place), int(plan.sample[place]), answer, cost(answer.tokens))
-            for place, answer in came
-        ],
-    )

@@ -11,22 +11,25 @@ from time import monotonic
 
 import numpy as np
 
+from ..config import AskedAs
 from ..errors import Cancelled, ModelBusy, ModelError, NotThere
 from ..kept import context_answers
 from ..kept.context_answers import ContextAnswer, KeptBatch
 from ..llm import Wait, batches, wait_unless
 from ..llm.batches import Batch
 from ..llm.meter import Reading
-from ..llm.prices import Cap, batch_price
+from ..llm.prices import Cap, Price, batch_price
 from ..llm.service import Service
 from ..llm.tokens import Tokens
 from ..store import now
 from ..workspace import Workspace
 from .answering import AnswerOutcome
-from .plans import MOST_SAMPLES, AnswerPlan, find_missing
+from .plans import ANY_ANSWER, MOST_SAMPLES, AnswerPlan, find_missing, price_of
 
 POLL = 15.0
 """Seconds between two looks at the batches."""
+ENDING = 120.0
+"""For so many seconds whoever ends batches waits until the endpoint has ended them, to keep what they had answered."""
 OVER_CAP = "The other questions could cost more than you allowed. Every answer that came is kept."
 SAVED_AT_ONCE = 2_000
 UNKNOWN = "unknown"
@@ -44,6 +47,18 @@ def read_name(name: str) -> tuple[tuple[str, ...], int] | None:
     return tuple(found[1].rstrip("-").split("-")), int(found[2])
 
 
+def request_of(plan: AnswerPlan, place: int) -> str:
+    """A line of the file. By its name an answer finds its question, in this run and any later one; see `read_name`."""
+    return batches.request_line(
+        "-".join([*plan.context_digests(place), str(plan.sample[place])]),
+        plan.asked.model,
+        plan.messages(place),
+        plan.schema,
+        most_written=plan.room,
+        temperature=plan.asked.temperature,
+    )
+
+
 def answer_in_batches(
     work: Workspace,
     plan: AnswerPlan,
@@ -53,81 +68,93 @@ def answer_in_batches(
     progress: Callable[[Reading], None] = lambda reading: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> AnswerOutcome:
-    """Collects the batches that are under way, then hands over what is missing and waits for it.
+    """Collects what is open as `collect_batches` does, then hands over what is missing and waits for it.
 
-    Only as much is handed over as the cap allows, if every answer fills its room; what is read is an estimate. When
-    `cancelled` says so, the batches are ended at the endpoint; what they had answered by then is paid, and collected by
-    the next call. If this process ends first, they go on, and the next call collects them. What the endpoint never
-    began is asked anew; so is what it did not know twice, the second time two days after the start or later. Raises
-    ConfigError for a cap without a price; what the endpoint refuses is the outcome's reason.
+    Only as much is handed over as the cap allows, if every answer fills its room; what is read is an estimate. If this
+    process ends first, the batches go on, and the next call collects them. Raises ConfigError for a cap without a
+    price; what the endpoint refuses is the outcome's reason.
     """
     cap.check(plan.price)
-    run = _Run(work, plan, service, wait_unless(cancelled), progress)
-    try:
-        try:
-            run.collect()
-            over_cap = run.hand_over(np.flatnonzero(find_missing(work, plan)), cap)
-            run.collect()
-            if over_cap:
-                run.end("cap", OVER_CAP)
-        except Cancelled:
-            run.cancel()
-            run.end("stopped", "")
-    except ModelError as error:
-        run.end("error", str(error))
-    run.outcome.reading = run.read([])
-    return run.outcome
+    run = _Run(work, plan.asked, service, plan.price, wait_unless(cancelled), progress)
+
+    def collect_and_order() -> None:
+        run.collect()
+        over_cap = run.hand_over(plan, np.flatnonzero(find_missing(work, plan)), cap)
+        run.collect()
+        if over_cap:
+            run.end("cap", OVER_CAP)
+
+    return run.until_end(collect_and_order)
+
+
+def collect_batches(
+    work: Workspace,
+    asked: AskedAs,
+    service: Service,
+    *,
+    stop: bool = False,
+    progress: Callable[[Reading], None] = lambda reading: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> AnswerOutcome:
+    """Waits for the batches whose questions were asked in this way and keeps what they bring; orders nothing.
+
+    stop: ends them at the endpoint first, as when `cancelled` says so; what they had answered by then is paid, and kept
+    as soon as the endpoint is done with them, by this call or the next. What the endpoint never began can be asked
+    anew; so can what it did not know twice, the second time two days after the start or later.
+    """
+    price = price_of(work, replace(service.endpoint, model=asked.model))
+    run = _Run(work, asked, service, price, wait_unless(lambda: stop or cancelled()), progress)
+    return run.until_end(run.collect)
 
 
 class _Run:
-    def __init__(self, work: Workspace, plan: AnswerPlan, service: Service, wait: Wait, progress):
-        self.work, self.plan, self.service, self.wait, self.progress = work, plan, service, wait, progress
-        self.outcome, self.price = AnswerOutcome(), batch_price(plan.price)
+    def __init__(
+        self, work: Workspace, asked: AskedAs, service: Service, price: Price | None, wait: Wait, progress: Callable
+    ):
+        self.work, self.asked, self.service, self.wait, self.progress = work, asked, service, wait, progress
+        self.outcome, self.price = AnswerOutcome(), batch_price(price)
         self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
 
-    def _name(self, place: int) -> str:
-        """By which an answer finds its question, in this run and any later one; see `read_name`."""
-        return "-".join([*self.plan.context_digests(place), str(self.plan.sample[place])])
+    def until_end(self, do: Callable[[], None]) -> AnswerOutcome:
+        try:
+            try:
+                do()
+            except Cancelled:
+                self.stop()
+        except ModelError as error:
+            self.end("error", str(error))
+        self.outcome.reading = self.read([])
+        return self.outcome
 
     def open(self) -> list[KeptBatch]:
-        return context_answers.open_batches(self.work.store, self.plan.asked, self.service.endpoint.url)
+        every = context_answers.open_batches(self.work.store, self.service.endpoint.url)
+        return [kept for kept in every if kept.asked == self.asked]
 
     def end(self, ended: str, reason: str) -> None:
         if self.outcome.ended == "done":
             self.outcome.ended, self.outcome.reason = ended, reason
 
-    def hand_over(self, places: np.ndarray, cap: Cap) -> bool:
+    def hand_over(self, plan: AnswerPlan, places: np.ndarray, cap: Cap) -> bool:
         """Uploads and starts; returns whether the cap left some out."""
-        within = self._within(places, cap)
+        within = self._within(plan, places, cap)
         if len(within):
             batches.check_offered(self.service, wait=self.wait)
         for first in range(0, len(within), batches.MOST_REQUESTS):
             part = within[first : first + batches.MOST_REQUESTS]
             self.wait(0.0, "")
-            lines = "".join(self._line(place) for place in part.tolist()).encode()
+            lines = "".join(request_of(plan, place) for place in part.tolist()).encode()
             file_id = batches.upload_requests(self.service, lines, wait=self.wait)
             kept = context_answers.note_batch(
-                self.work.store, self.plan.asked, self.service.endpoint.url, file_id, len(part)
+                self.work.store, self.asked, self.service.endpoint.url, file_id, len(part)
             )
             self._start(kept)
         return len(within) < len(places)
 
-    def _within(self, places: np.ndarray, cap: Cap) -> np.ndarray:
+    def _within(self, plan: AnswerPlan, places: np.ndarray, cap: Cap) -> np.ndarray:
         """As many of them as stay under the cap even if every answer fills its room."""
-        read = np.concatenate([[0], np.cumsum(self.plan.tokens_read[places])])
-        allowed = (cap.allows(Tokens(int(read[n]), n * self.plan.room), self.price) for n in range(1, len(places) + 1))
+        read = np.concatenate([[0], np.cumsum(plan.tokens_read[places])])
+        allowed = (cap.allows(Tokens(int(read[n]), n * plan.room), self.price) for n in range(1, len(places) + 1))
         return places[: next((n for n, fits in enumerate(allowed) if not fits), len(places))]
-
-    def _line(self, place: int) -> str:
-        plan = self.plan
-        return batches.request_line(
-            self._name(place),
-            plan.asked.model,
-            plan.messages(place),
-            plan.schema,
-            most_written=plan.room,
-            temperature=plan.asked.temperature,
-        )
 
     def _start(self, kept: KeptBatch) -> None:
         try:
@@ -147,7 +174,7 @@ class _Run:
         batch = batches.find_batch(self.service, kept.file_id, wait=self.wait)
         if batch:
             return self._note(kept, batch)
-        batches.check_uploaded(self.service, kept.file_id, wait=self.wait)  # else this is the key of another account
+        self.service.check_kept(kept.file_id, wait=self.wait)  # else this is the key of another account
         self._close(kept, "It was never begun.")
         return None
 
@@ -223,16 +250,17 @@ class _Run:
     def _collect(self, kept: KeptBatch, batch: Batch) -> None:
         """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
         ModelError, where it has answers of which none can be read."""
-        came, n_came, n_read = [], 0, 0
+        came, n_came, n_read, n_failed = [], 0, 0, 0
+        form = ANY_ANSWER if self.asked.form == "schema" else None
         try:
-            for found in batches.fetch_answers(self.service, batch, self.plan.schema, wait=self.wait):
+            for found in batches.fetch_answers(self.service, batch, form, wait=self.wait):
                 question = read_name(found.name)
                 n_read += found.answer is not None
+                if question is None:
+                    continue  # nobody asked that
                 if found.answer is None:
-                    self._failed += 1
-                    self.outcome.miss(found.reason)
-                elif question is None:
-                    self.outcome.miss("It answered what was not asked.")
+                    n_failed += 1
+                    self._miss(found.reason)
                 else:
                     tokens = found.answer.tokens
                     dollars = None if self.price is None else self.price.of(tokens)
@@ -240,14 +268,14 @@ class _Run:
                     n_came += 1
                     self._tokens += tokens
                 if len(came) == SAVED_AT_ONCE:
-                    context_answers.save_answers(self.work.store, self.plan.asked, came)
+                    self._save(kept, came)
                     came = []
         except NotThere as error:  # one of its files is gone, perhaps only that of the errors
             if batch.answered and not n_read:
                 raise self._not_there(kept, error) from error
             self.outcome.miss(str(error))
         finally:
-            context_answers.save_answers(self.work.store, self.plan.asked, came)
+            self._save(kept, came)
             self.outcome.answered += n_came
         if batch.answered and not n_read:
             raise self._not_there(kept, NotThere(f"None of the {batch.answered:,} answers of a batch can be read."))
@@ -255,8 +283,26 @@ class _Run:
         if batch.state == "failed":
             said = batch.reason or "it gives no reason"
             raise ModelError(f"{self.service.endpoint.place} refused the batch: {said}")
-        if batch.state in ("expired", "cancelled") and n_came < kept.n_requests:
-            self.outcome.miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.")
+        left = kept.n_requests - n_came - n_failed
+        if batch.state in ("expired", "cancelled") and left > 0:
+            self._miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.", left)
+
+    def _save(self, kept: KeptBatch, came: list[ContextAnswer]) -> None:
+        context_answers.save_answers(self.work.store, self.asked, came, since=kept.started_at)
+
+    def _miss(self, reason: str, n: int = 1) -> None:
+        self._failed += n
+        self.outcome.miss(reason, n)
+
+    def stop(self) -> None:
+        """Ends all, and keeps what it had answered where the endpoint is done with it soon; else the next call does.
+        Raises as `cancel` and `collect`."""
+        self.cancel()
+        self.end("stopped", "")
+        until = monotonic() + ENDING
+        self.wait = wait_unless(lambda: monotonic() > until)
+        with contextlib.suppress(Cancelled):
+            self.collect()
 
     def cancel(self) -> None:
         """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it. Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, CapReached, ModelError, NotThere, TooLittleData
+from ..errors import Cancelled, CapReached, ModelBusy, ModelError, NotThere, TooLittleData
 from ..files.exports import fine_tuning_lines
 from ..kept import tunings
 from ..kept.tunings import KeptTuning
@@ -17,7 +18,7 @@ from ..llm import Wait, wait_unless
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
-from ..store import now
+from ..store import Store, now
 from ..workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ GIVEN_UP_AFTER = timedelta(days=14)
 """A job that the endpoint does not know after so long can be ordered anew."""
 FEWEST_EXAMPLES = 10
 """OpenAI takes no fewer."""
+GOES_ON = (
+    "The fine-tuning goes on at the endpoint. Follow it or stop it under “Releases” of “What comes next”, or with "
+    "'hierex fine-tune --follow' and '--cancel'."
+)
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,15 @@ def plan_tuning(
     text = fine_tuning_lines(work, fewest=fewest)
     examples = [json.loads(line)["messages"] for line in text.split("\n") if line]
     if len(examples) < FEWEST_EXAMPLES:
+        n_all = fine_tuning_lines(work).count("\n") if fewest > 1 else len(examples)
+        rare = (
+            f", {n_all - len(examples)} more are of fewer than {fewest} people each and are not sent"
+            if n_all > len(examples)
+            else ""
+        )
         raise TooLittleData(
-            f"There are only {len(examples)} examples to fine-tune a model on; at least {FEWEST_EXAMPLES} are needed. "
-            "Import a longer log, or choose fewer interests."
+            f"Examples to fine-tune a model on: {len(examples)}{rare}. At least {FEWEST_EXAMPLES} are needed. Import a "
+            "longer log, or choose fewer interests."
         )
     lines, seed = text.encode(), work.config.seed
     tokens = epochs * sum(map(count_messages, examples))
@@ -95,43 +106,17 @@ def tune_model(
 ) -> KeptTuning:
     """Orders the job, or goes on with the one that was ordered for just this, and follows it to its end.
 
-    see: hears how it stands and which share of the training is done. When `cancelled` says so, the job is ended at the
-    endpoint. If this process ends first, the job goes on there, and the same call takes it up again. Raises CapReached
-    before anything is sent where the estimate is over the cap, ModelError where the job fails, Cancelled.
+    See `follow_tuning`. Raises CapReached before anything is sent where the estimate is over the cap.
     """
-    from ..llm import fine_tuning  # loads the client only where a model is asked
-
-    wait, store = wait_unless(cancelled), work.store
-    tuning = order_tuning(work, plan, service, cap, wait)
-    if tuning.state == "succeeded":
-        see(tuning, 1.0)
-        return tuning
-
-    def seen(job: fine_tuning.TuningJob) -> None:
-        see(tunings.update_tuning(store, tuning.tuning_id, job), job.share)
-
-    try:
-        job = fine_tuning.follow_tuning(service, tuning.job_id, see=seen, wait=wait)
-    except Cancelled:
-        seen(fine_tuning.cancel_tuning(service, tuning.job_id))
-        raise
-    except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
-        is_over = tuning.reason == str(error) and now() - tuning.started_at > GIVEN_UP_AFTER
-        state = "failed" if is_over else tuning.state
-        tunings.update_tuning(store, tuning.tuning_id, fine_tuning.TuningJob(tuning.job_id, state, reason=str(error)))
-        raise
-    if job.state == "cancelled":
-        raise Cancelled("The fine-tuning was ended at the endpoint.")
-    if job.state == "failed":
-        raise ModelError(f"The fine-tuning failed: {job.reason or 'the endpoint gives no reason'}.".replace("..", "."))
-    return tunings.latest_tuning(store, plan.key)
+    tuning = order_tuning(work, plan, service, cap, wait_unless(cancelled))
+    return follow_tuning(work.store, tuning, service, see=see, cancelled=cancelled)
 
 
 def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, wait: Wait) -> KeptTuning:
-    """The job that was ordered for just this, ordered now where there is none."""
-    from ..llm import fine_tuning
+    """The job that was ordered for just this, ordered now where there is none; why that failed is kept with it."""
+    from ..llm import fine_tuning  # loads the client only where a model is asked
 
-    tuning = plan.kept
+    tuning, store = plan.kept, work.store
     if plan.to_pay:
         check_cap(plan, cap)
     if plan.is_new:
@@ -141,18 +126,85 @@ def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, 
         return tuning
     wait(0.0, "")
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
-    job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
-    return tunings.update_tuning(work.store, tuning.tuning_id, job)
+    try:
+        job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
+    except ModelError as error:
+        may_have_begun = not isinstance(error, NotThere)
+        tuning = tunings.note_reason(store, tuning, str(error), state=tuning.state if may_have_begun else "failed")
+        if may_have_begun and not isinstance(error, ModelBusy):
+            with contextlib.suppress(ModelError):
+                find_begun(store, tuning, service, wait)
+        raise
+    return tunings.update_tuning(store, tuning.tuning_id, job)
 
 
-def cancel_tuning(work: Workspace, plan: TuningPlan, service: Service) -> KeptTuning | None:
-    """Ends the job that was ordered for this plan, whoever follows it; None where there is none."""
+def find_begun(store: Store, tuning: KeptTuning, service: Service, wait: Wait) -> KeptTuning:
+    """With the job that was begun from its file, whoever heard of it; where there is none it has failed.
+
+    Raises ModelError where that cannot be told.
+    """
     from ..llm import fine_tuning
 
-    if plan.kept is None or not plan.kept.job_id or plan.kept.ended:
-        return plan.kept
-    job = fine_tuning.cancel_tuning(service, plan.kept.job_id)
-    return tunings.update_tuning(work.store, plan.kept.tuning_id, job)
+    if tuning.job_id or tuning.ended:
+        return tuning
+    job = fine_tuning.find_tuning(service, tuning.file_id, wait=wait)
+    if job:
+        return tunings.update_tuning(store, tuning.tuning_id, job)
+    service.check_kept(tuning.file_id, wait=wait)  # else this is the key of another account
+    return tunings.note_reason(store, tuning, tuning.reason or "It was never begun.", state="failed")
+
+
+def follow_tuning(
+    store: Store,
+    tuning: KeptTuning,
+    service: Service,
+    *,
+    stop: bool = False,
+    see: Callable[[KeptTuning, float], None] = lambda tuning, share: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> KeptTuning:
+    """Follows a job that was ordered to its end, whatever would be ordered now.
+
+    see: hears how it stands and which share of the training is done. When `cancelled` says so, or with `stop`, the job
+    is ended at the endpoint. If this process ends first, the job goes on there. Raises ModelError where it fails or
+    cannot be followed any further, and Cancelled unless it had succeeded before it could be ended.
+    """
+    from ..llm import fine_tuning
+
+    def seen(job: fine_tuning.TuningJob) -> KeptTuning:
+        kept = tunings.update_tuning(store, tuning.tuning_id, job)
+        see(kept, job.share)
+        return kept
+
+    def follow() -> KeptTuning:
+        try:
+            if stop:
+                raise Cancelled("The work was stopped.")
+            return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
+        except Cancelled:
+            kept = seen(fine_tuning.cancel_tuning(service, begun.job_id))
+            if kept.state == "succeeded":
+                return kept
+            raise
+
+    wait = wait_unless(cancelled)
+    try:
+        begun = find_begun(store, tuning, service, wait)
+        ended = begun if begun.ended else follow()
+    except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
+        is_over = tuning.reason == str(error) and now() - tuning.started_at > GIVEN_UP_AFTER
+        tunings.note_reason(store, tuning, str(error), state="failed" if is_over else tuning.state)
+        raise
+    except ModelError as error:
+        raise type(error)(f"{error} {GOES_ON}") from error
+    if ended.state == "cancelled":
+        raise Cancelled("The fine-tuning was ended at the endpoint.")
+    if ended.state == "failed":
+        raise ModelError(
+            f"The fine-tuning failed: {ended.reason or 'the endpoint gives no reason'}.".replace("..", ".")
+        )
+    see(ended, 1.0)
+    return ended
 
 
 def check_cap(plan: TuningPlan, cap: Cap) -> None:

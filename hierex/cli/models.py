@@ -11,9 +11,10 @@ from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers
-from ..asking.tuning import EPOCHS, cancel_tuning, plan_tuning, tune_model
+from ..asking.tuning import EPOCHS, follow_tuning, plan_tuning, tune_model
 from ..descriptions.model import Outcome
-from ..errors import HierexError, NotReady
+from ..errors import Cancelled, HierexError, ModelError, NotReady
+from ..kept import context_answers, tunings
 from ..kept.tunings import KeptTuning
 from ..llm.asking import AT_ONCE
 from ..llm.door import LanguageModel
@@ -21,7 +22,8 @@ from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap
 from ..llm.service import Service
 from ..server_config import ServerConfig
-from ..wording.models import estimate_text, tuning_text
+from ..store import Store
+from ..wording.models import answered_text, batch_text, estimate_text, tuning_text
 from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 
@@ -48,7 +50,9 @@ def add_tune(commands) -> argparse.ArgumentParser:
     add_cap(tune)
     tune.add_argument("--epochs", type=positive, default=EPOCHS, help="how often the examples are gone through")
     tune.add_argument("--suffix", default="", help="what the new model's name ends with")
-    tune.add_argument("--cancel", action="store_true", help="end the job that is under way")
+    instead = tune.add_mutually_exclusive_group()
+    instead.add_argument("--follow", action="store_true", help="order nothing; follow what is under way to its end")
+    instead.add_argument("--cancel", action="store_true", help="order nothing; end what is under way")
     tune.set_defaults(command=tune_command)
     return tune
 
@@ -62,6 +66,7 @@ def add_answer(commands) -> argparse.ArgumentParser:
     answer.add_argument("--most", type=positive, metavar="N", help="contexts at most, the most frequent first")
     answer.add_argument("--samples", type=positive, default=1, help="answers to each question")
     answer.add_argument("--temperature", type=float, default=0.0)
+    answer.add_argument("--again", action="store_true", help="also what was answered with no known interest")
     answer.add_argument("--batch", action="store_true", help="hand them over as files: slower, at half the price")
     answer.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
     answer.set_defaults(command=answer_command)
@@ -100,29 +105,53 @@ def describe(work: Workspace, plan: Plan, endpoint: Endpoint, options: argparse.
 
 def tune_command(options: argparse.Namespace) -> None:
     """A job that was ordered for the same before is gone on with; Ctrl-C leaves it running at the endpoint."""
-    options.estimate = options.estimate or options.cancel  # ending a job costs nothing, so no bound is asked for
-    endpoint = endpoint_of(options)
+    orders = not (options.follow or options.cancel)
+    endpoint = endpoint_of(options, costs=orders)
     with open_workspace(options) as store:
+        if not orders:
+            follow_all(store, endpoint, options)
+            return
         work = work_at(store, options.granularity, until="transitions")
         fewest = 1 if endpoint.is_local else ServerConfig.from_environment().fewest_people
         plan = plan_tuning(work, endpoint, epochs=options.epochs, suffix=options.suffix, fewest=fewest)
-        print(tuning_text(plan, endpoint), file=sys.stderr)
-        if options.estimate and not options.cancel:
+        print(tuning_text(plan, endpoint, tunings.open_tunings(store, endpoint.url)), file=sys.stderr)
+        if options.estimate:
             print_json(
                 options, {"estimate": {"examples": plan.n_examples, "tokens": plan.tokens, "dollars": plan.dollars}}
             )
             return
         service = Service(endpoint)
         try:
-            if options.cancel:
-                tuning = cancel_tuning(work, plan, service)
-            else:
-                cap = Cap(options.cap, options.cap_tokens)
-                tuning = tune_model(work, plan, service, cap=cap, see=TuningLine().show)
+            cap = Cap(options.cap, options.cap_tokens)
+            tuning = tune_model(work, plan, service, cap=cap, see=TuningLine().show)
         finally:
             service.close()
-    if tuning is None:
-        raise NotReady("No such fine-tuning was ordered, so there is nothing to end.")
+    tell_tuning(tuning, options)
+
+
+def follow_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -> None:
+    """Every job of the workspace that is under way at the endpoint, whatever would be ordered now. Raises ModelError
+    after that where one failed or could not be ended."""
+    opened, trouble = tunings.open_tunings(store, endpoint.url), None
+    if not opened:
+        raise NotReady(f"No fine-tuning is under way, so there is nothing to {'end' if options.cancel else 'follow'}.")
+    service = Service(endpoint)
+    try:
+        for tuning in opened:
+            try:
+                follow_tuning(store, tuning, service, stop=options.cancel, see=TuningLine().show)
+            except Cancelled:
+                pass  # the state that is told says so
+            except ModelError as error:
+                trouble = trouble or error
+            tell_tuning(tunings.read_tuning(store, tuning.tuning_id), options)
+    finally:
+        service.close()
+    if trouble:
+        raise trouble
+
+
+def tell_tuning(tuning: KeptTuning, options: argparse.Namespace) -> None:
     print_json(options, {"state": tuning.state, "model": tuning.tuned_model, "trained_tokens": tuning.trained_tokens})
     if tuning.tuned_model:
         print(f"The new model is '{tuning.tuned_model}'. Ask it with: hierex answer --model {tuning.tuned_model}")
@@ -142,11 +171,14 @@ def answer_command(options: argparse.Namespace) -> None:
             most=options.most,
             samples=options.samples,
             temperature=options.temperature,
+            again=options.again,
         )
+        for kept in context_answers.open_batches(store, endpoint.url):
+            print(f"Not collected yet: {batch_text(kept)}.", file=sys.stderr)
+        if plan.under_way:
+            print("With --batch that is collected first. What then has no answer costs at most:", file=sys.stderr)
         estimate, _ = cost_of(plan, batch=options.batch)
         print(" ".join(filter(None, [estimate_text(estimate, endpoint, did=ALL_ANSWERED), plan.note])), file=sys.stderr)
-        if plan.under_way:
-            print(f"A batch with {plan.under_way:,} of these questions is under way.", file=sys.stderr)
         if options.estimate:
             print_json(options, {"estimate": asdict(estimate), "share_of_people": plan.share})
             return
@@ -157,7 +189,7 @@ def answer_command(options: argparse.Namespace) -> None:
 
 
 def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argparse.Namespace) -> AnswerOutcome:
-    cap, line = Cap(options.cap, options.cap_tokens), MeterLine("answered")
+    cap, line = Cap(options.cap, options.cap_tokens), MeterLine(answered_text)
     model = Service(endpoint) if options.batch else LanguageModel(endpoint)
     try:
         if options.batch:
@@ -169,7 +201,7 @@ def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argpa
 
 def report_answers(work: Workspace, plan: AnswerPlan, outcome: AnswerOutcome, options: argparse.Namespace) -> None:
     for reason, n in outcome.unanswered.items():
-        print(f"{n:,} questions got no answer: {reason}", file=sys.stderr)
+        print(f"Questions without an answer: {n:,}. {reason}", file=sys.stderr)
     found = {"ended": outcome.ended, "answered": outcome.answered, "meter": asdict(outcome.reading)}
     try:
         matches = collect_answers(work, plan.asked).measure()

@@ -17,7 +17,7 @@ from ..llm.endpoint import Endpoint
 from ..llm.meter import Reading
 from ..pipeline import run_pipeline
 from ..store import open_store
-from ..wording.models import meter_text
+from ..wording.models import described_text
 from ..workspace import Workspace
 
 NOTED = ("interest_tree", "policies")
@@ -47,12 +47,12 @@ def add_cap(command: argparse.ArgumentParser) -> None:
     command.add_argument("--cap-tokens", type=positive, metavar="N", help="stop before it takes more tokens")
 
 
-def endpoint_of(options: argparse.Namespace) -> Endpoint:
+def endpoint_of(options: argparse.Namespace, *, costs: bool = True) -> Endpoint:
     """The endpoint that is set up. Raises ConfigError for none, and where nothing bounds what it may cost."""
     endpoint = Endpoint.from_environment()
     if endpoint is None:
         raise ConfigError("No language model is set up. Name one in HIEREX_LLM_MODEL; see the README.")
-    if not options.estimate and options.cap is None and options.cap_tokens is None and not endpoint.is_local:
+    if costs and not options.estimate and options.cap is None and options.cap_tokens is None and not endpoint.is_local:
         raise ConfigError("Say what this may cost at most, with --cap or --cap-tokens; --estimate tells what it would.")
     return endpoint
 
@@ -91,14 +91,14 @@ class MeterLine:
 
     EVERY = 5.0
 
-    def __init__(self, did: str = "described"):
-        self._did, self._shown = did, -self.EVERY
+    def __init__(self, text_of: Callable[[Reading], str] = described_text):
+        self._text_of, self._shown = text_of, -self.EVERY
 
     def show(self, reading: Reading) -> None:
         finished = reading.done == reading.total
         if not (sys.stderr.isatty() or finished or reading.seconds - self._shown >= self.EVERY):
             return
         self._shown = reading.seconds
-        text = meter_text(reading, self._did)
+        text = self._text_of(reading)
         end = "\n" if finished or not sys.stderr.isatty() else ""
         print(f"\r{text}" if sys.stderr.isatty() else text, end=end, file=sys.stderr)

@@ -62,6 +62,7 @@ class Job:
 
     status: waiting, running, done, stopped (by a person or, with `error` saying so, by a cap), failed. reading: how far
     a language model is; told, told_share: what an endpoint says of work there; step: of the person who asked.
+    known: the share of a model's answers that are known interests, None where nothing was answered.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Job:
     reading: Reading | None = None
     told: str = ""
     told_share: float = 0.0
+    known: float | None = None
     step: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from functools import partial
 
-from ..asking.answering import answer_contexts
+from ..asking.answering import AnswerOutcome, answer_contexts
+from ..asking.collected import collect_answers
 from ..asking.describing import Plan, describe_interests
 from ..asking.plans import AnswerPlan
-from ..asking.tuning import TuningPlan, tune_model
-from ..errors import Cancelled, CapReached, ModelError
+from ..asking.tuning import TuningPlan, check_cap, follow_tuning, tune_model
+from ..config import AskedAs
+from ..errors import Cancelled, CapReached, HierexError, ModelError
 from ..kept.tunings import KeptTuning
 from ..llm.endpoint import Endpoint
 from ..llm.meter import Reading
@@ -28,9 +32,19 @@ def start_descriptions(
 
 
 def start_tuning(jobs: Jobs, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap) -> Job:
-    """Orders the fine-tuning, or goes on following it. Stopping the job ends it at the endpoint."""
+    """Orders the fine-tuning, or goes on following it. Stopping the job ends it at the endpoint. Raises CapReached or
+    ConfigError where the cap does not allow it."""
+    if plan.to_pay:
+        check_cap(plan, cap)
     job = Job(work.store.path, work.config, {}, goal=TUNING)
-    return jobs.begin(job, partial(tune, job, work, plan, endpoint, cap), beside=True)
+    return jobs.begin(job, partial(tune, job, endpoint, partial(tune_model, work, plan, cap=cap)), beside=True)
+
+
+def start_following(jobs: Jobs, work: Workspace, tuning: KeptTuning, endpoint: Endpoint, *, stop: bool = False) -> Job:
+    """Follows a fine-tuning that was ordered, whatever would be ordered now; with `stop` ends it at the endpoint."""
+    job = Job(work.store.path, work.config, {}, goal=TUNING)
+    follow = partial(follow_tuning, work.store, tuning, stop=stop)
+    return jobs.begin(job, partial(tune, job, endpoint, follow), beside=True)
 
 
 def start_answers(
@@ -39,6 +53,12 @@ def start_answers(
     """Asks what is missing; with `batch` by files, which take longer and cost less."""
     job = Job(work.store.path, work.config, {}, goal=ANSWERS)
     return jobs.begin(job, partial(answer, job, work, plan, endpoint, cap, batch), beside=True)
+
+
+def start_collecting(jobs: Jobs, work: Workspace, asked: AskedAs, endpoint: Endpoint, *, stop: bool = False) -> Job:
+    """Waits for what was handed over in this way and keeps it, with `stop` after ending it; orders nothing."""
+    job = Job(work.store.path, work.config, {}, goal=ANSWERS)
+    return jobs.begin(job, partial(collect, job, work, asked, endpoint, stop), beside=True)
 
 
 def describe(job: Job, work: Workspace, plan: Plan, endpoint: Endpoint, cap: Cap, *, compute, watch) -> None:
@@ -59,7 +79,8 @@ def describe(job: Job, work: Workspace, plan: Plan, endpoint: Endpoint, cap: Cap
         raise ENDED[outcome.ended](outcome.reason)
 
 
-def tune(job: Job, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: Cap, *, compute, watch) -> None:
+def tune(job: Job, endpoint: Endpoint, follow: Callable, *, compute, watch) -> None:
+    """follow: (service, see, cancelled), to its end."""
     from ..llm.service import Service
 
     def see(tuning: KeptTuning, share: float) -> None:
@@ -68,7 +89,7 @@ def tune(job: Job, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: C
 
     service = Service(endpoint)
     try:
-        tune_model(work, plan, service, cap=cap, see=see, cancelled=job.stopping.is_set)
+        follow(service, see=see, cancelled=job.stopping.is_set)
     finally:
         service.close()
 
@@ -76,25 +97,44 @@ def tune(job: Job, work: Workspace, plan: TuningPlan, endpoint: Endpoint, cap: C
 def answer(
     job: Job, work: Workspace, plan: AnswerPlan, endpoint: Endpoint, cap: Cap, batch: bool, *, compute, watch
 ) -> None:
-    """Raises what ended it before its time, and ModelError where no question got an answer; what came is kept."""
+    """See `tell_outcome`."""
     from ..asking.batches import answer_in_batches
     from ..llm.door import LanguageModel
     from ..llm.service import Service
 
-    def read(reading: Reading) -> None:
-        job.reading = reading
-
     model = Service(endpoint) if batch else LanguageModel(endpoint)
-    how = {"cap": cap, "progress": read, "cancelled": job.stopping.is_set}
+    how = {"cap": cap, "progress": partial(setattr, job, "reading"), "cancelled": job.stopping.is_set}
     try:
         outcome = (
             answer_in_batches(work, plan, model, **how) if batch else answer_contexts(work, plan, model.ask, **how)
         )
     finally:
         model.close()
+    tell_outcome(job, work, plan.asked, outcome)
+
+
+def collect(job: Job, work: Workspace, asked: AskedAs, endpoint: Endpoint, stop: bool, *, compute, watch) -> None:
+    """See `tell_outcome`."""
+    from ..asking.batches import collect_batches
+    from ..llm.service import Service
+
+    service = Service(endpoint)
+    how = {"stop": stop, "progress": partial(setattr, job, "reading"), "cancelled": job.stopping.is_set}
+    try:
+        outcome = collect_batches(work, asked, service, **how)
+    finally:
+        service.close()
+    tell_outcome(job, work, asked, outcome)
+
+
+def tell_outcome(job: Job, work: Workspace, asked: AskedAs, outcome: AnswerOutcome) -> None:
+    """For the side bar. Raises what ended it before its time, and ModelError where no question got an answer; what came
+    is kept."""
     if outcome.ended != "done":
         raise ENDED[outcome.ended](outcome.reason)
     if outcome.unanswered:
         job.told = max(outcome.unanswered, key=outcome.unanswered.get)
         if not outcome.answered:
             raise ModelError(f"No question got an answer. {job.told}")
+    with contextlib.suppress(HierexError):  # the interests may have got other words since
+        job.known = collect_answers(work, asked).measure().rate

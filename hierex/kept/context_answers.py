@@ -33,10 +33,14 @@ class KeptBatch:
     """state: uploaded, then as the endpoint says, unknown where it did not know it; collected once nothing more will
     come of it, `reason` says why.
 
-    batch_id: empty before it began.
+    model, form, temperature, prompt: see `asked`. batch_id: empty before it began.
     """
 
     row_id: int
+    model: str
+    form: str
+    temperature: float
+    prompt: str
     n_requests: int
     file_id: str
     batch_id: str
@@ -44,12 +48,17 @@ class KeptBatch:
     reason: str
     started_at: datetime
 
+    @property
+    def asked(self) -> AskedAs:
+        return AskedAs(self.model, self.form, self.temperature, self.prompt)
+
 
 ASKED = "model = ? AND form = ? AND temperature = ? AND prompt = ?"
 
 
-def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer]) -> None:
-    """Of several answers to one question, and of one that has an answer, the first stays."""
+def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer], *, since: datetime) -> None:
+    """An answer takes the place of those that came before `since`, when the questions were asked; of several that came
+    after, the first stays."""
     if not answers:
         return
     given = [answer.answer for answer in answers]
@@ -72,15 +81,18 @@ def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer])
         writer.execute(
             f"INSERT INTO context_answers (model, form, temperature, prompt, {names}, answered_at) "
             f"SELECT ?, ?, ?, ?, {names}, ? FROM (SELECT DISTINCT ON (context, sample) * FROM came) "
-            f"ANTI JOIN (SELECT context, sample FROM context_answers WHERE {ASKED}) USING (context, sample)",
-            [*astuple(asked), now(), *astuple(asked)],
+            f"ANTI JOIN (SELECT context, sample FROM context_answers WHERE {ASKED} AND answered_at >= ?) "
+            "USING (context, sample)",
+            [*astuple(asked), now(), *astuple(asked), since],
         )
 
 
 def read_answers(store: Store, asked: AskedAs) -> pa.Table:
-    """context (list of digests), sample, answer, how."""
+    """context (list of digests), sample, answer, fault, how: the latest answer to each question."""
     return store.table(
-        f"SELECT context, sample, answer, how FROM context_answers WHERE {ASKED} ORDER BY answer_id", astuple(asked)
+        f"SELECT context, sample, answer, fault, how FROM context_answers WHERE {ASKED} "
+        "QUALIFY row_number() OVER (PARTITION BY context, sample ORDER BY answer_id DESC) = 1 ORDER BY answer_id",
+        astuple(asked),
     )
 
 
@@ -119,7 +131,7 @@ def note_batch(store: Store, asked: AskedAs, place: str, file_id: str, n_request
             "state, reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', 'uploaded', '', ?) RETURNING row_id",
             [place, *astuple(asked), n_requests, file_id, started],
         )
-    return KeptBatch(row[0], n_requests, file_id, "", "uploaded", "", started)
+    return KeptBatch(row[0], *astuple(asked), n_requests, file_id, "", "uploaded", "", started)
 
 
 def update_batch(store: Store, row_id: int, *, batch_id: str, state: str, reason: str = "") -> None:
@@ -130,11 +142,10 @@ def update_batch(store: Store, row_id: int, *, batch_id: str, state: str, reason
         )
 
 
-def open_batches(store: Store, asked: AskedAs, place: str) -> list[KeptBatch]:
-    """Those whose answers were not collected yet, oldest first."""
+def open_batches(store: Store, place: str) -> list[KeptBatch]:
+    """Those whose answers were not collected yet, however they were asked for, oldest first."""
     names = ", ".join(field.name for field in fields(KeptBatch))
     rows = store.table(
-        f"SELECT {names} FROM answer_batches WHERE place = ? AND {ASKED} AND state <> 'collected' ORDER BY row_id",
-        [place, *astuple(asked)],
+        f"SELECT {names} FROM answer_batches WHERE place = ? AND state <> 'collected' ORDER BY row_id", [place]
     ).to_pylist()
     return [KeptBatch(**row) for row in rows]

@@ -55,7 +55,7 @@ def note_tuning(store: Store, **known) -> KeptTuning:
         made = writer.execute(
             f"INSERT INTO tunings ({', '.join(row)}) VALUES ({places}) RETURNING tuning_id", list(row.values())
         )
-    return _read(store, "tuning_id = ?", [made[0]])[0]
+    return read_tuning(store, made[0])
 
 
 def update_tuning(store: Store, tuning_id: int, job: TuningJob) -> KeptTuning:
@@ -65,12 +65,31 @@ def update_tuning(store: Store, tuning_id: int, job: TuningJob) -> KeptTuning:
     with store.transaction() as writer:
         changes = ", ".join(f"{name} = ?" for name in known)
         writer.execute(f"UPDATE tunings SET {changes} WHERE tuning_id = ?", [*known.values(), tuning_id])
+    return read_tuning(store, tuning_id)
+
+
+def note_reason(store: Store, tuning: KeptTuning, reason: str, *, state: str) -> KeptTuning:
+    """What kept it from going on; all else stays as the endpoint last said it."""
+    with store.transaction() as writer:
+        writer.execute(
+            "UPDATE tunings SET reason = ?, state = ?, looked_at = ? WHERE tuning_id = ?",
+            [reason, state, now(), tuning.tuning_id],
+        )
+    return read_tuning(store, tuning.tuning_id)
+
+
+def read_tuning(store: Store, tuning_id: int) -> KeptTuning:
     return _read(store, "tuning_id = ?", [tuning_id])[0]
 
 
 def latest_tuning(store: Store, key: str) -> KeptTuning | None:
     """The latest job that was ordered for just this."""
     return next(iter(_read(store, "key = ?", [key])), None)
+
+
+def open_tunings(store: Store, place: str) -> list[KeptTuning]:
+    """Those at this endpoint that were not at their end when they were last looked at, oldest first."""
+    return [tuning for tuning in _read(store, "place = ?", [place]) if not tuning.ended][::-1]
 
 
 def read_tunings(store: Store) -> list[KeptTuning]:

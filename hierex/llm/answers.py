@@ -22,7 +22,8 @@ STARTS = 50
 """At how many opening braces an object is looked for."""
 CUT_SHORT = "The answer was cut short."
 TOO_LONG = "The answer has {:,} characters; at most {:,} are read."
-_EMPTY = dict.fromkeys(("content_filter", "refusal"), "The answer was refused.")
+REFUSED = "The answer was refused."
+_EMPTY = dict.fromkeys(("content_filter", "refusal"), REFUSED)
 IN_WORDS = """
 
 Answer with one JSON object and nothing else: no word before or after it, no code fence. It must fit this JSON schema:
@@ -92,6 +93,10 @@ def read_text(text: str, ended: str) -> str:
 
 def is_cut_short(fault: str) -> bool:
     return fault == CUT_SHORT
+
+
+def is_refused(fault: str) -> bool:
+    return fault == REFUSED
 
 
 def _objects(text: str) -> Iterator[dict]:

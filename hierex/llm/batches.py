@@ -25,7 +25,7 @@ STATES = {
     "validating": "queued",
     "in_progress": "running",
     "finalizing": "running",
-    "cancelling": "running",
+    "cancelling": "ending",
     "completed": "completed",
     "failed": "failed",
     "expired": "expired",
@@ -36,7 +36,7 @@ ENDED = ("completed", "failed", "expired", "cancelled")
 
 @dataclass(frozen=True)
 class Batch:
-    """state: queued, running, completed, failed, expired or cancelled. answered, failed, total: requests.
+    """state: queued, running, ending, completed, failed, expired or cancelled. answered, failed, total: requests.
 
     reason: why it failed; file_ids: with what came, also of one that expired or was cancelled.
     """
@@ -89,16 +89,6 @@ def upload_requests(service: Service, lines: bytes, *, wait: Wait = wait_unwatch
 def check_offered(service: Service, *, wait: Wait = wait_unwatched) -> None:
     """Raises NotThere where the endpoint takes no batches: before anything is uploaded."""
     find_batch(service, "", wait=wait)
-
-
-def check_uploaded(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> None:
-    """Raises NotThere where the endpoint does not know the file."""
-    service.call(
-        lambda client: client.files.retrieve(file_id),
-        what="the question for a file",
-        missing=f"{service.endpoint.place} does not know the file {file_id}.",
-        wait=wait,
-    )
 
 
 def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> Batch:

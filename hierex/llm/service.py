@@ -81,6 +81,15 @@ class Service:
         )
         return self.name_of(file)
 
+    def check_kept(self, file_id: str, *, wait: Wait = wait_unwatched) -> None:
+        """Raises NotThere where the endpoint does not know the file."""
+        self.call(
+            lambda client: client.files.retrieve(file_id),
+            what="the question for a file",
+            missing=f"{self.endpoint.place} does not know the file {file_id}.",
+            wait=wait,
+        )
+
     def download(self, file_id: str, *, wait: Wait = wait_unwatched) -> str:
         return self.call(
             lambda client: client.files.content(file_id).text,

@@ -10,9 +10,10 @@ import streamlit as st
 from .. import workspace_folder
 from ..jobs import ANSWERS, ASKED, DESCRIPTIONS, TUNING, Job
 from ..kept.runs import read_runs
+from ..releases.gates import FEWEST_MATCHES
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, plain_markdown
-from ..wording.models import meter_text
+from ..wording.models import answered_text, described_text
 from ..workspace_folder import SAMPLE_NAME
 from .author import remember_author
 from .choice import write_address
@@ -24,6 +25,8 @@ ASKING = {
     TUNING: "Fine-tuning the language model …",
     ANSWERS: "Asking what comes next …",
 }
+KEPT = "Stopped. What was finished is kept."
+STOPPED = {TUNING: "Stopped. No new model comes of it; what was trained until then may have to be paid."}
 A_DOUBLE_CLICK = 2.0
 """Seconds in which the second click of a double one comes, as far as a busy server goes."""
 STATE_SIGNS = {"waiting": "", "running": "⏳", "made": "✓", "reused": "✓ kept"}
@@ -145,18 +148,18 @@ def draw_job(job: Job) -> None:
             )
             if job.goal in ASKED:
                 st.progress(job.share(), text=ASKING[job.goal])
-                st.caption(plain_markdown(asked_text(job)))
+                st.caption(plain_markdown("Being stopped …" if job.stopping.is_set() else asked_text(job)))
             else:
                 st.progress(job.share(), text=f"{running} …")
                 left = job.seconds_left()
                 st.caption("How long it takes shows soon." if left is None else f"About {duration(left)} left")
             st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
+        elif job.status == "done" and is_short_of_known(job):
+            st.warning(plain_markdown(job_done(job)), icon=":material/rule:")
         elif job.status == "done":
             st.success(plain_markdown(job_done(job)), icon=":material/check:")
         elif job.status == "stopped":
-            st.warning(
-                plain_markdown(job.error) or "Stopped. What was finished is kept.", icon=":material/stop_circle:"
-            )
+            st.warning(plain_markdown(job.error or STOPPED.get(job.goal, KEPT)), icon=":material/stop_circle:")
         else:
             st.error(plain_markdown(job.error), icon=":material/error:")
         if job.stages:
@@ -176,19 +179,34 @@ def asked_text(job: Job) -> str:
     """How far a language model is."""
     if job.reading is None:
         return job.told or "Getting ready"
-    return meter_text(job.reading, "answered" if job.goal == ANSWERS else "described")
+    return (answered_text if job.goal == ANSWERS else described_text)(job.reading)
 
 
 def job_done(job: Job) -> str:
     if job.goal == ANSWERS and job.reading:
         missing, came = job.reading.unanswered, job.reading.described + job.reading.failed
         without = f"; {missing:,} got no answer ({job.told.rstrip('.')})" if missing else ""
-        return f"The language model answered {came:,} questions{without}. Learn and measure with them now."
+        return f"The language model answered {came:,} questions{without}. {what_next(job)}"
     if job.reading is None:
         return f"The {job.goal} is done."
     missing = job.reading.failed + job.reading.unanswered
     without = f"; {missing:,} got no description that can be used" if missing else ""
     return f"The language model described {job.reading.described:,} interests{without}."
+
+
+def is_short_of_known(job: Job) -> bool:
+    """Whether a model's answers are too seldom known interests for a build to be made of them."""
+    return job.known is not None and job.known < FEWEST_MATCHES
+
+
+def what_next(job: Job) -> str:
+    known = "" if job.known is None else f"{job.known:.1%} of its answers are known interests, word for word"
+    if is_short_of_known(job):
+        return (
+            f"{known}; it takes {FEWEST_MATCHES:.0%}. Fine-tune it on these interests, have it choose from a list, or "
+            "ask again what it answered with no known interest."
+        )
+    return f"{known}. Learn and measure with them now." if known else "Learn and measure with them now."
 
 
 def stage_table(job: Job) -> pd.DataFrame:

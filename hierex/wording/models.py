@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..asking.tuning import TuningPlan
+from ..config import AskedAs
+from ..kept.context_answers import KeptBatch
+from ..kept.tunings import KeptTuning
 from ..llm import Connection
 from ..llm.endpoint import Endpoint
 from ..llm.meter import Reading
 from ..llm.prices import Estimate
 from . import duration, money
+
+WAYS = {"text": "in free text", "schema": "chosen from a list"}
 
 
 def estimate_text(estimate: Estimate, endpoint: Endpoint, *, did: str = "described all of these interests") -> str:
@@ -22,21 +29,33 @@ def estimate_text(estimate: Estimate, endpoint: Endpoint, *, did: str = "describ
     )
 
 
-def tuning_text(plan: TuningPlan, endpoint: Endpoint) -> str:
-    """What fine-tuning would take."""
+def tuning_text(plan: TuningPlan, endpoint: Endpoint, open_now: Sequence[KeptTuning] = ()) -> str:
+    """What fine-tuning would take. open_now: the jobs that are under way."""
     if not plan.to_pay:
         return f"This was ordered already ({plan.kept.state}), so nothing more is paid."
     cost = "its price is not known" if plan.dollars is None else f"about {money(plan.dollars)}"
+    others = any(tuning.key != plan.key for tuning in open_now)
     return (
         f"{plan.n_examples:,} examples for {endpoint.model}, gone through {plan.epochs} times, about {plan.tokens:,} "
-        f"tokens: {cost}."
+        f"tokens: {cost}." + (" Another fine-tuning is under way; this one would be paid on top." if others else "")
     )
 
 
-def meter_text(reading: Reading, did: str = "described") -> str:
-    """How far a run with a language model is, in one line."""
-    parts = [f"{reading.described:,} of {reading.total:,} {did}"]
-    parts += [f"{reading.failed} failed"] if reading.failed else []
+def described_text(reading: Reading) -> str:
+    """How far a run is that describes interests, in one line."""
+    failed = [f"{reading.failed:,} failed"] if reading.failed else []
+    return meter_text(reading, [f"{reading.described:,} of {reading.total:,} described", *failed])
+
+
+def answered_text(reading: Reading) -> str:
+    """How far a run is that asks what comes next, in one line."""
+    came = reading.described + reading.failed
+    unknown = [f"{reading.failed:,} of them with no known interest"] if reading.failed else []
+    return meter_text(reading, [f"{came:,} of {reading.total:,} answered", *unknown])
+
+
+def meter_text(reading: Reading, did: Sequence[str]) -> str:
+    parts = [*did]
     parts += [f"{reading.unanswered} without an answer"] if reading.unanswered else []
     parts += [f"{reading.tokens.read + reading.tokens.written:,} tokens", money(reading.dollars)]
     if reading.waiting:
@@ -44,6 +63,24 @@ def meter_text(reading: Reading, did: str = "described") -> str:
     elif reading.seconds_left:
         parts.append(f"{duration(reading.seconds_left)} left")
     return ", ".join(parts)
+
+
+def way_text(asked: AskedAs) -> str:
+    """Who answers, and in which form."""
+    heat = f", at a temperature of {asked.temperature:g}" if asked.temperature else ""
+    return f"{asked.model}, {WAYS[asked.form]}{heat}"
+
+
+def open_tuning_text(tuning: KeptTuning) -> str:
+    """A fine-tuning that was not at its end when it was last looked at."""
+    state = "not begun as far as is known" if tuning.state == "uploaded" else tuning.state
+    return f"Fine-tuning of {tuning.model}, {state}, since {tuning.started_at:%Y-%m-%d %H:%M} UTC"
+
+
+def batch_text(kept: KeptBatch) -> str:
+    """A batch that was not collected yet."""
+    state = "; it is being ended" if kept.state == "ending" else ""
+    return f"{kept.n_requests:,} questions to {way_text(kept.asked)}, since {kept.started_at:%Y-%m-%d %H:%M} UTC{state}"
 
 
 def connection_text(found: Connection) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from ...asking.collected import collect_answers, ways_answered
-from ...asking.plans import AnswerPlan, cost_of, enough_for, plan_answers
+from ...asking.plans import AnswerPlan, cost_of, count_refused, enough_for, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
 from ...config import AskedAs
 from ...errors import HierexError, NotReady
@@ -17,14 +16,15 @@ from ...jobs.asking import start_answers, start_tuning
 from ...kept import tunings
 from ...llm.endpoint import Endpoint
 from ...llm.prices import Cap
+from ...policies.match_rate import MatchReport
 from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
-from ...wording.models import estimate_text, tuning_text
+from ...wording.models import estimate_text, tuning_text, way_text
 from ...workspace import Workspace
-from ..opened import doing, is_busy, jobs, plain_errors, server
+from ..opened import is_busy, jobs, plain_errors, server
+from .at_endpoint import begin, live, show_open, show_tunings
 
 WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
-WAYS = {"text": "in free text", "schema": "chosen from a list"}
 FORMS = {"text": "In free text, as it was fine-tuned", "schema": "By choosing from a list of all interests"}
 MOST = 5_000
 
@@ -45,15 +45,10 @@ def choose_answers(work: Workspace) -> AskedAs | None:
     return st.selectbox(
         "Whose answers",
         ways,
-        format_func=way_label,
+        format_func=way_text,
         key=f"answers_of-{work.store.path.stem}-{ways[0]}",  # who has just answered is what is looked at first
         help="Who answered last comes first.",
     )
-
-
-def way_label(asked: AskedAs) -> str:
-    heat = f", at a temperature of {asked.temperature:g}" if asked.temperature else ""
-    return f"{asked.model}, {WAYS[asked.form]}{heat}"
 
 
 def offer_to_ask(work: Workspace) -> None:
@@ -70,10 +65,16 @@ def offer_to_ask(work: Workspace) -> None:
         "which of them follow which, and which of them some person had together. Never who."
     )
     busy = is_busy(work.store)
+    live(show_open, busy)(work, endpoint, busy)
     with st.expander("1. Fine-tune the model on how people move", key="tuning_open", on_change="rerun") as tuning:
         if tuning.open:
-            offer_tuning(work, endpoint, busy)
-    with st.expander("2. Have it answer ahead of time", key="answers_open", on_change="rerun") as answers:
+            with plain_errors():
+                offer_tuning(work, endpoint, busy)
+            live(show_tunings, busy)(work)
+    with (
+        st.expander("2. Have it answer ahead of time", key="answers_open", on_change="rerun") as answers,
+        plain_errors(),
+    ):
         if answers.open:
             offer_answers(work, endpoint, busy)
 
@@ -82,21 +83,20 @@ def offer_tuning(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     epochs = st.number_input("How often it goes through the examples", 1, 50, EPOCHS, key="tuning_epochs")
     fewest = 1 if endpoint.is_local else server().fewest_people
     plan = plan_tuning(work, endpoint, epochs=int(epochs), fewest=fewest)
-    st.markdown(plain_markdown(tuning_text(plan, endpoint)))
-    if not (plan.kept and plan.kept.state == "succeeded"):
-        cap = ask_cap(plan) if plan.to_pay else Cap()
+    st.markdown(plain_markdown(tuning_text(plan, endpoint, tunings.open_tunings(work.store, endpoint.url))))
+    if plan.to_pay:
+        cap = ask_cap(plan)
         st.button(
-            "Fine-tune" if plan.to_pay else "Follow it",
+            "Fine-tune",
             key="tuning_start",
             icon=":material/school:",
-            disabled=busy or cap is None,
+            disabled=busy,
             on_click=begin,
-            args=(lambda: start_tuning(jobs(), work, plan, endpoint, cap or Cap()),),
+            args=(lambda: start_tuning(jobs(), work, plan, endpoint, cap),),
         )
-    show_tunings(work)
 
 
-def ask_cap(plan: TuningPlan) -> Cap | None:
+def ask_cap(plan: TuningPlan) -> Cap:
     """The bound on what it may cost."""
     if plan.dollars is None:
         tokens = st.number_input("At most so many tokens", 1, None, round(1.1 * plan.tokens), key="tuning_cap_tokens")
@@ -105,22 +105,6 @@ def ask_cap(plan: TuningPlan) -> Cap | None:
         return Cap()
     most = round(1.1 * plan.dollars + 0.01, 2)
     return Cap(st.number_input("At most ($)", 0.01, None, most, key=f"tuning_cap-{most}"))
-
-
-def show_tunings(work: Workspace) -> None:
-    known = tunings.read_tunings(work.store)
-    if not known:
-        return
-    table = pd.DataFrame(
-        {
-            "Ordered (UTC)": [f"{tuning.started_at:%Y-%m-%d %H:%M}" for tuning in known],
-            "From": [tuning.model for tuning in known],
-            "State": [tuning.state for tuning in known],
-            "New model": [tuning.tuned_model for tuning in known],
-            "Why": [tuning.reason for tuning in known],
-        }
-    )
-    st.dataframe(table, hide_index=True)
 
 
 def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
@@ -136,15 +120,22 @@ def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     batch = not endpoint.is_local and st.toggle(
         "As a batch: within a day, at about half the price", key="answers_batch"
     )
+    again = st.toggle("Ask again what was answered with no known interest", key="answers_again")
     endpoint = replace(endpoint, model=model)
-    plan = plan_answers(work, endpoint, form=form, which=wanted, most=int(most))
-    batch = batch or bool(plan.under_way)
+    plan = plan_answers(work, endpoint, form=form, which=wanted, most=int(most), again=again)
+    if plan.under_way:
+        st.info(
+            f"{plan.under_way:,} questions to this model in this form were handed over as a batch and are not "
+            "collected yet, see above. More can be asked once they were collected or stopped."
+        )
+        return
     estimate, _ = cost_of(plan, batch=batch)
     st.markdown(plain_markdown(estimate_text(estimate, endpoint, did="answered all of these questions")))
-    st.caption(f"{plan.share:.0%} of what people start from is among these. {plain_markdown(plan.note)}")
-    if plan.under_way:
-        st.info(f"A batch with {plan.under_way:,} of these questions is under way.")
-    if estimate.calls or plan.under_way:
+    st.caption(
+        f"With them and what was answered before, {plan.share:.0%} of what people start from has an answer. "
+        + plain_markdown(plan.note)
+    )
+    if estimate.calls:
         offer_start(work, plan, endpoint, batch, busy)
 
 
@@ -157,7 +148,7 @@ def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bo
     else:
         cap = Cap(st.number_input("At most ($)", 0.01, None, usual.dollars, key=f"answers-{usual}"))
     st.button(
-        "Collect the batch" if plan.under_way else f"Ask {plan.estimate.calls:,}",
+        f"Ask {plan.estimate.calls:,}",
         key="answers_start",
         icon=":material/forum:",
         disabled=busy,
@@ -169,7 +160,8 @@ def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bo
 def show_answers(work: Workspace, asked: AskedAs | None) -> bool:
     """How many of the answers that came are known interests, and what the others say; whether there are any."""
     try:
-        matches = collect_answers(work, asked).measure()
+        answered = collect_answers(work, asked)
+        matches, refused = answered.measure(), count_refused(work, answered.asked)
     except NotReady:
         st.caption("Nothing was answered about these interests yet. A build of answers needs some.")
         return False
@@ -182,10 +174,13 @@ def show_answers(work: Workspace, asked: AskedAs | None) -> bool:
     )
     if matches.misses:
         with st.expander("What the others say"):
-            st.dataframe(pd.DataFrame(matches.misses, columns=["Answer", "Times"]), hide_index=True)
+            st.dataframe(pd.DataFrame(name_misses(matches, refused), columns=["Answer", "Times"]), hide_index=True)
     return True
 
 
-def begin(start: Callable[[], object]) -> None:
-    """For callbacks."""
-    doing(start, "Begun in the background; you can go on looking around.")
+def name_misses(matches: MatchReport, refused: int) -> list[tuple[str, int]]:
+    """What is shown of them: of those that say nothing, some were refused."""
+    blank = sum(times for said, times in matches.misses if not said.strip())
+    silent = [("(refused)", refused), ("(empty)", blank - refused)] if blank else []
+    named = [*((said, times) for said, times in matches.misses if said.strip()), *silent]
+    return sorted((miss for miss in named if miss[1] > 0), key=lambda miss: -miss[1])

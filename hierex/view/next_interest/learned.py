@@ -25,10 +25,10 @@ def learned_examples(work: Workspace, fewest: int) -> None:
     )
     sent = len(exports.balanced_transitions(work, fewest=server().fewest_people))
     st.markdown(
-        f"Only a language model learns from these: one that is fine-tuned elsewhere from the {sent:,} that "
-        f"{server().fewest_people:,} people or more have gone, one on this machine from the same choice among the "
-        "earlier moves, since the later ones show when it has learned enough. All other ways to predict, the usual one "
-        "too, learn from all moves as they happened."
+        f"Only a language model learns from these: one that is fine-tuned elsewhere, from those that "
+        f"{server().fewest_people:,} people or more have gone ({sent:,} of them), one on this machine from the same "
+        "choice among the earlier moves, since the later ones show when it has learned enough. All other ways to "
+        "predict, the usual one too, learn from all moves as they happened."
     )
     if not len(shown):
         st.info(f"None of these was gone by {fewest:,} people or more, so none can be shown.")

@@ -30,9 +30,16 @@ SOURCES = {
 LARGEST_MIB = 50
 CHANCE = 0.5
 OTHERS = (
-    "they speak of interests that are not there in these predictions, or of another number of a person's latest "
+    "They speak of interests that are not there in these predictions, or of another number of a person's latest "
     "interests."
 )
+
+
+def elsewhere_text(n: float, elsewhere: float) -> str:
+    """Beside `n` outcomes that count here; true of one and of many."""
+    if n:
+        return f"Outcomes that don't count here: {elsewhere:,.0f}. {OTHERS}"
+    return f"Of {elsewhere:,.0f} in all, no outcome counts here. {OTHERS}"
 
 
 def liked(work: Workspace) -> None:
@@ -48,7 +55,7 @@ def liked(work: Workspace) -> None:
             "Outcomes that count here", f"{n:,.0f}", f"{good / n:.0%} liked", delta_color="off", delta_arrow="off"
         )
     elif elsewhere:
-        st.info(f"None of the {elsewhere:,.0f} outcomes counts here: {OTHERS}")
+        st.info(elsewhere_text(n, elsewhere))
     elif batches:
         st.info("All that was said of what people liked was taken back.")
     else:
@@ -57,7 +64,7 @@ def liked(work: Workspace) -> None:
             "below."
         )
     if n and elsewhere:
-        st.caption(f"{elsewhere:,.0f} more don't count: {OTHERS}")
+        st.caption(elsewhere_text(n, elsewhere))
     order_by_it(work, why_not_learned(outcomes))
     st.divider()
     take_in(work)

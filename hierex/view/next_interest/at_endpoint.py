@@ -1,0 +1,83 @@
+"""What was ordered at the endpoint: it can be followed, collected or stopped whatever would be ordered now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+
+import pandas as pd
+import streamlit as st
+
+from ...jobs.asking import start_collecting, start_following
+from ...kept import context_answers, tunings
+from ...llm.endpoint import Endpoint
+from ...wording import plain_markdown
+from ...wording.models import batch_text, open_tuning_text
+from ...workspace import Workspace
+from ..opened import doing, jobs
+from ..sidebar import POLL_SECONDS
+
+STATES = {"uploaded": "not begun"}
+
+
+def live(show: Callable[..., None], busy: bool) -> Callable[..., None]:
+    """The same, drawn anew while something goes on, which is when nothing in it can be pressed."""
+    return st.fragment(run_every=POLL_SECONDS)(show) if busy else show
+
+
+def show_open(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
+    opened = tunings.open_tunings(work.store, endpoint.url)
+    handed_over = sorted(context_answers.open_batches(work.store, endpoint.url), key=way_of)
+    if not (opened or handed_over):
+        return
+    st.markdown("**Ordered at the endpoint, and not done here**")
+    for tuning in opened:
+        start = partial(start_following, jobs(), work, tuning, endpoint)
+        offer_open(open_tuning_text(tuning), "Follow", f"tuning-{tuning.tuning_id}", busy, start)
+    for _, group in groupby(handed_over, key=way_of):
+        first, *others = group
+        whole = replace(first, n_requests=first.n_requests + sum(kept.n_requests for kept in others))
+        start = partial(start_collecting, jobs(), work, first.asked, replace(endpoint, model=first.model))
+        offer_open(batch_text(whole), "Collect", f"batch-{first.row_id}", busy, start)
+
+
+def way_of(kept: context_answers.KeptBatch) -> tuple:
+    return kept.model, kept.form, kept.temperature, kept.prompt
+
+
+def offer_open(text: str, going_on: str, key: str, busy: bool, start: Callable[..., object]) -> None:
+    """start: takes `stop`."""
+    said, go, end = st.columns([4, 1, 1], vertical_alignment="center")
+    said.markdown(plain_markdown(text))
+    go.button(going_on, key=f"go-{key}", disabled=busy, on_click=begin, args=(start,))
+    end.button(
+        "Stop",
+        key=f"end-{key}",
+        disabled=busy,
+        on_click=begin,
+        args=(partial(start, stop=True),),
+        help="Ends it at the endpoint. What it did until then may have to be paid.",
+    )
+
+
+def show_tunings(work: Workspace) -> None:
+    known = tunings.read_tunings(work.store)
+    if not known:
+        return
+    table = pd.DataFrame(
+        {
+            "Ordered (UTC)": [f"{tuning.started_at:%Y-%m-%d %H:%M}" for tuning in known],
+            "From": [tuning.model for tuning in known],
+            "State": [STATES.get(tuning.state, tuning.state) for tuning in known],
+            "New model": [tuning.tuned_model for tuning in known],
+            "Why": [tuning.reason for tuning in known],
+        }
+    )
+    st.dataframe(table, hide_index=True)
+
+
+def begin(start: Callable[[], object]) -> None:
+    """For callbacks."""
+    doing(start, "Begun in the background; you can go on looking around.")

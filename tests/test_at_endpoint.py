@@ -1,0 +1,177 @@
+"""The panel where a model is fine-tuned and asked: what is open is seen, collected and stopped whatever is chosen."""
+
+import shutil
+
+import pytest
+from llm_server import KEY, MODEL, LlmServer
+from opened_app import app_over, open_script, words
+from small_worlds import run_until
+from test_answering import CONFIG, know_it_all, leave_open
+from test_jobs import wait_for
+from test_tuning import leave_running
+
+from hierex.asking.plans import plan_answers
+from hierex.jobs import TUNING, Job
+from hierex.kept import context_answers, tunings
+from hierex.llm import door
+from hierex.llm.endpoint import Endpoint
+from hierex.pipeline import run_pipeline
+from hierex.store import open_store
+from hierex.view.opened import jobs
+from hierex.view.sidebar import POLL_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    door._habits.clear()
+    monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr("hierex.asking.batches.POLL", 0.01)
+    monkeypatch.setattr("hierex.llm.fine_tuning.POLL", 0.01)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return run_until("transitions", tmp_path_factory.mktemp("panel"), n_users=80, n_interactions=1_600)
+
+
+@pytest.fixture
+def work(built, tmp_path):
+    with app_over(tmp_path):
+        yield run_pipeline(open_store(shutil.copy(built, tmp_path / "w.duckdb")), CONFIG, until="transitions")
+
+
+@pytest.fixture
+def server(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        for name, value in (("URL", server.url), ("MODEL", MODEL), ("KEY", KEY)):
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        yield server
+
+
+def script():
+    import streamlit as st
+
+    from hierex.view.next_interest.asked_model import ask_panel
+    from hierex.view.opened import show_messages
+    from hierex.view.sidebar import show_job
+
+    with st.sidebar:
+        show_job(st.session_state["work"].store)
+    ask_panel(st.session_state["work"])
+    show_messages()
+
+
+def open_panel(work):
+    return open_script(script, work=work, tuning_open=True, answers_open=True)
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click()
+    app.run()
+    assert not app.exception, app.exception
+    job = jobs().of(app.session_state["work"].store.path)
+    if job:
+        wait_for(lambda: not job.active)
+        app.run()
+        assert not app.exception, app.exception
+    return app
+
+
+def labels(app):
+    return [button.label for button in app.button]
+
+
+def test_an_open_batch_is_listed_whatever_is_chosen_and_collected_without_ordering_more(work, server):
+    asked = plan_answers(work, Endpoint(server.url, MODEL, KEY), form="text", most=4)
+    leave_open(work, server, plan=asked)
+    app = open_panel(work)
+    assert app.radio(key=f"answers_form-{MODEL}").value == "schema", "another way than that of the batch"
+    assert f"4 questions to {MODEL}, in free text, since" in words(app).replace("\\", "")
+    app.radio(key=f"answers_form-{MODEL}").set_value("text").run()
+    assert not [label for label in labels(app) if label.startswith("Ask ")]
+    assert " tokens to write" not in words(app).split("2. Have")[-1]
+    server.account.batches["batch-0"]["states"] = ["completed"]
+    press(app, "Collect")
+    assert len(server.account.batches) == 1
+    assert server.requests == []
+    assert "Collect" not in labels(app)
+    n = len(plan_answers(work, Endpoint(server.url, MODEL, KEY)).contexts)
+    assert f"Ask {n - 4}" in labels(app)
+    assert "100% of what people start from has an answer" in words(app)
+
+
+def test_a_batch_that_was_stopped_is_open_no_more_once_the_endpoint_says_so(work, server):
+    leave_open(work, server)
+    app = press(open_panel(work), "Stop")
+    assert server.account.batches["batch-0"]["states"] == ["cancelled"]
+    assert context_answers.open_batches(work.store, server.url) == []
+    assert not {"Collect", "Stop"} & set(labels(app))
+
+
+def test_a_fine_tuning_is_followed_or_stopped_whatever_would_be_ordered(work, server):
+    leave_running(work, server)
+    app = open_panel(work)
+    app.number_input(key="tuning_epochs").set_value(2).run()
+    assert "this one would be paid on top" in words(app)
+    server.account.jobs["ftjob-0"]["states"] = ["running", "succeeded"]
+    press(app, "Follow")
+    assert tunings.read_tunings(work.store)[0].state == "succeeded"
+    leave_running(work, server, epochs=3)
+    app = press(open_panel(work), "Stop")
+    assert server.account.jobs["ftjob-1"]["states"] == ["cancelled"]
+    assert "No new model comes of it" in words(app)
+
+
+def test_what_is_said_of_open_jobs_is_drawn_anew_while_something_goes_on(work, server, monkeypatch):
+    left = leave_running(work, server)
+    tunings.note_reason(work.store, left, "", state="uploaded")
+    assert open_panel(work).dataframe[0].value["State"].tolist() == ["not begun"]
+    drawn = []
+
+    def fragment(show=None, *, run_every=None):
+        drawn.append(run_every)
+        return show or (lambda show: show)
+
+    job = Job(work.store.path, work.config, {}, goal=TUNING)
+    jobs().begin(job, lambda **_: job.stopping.wait(60), beside=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("streamlit.fragment", fragment)
+        app = open_panel(work)
+    job.stopping.set()
+    wait_for(lambda: not job.active)
+    assert drawn == [POLL_SECONDS] * 3, "the side bar, what is open, and the table"
+    assert app.button(key=f"go-tuning-{left.tuning_id}").disabled
+
+
+def test_too_few_examples_hide_neither_the_jobs_nor_what_can_be_asked(work, server, monkeypatch):
+    leave_running(work, server)
+    monkeypatch.setattr("hierex.asking.tuning.FEWEST_EXAMPLES", 10**6)
+    app = open_panel(work)
+    assert "At least 1000000 are needed" in words(app)
+    assert any("New model" in table.value for table in app.dataframe)
+    assert any(label.startswith("Ask ") for label in labels(app))
+
+
+def test_a_cap_below_the_estimate_is_refused_at_once(work, server, monkeypatch):
+    monkeypatch.setattr("hierex.asking.tuning.find_training_price", lambda *of, **more: None)
+    app = open_panel(work)
+    app.number_input(key="tuning_cap_tokens").set_value(10).run()
+    press(app, "Fine-tune")
+    assert "Nothing was sent" in words(app)
+    assert not app.toast
+    assert jobs().of(work.store.path) is None
+
+
+def test_what_named_no_interest_is_asked_again_only_where_that_is_chosen(work, server):
+    truth = server.answer
+    server.answer = lambda request: ""
+    app = open_panel(work)
+    app.number_input(key="answers_most").set_value(3).run()
+    press(app, "Ask 3")
+    assert "0.0% of its answers are known interests" in words(app).replace("\\", "")
+    assert next(table.value for table in app.dataframe if "Answer" in table.value)["Answer"].tolist() == ["(empty)"]
+    assert "Ask 3" not in labels(app)
+    server.answer = truth
+    app.toggle(key="answers_again").set_value(True).run()
+    press(app, "Ask 3")
+    assert "**100.0%** of 3 answers" in words(app)
