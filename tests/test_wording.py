@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hierex.wording import evaluation_sentence
+from hierex.logs import Interactions
+from hierex.wording import evaluation_sentence, recent_text
 from hierex.wording.lists import lists_conclusion
 
 
@@ -42,3 +43,10 @@ def test_lists_that_are_as_good_for_everybody_do_not_differ(n_users, few):
     assert said.count("no difference") == 3
     assert "clearly" not in said
     assert ("So few people say little." in said) == few
+
+
+def test_recent_moves_of_a_log_without_dates_are_a_part_of_everybody_s_history():
+    nothing = np.empty(0, np.int64)
+    log = Interactions(nothing, nothing, nothing, np.zeros(1, np.int64), n_items=0, has_dates=False)
+    said = recent_text(log, 800_000, 900_000)
+    assert said == "in the last 20% of each person's history, without its last 10%"

@@ -106,12 +106,27 @@ def clock_date(clock: int) -> datetime:
     return EPOCH + timedelta(microseconds=int(clock))
 
 
+def day_text(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def time_text(moment: datetime) -> str:
+    """To the minute, as `view.changes` writes it in its tables; in UTC, which is said where it stands."""
+    return f"{day_text(moment)}, {moment:%H:%M}"
+
+
 def split_text(interactions: Interactions, split: int) -> str:
     """Where training ends and measuring begins."""
     if interactions.has_dates:
-        moment = clock_date(split)
-        return f"{moment.day} {moment:%B %Y}"
+        return day_text(clock_date(split))
     return f"the last {1 - split / 1_000_000:.0%} of each person's history"
+
+
+def recent_text(interactions: Interactions, since: int, until: int) -> str:
+    """Which moves are recent ones: those between these clocks."""
+    if interactions.has_dates:
+        return f"from {split_text(interactions, since)} until {split_text(interactions, until)}"
+    return f"in {split_text(interactions, since)}, without its last {1 - until / 1_000_000:.0%}"
 
 
 def weights_table(table: pd.DataFrame) -> pd.DataFrame:
