@@ -1138,6 +1138,15 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert "Nothing is served, decided by Ann on" in words(on_part("Busy", "Releases"))
 
 
+def test_nothing_is_built_on_the_logs_page_either_of_answers_that_nobody_has_given(workspaces):
+    app = open_app("logs", "Busy")
+    app.radio(key="policy-Busy").set_value("openai").run()
+    assert "No language model has answered in this workspace yet" in words(app)
+    assert next(button for button in app.button if button.label.startswith("Build")).disabled
+    app.radio(key="policy-Busy").set_value("counts").run()
+    assert not next(button for button in app.button if button.label.startswith("Build")).disabled
+
+
 def test_nothing_is_built_of_answers_that_nobody_has_given(workspaces):
     app = on_part("Busy", "Releases")
     learn = next(button for button in app.button if button.label == "Learn and measure")
