@@ -143,7 +143,7 @@ def pick_server_file(what: str, place: str) -> LogFile | None:
 
 def log_facts(report: LogReport) -> None:
     """What came in and what was left out, with examples."""
-    with st.container(horizontal=True, gap="large"):  # each as wide as its number: none is cut in a narrow window
+    with st.container(horizontal=True, gap="medium"):  # each as wide as its number: none is cut in a narrow window
         for name, count, whole in (
             ("Items", report.items_kept, f"{report.items_in:,} rows in the catalogue"),
             ("People", report.users_kept, f"{report.users_in:,} in the log"),
