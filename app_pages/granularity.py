@@ -16,7 +16,7 @@ from hierex.view.granularity.moving import move_button
 from hierex.view.granularity.preset_menu import preset_menu
 from hierex.view.granularity.side_by_side import side_by_side
 from hierex.view.granularity.tree_note import tree_note
-from hierex.view.interests import COUNT, chosen_number, config_at
+from hierex.view.interests import COUNT, SHARE, chosen_number, config_at
 from hierex.view.opened import current_work, is_busy, start_run
 from hierex.wording import plain_markdown
 from hierex.wording.granularities import fact
@@ -61,7 +61,7 @@ places[3].metric(
 table = pd.DataFrame(
     {
         "Interest": names,
-        "Changed": marks_of(work, taxonomy, records),
+        "Changed": marks_of(work, number, taxonomy, records),
         "Items": taxonomy.hi - taxonomy.lo,
         "Traffic": taxonomy.traffic.astype(np.int64),
         "Share": taxonomy.share,
@@ -104,11 +104,11 @@ with right:
         on_select=lambda: take_selection(table_key, table.index),
         selection_mode="multi-row",
         column_config={
-            "Interest": st.column_config.TextColumn(width=104 if is_changed else 132),
-            "Changed": st.column_config.TextColumn(width=62) if is_changed else None,
+            "Interest": st.column_config.TextColumn(width=112 if is_changed else 132),
+            "Changed": st.column_config.TextColumn(width=106) if is_changed else None,
             "Items": st.column_config.NumberColumn(format="localized", width=50),
             "Traffic": st.column_config.NumberColumn(format="localized", width=54 if is_changed else 60),
-            "Share": st.column_config.NumberColumn(help="Share of all traffic", format="percent", width=52),
+            "Share": st.column_config.NumberColumn(help="Share of all traffic", **SHARE, width=52),
         },
     )
 chosen = table.index[picked["selection"]["rows"]]

@@ -23,7 +23,7 @@ from hierex.view.opened import (
     start_comparison,
     start_run,
 )
-from hierex.view.policy_choice import choose_policy, choose_recommender, chosen_elsewhere
+from hierex.view.policy_choice import choose_policy, choose_recommender, chosen_elsewhere, say_missing_answers
 
 st.title("Logs")
 store = current_store()
@@ -56,6 +56,7 @@ def show_build() -> None:
         )
     with st.expander("More choices"):
         policy = choose_policy(chosen.policy, store.path.stem)
+        missing = say_missing_answers(store, policy)
         recommender = choose_recommender(chosen.recommender, store.path.stem)
         model = choose_model(chosen.embedding.model)
         weight = choose_weight(chosen.behaviour.weight)
@@ -91,7 +92,7 @@ def show_build() -> None:
         label,
         type="primary",
         icon=":material/construction:",
-        disabled=job is not None or model is None,
+        disabled=job is not None or model is None or missing,
         on_click=start_run,
         args=(config,),
     )

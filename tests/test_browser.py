@@ -404,8 +404,23 @@ def test_an_interest_is_split_and_joined_again(page):
     dialog.get_by_role("button", name="Split", exact=True).click()
     expect(dialog).to_have_count(0)
     expect(page.get_by_text("All changes of the interests (1)")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Items of “.*”, “.*”$"))).to_be_visible()  # its two parts
     press(page, "Undo")
     expect(page.get_by_role("button", name="Redo", exact=True)).to_be_enabled()
+    no_errors(page)
+
+
+def test_a_number_that_cannot_be_is_said_to_be_out_of_range(page):
+    go_to(page, "Granularity")
+    number = page.get_by_role("spinbutton", name="Number of interests, typed")
+    before = number.input_value()
+    number.fill("99999")
+    number.press("Enter")
+    expect(number).to_have_value("99999")  # with the browser's word on it
+    expect(number).to_have_attribute("title", re.compile("^From 2 to "))
+    assert not number.evaluate("box => box.validity.valid")
+    number.blur()
+    expect(number).to_have_value(before)
     no_errors(page)
 
 

@@ -63,7 +63,25 @@ def test_what_an_import_loses_against_expectation_is_said_loudly(reason, lost, w
     app = open_script(show_facts, report)
     assert f"{100 - lost} of 100 rows of the log are used, of 17 of its 20 people." in words(app)
     assert [warning.value[:29] for warning in app.warning] == ["30% of the log cannot be used"] * warned
-    assert app.dataframe[0].value["Of"].tolist() == ["interactions", "people"]
+    assert app.table[0].value["How many"].tolist() == [f"{lost} interactions", "3 people"]
+
+
+def test_what_stays_as_it_is_is_not_counted_among_what_was_left_out(tmp_path):
+    day = datetime(2026, 1, 1)
+    drops = (drop("title_from_text", 2), drop("repeat", 1_234), drop("no_user", 1))
+    app = open_script(show_facts, LogReport(9, 9, 20, 20, 2_000, 1_999, True, "seconds", day, day, drops, "key"))
+    assert [one.label for one in app.expander] == [
+        "What was left out or changed, and why (2)",
+        "What was noticed and stays as it is (1)",
+    ]
+    assert app.table[1].value["How many"].tolist() == ["1,234 interactions"]
+    app = open_script(show_facts, LogReport(9, 9, 20, 20, 2_000, 2_000, True, "seconds", day, day, drops[1:2], "key"))
+    assert "Nothing was left out or changed." in words(app)
+
+
+def test_it_is_shown_that_time_was_taken_from_the_order_of_the_rows():
+    report = LogReport(9, 9, 20, 20, 100, 100, False, "order of the rows", None, None, (), "key")
+    assert "taken from the order of the rows" in words(open_script(show_facts, report))
 
 
 def test_files_in_each_other_s_place_are_told(tmp_path):

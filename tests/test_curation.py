@@ -26,6 +26,7 @@ from hierex.taxonomy import (
     cut_tree,
     leaf_of_item,
 )
+from hierex.view.granularity.curation import made_of
 
 TREE = random_tree(60, 3)
 ITEM_IDS = [f"item{i}" for i in range(60)]
@@ -254,3 +255,17 @@ def test_changes_move_to_the_like_interests_of_a_tree_that_is_grown_anew(store):
     assert edits == [CurationEdit(made, "hide", (node,))]
     strangers = [f"other{i}" for i in range(60)]
     assert place_records(read_records(store), "new", TREE, strangers) == ([], {made: GONE})
+
+
+def test_what_a_change_makes_is_found_by_its_nodes():
+    first, second, third = TREE.cut(8)[:3].tolist()
+    inner = next(node for node in TREE.cut(8).tolist() if TREE.dies[node] <= TREE.finest)
+
+    def made(kind, nodes, *earlier):
+        before = curate(TREE, 8, earlier)[0]
+        return made_of(curate(TREE, 8, [*earlier, CurationEdit(99, kind, nodes)])[0], before, nodes)
+
+    merge = CurationEdit(1, "merge", (first, second))
+    assert made("split", (inner,)) == TREE.children(inner).tolist()
+    assert sorted(made("merge", (first, second))) == sorted([first, second])
+    assert sorted(made("merge", (first, second, third), merge)) == sorted([first, second, third])

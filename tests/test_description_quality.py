@@ -175,3 +175,14 @@ def test_of_a_workspace_whose_items_brought_vectors(work):  # noqa: F811  a fixt
     quality = quality_of(work, work.taxonomy, {})
     assert quality.note == NOT_COMPARABLE
     assert quality.table["found"].isna().all()
+
+
+def test_a_number_that_hierex_gave_makes_no_other_name_and_no_long_one(planted):
+    descriptions = describe_all(planted[0].n_clusters)
+    said = {3: "Bread of the Old World", 4: "Bread of the Old World (2)", 7: "1984 (1949)"}
+    for place, name in said.items():
+        descriptions[place] = replace(descriptions[place], name=name)
+    flags = measure(planted, UNLIKE, descriptions, vectors=None).table["flags"]
+    assert flags[3] == ("same name as “Bread of the Old World (2)”",)
+    assert flags[4] == ("same name as “Bread of the Old World”",)
+    assert flags[7] == ()

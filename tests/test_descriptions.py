@@ -243,6 +243,18 @@ def test_texts_that_say_little_still_get_unique_names(titles, name):
     assert all(re.match(name, d.name) for d in descriptions[1:])
 
 
+def test_a_name_does_not_repeat_itself():
+    """Where words run out, another title or a number tells interests apart."""
+    said_twice = []
+    few_words = ["Jazz kit"] * 16 + ["Hills lesson"] * 16
+    for titles in (few_words, ["Jazz kit", "Jazz lesson", "Hills kit", "Hills day"] * 8):
+        _, descriptions = describe(titles)
+        assert len({description.name for description in descriptions}) == len(descriptions)
+        parts = [description.name.casefold().partition(": ") for description in descriptions]
+        said_twice += [after for before, _, after in parts if after and set(after.split()) <= set(before.split())]
+    assert said_twice == []
+
+
 def test_a_title_of_100_kb_is_neither_slow_nor_shown_whole():
     titles = ["x" * 100_000, "<script" * 15_000, "a@" * 50_000, "word " * 20_000] * 4
     _, descriptions = describe(titles)

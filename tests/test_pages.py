@@ -1,5 +1,6 @@
 """Every page on an empty, a tiny and a busy workspace, without a browser."""
 
+import json
 import re
 import shutil
 import threading
@@ -511,6 +512,32 @@ def test_pages_show_interests_that_were_merged_and_hidden(workspaces):
         set_undone(store, made, True)
 
 
+def test_what_was_split_joined_and_moved_is_marked_too(workspaces):
+    store = open_store(workspaces / "Busy.duckdb")
+    work = Workspace(store, CONFIG, shown_run(store).keys)
+    nodes = [int(node) for node in work.taxonomy.cluster_ids if work.tree.dies[node] <= work.tree.finest]
+    split, given, taken = nodes[0], nodes[1], nodes[2]
+    siblings = [node for node in work.taxonomy.cluster_ids.tolist() if node not in (split, given, taken)]
+    joined = next(node for node in siblings if work.tree.parent[node] in work.tree.parent[siblings] and node)
+    common = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
+    moved = [int(work.grown_tree.items_of(given)[0])]
+    made = [save_curation(store, "split", [split], **common)]
+    made += [save_curation(store, "move", [taken], items=moved, **common)]
+    try:
+        marks = interests(open_app("granularity", "Busy"))["Changed"]
+        assert {int(node): mark for node, mark in marks.items() if mark} == {
+            **dict.fromkeys(work.tree.children(split).tolist(), "split"),
+            given: "items moved",
+            taken: "items moved",
+        }
+        set_undone(store, made, True)
+        made.append(save_curation(store, "collapse", [joined], **common))
+        marks = interests(open_app("granularity", "Busy"))["Changed"]
+        assert {int(node): mark for node, mark in marks.items() if mark} == {int(work.tree.parent[joined]): "joined"}
+    finally:
+        set_undone(store, made, True)
+
+
 def test_what_was_changed_in_another_window_is_not_changed_once_more(workspaces):
     store = open_store(workspaces / "Busy.duckdb")
     work = Workspace(store, CONFIG, shown_run(store).keys)
@@ -863,6 +890,15 @@ def test_the_price_that_is_typed_is_what_the_cost_is_made_of(workspaces):
     assert "about **0.00**" in words(app)
 
 
+@pytest.mark.parametrize("page", ["granularity", "descriptions", "preview"])
+def test_shares_in_tables_have_as_many_decimals_in_every_row(workspaces, page):
+    columns = [json.loads(table.proto.columns or "{}") for table in open_app(page, "Busy").dataframe]
+    types = [column.get("type_config", {}) for table in columns for column in table.values()]
+    steps = [kind.get("step") for kind in types if kind.get("format") == "percent"]
+    assert steps
+    assert set(steps) == {0.001}
+
+
 def test_two_numbers_stand_side_by_side_and_are_searched(workspaces):
     app = open_app("granularity", "Busy")
     assert "the same on both sides. Choose another" in words(app)
@@ -871,7 +907,8 @@ def test_two_numbers_stand_side_by_side_and_are_searched(workspaces):
     app.number_input(key="compare_right-Busy-number").set_value(5).run()
     assert not app.exception
     facts = next(table.value for table in app.dataframe if "5 interests" in table.value)
-    assert facts.iloc[0].tolist() == ["Interests", "5", "12"]  # the coarser one first
+    assert facts.iloc[0].tolist() == ["Interests", "12", "5"]  # each on the side where it was chosen
+    assert "of “5 interests”" in words(app)
     parts = next(table.value for table in app.dataframe if "Turns into" in table.value)
     sums = parts.groupby("Interest")["Share of it"].sum()
     assert sums.to_numpy() == pytest.approx([1.0] * len(sums))
@@ -1137,6 +1174,15 @@ def test_what_passes_the_gates_is_released_by_a_named_person(workspaces, monkeyp
     assert read_releases(store)[0].run_id is None
     assert "nothing is released now" in words(open_app("preview", "Busy"))
     assert "Nothing is served, decided by Ann on" in words(on_part("Busy", "Releases"))
+
+
+def test_nothing_is_built_on_the_logs_page_either_of_answers_that_nobody_has_given(workspaces):
+    app = open_app("logs", "Busy")
+    app.radio(key="policy-Busy").set_value("openai").run()
+    assert "No language model has answered in this workspace yet" in words(app)
+    assert next(button for button in app.button if button.label.startswith("Build")).disabled
+    app.radio(key="policy-Busy").set_value("counts").run()
+    assert not next(button for button in app.button if button.label.startswith("Build")).disabled
 
 
 def test_nothing_is_built_of_answers_that_nobody_has_given(workspaces):

@@ -18,7 +18,7 @@ from hierex.taxonomy import (
     leaf_of_item,
     measure_merged,
 )
-from hierex.taxonomy.placement import SAME, find_leaves, idle_moves, move_items, put_items
+from hierex.taxonomy.placement import SAME, find_leaves, idle_moves, move_items, moved_between, put_items
 
 
 def world(n_items=60, seed=0, n_centres=6):
@@ -163,3 +163,13 @@ def test_coherence_of_a_merged_interest_is_measured_over_its_items():
     assert measured.coherence[merged] == pytest.approx((inside @ middle).mean(), abs=1e-5)
     others = np.arange(taxonomy.n_clusters) != merged
     assert np.array_equal(measured.coherence[others], taxonomy.coherence[others])
+
+
+def test_interests_that_items_were_moved_to_or_from_are_known():
+    vectors, traffic, tree, _ = world()
+    given_, taken = (int(node) for node in tree.cut(5)[:2])
+    edit = CurationEdit(1, "move", (taken,), (int(tree.items_of(given_)[0]),))
+    moved, _ = move_items(tree, [edit], vectors, traffic)
+    taxonomy = cut_tree(moved, 5)
+    assert set(taxonomy.cluster_ids[moved_between(tree, taxonomy)].tolist()) == {given_, taken}
+    assert not moved_between(tree, cut_tree(tree, 5)).any()

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from test_pages import multiselect, on_part, on_preview_part
 
 from hierex.config import LayerConfig, PolicyConfig, RunConfig
+from hierex.imports import import_logs
 from hierex.kept.curation_edits import read_records, save_curation, set_undone
 from hierex.kept.description_edits import Statement, read_edits, save_edits
 from hierex.kept.description_steps import set_step_undone
@@ -20,6 +22,7 @@ from hierex.kept.examples import read_examples, save_example, set_example_delete
 from hierex.kept.feedback import read_batches, save_outcomes, set_batch_undone
 from hierex.kept.item_thumbs import read_all_item_thumbs
 from hierex.kept.runs import config_of, shown_run
+from hierex.logs import LogFile
 from hierex.pipeline import run_pipeline
 from hierex.preview.persons import person_of, serve_person
 from hierex.preview.what_if import Supposed
@@ -27,7 +30,8 @@ from hierex.releases import release_run, withdraw
 from hierex.store import Store, open_store
 from hierex.synthetic import make_world
 from hierex.view.preview.one_person import few
-from hierex.wording import clock_date
+from hierex.view.preview.person_choice import left_out_text
+from hierex.wording import clock_date, day_text
 from hierex.workspace import Workspace
 
 CONFIG = RunConfig(granularity=12, embedding=OWN_VECTORS, policy=PolicyConfig(kind="counts"))
@@ -301,6 +305,41 @@ def test_somebody_is_still_there_after_a_look_at_another_page(store):
     assert app.session_state["person-One"] == chosen
 
 
+def test_any_interest_is_still_any_after_a_look_at_another_page(store):
+    app = open_app("preview", "One")
+    assert who_have(app) == "any interest"
+    app.switch_page("app_pages/evaluation.py").run()
+    app.switch_page("app_pages/preview.py").run()
+    assert who_have(app) == "any interest"
+
+
+def who_have(app: AppTest) -> str:
+    """What the box reads."""
+    [box] = [box for box in app.selectbox if box.label == "Who have"]
+    return box.options[box.index]
+
+
+def test_somebody_made_up_is_called_so(store):
+    app = open_app("preview", "One")
+    app.session_state["whom-One"] = "Made up"
+    app.run()
+    interests = multiselect(app, "made_up-One")
+    interests.select(interests.options[0]).run()
+    assert not app.exception
+    assert "What somebody made up was interested in" in words(app)
+
+
+def test_who_was_left_out_at_import_is_not_said_to_be_unknown_alone(tmp_path):
+    items = pd.DataFrame({"item_id": range(12), "title": [f"bread {number}" for number in range(12)]})
+    people = ["once", "single", "often", "often", "regular", "regular"]
+    log = pd.DataFrame({"user_id": people, "item_id": [0, 1, 0, 1, 2, 3], "at": range(1_700_000_000, 1_700_000_006)})
+    for name, table in (("items.csv", items), ("log.csv", log)):
+        table.to_csv(tmp_path / name, index=False)
+    with open_store(tmp_path / "w.duckdb") as store:
+        import_logs(store, *(LogFile(tmp_path / name, name) for name in ("items.csv", "log.csv")))
+        assert "2 people with a single interaction were left out" in left_out_text(SimpleNamespace(store=store))
+
+
 def test_what_the_dial_and_what_was_liked_leave_is_not_called_a_probability(store):
     assert "Probability" in columns_shown(open_app("preview", "One"))
     run_pipeline(store, replace(CONFIG, layers=LayerConfig(novelty=3.0)))
@@ -380,7 +419,7 @@ def test_until_when_recent_moves_are_in_the_answers_is_shown(store):
     said = words(on_part("One", "Staying fresh"))
     assert "Recent moves are those" in said
     day = clock_date(work.judged_from)
-    assert f" {day.day} {day:%B %Y}" in said
+    assert f" {day_text(day)}" in said
     assert abs(clock_date(until) - clock_date(work.judged_from)).days <= 1, "the middle of what was held out"
 
 

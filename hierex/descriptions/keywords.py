@@ -232,12 +232,16 @@ class _Wording:
         return len(self._known.texts[phrase].split())
 
     def _fallback(self, node: int, salient: list[int], central: list[str]) -> str:
-        """The first phrase with the first words of a central title, or what there is of the two; last, a number."""
+        """The first phrase with the first words of a central title that add to it, or what there is of the two; last, a
+        number."""
         phrase = _title_case(self._known.texts[salient[0]]) if salient else ""
         room = max(1, self._config.max_name_words - len(phrase.split()))
-        starts = [_first_words(title, room) for title in central] or [""]
-        bases = [": ".join(filter(None, (phrase, start))) or f"Interest {node}" for start in starts]
-        numbered = (f"{bases[0]} {number}" for number in count(2))
+        starts = [_first_words(title, room) for title in central]
+        telling = [start for start in starts if start and (not phrase or _words(start) - _words(phrase) - stop_words())]
+        bases = [start if _words(phrase) <= _words(start) else f"{phrase}: {start}" for start in telling]
+        if not bases and not phrase:
+            bases = [f"Interest {node}"]
+        numbered = (f"{(bases or [phrase])[0]} {number}" for number in count(2))
         return next(name for name in chain(bases, numbered) if name.casefold() not in self._taken_names)
 
     def phrases(self, salient: list[int], name: str) -> tuple[str, ...]:
@@ -263,6 +267,11 @@ def _title_case(phrase: str) -> str:
         word if 0 < place < last and word in stop_words() else word[:1].upper() + word[1:]
         for place, word in enumerate(words)
     )
+
+
+def _words(text: str) -> set[str]:
+    """Without regard to case and to the s of more than one."""
+    return {word.removesuffix("s") for word in re.findall(r"[^\W_]+", text.casefold())}
 
 
 def _first_words(title: str, most: int) -> str:

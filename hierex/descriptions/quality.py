@@ -14,6 +14,7 @@ from ..taxonomy import Taxonomy
 from . import Description
 from .checks import FEWEST_PHRASES, NAME_WORDS, PHRASE_WORDS, find_empty_words, name_key
 from .closeness import TOO_CLOSE
+from .equal_names import own_name
 
 MOST_ITEMS = 300
 """Items of an interest that are looked at; of more, an even selection along the item order."""
@@ -43,7 +44,8 @@ class DescriptionQuality:
     items (id, missing where no item has any);
     nearest, likeness: the interest with the most similar words (id) and the cosine;
     name_words, n_phrases, empty_words (tuple);
-    same_name, same_phrases: another interest that has these (id), else missing;
+    same_name, same_phrases: another interest that has these (id), else missing; names without the number that tells
+    equal ones apart;
     flags: tuple of what to look at, in plain words.
     """
 
@@ -160,13 +162,13 @@ def _unmeasured(n: int) -> dict[str, object]:
 
 
 def _check_words(taxonomy: Taxonomy, descriptions: Sequence[Description]) -> dict[str, object]:
-    names = [name_key(description.name) for description in descriptions]
+    own_names = [own_name(description.name) for description in descriptions]
     phrases = [frozenset(phrase.casefold() for phrase in description.phrases) for description in descriptions]
     return {
-        "name_words": [_count_words(description.name) for description in descriptions],
+        "name_words": [_count_words(name) for name in own_names],
         "n_phrases": [len(description.phrases) for description in descriptions],
         "empty_words": [tuple(find_empty_words(_own_words(description))) for description in descriptions],
-        "same_name": _ids(taxonomy, _twins(names)),
+        "same_name": _ids(taxonomy, _twins([name_key(name) for name in own_names])),
         "same_phrases": _ids(taxonomy, _twins(phrases)),
     }
 

@@ -7,8 +7,6 @@ said of a merged interest stays with the merge.
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +17,7 @@ import pandas as pd
 
 from ..descriptions import Description
 from ..descriptions.changes import check_description
+from ..descriptions.equal_names import free_name, own_name
 from ..errors import EditConflict
 from ..interest_tree import InterestTree
 from ..store import Store, Writer, now
@@ -27,7 +26,6 @@ from .description_steps import new_step
 
 REMEMBERED_ITEMS = 500
 ALIKE = 0.5
-_NUMBER = re.compile(r" \((?:[2-9]|[1-9][0-9])\)$")
 
 
 @dataclass(frozen=True)
@@ -130,18 +128,6 @@ def apply_edits(descriptions: Mapping[int, Description], placed: Mapping[int, Ed
         if edit or name != descriptions[node].name:
             described[node] = replace(descriptions[node], name=name, **words)
     return described
-
-
-def free_name(name: str, taken: set[str]) -> str:
-    if name.casefold() not in taken:
-        return name
-    numbered = (f"{name} ({number})" for number in itertools.count(2))
-    return next(n for n in numbered if n.casefold() not in taken)
-
-
-def own_name(name: str) -> str:
-    """The name without the number that `free_name` gave it."""
-    return _NUMBER.sub("", name)
 
 
 def say_the_same(one: Description | Edit, other: Description | Edit) -> bool:

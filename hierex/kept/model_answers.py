@@ -15,12 +15,13 @@ import numpy as np
 
 from ..descriptions import Description
 from ..descriptions.costs import SCHEMA_TOKENS, Pace
+from ..descriptions.equal_names import free_name
 from ..descriptions.model import Kept, Said
 from ..descriptions.prompts import prompt_version
 from ..llm.answers import LONGEST_KEPT
 from ..llm.tokens import count_messages
 from ..store import Store, now
-from .description_edits import free_name, remembered
+from .description_edits import remembered
 
 ENOUGH = 20
 """Answers from which the pace of a model is learned."""

@@ -83,10 +83,7 @@ def move_items(
 
 def idle_moves(tree: InterestTree, taxonomy: Taxonomy, edits: Sequence[CurationEdit]) -> dict[int, str]:
     """By edit id, the moves that change nothing in this taxonomy of the moved tree. tree: as it was grown."""
-    parts = taxonomy.part_nodes
-    leaves = tree.cut(tree.finest)[leaf_of_item(tree)]
-    home = np.maximum(np.searchsorted(tree.lo[parts], tree.lo[leaves], side="right") - 1, 0)
-    at_home = (taxonomy.cluster_of_part[home] == taxonomy.cluster_of_item) & (tree.lo[leaves] < tree.hi[parts[home]])
+    at_home = _homes(tree, taxonomy) == taxonomy.cluster_of_item
     moves = [edit for edit in edits if edit.kind == "move"]
     latest = {item: edit.edit_id for edit in moves for item in edit.items}
     reasons = {}
@@ -97,6 +94,21 @@ def idle_moves(tree: InterestTree, taxonomy: Taxonomy, edits: Sequence[CurationE
         elif at_home[own].all():
             reasons[edit.edit_id] = SAME
     return reasons
+
+
+def moved_between(tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
+    """(n_clusters,) bool: the interests of the moved tree that items were moved to or from. tree: as it was grown."""
+    homes, now = _homes(tree, taxonomy), taxonomy.cluster_of_item
+    away = homes != now
+    return np.isin(np.arange(taxonomy.n_clusters), np.concatenate([homes[away], now[away]]))
+
+
+def _homes(tree: InterestTree, taxonomy: Taxonomy) -> np.ndarray:
+    """(n_items,) of each item the cluster index that it would have had nobody moved it, -1 where all have left that."""
+    parts = taxonomy.part_nodes
+    leaves = tree.cut(tree.finest)[leaf_of_item(tree)]
+    home = np.maximum(np.searchsorted(tree.lo[parts], tree.lo[leaves], side="right") - 1, 0)
+    return np.where(tree.lo[leaves] < tree.hi[parts[home]], taxonomy.cluster_of_part[home], -1)
 
 
 def _leaf_places(tree: InterestTree) -> tuple[np.ndarray, np.ndarray]:

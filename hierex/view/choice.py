@@ -19,8 +19,8 @@ MOST_IN_A_LINK = 200
 
 
 def choose(ids: Sequence[int]) -> None:
-    """For callbacks: has the table select these interests, given by their ids or by nodes that they are made of, and
-    list them first."""
+    """For callbacks, or before the page runs again: has the table select these interests, given by their ids or by
+    nodes that they are made of, and list them first."""
     st.session_state["chosen"], st.session_state["choose_anew"] = list(ids), True
     st.session_state["listed_first"] = list(ids)
     count_choice()

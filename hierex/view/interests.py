@@ -25,6 +25,9 @@ RANK = {"#": st.column_config.NumberColumn(width=40)}
 COUNT = st.column_config.NumberColumn(format="localized")
 """How many items, people or interactions: written as the reader's browser does."""
 
+SHARE = {"format": "percent", "step": 0.001}
+"""Of columns with shares from 0 to 1: the step has all of them written with one decimal."""
+
 
 def chosen_number(work: Workspace) -> int:
     """The slider's place; where nobody moved it, the active saved number, else the one that was built."""

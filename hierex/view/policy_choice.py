@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import streamlit as st
 
+from ..asking.collected import with_answers
 from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from ..kept.runs import choices_of
 from ..policies.model_folder import list_base_models
+from ..store import Store
 from ..wording import plain_markdown
 from ..wording.names import LAYER_NAMES, METHOD_CAPTIONS, RECOMMENDER_CAPTIONS, method_name
 from .opened import server
@@ -52,6 +54,20 @@ def choose_policy(chosen: PolicyConfig, name: str) -> PolicyConfig:
 def language_models() -> list[str]:
     """Names of the causal language models in the folder that the server's owner named."""
     return list_base_models(server().models)
+
+
+def say_missing_answers(store: Store, policy: PolicyConfig) -> bool:
+    """Whether the policy is to be made of answers and there are none in this workspace; says so, and what helps.
+
+    Whether answers that are there are about the interests that come, nobody knows before these are built.
+    """
+    if policy.kind != "openai" or with_answers(store, policy).answers:
+        return False
+    st.warning(
+        "No language model has answered in this workspace yet, so nothing can be built of answers. Where one is set up "
+        "on this server: build another way first, then have it answer under “Releases” of “What comes next”."
+    )
+    return True
 
 
 def chosen_elsewhere(config: RunConfig) -> None:

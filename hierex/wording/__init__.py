@@ -56,6 +56,8 @@ DRIFT_NAMES = {
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FEW_CASES = 100
+ALL_NAMED = 1 - 1e-9
+"""Where chance, too, has the right answer so often among the first ten, these are all that can be named."""
 MARKUP = "\\`*_{}[]()#+-.!|<>~$:&"
 
 
@@ -104,12 +106,27 @@ def clock_date(clock: int) -> datetime:
     return EPOCH + timedelta(microseconds=int(clock))
 
 
+def day_text(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def time_text(moment: datetime) -> str:
+    """To the minute, as `view.changes` writes it in its tables; in UTC, which is said where it stands."""
+    return f"{day_text(moment)}, {moment:%H:%M}"
+
+
 def split_text(interactions: Interactions, split: int) -> str:
     """Where training ends and measuring begins."""
     if interactions.has_dates:
-        moment = clock_date(split)
-        return f"{moment.day} {moment:%B %Y}"
+        return day_text(clock_date(split))
     return f"the last {1 - split / 1_000_000:.0%} of each person's history"
+
+
+def recent_text(interactions: Interactions, since: int, until: int) -> str:
+    """Which moves are recent ones: those between these clocks."""
+    if interactions.has_dates:
+        return f"from {split_text(interactions, since)} until {split_text(interactions, until)}"
+    return f"in {split_text(interactions, since)}, without its last {1 - until / 1_000_000:.0%}"
 
 
 def weights_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,17 +147,23 @@ def weights_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def evaluation_sentence(recalls: pd.DataFrame) -> str:
-    """One sentence on the policies' recall@10 rows, indexed by policy, with its uncertainty."""
+    """One sentence on the policies' recall@10 rows, indexed by policy, with its uncertainty where that is known."""
     served = next(name for name in recalls.index if name not in ("popularity", "chance"))
     ours, popularity, chance = (recalls.loc[name, "value"] for name in (served, "popularity", "chance"))
-    low, high = recalls.loc[served, "low"], recalls.loc[served, "high"]
+    low, high, n_cases = recalls.loc[served, ["low", "high", "n_cases"]]
+    if chance >= ALL_NAMED:
+        return (
+            "There are so few interests that the first ten are all that can be named: that the right one is among "
+            "them says nothing. How often it came first is below."
+        )
+    interval = "" if pd.isna(low) else f" (95 % interval {low:.1%} to {high:.1%})"
     times = f"{ours / chance:.1f} times chance ({chance:.1%})" if chance > 0 else "where chance finds none"
-    few = " So few moves say little." if recalls.loc[served, "n_cases"] < FEW_CASES else ""
+    few = " So few moves say little." if n_cases < FEW_CASES else ""
     verdict = "better than" if low > popularity else "worse than" if high < popularity else "not clearly different from"
+    moved, were = ("move", "was") if n_cases == 1 else ("moves", "were")
     return (
-        f"Of {int(recalls.loc[served, 'n_cases']):,} moves to a new interest, **{ours:.1%}** were among the ten "
-        f"interests that were predicted (95 % interval {low:.1%} to {high:.1%}): {times}, and {verdict} simply "
-        f"naming the most popular ones ({popularity:.1%}).{few}"
+        f"Of {int(n_cases):,} {moved} to a new interest, **{ours:.1%}** {were} among the ten interests that were "
+        f"predicted{interval}: {times}, and {verdict} simply naming the most popular ones ({popularity:.1%}).{few}"
     )
 
 

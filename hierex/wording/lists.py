@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from . import FEW_CASES
 from .names import method_name
 
 LIST_NAMES = {
@@ -82,13 +83,16 @@ def lists_conclusion(lists: pd.DataFrame) -> str:
     novelty, hits, novel_hits = (mixed.loc[metric] for metric in ("novelty", "hits", "novel_hits"))
     return (
         f"Of {n:,} people: with novel interests mixed in, **{novelty.value:.0%}** of a list is from interests that "
-        f"are new to the person, {against(novelty)} than in the {list_name(control).lower()} alone. "
+        f"are new to the person. Against the {list_name(control).lower()} alone: {against(novelty)}. "
         f"People with a hit: {against(hits)}. People with a hit in a new interest: {against(novel_hits)}. "
+        f"{'So few people say little. ' if n < FEW_CASES else ''}"
         "What people would have done had they been shown these lists is not known from a log: they were shown others."
     )
 
 
 def against(row: pd.Series) -> str:
+    if row.lift_low == row.lift == row.lift_high == 0:
+        return "no difference"
     interval = f"{100 * row.lift_low:+.1f} to {100 * row.lift_high:+.1f} points"
     if row.lift_low <= 0 <= row.lift_high:
         return f"not clearly more or less ({interval})"

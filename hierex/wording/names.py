@@ -18,7 +18,7 @@ METHOD_NAMES = {
 LAYER_NAMES = {"refreshed": "with recent moves", "aligned": "ordered by what was liked", "novelty": "leaning to novel"}
 METHOD_CAPTIONS = {
     "ease": "Counts which interests people have together, whatever their order.",
-    "openai": "What a language model answers when it is asked ahead of time, under “Releases” of “What comes next”.",
+    "openai": "What a language model answered about these interests when it was asked ahead of time.",
     "encoder": "Knows what the interests are about; works for rare ones too.",
     "counts": "Only counts who moved where.",
     "causal": "Reads the descriptions as sentences, as in the paper; slow.",

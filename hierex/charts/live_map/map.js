@@ -52,6 +52,8 @@ class LiveMap {
       const n = Number(this.exact.value);
       if (Number.isInteger(n) && n >= 2 && n <= this.content?.finest) this.touch(n);
     });
+    // The browser says what is allowed; when the box is left, what is not allowed gives way to what is shown.
+    this.on(this.exact, "keydown", (event) => event.key === "Enter" && !this.exact.reportValidity() && event.preventDefault());
     this.on(this.exact, "change", () => (this.setNumber(this.n), this.tell()));
     this.on(this.points, "pointerdown", this.press);
     this.on(this.points, "pointermove", this.drag);
@@ -170,6 +172,7 @@ class LiveMap {
     this.range.setAttribute("aria-valuetext", `${this.n} interests`);
     if (Number(this.exact.value) !== this.n) this.exact.value = this.n;
     this.exact.max = this.content.finest;
+    this.exact.title = `From 2 to ${this.content.finest.toLocaleString("en")}`;
     this.recolor();
   }
 

@@ -13,6 +13,7 @@ from ...kept.description_reviews import APPROVED, NEEDS_WORK, Standing, review_p
 from ...typed import LONGEST_NAME, LONGEST_TEXT
 from ...wording import SOURCE_NAMES, sources_text
 from ..author import author_box
+from ..interests import SHARE
 from ..opened import doing
 from .checks import CHECK_COLUMNS, LOOK
 from .described import Described, read_described, save_words, show_table_anew
@@ -85,9 +86,7 @@ def description_table(shown: Described, checked: pd.DataFrame | None) -> list[in
         st.session_state["drawn_tables"] = dict([*others, (key, drawn)][-KEPT_DRAWN:])
     told = [name for name in rows.columns if name not in EDITED]
     drawn.rows.loc[:, told] = every.loc[drawn.rows.index, told]  # who wrote it now, under the same hand
-    share = st.column_config.ProgressColumn(
-        "Share of traffic", format="percent", max_value=float(shown.share.max()), width=110
-    )
+    share = st.column_config.ProgressColumn("Share of traffic", **SHARE, max_value=float(shown.share.max()), width=110)
     st.data_editor(
         drawn.rows,
         key=key,

@@ -11,12 +11,14 @@ import streamlit as st
 from ...kept import curation_edits
 from ...kept.curation_edits import CurationRecord
 from ...taxonomy import MERGED_FROM, CurationEdit, Taxonomy
+from ...taxonomy.placement import moved_between
 from ...transitions import histories_of_items, list_moves
 from ...typed import LONGEST_TEXT
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..author import author_box, author_name
 from ..changes import OWN_HELP, choose_row, move_change, own_changes
+from ..choice import choose
 from ..interests import COUNT
 from ..opened import doing
 
@@ -37,19 +39,29 @@ KINDS = {
 }
 DONE = {"split": "Split.", "collapse": "Joined.", "merge": "Merged.", "hide": "Hidden.", "lock": "Kept as it is."}
 NAMED = {"split": "split", "collapse": "joined", "merge": "merged", "hide": "hidden", "lock": "kept as it is"}
+MAKES_NEW = ("split", "collapse", "merge")
 IN_EFFECT = "in effect"
 COUNTS_LATER = "Predictions change when they are built again."
 COUNTS_WHEN = {"hide": "What is released leaves it out at once, other predictions when they are built again."}
 
 
-def marks_of(work: Workspace, taxonomy: Taxonomy, records: Sequence[CurationRecord]) -> list[str]:
+def marks_of(work: Workspace, number: int, taxonomy: Taxonomy, records: Sequence[CurationRecord]) -> list[str]:
     """What people made of each interest, in a word or two."""
     edits, _ = work.place_curation([record for record in records if not record.undone])
-    kept = {node for edit in edits if edit.kind == "lock" for node in edit.nodes}
+    if not edits:
+        return [""] * taxonomy.n_clusters
+    tree, ids = work.grown_tree, taxonomy.cluster_ids
+    is_merged = ids >= MERGED_FROM
+    nodes = np.where(is_merged, 0, ids)
+    is_kept = np.isin(ids, [node for edit in edits if edit.kind == "lock" for node in edit.nodes])
+    by_hand = ~is_merged & ~is_kept  # of these, what the number of interests itself does not make
     signs = {
-        "merged": taxonomy.cluster_ids >= MERGED_FROM,
+        "split": by_hand & (tree.born[nodes] > number),
+        "joined": by_hand & (tree.dies[nodes] <= number),
+        "merged": is_merged,
+        "items moved": moved_between(tree, taxonomy),
+        "kept": is_kept,
         "hidden": taxonomy.hidden,
-        "kept": np.isin(taxonomy.cluster_ids, list(kept)),
     }
     return [", ".join(name for name, has in signs.items() if has[place]) for place in range(taxonomy.n_clusters)]
 
@@ -149,7 +161,17 @@ def confirm(
     if st.button(label, type="primary", key="curation-apply") and doing(
         lambda: save(work, kind, nodes, reason), DONE[kind]
     ):
+        if kind in MAKES_NEW:
+            choose(made_of(after, taxonomy, nodes))
         st.rerun()
+
+
+def made_of(after: Taxonomy, before: Taxonomy, nodes: Sequence[int]) -> list[int]:
+    """The nodes of the interests that a change of these nodes has made: their ids are those of an edit not yet kept."""
+    new = ~np.isin(after.cluster_ids, before.cluster_ids)
+    if not new.any():  # more was merged into one that had been merged before
+        new[after.cluster_of_part[np.isin(after.part_nodes, nodes)]] = True
+    return after.part_nodes[new[after.cluster_of_part]].tolist()
 
 
 def still_so(work: Workspace, number: int, taxonomy: Taxonomy, clusters: Sequence[int]) -> bool:

@@ -47,8 +47,11 @@ def preset_menu(work: Workspace, number: int) -> None:
                 on_click=delete,
                 args=(work, preset.name),
             )
-        st.text_input(f"Save {number:,} as", key="preset_name", placeholder="Coarse, for the home page")
-        st.button("Save", key="preset_save", icon=":material/bookmark_add:", on_click=save, args=(work, number))
+        with st.form("save_preset", border=False):  # Enter saves it too
+            st.text_input(f"Save {number:,} as", key="preset_name", placeholder="Coarse, for the home page")
+            st.form_submit_button(
+                "Save", key="preset_save", icon=":material/bookmark_add:", on_click=save, args=(work, number)
+            )
         gone = st.session_state.get("preset_deleted", {}).get(work.store)
         if gone:
             label = f"Bring back “{plain_markdown(gone)}”"

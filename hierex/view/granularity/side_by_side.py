@@ -16,7 +16,7 @@ from ...taxonomy import Taxonomy
 from ...taxonomy.comparison import align_taxonomies, taxonomy_facts
 from ...wording.granularities import FACT_NAMES, changes_text, fact
 from ...workspace import Workspace
-from ..interests import COUNT, colors_of
+from ..interests import COUNT, SHARE, colors_of
 
 SHOWN, BUILT, OTHER = "shown", "built", "other"
 
@@ -36,8 +36,6 @@ def side_by_side(work: Workspace, number: int, taxonomy: Taxonomy) -> None:
             one = choose_side(work, number, taxonomy, "Compare", BUILT, "left")
         with right:
             other = choose_side(work, number, taxonomy, "with", SHOWN, "right")
-        if other.taxonomy.n_clusters < one.taxonomy.n_clusters:
-            one, other = other, one
         pairs = align_taxonomies(one.taxonomy, other.taxonomy, work.items["traffic"].to_numpy())
         if pairs["same"].all():
             st.info("The interests are the same on both sides. Choose another number on one of them.")
@@ -107,9 +105,7 @@ def draw_changes(work: Workspace, one: Side, other: Side, pairs: pd.DataFrame) -
     )
     shown = {"From": "Interest", "To": "Turns into", "share": "Share of it", "n_items": "Items", "traffic": "Traffic"}
     table = pairs[[*shown]].rename(columns=shown).astype({"Traffic": np.int64})
-    share = st.column_config.ProgressColumn(
-        help="Of the first interest's traffic", format="percent", min_value=0, max_value=1
-    )
+    share = st.column_config.ProgressColumn(help="Of the first interest's traffic", **SHARE, min_value=0, max_value=1)
     st.dataframe(table, hide_index=True, column_config={"Share of it": share, "Items": COUNT, "Traffic": COUNT})
     st.download_button(
         "Download this table (CSV)",

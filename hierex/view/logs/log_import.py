@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from ... import imports
 from ...imports import ImportJob
 from ...logs import InteractionColumns, ItemColumns, LogFile, LogReport
+from ...logs.report import Drop
 from ...store import Store
-from ...wording import plain_markdown
+from ...wording import day_text, plain_markdown
 from ..opened import claimed, doing, server
 from .column_mapping import map_columns
 from .files import uploads_folder
@@ -17,6 +20,8 @@ from .files import uploads_folder
 TABLES = {"items": "items", "interactions": "interactions", "users": "people"}
 EXPECTED = ("not_liked", "single", "duplicate")
 """Why interactions are left out that are no sign of a wrong file or column."""
+CHANGED = ("title_from_text", "title_shortened", "text_shortened")
+"""What else than leaving out an import does to items."""
 MUCH = 0.1
 FORMATS = "CSV, TSV, JSON Lines or Parquet; plain or compressed (.gz, .zst)"
 
@@ -138,32 +143,53 @@ def pick_server_file(what: str, place: str) -> LogFile | None:
 
 def log_facts(report: LogReport) -> None:
     """What came in and what was left out, with examples."""
-    facts = st.columns([2, 2, 3, 3, 3])
-    facts[0].metric("Items", f"{report.items_kept:,}", help=f"{report.items_in:,} rows in the catalogue")
-    facts[1].metric("People", f"{report.users_kept:,}", help=f"{report.users_in:,} in the log")
-    facts[2].metric("Interactions", f"{report.interactions_kept:,}", help=f"{report.interactions_in:,} rows in the log")
+    with st.container(horizontal=True, gap="medium"):  # each as wide as its number: none is cut in a narrow window
+        for name, count, whole in (
+            ("Items", report.items_kept, f"{report.items_in:,} rows in the catalogue"),
+            ("People", report.users_kept, f"{report.users_in:,} in the log"),
+            ("Interactions", report.interactions_kept, f"{report.interactions_in:,} rows in the log"),
+        ):
+            st.metric(name, f"{count:,}", help=whole, width="content")
+        if report.has_dates:
+            st.metric("From", day_text(report.first_date), width="content")
+            st.metric("To", day_text(report.last_date), width="content")
+        else:
+            st.metric("Time", "an order", width="content")
     if report.has_dates:
-        first, last = report.first_date, report.last_date
-        facts[3].metric("From", f"{first.day} {first:%b %Y}", help=f"Times were read as {report.time_form}.")
-        facts[4].metric("To", f"{last.day} {last:%b %Y}")
+        st.caption(f"Times were read as {plain_markdown(report.time_form)}.")
     else:
-        facts[3].metric("Time", "an order", help="The log has no dates, only what came after what.")
+        st.caption(f"Without dates, what came after what was taken from the {plain_markdown(report.time_form)}.")
     if report.vector_size:
         st.caption(f"Every item has a vector of {report.vector_size:,} numbers, to be chosen under 'More choices'.")
     if report.liked:
         st.caption(f"Only what is {plain_markdown(report.liked)} shows an interest.")
-    if not report.drops:
-        st.caption("Nothing was left out.")
-        return
     say_losses(report)
-    with st.expander(f"What was left out or changed, and why ({len(report.drops)})"):
-        rows = [
-            {"Why": d.sentence, "How many": d.count, "Of": TABLES[d.table], "For example": ", ".join(d.examples)}
-            for d in report.drops
-        ]
-        widths = {"Why": 470, "How many": 75, "Of": 90}
-        columns = {name: st.column_config.Column(width=width) for name, width in widths.items()}
-        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
+    list_drops(report.drops)
+
+
+def list_drops(drops: Sequence[Drop]) -> None:
+    """What was left out or changed, and apart from it what was only noticed."""
+    concerned = [d for d in drops if not d.kept or d.reason in CHANGED]
+    noticed = [d for d in drops if d not in concerned]
+    if not concerned:
+        st.caption("Nothing was left out or changed.")
+    else:
+        with st.expander(f"What was left out or changed, and why ({len(concerned)})"):
+            st.table(drops_table(concerned), border="horizontal")
+    if noticed:
+        with st.expander(f"What was noticed and stays as it is ({len(noticed)})"):
+            st.table(drops_table(noticed), border="horizontal")
+
+
+def drops_table(drops: Sequence[Drop]) -> pd.DataFrame:
+    """For a static table, whose cells are Markdown and show every sentence in full."""
+    return pd.DataFrame(
+        {
+            "Why": [plain_markdown(d.sentence) for d in drops],
+            "How many": [f"{d.count:,} {TABLES[d.table]}" for d in drops],
+            "For example": [plain_markdown(", ".join(d.examples)) for d in drops],
+        }
+    )
 
 
 def say_losses(report: LogReport) -> None:

@@ -38,8 +38,8 @@ def refresh(work: Workspace) -> None:
     """Recent moves in or out of the answers, without learning anew."""
     layers, busy = work.config.layers, is_busy(work.store)
     if layers.refreshed:
-        since, until = (wording.split_text(work.interactions, clock) for clock in (work.split, work.judged_from))
-        st.caption(f"Recent moves are those from {since} until {until}. {wording.plain_markdown(note_of(work))}")
+        when = wording.recent_text(work.interactions, work.split, work.judged_from)
+        st.caption(f"Recent moves are those {when}. {wording.plain_markdown(note_of(work))}")
     st.button(
         "Without recent moves" if layers.refreshed else "Refresh with recent moves",
         key="refresh",

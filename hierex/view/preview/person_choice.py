@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...kept import examples
+from ...kept import examples, stored_logs
 from ...kept.examples import Example
 from ...preview.examples import place_examples
 from ...preview.persons import Person, made_up_name, make_up, person_of
@@ -17,7 +17,8 @@ from ..opened import doing
 
 EXAMPLE, DRAWN, BY_ID, MADE_UP = "An example", "Drawn at random", "By id", "Made up"
 SHOWN_PEOPLE = 12
-ANY = "any interest"
+ANY = -1
+"""Not None, which on a second visit would read as nothing chosen."""
 
 
 def choose_person(work: Workspace, names: list[str]) -> Person:
@@ -91,8 +92,8 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
     interest_box, length_box, draw_box = st.columns([2, 2, 1], vertical_alignment="bottom")
     wanted = interest_box.selectbox(
         "Who have",
-        [None, *range(len(names))],
-        format_func=lambda cluster: ANY if cluster is None else names[cluster],
+        [ANY, *range(len(names))],
+        format_func=lambda cluster: "any interest" if cluster == ANY else names[cluster],
         key=f"who_have-{work.store.path.stem}-{work.key('taxonomy')}",
         persist_state="session",
     )
@@ -107,7 +108,7 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
     )
     draw_box.button("Draw others", on_click=draw_people, args=(work,), icon=":material/casino:", width="stretch")
     able = (lengths >= fewest) & (lengths <= most)
-    if wanted is not None:
+    if wanted != ANY:
         has = np.zeros(len(lengths), bool)
         has[np.repeat(np.arange(len(lengths)), lengths)[histories.cluster == wanted]] = True
         able &= has
@@ -145,9 +146,19 @@ def person_by_id(work: Workspace, names: list[str]) -> Person | None:
         return None
     if wanted not in work.user_ids:
         found = f"There is no person '{wanted[:60]}' in this log. Ids look like '{work.user_ids[0][:60]}'."
-        st.warning(plain_markdown(found))
+        st.warning(plain_markdown(found + left_out_text(work)))
         return None
     return person_of(work, work.user_ids.index(wanted))
+
+
+def left_out_text(work: Workspace) -> str:
+    """Of the people whom the import left out, since somebody may look for one of them."""
+    report = stored_logs.log_report(work.store)
+    left_out = sum(drop.count for drop in report.drops if drop.reason == "single_user")
+    if not left_out:
+        return ""
+    people = "1 person" if left_out == 1 else f"{left_out:,} people"
+    return f" {people} with a single interaction were left out at import: it shows no move to another interest."
 
 
 def made_up_person(work: Workspace, names: list[str]) -> Person | None:

@@ -24,8 +24,8 @@ def show_history(
     """Draws it, and returns the interests that the prediction starts from, or with `whole` the latest."""
     taxonomy = work.taxonomy
     history = person.history(taxonomy)
-    called = person.name if len(person.name) <= LONGEST_HEADING else "this person"
-    st.subheader(f"What {plain_markdown(called)} was interested in")
+    called = plain_markdown(person.name) if len(person.name) <= LONGEST_HEADING else "this person"
+    st.subheader(f"What {'somebody made up' if person.user is None else called} was interested in")
     latest = person.latest(taxonomy, work.config.transition.k)
     context = latest if whole else choose_context(work, person, history, names)
     starting = history if whole else context
