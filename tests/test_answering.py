@@ -239,20 +239,42 @@ def test_a_build_asks_nothing_and_says_where_to_get_answers(work):
         assert policy_is_stale(built)
 
 
+def rewrite_first(work):
+    """The first interest in other words; returns what it was called as an answer."""
+    former = TARGET_PREFIX + lines_of(work)[0]
+    node, items = int(work.taxonomy.cluster_ids[0]), work.items["item_id"].iloc[work.taxonomy.items_of(0)].tolist()
+    said = Description(node, "Other", ("Quite other words",), "", "human")
+    save_edits(work.store, [Statement(said, items, None)], tree_key=work.tree_key, author="Ada")
+    return former
+
+
 def test_an_interest_in_other_words_is_asked_about_anew_and_only_that(work):
     with LlmServer(answer=know_it_all(work)) as server:
         ask(work, server)
-        node = int(work.taxonomy.cluster_ids[0])
-        items = work.items["item_id"].iloc[work.taxonomy.items_of(0)].tolist()
-        said = Description(node, "Other", ("Quite other words",), "", "human")
-        save_edits(work.store, [Statement(said, items, None)], tree_key=work.tree_key, author="Ada")
+        before = collect_answers(work)
+        former = rewrite_first(work)
         plan = plan_answers(work, endpoint_at(server))
-    about = (plan.contexts == 0).any(axis=1)
+    named = {tuple(context) for context, said in zip(before.contexts, before.answers, strict=True) if said == former}
+    about = np.array([0 in context or tuple(context) in named for context in plan.contexts])
+    assert named
     assert 0 < about.sum() < len(about)
     np.testing.assert_array_equal(plan.missing, about)
-    answered = collect_answers(work)
-    assert not (answered.contexts == 0).any()
-    assert 0 < answered.measure().rate < 1  # some had named it by its former words
+
+
+@BOTH
+def test_what_named_an_interest_by_its_former_words_counts_neither_for_nor_against_the_model(work, way):
+    with LlmServer(answer=know_it_all(work)) as server:
+        way(work, server)
+        former = rewrite_first(work)
+        answered = collect_answers(work)
+        assert former not in answered.answers
+        assert answered.measure().rate == 1
+        n_missing = plan_answers(work, endpoint_at(server)).missing.sum()
+        server.answer = lambda request: former  # a model that keeps to the former words when it is asked now
+        assert way(work, server).answered == n_missing
+        now = collect_answers(work)
+        assert now.measure().rate == pytest.approx(1 - n_missing / len(now.contexts))
+        assert not plan_answers(work, endpoint_at(server)).missing.any()
 
 
 def test_several_answers_to_a_question_show_how_sure_the_model_is(work):

@@ -114,10 +114,9 @@ class _Asking(AskingRun):
         )
 
     def _kept(self, place: int, answer: Answer) -> ContextAnswer:
-        plan = self.plan
-        return ContextAnswer(
-            plan.context_digests(place), int(plan.sample[place]), answer, self.meter.cost(answer.tokens)
-        )
+        plan, raw = self.plan, read_raw(answer.text, answer.how)
+        about = plan.context_digests(place), int(plan.sample[place])
+        return ContextAnswer(*about, answer, self.meter.cost(answer.tokens), plan.known.knows(raw))
 
     def _take(self, done: set[Future]) -> None:
         """Keeps what came; raises what is no fault of the endpoint or the model."""

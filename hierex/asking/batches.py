@@ -12,7 +12,7 @@ from time import monotonic
 import numpy as np
 
 from ..config import AskedAs
-from ..errors import Cancelled, ModelBusy, ModelError, NotThere
+from ..errors import Cancelled, ConfigError, ModelBusy, ModelError, NotThere
 from ..kept import context_answers
 from ..kept.context_answers import ContextAnswer, KeptBatch
 from ..llm import Wait, batches, wait_unless
@@ -21,10 +21,11 @@ from ..llm.meter import Reading
 from ..llm.prices import Cap, Price, batch_price
 from ..llm.service import Service
 from ..llm.tokens import Tokens
+from ..policies.answered import KnownAnswers
 from ..store import now
 from ..workspace import Workspace
 from .answering import AnswerOutcome
-from .plans import ANY_ANSWER, MOST_SAMPLES, AnswerPlan, find_missing, price_of
+from .plans import ANY_ANSWER, MOST_SAMPLES, AnswerPlan, find_missing, price_of, read_raw
 
 POLL = 15.0
 """Seconds between two looks at the batches."""
@@ -251,7 +252,7 @@ class _Run:
         """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
         ModelError, where it has answers of which none can be read."""
         came, n_came, n_read, n_failed = [], 0, 0, 0
-        form = ANY_ANSWER if self.asked.form == "schema" else None
+        form, known = ANY_ANSWER if self.asked.form == "schema" else None, self._known()
         try:
             for found in batches.fetch_answers(self.service, batch, form, wait=self.wait):
                 question = read_name(found.name)
@@ -264,7 +265,8 @@ class _Run:
                 else:
                     tokens = found.answer.tokens
                     dollars = None if self.price is None else self.price.of(tokens)
-                    came.append(ContextAnswer(*question, found.answer, dollars))
+                    matched = known and known.knows(read_raw(found.answer.text, found.answer.how))
+                    came.append(ContextAnswer(*question, found.answer, dollars, matched))
                     n_came += 1
                     self._tokens += tokens
                 if len(came) == SAVED_AT_ONCE:
@@ -286,6 +288,11 @@ class _Run:
         left = kept.n_requests - n_came - n_failed
         if batch.state in ("expired", "cancelled") and left > 0:
             self._miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.", left)
+
+    def _known(self) -> KnownAnswers | None:
+        """What the interests are called now; None where no answer could tell them apart."""
+        with contextlib.suppress(ConfigError):
+            return KnownAnswers(self.work.cluster_descriptions())
 
     def _save(self, kept: KeptBatch, came: list[ContextAnswer]) -> None:
         context_answers.save_answers(self.work.store, self.asked, came, since=kept.started_at)

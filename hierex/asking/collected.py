@@ -15,7 +15,7 @@ from ..policies.answered import AnsweredPolicy, KnownAnswers, train_answered
 from ..policies.match_rate import MatchReport
 from ..store import Store
 from ..workspace import Workspace
-from .plans import digest_words, people_contexts, prompt_digest, read_raw
+from .plans import digest_words, people_contexts, prompt_digest, read_raw, stands
 
 LITTLE = 10.0
 """Answers that the counts weigh, from which on the answers hardly change what is predicted."""
@@ -60,7 +60,7 @@ def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
     k, contexts, answers, in_words = work.config.transition.k, [], [], 0
     for row in context_answers.read_answers(work.store, asked).to_pylist() if asked else ():
         context = [cluster_of.get(digest) for digest in row["context"]]
-        if len(context) == k and None not in context:
+        if len(context) == k and None not in context and stands(row, known):
             contexts.append(context)
             answers.append(read_raw(row["answer"], row["how"]))
             in_words += row["how"] == "words"

@@ -185,19 +185,19 @@ def all_contexts(first: np.ndarray, n_clusters: int) -> np.ndarray:
 
 
 def find_missing(work: Workspace, plan: AnswerPlan) -> np.ndarray:
-    """(m,) bool: which of the plan's questions have no answer at this moment."""
-    there = context_answers.read_asked(work.store, plan.asked)
-    there -= find_unknown(work, plan) if plan.again else set()
+    """(m,) bool: which of the plan's questions have no answer at this moment, or none that still counts."""
+    rows = context_answers.read_answers(work.store, plan.asked).to_pylist()
+    there = {(tuple(row["context"]), row["sample"]) for row in rows if stands(row, plan.known, again=plan.again)}
     samples = plan.sample.tolist()
     return np.array([(plan.context_digests(p), sample) not in there for p, sample in enumerate(samples)], bool)
 
 
-def find_unknown(work: Workspace, plan: AnswerPlan) -> set[tuple[tuple[str, ...], int]]:
-    """The questions whose answer is just what no known interest is called."""
-    rows = context_answers.read_answers(work.store, plan.asked).to_pylist()
-    said = [read_raw(row["answer"], row["how"]) for row in rows]
-    unknown = {text for text in set(said) if not plan.known.measure([text]).matched}
-    return {(tuple(row["context"]), row["sample"]) for row, text in zip(rows, said, strict=True) if text in unknown}
+def stands(row: dict, known: KnownAnswers, *, again: bool = False) -> bool:
+    """Whether an answer of `read_answers` counts: it names a known interest or, unless `again`, it never named one.
+
+    One that named an interest which is called otherwise by now, or is none any more, says nothing about those of now.
+    """
+    return known.knows(read_raw(row["answer"], row["how"])) or not (row["matched"] or again)
 
 
 def count_refused(work: Workspace, asked: AskedAs) -> int:

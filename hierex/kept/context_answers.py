@@ -1,7 +1,8 @@
 """What models answered about contexts of interests, and the batches under way: kept, so that nothing is paid twice.
 
 An answer stays with the words that the model was shown. It is found again for the interests that have these words,
-whatever became of the tree; an interest that was put into other words is asked about anew.
+whatever became of the tree; an interest that was put into other words is asked about anew, and so is what was answered
+by naming it (`asking.plans.stands`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from ..store import Store, now
 
 @dataclass(frozen=True)
 class ContextAnswer:
-    """context: digests of the words of its interests; sample: from 0; dollars: None where the price is not known."""
+    """context: digests of the words of its interests; sample: from 0; dollars: None where the price is not known;
+    matched: whether it is just what a known interest is called, None where that cannot be told."""
 
     context: tuple[str, ...]
     sample: int
     answer: Answer
     dollars: float | None
+    matched: bool | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer],
         "tokens_estimated": [answer.tokens.estimated for answer in given],
         "dollars": pa.array([answer.dollars for answer in answers], pa.float64()),
         "seconds": [answer.seconds for answer in given],
+        "matched": pa.array([answer.matched for answer in answers], pa.bool_()),
     }
     with store.transaction() as writer:
         writer.register("came", columns)
@@ -88,19 +92,12 @@ def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer],
 
 
 def read_answers(store: Store, asked: AskedAs) -> pa.Table:
-    """context (list of digests), sample, answer, fault, how: the latest answer to each question."""
+    """context (list of digests), sample, answer, fault, how, matched: the latest answer to each question."""
     return store.table(
-        f"SELECT context, sample, answer, fault, how FROM context_answers WHERE {ASKED} "
+        f"SELECT context, sample, answer, fault, how, matched FROM context_answers WHERE {ASKED} "
         "QUALIFY row_number() OVER (PARTITION BY context, sample ORDER BY answer_id DESC) = 1 ORDER BY answer_id",
         astuple(asked),
     )
-
-
-def read_asked(store: Store, asked: AskedAs) -> set[tuple[tuple[str, ...], int]]:
-    """Which questions have an answer: (context, sample)."""
-    found = store.table(f"SELECT context, sample FROM context_answers WHERE {ASKED}", astuple(asked))
-    pairs = zip(found["context"].to_pylist(), found["sample"].to_pylist(), strict=True)
-    return {(tuple(context), sample) for context, sample in pairs}
 
 
 def read_ways(store: Store, prompt: str) -> list[AskedAs]:

@@ -54,6 +54,10 @@ class KnownAnswers:
         """By cluster index, the answer that names it."""
         return list(self._exact)
 
+    def knows(self, answer: str) -> bool:
+        """Whether it is just what a known interest is called."""
+        return answer.strip() in self._exact
+
     def interest(self, answer: str) -> int | None:
         """The cluster index. Case, marks and a missing prefix are looked past; other words are not."""
         exact = self._exact.get(answer.strip())
