@@ -48,6 +48,20 @@ def test_what_a_model_is_asked_is_never_taken_for_what_it_is_being_asked(jobs, s
     wait_for(lambda: not first.active)
 
 
+def test_what_waits_says_for_which_workspace(jobs, tmp_path):
+    goes_on = threading.Event()
+    first = jobs.begin(Job(tmp_path / "one.duckdb", QUICK, {}), lambda **_: goes_on.wait(60))
+    try:
+        wait_for(lambda: first.status == "running")
+        second = jobs.begin(Job(tmp_path / "two.duckdb", QUICK, {}), lambda **_: None)
+        assert jobs.ahead_of(second) is first
+        assert jobs.ahead_of(first) is None
+    finally:
+        goes_on.set()
+    wait_for(lambda: not second.active)
+    assert jobs.ahead_of(second) is None
+
+
 def test_a_job_runs_to_its_end_and_is_then_forgotten(jobs, store):
     job = jobs.start(store, QUICK)
     assert jobs.start(store, QUICK) is job, "the same, asked for twice"

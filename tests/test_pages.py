@@ -176,6 +176,14 @@ def test_a_link_chooses_what_it_chose_before(workspaces):
     assert app.query_params.get("chosen")
 
 
+def test_the_address_of_a_workspace_says_nothing_of_the_one_before(workspaces):
+    app = open_link(workspace="Busy", interests="9")
+    assert app.query_params["interests"] in ("9", ["9"])
+    app.selectbox(key="workspace").select("Empty").run()
+    assert app.query_params["workspace"] in ("Empty", ["Empty"])
+    assert "interests" not in app.query_params
+
+
 @pytest.mark.parametrize(
     ("said", "answer"),
     [

@@ -139,6 +139,13 @@ class Jobs:
         """What goes on in other workspaces."""
         return [job for other, job in list(self._jobs.items()) if other != path and job.active]
 
+    def ahead_of(self, job: Job) -> Job | None:
+        """What this one waits for; None where it does not wait."""
+        if job.status != "waiting":
+            return None
+        others = self.active_elsewhere(job.path)
+        return next((other for other in others if other.status == "running" and other.goal not in ASKED), None)
+
     def forget(self, path: Path) -> None:
         """Drops the workspace's job when it has ended: what it says of the workspace is true no more."""
         with self._registry:

@@ -85,6 +85,12 @@ def write_address(name: str, value: str) -> None:
         del st.query_params[name]
 
 
+def forget_address() -> None:
+    """When another workspace is opened: what the address says of interests speaks of the one before."""
+    for name in ("interests", "chosen"):
+        write_address(name, "")
+
+
 def linked_choice() -> list[int]:
     """The interests in the address that the app was opened with; says so where they cannot be read."""
     said = st.query_params.get("chosen", "")

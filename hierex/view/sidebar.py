@@ -16,7 +16,7 @@ from ..wording import STAGE_NAMES, duration, plain_markdown
 from ..wording.models import answered_text, described_text
 from ..workspace_folder import SAMPLE_NAME
 from .author import remember_author
-from .choice import write_address
+from .choice import forget_address, write_address
 from .opened import claimed, current_store, doing, jobs, plain_errors, say, server, show_messages
 
 POLL_SECONDS = 1.0
@@ -44,9 +44,12 @@ def draw_sidebar() -> None:
             else:
                 st.session_state["workspace"] = SAMPLE_NAME if SAMPLE_NAME in names else names[0]
                 if wanted:
-                    shown = st.session_state["workspace"]
-                    say("error", f"There is no workspace '{wanted[:60]}' here, so '{shown}' is shown.")
-            write_address("workspace", st.selectbox("Workspace", names, key="workspace"))
+                    instead = st.session_state["workspace"]
+                    say("error", f"There is no workspace '{wanted[:60]}' here, so '{instead}' is shown.")
+            shown = st.selectbox("Workspace", names, key="workspace")
+            if linked not in (None, shown):
+                forget_address()
+            write_address("workspace", shown)
             if st.session_state["workspace"] == SAMPLE_NAME:
                 st.caption("Synthetic data, made to try hierex out.")
         workspace_menu(names)
@@ -143,16 +146,9 @@ def draw_job(job: Job) -> None:
     active = job.active
     with st.container(border=True):
         if active:
-            running = next(
-                (STAGE_NAMES[name] for name, s in job.stages.items() if s.state == "running"), "Getting ready"
-            )
-            if job.goal in ASKED:
-                st.progress(job.share(), text=ASKING[job.goal])
-                st.caption(plain_markdown("Being stopped …" if job.stopping.is_set() else asked_text(job)))
-            else:
-                st.progress(job.share(), text=f"{running} …")
-                left = job.seconds_left()
-                st.caption("How long it takes shows soon." if left is None else f"About {duration(left)} left")
+            doing_what, how_far = progress_texts(job)
+            st.progress(job.share(), text=doing_what)
+            st.caption(plain_markdown(how_far))
             st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
         elif job.status == "done" and is_short_of_known(job):
             st.warning(plain_markdown(job_done(job)), icon=":material/rule:")
@@ -173,6 +169,20 @@ def draw_job(job: Job) -> None:
     st.session_state["seen_active"] = job if active else None
     if was_active and not active:
         st.rerun()
+
+
+def progress_texts(job: Job) -> tuple[str, str]:
+    """What goes on, and how far it is."""
+    if job.goal in ASKED:
+        return ASKING[job.goal], "Being stopped …" if job.stopping.is_set() else asked_text(job)
+    ahead = jobs().ahead_of(job)
+    if ahead:
+        return "Waiting for its turn …", f"It begins when '{ahead.path.stem}' is done."
+    running = (STAGE_NAMES[name] for name, stage in job.stages.items() if stage.state == "running")
+    left = job.seconds_left()
+    return f"{next(running, 'Getting ready')} …", (
+        "How long it takes shows soon." if left is None else f"About {duration(left)} left"
+    )
 
 
 def asked_text(job: Job) -> str:
