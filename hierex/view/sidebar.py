@@ -23,7 +23,7 @@ POLL_SECONDS = 1.0
 ASKING = {
     DESCRIPTIONS: "Asking the language model …",
     TUNING: "Fine-tuning the language model …",
-    ANSWERS: "Asking what comes next …",
+    ANSWERS: "Waiting for answers on what comes next …",
 }
 KEPT = "Stopped. What was finished is kept."
 STOPPED = {TUNING: "Stopped. No new model comes of it; what was trained until then may have to be paid."}
