@@ -77,12 +77,13 @@ with right:
         most = work.config.table.most_interests
         too_many = f" They can be built on {most:,} at most." if taxonomy.n_clusters > most else ""
         looking = (
-            f"You are looking at {taxonomy.n_clusters} interests. Predictions are built on {work.taxonomy.n_clusters}"
+            f"You are looking at {taxonomy.n_clusters:,} interests. Predictions are built on "
+            f"{work.taxonomy.n_clusters:,}"
         )
         looking += "." if number != work.granularity else ", before the latest changes."
         st.info(looking + too_many)
         st.button(
-            f"Build predictions on {taxonomy.n_clusters}",
+            f"Build predictions on {taxonomy.n_clusters:,}",
             on_click=start_run,
             args=(config_at(work, number),),
             disabled=bool(too_many) or is_busy(work.store),
