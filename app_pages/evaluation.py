@@ -7,7 +7,7 @@ from hierex.evaluation import MATCH_RATE
 from hierex.view.builds import say_latest_build
 from hierex.view.evaluation.experiment import simulated_trial
 from hierex.view.evaluation.list_measures import list_measures
-from hierex.view.interests import note_of
+from hierex.view.interests import COUNT, say_note
 from hierex.view.opened import current_work
 from hierex.wording.names import method_name
 
@@ -26,9 +26,7 @@ st.markdown(
 
 say_latest_build(work)
 st.subheader("The next new interest")
-note = note_of(work)
-if note:
-    st.warning(wording.plain_markdown(note))
+say_note(work)
 if not len(policies):
     st.info("Nobody reached a new interest in the later part of the log, so there is nothing to measure.")
 else:
@@ -41,7 +39,7 @@ else:
     for row in matches[matches["note"] == ""].itertuples():
         st.caption(f"{method_name(row.policy)}: {row.value:.0%} of its raw answers are known interests.")
     with st.expander("All numbers"):
-        st.dataframe(wording.metric_table(policies, "policy"), hide_index=True)
+        st.dataframe(wording.metric_table(policies, "policy"), hide_index=True, column_config={"Cases": COUNT})
 
 st.subheader("The next item")
 if not len(items):
@@ -50,7 +48,7 @@ else:
     st.caption("The recommender that finds items, without being held to an interest: each person's first new item.")
     st.plotly_chart(charts.evaluation_bars(items, who="recommender"), alt="Share of right answers by recommender.")
     with st.expander("All numbers"):
-        st.dataframe(wording.metric_table(items, "recommender"), hide_index=True)
+        st.dataframe(wording.metric_table(items, "recommender"), hide_index=True, column_config={"Cases": COUNT})
 
 list_measures(parts.get("lists"), rated=bool(len(work.disliked.item_index)))
 simulated_trial(work)

@@ -458,4 +458,4 @@ def test_the_report_has_what_reviewers_said_and_nothing_where_they_said_nothing(
     text = write_report("Report", facts, [], when, said=said)
     rows = re.findall("<tr>(.*?)</tr>", text.partition("What reviewers said")[2])[1:]
     assert [re.findall("<td>(.*?)</td>", row) for row in rows] == said
-    assert "<br>".join([*facts, "Made on 2 January 2026, 00:00 UTC."]) in text
+    assert "<br>".join([*facts, "Made on 2 Jan 2026, 00:00 UTC."]) in text

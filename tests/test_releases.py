@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from opened_app import app_over, words
+from opened_app import app_over, open_script, words
 from test_pages import on_part
 from test_pipeline import write_world
 
 from hierex import releases
 from hierex.cli import main
-from hierex.config import LayerConfig, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
+from hierex.config import AskedAs, LayerConfig, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from hierex.errors import EarlierVersion, HierexError
 from hierex.imports import import_logs
 from hierex.kept import description_edits, results, stage_tables
@@ -31,7 +31,7 @@ from hierex.releases.released_work import is_kept, serve_release
 from hierex.result_keys import policy_is_stale
 from hierex.serving import serve_users
 from hierex.store import open_store
-from hierex.view.builds import candidate_name
+from hierex.view.builds import candidate_name, predictions_of
 from hierex.workspace import Workspace
 
 CONFIG = RunConfig(
@@ -170,6 +170,17 @@ def test_builds_that_differ_in_how_far_they_lean_have_different_names(store):
     ]
 
 
+def test_the_latest_build_is_named_by_what_it_starts_from_and_how_far_it_leans(store):
+    def show(work):
+        from hierex.view.builds import say_latest_build
+
+        say_latest_build(work)
+
+    work = run_pipeline(store, replace(CONFIG, transition=TransitionConfig(k=1), layers=LayerConfig(novelty=0.5)))
+    said = words(open_script(show, work)).replace("\\", "")
+    assert "**Counted from the log, leaning to novel (0.5), from the latest alone, 10 interests**" in said
+
+
 def test_what_was_released_is_kept_however_much_is_built_after_it(store, easy, monkeypatch):
     monkeypatch.setattr(results, "KEPT", 1)
     run_pipeline(store, CONFIG)
@@ -283,12 +294,14 @@ def test_one_click_goes_back_to_what_was_served_before(store, easy, tmp_path, mo
             assert f"{n_interests} interests" in app.success[0].value
 
 
-def test_a_build_is_named_by_how_many_interests_it_has(store):
-    work = run_pipeline(store, CONFIG)
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_build_is_named_by_how_many_interests_it_has(store, k):
+    config = replace(CONFIG, transition=TransitionConfig(k=k))
+    work = run_pipeline(store, config)
     split = next(node for node in work.taxonomy.cluster_ids.tolist() if len(work.grown_tree.children(node)))
     where = {"tree_key": work.tree_key, "tree": work.grown_tree, "item_ids": work.items["item_id"].to_numpy()}
     save_curation(store, "split", [split], **where)
-    changed = run_pipeline(store, CONFIG)
+    changed = run_pipeline(store, config)
     assert changed.taxonomy.n_clusters > 10
     assert [candidate.n_interests for candidate in list_candidates(store)] == [changed.taxonomy.n_clusters, 10]
 
@@ -420,3 +433,10 @@ def test_a_policy_of_an_earlier_version_is_refused_when_what_is_released_is_open
     opened = Workspace(store, CONFIG, dict(work.keys))
     with pytest.raises(EarlierVersion, match="release the new one"):
         serve_release(opened, released_run(store))
+
+
+def test_a_build_of_answers_is_named_by_who_answered():
+    asked = AskedAs("gpt-4o", "schema", 0.0, "1")
+    config = RunConfig(policy=PolicyConfig(kind="openai", answers=asked))
+    assert predictions_of("openai", config, 1_999) == "Answered by gpt-4o, 1,999 interests"
+    assert predictions_of("counts", config, 75).startswith("Counted from the log"), "where there was too little"

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..granularity_effects import SuggestedRange
+from ..wording import day_text
 from ..wording.names import method_name
 from .style import BLUE, FONT_SIZE, GREY, QUIET, empty_figure, percent, settle
 
@@ -138,7 +139,7 @@ def _recalls(recalls: pd.DataFrame) -> list[go.Scatter]:
     """A point for each run that was measured, and what chance would have had there."""
     told = [
         f"<b>{row.granularity:,} interests</b><br>{method_name(row.policy)}<br>{percent(row.value)} "
-        f"right<br>chance: {percent(row.chance)}<br>built {row.started_at.day} {row.started_at:%B %Y}"
+        f"right<br>chance: {percent(row.chance)}<br>built {day_text(row.started_at)}"
         for row in recalls.itertuples()
     ]
     over, under = recalls["high"] - recalls["value"], recalls["value"] - recalls["low"]

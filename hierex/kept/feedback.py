@@ -188,8 +188,8 @@ def _refuse_twice(writer: Writer, batch: int) -> None:
     """Within somebody's transaction. Raises HierexError where another file that counts holds the very same outcomes."""
     if same := writer.execute(SAME_OUTCOMES, [batch]):
         raise HierexError(
-            f"Just these outcomes were taken in on {same[0]:%Y-%m-%d %H:%M} UTC and count already. Where as many came "
-            "anew, take those back and take in a file with all of them."
+            f"Just these outcomes were taken in on {same[0].day} {same[0]:%b %Y, %H:%M} UTC and count already. Where "
+            "as many came anew, take those back and take in a file with all of them."
         )
 
 

@@ -96,7 +96,7 @@ def write_report(
 ) -> str:
     """The HTML file. facts: sentences on what these predictions are; said: of each thumb the person, what it is on,
     what was said, why, and by whom; scored: what the number beside a new interest is called."""
-    facts = [*facts, f"Made on {made_at.day} {made_at:%B %Y, %H:%M} UTC."]
+    facts = [*facts, f"Made on {made_at.day} {made_at:%b %Y, %H:%M} UTC."]
     parts = [f'<p class="quiet">{"<br>".join(map(escape, facts))}</p>', *(_person(person, scored) for person in shown)]
     if not shown:
         parts.append("<p>Nobody was chosen.</p>")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from ..errors import HierexError, NotReady
 from ..kept import results, stage_tables
 from ..kept.curation_edits import read_taxonomy_key
 from ..kept.releases import read_releases, save_release
-from ..kept.runs import RunRecord, find_run, read_runs
+from ..kept.runs import RunRecord, config_of, find_run, read_runs
 from ..store import Store
 from ..workspace import Workspace
 from .gates import GateFailed, GateReport, judge_policy
@@ -24,7 +25,7 @@ from .released_work import as_made, is_kept
 class Candidate:
     """A finished run as something that could be served. measured: its evaluation, policies only; same: the ids of all
     runs that made the very same, its own too, and when each began; kept: whether it is all still there; n_interests:
-    see `count_interests`; earlier: it is of earlier logs."""
+    see `count_interests`, and how many were asked for where that cannot be told; earlier: it is of earlier logs."""
 
     run: RunRecord
     same: Mapping[int, datetime]
@@ -38,7 +39,9 @@ class Candidate:
 
 def list_candidates(store: Store) -> list[Candidate]:
     """The finished runs of the present logs that were measured, latest first; of equal ones the latest."""
-    return _measured(store, read_runs(store, status="done"))
+    return _measured(
+        store, read_runs(store, status="done"), lambda run: Workspace(store, config_of(run.config), dict(run.keys))
+    )
 
 
 def list_earlier(present: Workspace) -> list[Candidate]:
@@ -47,7 +50,7 @@ def list_earlier(present: Workspace) -> list[Candidate]:
     ids = dict.fromkeys(release.run_id for release in read_releases(store) if release.run_id is not None)
     runs = [find_run(store, run_id) for run_id in list(ids)[: results.KEPT_RELEASES]]
     runs = [run for run in runs if run and run.keys["logs"] != present.keys["logs"] and _fits(present, run)]
-    return [replace(candidate, earlier=True) for candidate in _measured(store, runs)]
+    return [replace(candidate, earlier=True) for candidate in _measured(store, runs, partial(as_made, present))]
 
 
 def _fits(present: Workspace, run: RunRecord) -> bool:
@@ -58,11 +61,12 @@ def _fits(present: Workspace, run: RunRecord) -> bool:
     return True
 
 
-def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
+def _measured(store: Store, runs: Sequence[RunRecord], made: Callable[[RunRecord], Workspace]) -> list[Candidate]:
+    """made: what a run has made, over the present logs."""
     alike: dict[tuple, list[RunRecord]] = {}
     for run in runs:
         alike.setdefault(what_it_made(run), []).append(run)
-    candidates = []
+    candidates, counts = [], {}
     for run, *earlier in alike.values():
         measured = stage_tables.read_evaluation(store, run.keys.get("evaluation", "")).get("policies")
         if measured is None:
@@ -70,18 +74,21 @@ def _measured(store: Store, runs: Sequence[RunRecord]) -> list[Candidate]:
         policy = policy_name(store, run, measured)
         same = {other.run_id: other.started_at for other in (run, *earlier)}
         report = judge_policy(measured, policy)
-        n_interests = count_interests(store, run)
+        interests = run.keys["interest_tree"], run.keys["taxonomy"]
+        counts[interests] = counts.get(interests) or count_interests(store, run, made)
+        n_interests = counts[interests] or read_taxonomy_key(run.keys["taxonomy"])[0]
         candidates.append(Candidate(run, same, is_kept(store, run), policy, n_interests, report, measured))
     return candidates
 
 
-def count_interests(store: Store, run: RunRecord) -> int:
-    """How many the run was made of, with what people had changed by then; how many were asked for where that cannot be
-    told: its table was forgotten, or has no rows (`transition_table.LONGEST`)."""
+def count_interests(store: Store, run: RunRecord, made: Callable[[RunRecord], Workspace]) -> int | None:
+    """How many the run was made of, with what people had changed by then; None where that cannot be told any more."""
     granularity, changed = read_taxonomy_key(run.keys["taxonomy"])
     if not changed:
         return granularity
-    return len(stage_tables.table_clusters(store, run.keys["transition_table"])) or granularity
+    if n_answered := len(stage_tables.table_clusters(store, run.keys["transition_table"])):
+        return n_answered
+    return made(run).taxonomy.n_clusters if is_kept(store, run) else None  # a long start has no table of answers
 
 
 def what_it_made(run: RunRecord) -> tuple[str | None, ...]:

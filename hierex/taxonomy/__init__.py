@@ -84,7 +84,7 @@ class Taxonomy:
         """The index of the cluster with this id. Raises ConfigError when it is not in this taxonomy."""
         found = np.flatnonzero(self.cluster_ids == cluster_id)
         if not len(found):
-            raise ConfigError(f"Interest {cluster_id} does not exist at {self.n_clusters} interests.")
+            raise ConfigError(f"Interest {cluster_id} does not exist at {self.n_clusters:,} interests.")
         return int(found[0])
 
 
@@ -116,7 +116,7 @@ def curate(tree: InterestTree, granularity: int, edits: Sequence[CurationEdit]) 
     """
     if not 2 <= granularity <= tree.finest:
         raise ConfigError(
-            f"{granularity} interests were asked for. This catalogue can be divided into 2 to {tree.finest:,}."
+            f"{granularity:,} interests were asked for. This catalogue can be divided into 2 to {tree.finest:,}."
         )
     alive = np.zeros(len(tree.lo), bool)
     alive[tree.cut(granularity)] = True

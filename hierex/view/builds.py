@@ -6,19 +6,21 @@ import pandas as pd
 import streamlit as st
 
 from .. import releases, wording
-from ..config import TransitionConfig
+from ..config import RunConfig, TransitionConfig
 from ..kept import stage_tables
 from ..kept.releases import Release, released_run
 from ..kept.runs import config_of, shown_run
 from ..releases import Candidate
 from ..releases.gates import RECALL, Gate
-from ..wording.names import LAYER_NAMES, method_name, method_words
+from ..wording.names import LAYER_NAMES, method_words
 from ..workspace import Workspace
+from .changes import MOMENT
 
 CANDIDATE_COLUMNS = {
     "": st.column_config.TextColumn(width=112),
-    "Method": st.column_config.TextColumn(width=195),
-    "On top": st.column_config.TextColumn(width=165, help="What is laid over what was learned, or was learned too."),
+    "Method": st.column_config.TextColumn(width=190),
+    "On top": st.column_config.TextColumn(width=150, help="What is laid over what was learned, or was learned too."),
+    "Built (UTC)": st.column_config.DatetimeColumn(format=MOMENT, width=130),
     "× chance": st.column_config.NumberColumn(
         width=70, help="How often the first answer was right, as a multiple of naming any interest at random."
     ),
@@ -33,7 +35,7 @@ CANDIDATE_COLUMNS = {
         width=65,
         help="How many of the method's answers are known interests, word for word; 'all' where it chooses among them.",
     ),
-    "Interests": st.column_config.NumberColumn(width=70),
+    "Interests": st.column_config.NumberColumn(format="localized", width=70),
     "Starts from": st.column_config.NumberColumn(width=84, help="So many of a person's latest interests."),
     "Moves": st.column_config.NumberColumn(
         format="localized",
@@ -41,15 +43,16 @@ CANDIDATE_COLUMNS = {
         help="How many moves it was measured on. Builds with other numbers were measured on other moves: with recent "
         "moves blended in on the later half of the time, at another number of interests on other questions.",
     ),
-    "Built (UTC)": st.column_config.TextColumn(width=130),
 }
+TALL_ROW = 56
+"""Pixels: room for two lines, where what lies on top is written in two."""
 
 
 def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:
     """Without what lies on top, what is known and what it starts from where that is as usual for all."""
     rows = []
     for candidate in candidates:
-        method, *on_top = how_it_predicts(candidate)
+        method, *on_top = how_it_predicts(candidate.policy, config_of(candidate.run.config))
         report, was = candidate.report, candidate.same.keys() & was_served
         state = "served now" if is_served(candidate, served) else "was served" if was else ""
         state += ", from earlier logs" if candidate.earlier else ""
@@ -59,6 +62,7 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
                 "": state or ("can be released" if report.passed else "not good enough"),
                 "Method": method,
                 "On top": ", ".join(on_top),
+                "Built (UTC)": candidate.run.started_at,
                 "× chance": None if report.recall.value is None else round(report.recall.value, 1),
                 "First right": measured_share(candidate, RECALL),
                 "In first ten": measured_share(candidate, "recall@10"),
@@ -66,7 +70,6 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
                 "Starts from": config_of(candidate.run.config).transition.k,
                 "Moves": report.n_cases,
                 "Known": known_share(report.match_rate),
-                "Built (UTC)": f"{candidate.run.started_at:%Y-%m-%d %H:%M}",
             }
         )
     table = pd.DataFrame(rows)
@@ -92,18 +95,25 @@ def is_served(candidate: Candidate, served: Release | None) -> bool:
 
 def candidate_name(candidate: Candidate, run_id: int | None = None) -> str:
     """run_id: of those that made the very same, the one that is meant; the latest without it."""
-    when = f"{candidate.same[run_id or candidate.run.run_id]:%Y-%m-%d %H:%M}"
-    k = config_of(candidate.run.config).transition.k
-    start = [] if k == TransitionConfig.k else [f"from the latest {k} interests" if k > 1 else "from the latest alone"]
+    when = wording.time_text(candidate.same[run_id or candidate.run.run_id])
     of = " from earlier logs" if candidate.earlier else ""
-    return ", ".join([*how_it_predicts(candidate), *start, f"{candidate.n_interests:,} interests", f"built {when}{of}"])
+    what = predictions_of(candidate.policy, config_of(candidate.run.config), candidate.n_interests)
+    return f"{what}, built {when}{of}"
 
 
-def how_it_predicts(candidate: Candidate) -> list[str]:
+def predictions_of(policy: str, config: RunConfig, n_interests: int) -> str:
+    """What tells predictions apart. policy: the name of the one that answers, with what is laid over it."""
+    k = config.transition.k
+    start = [] if k == TransitionConfig.k else [f"from the latest {k} interests" if k > 1 else "from the latest alone"]
+    return ", ".join([*how_it_predicts(policy, config), *start, f"{n_interests:,} interests"])
+
+
+def how_it_predicts(policy: str, config: RunConfig) -> list[str]:
     """How it predicts, and what is laid over that."""
-    config = config_of(candidate.run.config)
-    method, *layers = method_words(candidate.policy)
-    tuned = candidate.policy.startswith("encoder") and config.policy.tune_text
+    method, *layers = method_words(policy)
+    if policy.startswith("openai") and config.policy.answers:
+        method = f"Answered by {config.policy.answers.model}"
+    tuned = policy.startswith("encoder") and config.policy.tune_text
     dial = LAYER_NAMES["novelty"]
     layers = [f"{dial} ({config.layers.novelty:g})" if layer == dial else layer for layer in layers]
     return [method, *["text model learning too"] * tuned, *layers]
@@ -112,10 +122,10 @@ def how_it_predicts(candidate: Candidate) -> list[str]:
 def say_latest_build(work: Workspace) -> None:
     """What is built upon on a page, where another may be what is served."""
     name = stage_tables.read_model_name(work.store, "policies", work.key("policies")) or work.config.policy.kind
-    method = wording.plain_markdown(method_name(name))
+    what = wording.plain_markdown(predictions_of(name, work.config, work.taxonomy.n_clusters))
     latest, released = shown_run(work.store), released_run(work.store)
     other = released and latest and releases.what_it_made(released) != releases.what_it_made(latest)
     st.caption(
-        f"About the latest build: **{method}, {work.taxonomy.n_clusters:,} interests**."
+        f"About the latest build: **{what}**."
         + " It is not what is served, see “Releases” under “What comes next”." * bool(other)
     )

@@ -11,6 +11,8 @@ import streamlit as st
 from ..store import Store
 
 Row = TypeVar("Row")
+MOMENT = "D MMM YYYY, HH:mm"
+"""How tables write times; sentences do as `wording.time_text`."""
 OWN_HELP = {
     "Undo": "Takes back what you changed last since you opened the app. The list of changes takes back anything.",
     "Redo": "Brings back what you took back last.",
@@ -37,6 +39,6 @@ def choose_row(table: pd.DataFrame, rows: Sequence[Row], *, key: str) -> Row | N
         key=key,
         on_select="rerun",
         selection_mode="single-row",
-        column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format="D MMM YYYY, HH:mm")},
+        column_config={"When": st.column_config.DatetimeColumn("When (UTC)", format=MOMENT)},
     )
     return next((rows[row] for row in picked["selection"]["rows"]), None)

@@ -104,6 +104,13 @@ def note_of(work: Workspace) -> str:
     return results.result_note(work.store, "policies", work.key("policies"))
 
 
+def say_note(work: Workspace) -> None:
+    """`note_of`, where there is something to say: loudly, unless it only says whose answers these are."""
+    note = note_of(work)
+    if note:
+        (st.info if work.policy.name.startswith("openai") else st.warning)(plain_markdown(note))
+
+
 def item_list(
     titles: Sequence[str], interests: Sequence[str] | None = None, *, said: Sequence[str] | None = None
 ) -> None:

@@ -111,7 +111,7 @@ def day_text(moment: datetime) -> str:
 
 
 def time_text(moment: datetime) -> str:
-    """To the minute, as `view.changes` writes it in its tables; in UTC, which is said where it stands."""
+    """To the minute, as tables do (`view.changes`); that it is UTC is said where it stands."""
     return f"{day_text(moment)}, {moment:%H:%M}"
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from ...kept.description_reviews import APPROVED, NEEDS_WORK, changed_items, standing_text
 from ...wording import SOURCE_NAMES, plain_markdown
+from ..interests import COUNT
 from ..opened import doing
 from .described import Described, save_verdict, show_table_anew, take_back_one
 
@@ -127,11 +128,12 @@ def show_items(shown: Described, node: int) -> None:
     if standing.stale and standing.basis:
         came, went = changed_items(standing.basis, shown.taxonomy, place, shown.work.items["item_id"])
     table = item_table(shown, shown.taxonomy.items_of(place), came)
-    st.dataframe(table.head(EXAMPLES), hide_index=True, height=460)
+    st.dataframe(table.head(EXAMPLES), hide_index=True, height=460, column_config={"Traffic": COUNT})
     st.caption(f"{min(EXAMPLES, len(table)):,} of {len(table):,} items, those with most traffic.")
     if len(went):
         st.caption(f"Items that went since ({len(went):,}):")
-        st.dataframe(item_table(shown, went, came[:0]).head(EXAMPLES), hide_index=True)
+        gone = item_table(shown, went, came[:0]).head(EXAMPLES)
+        st.dataframe(gone, hide_index=True, column_config={"Traffic": COUNT})
 
 
 def item_table(shown: Described, items: np.ndarray, came: np.ndarray) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from ...kept.description_edits import Edit
 from ...kept.description_reviews import APPROVED, Review
-from ...wording import by_whom, plain_markdown
+from ...wording import by_whom, plain_markdown, time_text
 from ..changes import OWN_HELP, choose_row, own_changes
 from .described import Described, bring_back, bring_back_one, take_back, take_back_one
 
@@ -39,7 +39,7 @@ def last_change(changes: Sequence[Edit | Review]) -> str:
     n = sum(change.step == last.step for change in standing)
     what = f"{n:,} interests" if n > 1 else f"“{plain_markdown(last.name)}”"
     did = f", {what_done(last)}" if isinstance(last, Review) else ""
-    return f"Last change: {what}{did} {by_whom(last.author)}, {when_made(last):%d %b %H:%M} UTC"
+    return f"Last change: {what}{did} {by_whom(last.author)}, {time_text(when_made(last))} UTC"
 
 
 def changes_of(shown: Described) -> list[Edit | Review]:

@@ -215,7 +215,7 @@ def outcome_form(work: Workspace) -> pd.DataFrame:
 def show_batch(work: Workspace, batch: Batch) -> None:
     line, button = st.columns([5, 1], vertical_alignment="center")
     who = f" by {wording.plain_markdown(batch.author)}" if batch.author else ""
-    when = f"{batch.given_at:%Y-%m-%d %H:%M} UTC"
+    when = f"{wording.time_text(batch.given_at)} UTC"
     outcomes = f"{batch.n:,.0f} outcome{'s' * (batch.n != 1)}"
     text = f"{outcomes}, {batch.liked:,.0f} liked, from {SOURCES[batch.source]}{who}, {when}"
     line.markdown(f"~~{text}~~ (taken back)" if batch.undone else text)

@@ -16,7 +16,8 @@ from ...store import Store
 from ...wording.labels import told_apart
 from ...workspace import Workspace
 from ..author import author_box
-from ..builds import CANDIDATE_COLUMNS, candidate_name, candidate_table, is_served
+from ..builds import CANDIDATE_COLUMNS, TALL_ROW, candidate_name, candidate_table, is_served
+from ..changes import MOMENT
 from ..opened import doing, is_busy, start_run, with_choices
 from ..policy_choice import choose_policy
 from .asked_model import ask_panel
@@ -36,7 +37,9 @@ def releasing(work: Workspace) -> None:
         return
     st.subheader("Builds to choose from")
     was_served = {decision.run_id for decision in decisions}
-    st.dataframe(candidate_table(candidates, served, was_served), hide_index=True, column_config=CANDIDATE_COLUMNS)
+    table = candidate_table(candidates, served, was_served)
+    row_height = TALL_ROW if "On top" in table else None
+    st.dataframe(table, hide_index=True, row_height=row_height, column_config=CANDIDATE_COLUMNS)
     st.caption(
         "What was released or compared blind lately is kept, and of other builds the latest few, to save room. What "
         "was forgotten can be built again."
@@ -50,7 +53,9 @@ def releasing(work: Workspace) -> None:
     train_anew(work)
     if decisions:
         with st.expander("All decisions so far"):
-            st.dataframe(decision_table([*every, *earlier], decisions), hide_index=True)
+            when = st.column_config.DatetimeColumn(format=MOMENT)
+            table = decision_table([*every, *earlier], decisions)
+            st.dataframe(table, hide_index=True, column_config={"When (UTC)": when})
 
 
 def say_served(candidates: list[Candidate], decisions: list[Release]) -> None:
@@ -199,14 +204,14 @@ def train_anew(work: Workspace) -> None:
 
 def by_whom(decision: Release) -> str:
     who = f"by {wording.plain_markdown(decision.author)} " if decision.author else ""
-    return f"{who}on {decision.released_at:%Y-%m-%d %H:%M} UTC"
+    return f"{who}on {wording.time_text(decision.released_at)} UTC"
 
 
 def decision_table(candidates: list[Candidate], decisions: list[Release]) -> pd.DataFrame:
     names = {run_id: candidate_name(candidate, run_id) for candidate in candidates for run_id in candidate.same}
     return pd.DataFrame(
         {
-            "When (UTC)": [f"{decision.released_at:%Y-%m-%d %H:%M}" for decision in decisions],
+            "When (UTC)": [decision.released_at for decision in decisions],
             "Who": [decision.author for decision in decisions],
             "Released": [
                 "nothing" if decision.run_id is None else names.get(decision.run_id, "of logs that were replaced")

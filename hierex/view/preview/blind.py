@@ -15,7 +15,7 @@ from ...preview.blind_sides import Judged, Side, lessons_of, people_to_judge, sh
 from ...preview.comparisons import find_sides
 from ...preview.persons import Person
 from ...result_keys import predictions_depend
-from ...wording import plain_markdown
+from ...wording import plain_markdown, time_text
 from ...workspace import Workspace
 from ..author import author_box
 from ..opened import doing, serve_run
@@ -54,7 +54,7 @@ def blind_comparison(work: Workspace) -> None:
 
 def comparison_name(comparison: Comparison) -> str:
     """Says nothing of what is compared."""
-    return f"{comparison.comparison_id}: started by {comparison.author} on {comparison.made_at:%Y-%m-%d %H:%M} UTC"
+    return f"{comparison.comparison_id}: started by {comparison.author} on {time_text(comparison.made_at)} UTC"
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

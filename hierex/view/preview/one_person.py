@@ -15,10 +15,10 @@ from ...result_keys import predictions_depend
 from ...serving import Served
 from ...taxonomy.distance import distance_from
 from ...transition_table import LONGEST
-from ...wording import plain_markdown, score_name
+from ...wording import score_name
 from ...wording.names import method_name
 from ...workspace import Workspace
-from ..interests import RANK, SHARE, colors_of, interest_names, note_of
+from ..interests import RANK, SHARE, colors_of, interest_names, say_note
 from ..opened import server
 from .one_list import one_list
 from .other_ways import other_ways, show_raw
@@ -62,9 +62,7 @@ def one_person(work: Workspace) -> None:
     context = show_history(work, person, names, colors, whole=whole)
     found = served(predictions_depend(work), person.had, context, whole, work, person)
     st.subheader("Which new interest comes next")
-    note = note_of(work)
-    if note:
-        st.warning(plain_markdown(note))
+    say_note(work)
     if not len(found.predictions):
         st.info(f"{why_nothing(work, person)}, so there is nothing new to suggest.")
         return
