@@ -16,7 +16,7 @@ from hierex.view.granularity.moving import move_button
 from hierex.view.granularity.preset_menu import preset_menu
 from hierex.view.granularity.side_by_side import side_by_side
 from hierex.view.granularity.tree_note import tree_note
-from hierex.view.interests import COUNT, SHARE, chosen_number, config_at
+from hierex.view.interests import COUNT, chosen_number, config_at
 from hierex.view.opened import current_work, is_busy, start_run
 from hierex.wording import plain_markdown
 from hierex.wording.granularities import fact
@@ -108,7 +108,7 @@ with right:
             "Changed": st.column_config.TextColumn(width=106) if is_changed else None,
             "Items": st.column_config.NumberColumn(format="localized", width=50),
             "Traffic": st.column_config.NumberColumn(format="localized", width=54 if is_changed else 60),
-            "Share": st.column_config.NumberColumn(help="Share of all traffic", **SHARE, width=52),
+            "Share": st.column_config.NumberColumn(help="Share of all traffic", format="percent", width=52),
         },
     )
 chosen = table.index[picked["selection"]["rows"]]

@@ -18,7 +18,7 @@ from ...transition_table import LONGEST
 from ...wording import score_name
 from ...wording.names import method_name
 from ...workspace import Workspace
-from ..interests import RANK, SHARE, colors_of, interest_names, say_note
+from ..interests import RANK, colors_of, interest_names, say_note
 from ..opened import server
 from .one_list import one_list
 from .other_ways import other_ways, show_raw
@@ -30,9 +30,9 @@ TOP = 5
 EVERYTHING = "Everything they had"
 PREDICTION_COLUMNS = {
     **RANK,
-    "Probability": st.column_config.NumberColumn(**SHARE),
+    "Probability": st.column_config.NumberColumn(format="percent"),
     "Weight": st.column_config.NumberColumn(
-        **SHARE,
+        format="percent",
         help="By what was laid over the predictions; it says how answers stand to each other, and is no probability.",
     ),
     "How far": st.column_config.ProgressColumn(
