@@ -243,6 +243,7 @@ def test_a_language_model_is_offered_where_the_server_has_one(workspaces, tmp_pa
     assert "Learned by a language model" not in app.radio(key="policy-Tiny").options
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (tmp_path / "small" / "model.safetensors").touch()
     monkeypatch.setattr("hierex.view.policy_choice.server", lambda: replace(server(), models=tmp_path))
     app = open_app("logs", "Tiny")
     app.radio(key="policy-Tiny").set_value("causal").run()
