@@ -16,7 +16,7 @@ from hierex.view.granularity.moving import move_button
 from hierex.view.granularity.preset_menu import preset_menu
 from hierex.view.granularity.side_by_side import side_by_side
 from hierex.view.granularity.tree_note import tree_note
-from hierex.view.interests import COUNT, SHARE, chosen_number, config_at
+from hierex.view.interests import COUNT, SHARE, SHARE_DIGITS, chosen_number, config_at
 from hierex.view.opened import current_work, is_busy, start_run
 from hierex.wording import plain_markdown
 from hierex.wording.granularities import fact
@@ -64,7 +64,7 @@ table = pd.DataFrame(
         "Changed": marks_of(work, number, taxonomy, records),
         "Items": taxonomy.hi - taxonomy.lo,
         "Traffic": taxonomy.traffic.astype(np.int64),
-        "Share": taxonomy.share,
+        "Share": taxonomy.share.round(SHARE_DIGITS),
     },
     index=taxonomy.cluster_ids,
 ).sort_values("Traffic", ascending=False, kind="stable")

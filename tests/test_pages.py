@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from llm_server import KEY, MODEL, LlmServer
@@ -40,6 +41,7 @@ from hierex.releases import list_candidates
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.view.granularity import choice_panel
+from hierex.view.interests import SHARE_DIGITS
 from hierex.view.next_interest.liked import outcome_form
 from hierex.view.opened import jobs, server
 from hierex.workspace import Workspace
@@ -893,11 +895,16 @@ def test_the_price_that_is_typed_is_what_the_cost_is_made_of(workspaces):
 
 @pytest.mark.parametrize("page", ["granularity", "descriptions", "preview"])
 def test_shares_in_tables_have_as_many_decimals_in_every_row(workspaces, page):
-    columns = [json.loads(table.proto.columns or "{}") for table in open_app(page, "Busy").dataframe]
-    types = [column.get("type_config", {}) for table in columns for column in table.values()]
-    steps = [kind.get("step") for kind in types if kind.get("format") == "percent"]
-    assert steps
-    assert set(steps) == {0.001}
+    found = []
+    for table in open_app(page, "Busy").dataframe:
+        for name, column in json.loads(table.proto.columns or "{}").items():
+            kind = column.get("type_config") or {}
+            if kind.get("format") == "percent" and name in table.value:
+                found.append(kind.get("step"))
+                shares = table.value[name].dropna() if kind["type"] == "number" else 0
+                assert np.allclose(shares, np.round(shares, SHARE_DIGITS), atol=1e-12), "else they are cut off"
+    assert found
+    assert set(found) == {10**-SHARE_DIGITS}
 
 
 def test_two_numbers_stand_side_by_side_and_are_searched(workspaces):

@@ -25,8 +25,10 @@ RANK = {"#": st.column_config.NumberColumn(width=40)}
 COUNT = st.column_config.NumberColumn(format="localized")
 """How many items, people or interactions: written as the reader's browser does."""
 
-SHARE = {"format": "percent", "step": 0.001}
-"""Of columns with shares from 0 to 1: the step has all of them written with one decimal."""
+SHARE_DIGITS = 4
+SHARE = {"format": "percent", "step": 10**-SHARE_DIGITS}
+"""Of columns with shares from 0 to 1: the step has all of them written with two decimals. A number column cuts off what
+comes after, so its shares have to be rounded to `SHARE_DIGITS`."""
 
 
 def chosen_number(work: Workspace) -> int:

@@ -17,7 +17,6 @@ from ...taxonomy import Taxonomy
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ...workspace_measures import quality_of
-from ..interests import SHARE
 from .described import Described
 
 POLL_SECONDS = 0.5
@@ -26,7 +25,7 @@ LOOK, FOUND, NEAREST, LIKENESS = "Look at this", "Found by its words", "Nearest 
 CHECK_COLUMNS = {
     LOOK: st.column_config.TextColumn(width=250, help="What may be wrong with the words; empty where all seems well."),
     FOUND: st.column_config.NumberColumn(
-        **SHARE,
+        format="percent",
         width=135,
         help="How many of its items are closer in meaning to the phrases of this interest than to those of any other. "
         "Where a language model wrote and enough items are left, items that it was shown do not count.",

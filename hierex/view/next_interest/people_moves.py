@@ -11,7 +11,7 @@ from ...charts.moves import LIFT, PEOPLE
 from ...files import exports
 from ...transitions.pairs import count_pairs, list_pairs, strongest
 from ...workspace import Workspace
-from ..interests import COUNT, SHARE, colors_of
+from ..interests import COUNT, SHARE, SHARE_DIGITS, colors_of
 from ..opened import server
 
 SHOWN = 25
@@ -105,7 +105,8 @@ def pair_table(pairs: pd.DataFrame, names: list[str], file: str, *, leave_out: s
     expected = st.column_config.NumberColumn(
         help="Against as many as would come if it didn't matter where people come from"
     )
-    st.dataframe(table, hide_index=True, column_config={"People": COUNT, "Share": share, "Times expected": expected})
+    columns = {"People": COUNT, "Share": share, "Times expected": expected}
+    st.dataframe(table.round({"Share": SHARE_DIGITS}), hide_index=True, column_config=columns)
     st.download_button(
         "Download (CSV)",
         exports.safe_csv(table),

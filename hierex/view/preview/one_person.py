@@ -18,7 +18,7 @@ from ...transition_table import LONGEST
 from ...wording import plain_markdown, score_name
 from ...wording.names import method_name
 from ...workspace import Workspace
-from ..interests import RANK, SHARE, colors_of, interest_names, note_of
+from ..interests import RANK, SHARE, SHARE_DIGITS, colors_of, interest_names, note_of
 from ..opened import server
 from .one_list import one_list
 from .other_ways import other_ways, show_raw
@@ -137,7 +137,7 @@ def show_predictions(
         {
             "#": predictions.rank,
             "New interest": ranked["name"],
-            scored: predictions.score,
+            scored: predictions.score.astype(np.float64).round(SHARE_DIGITS),
             "How far": distance_from(work.distances, seen)[0][predictions.novel],
             "People from the same start": [few(n, fewest) for n in behind["same"]],
             "People from the latest": [few(n, fewest) for n in behind["latest"]],
