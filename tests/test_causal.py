@@ -449,6 +449,23 @@ def test_pickled_weights_are_refused(models, tmp_path, monkeypatch):
         load_base("gpt2")
 
 
+def test_a_base_without_safe_weights_is_not_offered_and_what_fails_does_not_tell_the_place(
+    models, tmp_path, monkeypatch
+):
+    for name in ("gpt2", "llama"):
+        shutil.copytree(models / name, tmp_path / name)
+        (tmp_path / name / "model.safetensors").unlink()
+    (tmp_path / "gpt2" / "pytorch_model.bin").touch()
+    said = {"metadata": {}, "weight_map": {"lm_head.weight": "gone.safetensors"}}
+    (tmp_path / "llama" / "model.safetensors.index.json").write_text(json.dumps(said))
+    assert list_base_models(tmp_path) == ["llama"]
+    monkeypatch.setenv("HIEREX_MODELS", str(tmp_path))
+    with pytest.raises(ConfigError) as failed:
+        load_base("llama")
+    assert str(tmp_path) not in str(failed.value)
+    assert ".." not in str(failed.value)
+
+
 def test_too_long_descriptions_and_too_little_data_are_refused(models, moves, descriptions):
     long = [replace(descriptions[0], phrases=("very " * 3_000,)), *descriptions[1:]]
     with pytest.raises(ConfigError, match=r"this language model reads 2,048"):

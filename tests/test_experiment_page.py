@@ -24,6 +24,7 @@ from hierex.result_keys import result_key
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.trials import STAGE, hold_trial, latest_trial, learned_as, trial_policies
+from hierex.view.evaluation.experiment import trial_file
 from hierex.view.opened import jobs
 from hierex.wording.names import ARM_NAMES, ARMS_EXPLAINED
 from hierex.wording.trial import assumptions_text, number_text, trial_lifts, trial_table
@@ -217,6 +218,15 @@ def test_the_file_of_a_trial_says_what_was_assumed(tables):
     assert (kept["assumed_n_people"] == SMALL.n_people).all()
     assert (kept["assumed_seed"] == SMALL.seed).all()
     pd.testing.assert_frame_equal(kept[tables["arms"].columns], tables["arms"])
+
+
+def test_the_download_of_a_trial_says_what_the_page_says(tables):
+    told = trial_file(tables["arms"], SMALL)
+    assert list(told.columns[:6]) == ["Arm", "Measure", "Value", "Low", "High", "People"]
+    assert "Recommender alone" in set(told["Arm"])
+    assert {"Items from interests new to the person", "Items of new interests consumed"} <= set(told["Measure"])
+    assert (told["Assumed: Visits in a week"] == SMALL.sessions).all()
+    assert not any("_" in column for column in told)
 
 
 def test_every_arm_is_explained():

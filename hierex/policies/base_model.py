@@ -53,7 +53,8 @@ def load_base(name: str, *, digest: str | None = None) -> BaseModel:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever is wrong with the files, the person has to hear which model it is
         first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise _unusable(name, first_line[:200]) from error
+        said = first_line.replace(str(folder), "its folder")[:200].rstrip(". ")  # where that is, is nobody's business
+        raise _unusable(name, said) from error
     if tokenizer.eos_token_id is None:
         raise _unusable(name, "its tokenizer has no token that ends a text")
     if len(tokenizer) > network.get_input_embeddings().num_embeddings:

@@ -10,16 +10,15 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..server_config import ServerConfig
-from ..text_models import digest_files
+from ..text_models import SAFE_WEIGHTS, digest_files
 
 READ_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 
 def list_base_models(folder: Path | None) -> list[str]:
-    """Names of the causal language models in the server's folder of models, in alphabetical order."""
-    if folder is None or not folder.is_dir():
-        return []
-    return sorted(path.name for path in folder.iterdir() if _is_causal(path / "config.json"))
+    """Names of the causal language models in the server's folder of models, in alphabetical order: those whose weights
+    can be read, since pickled ones can hold code."""
+    return [path.name for path in _causal_models(folder) if any((path / weights).is_file() for weights in SAFE_WEIGHTS)]
 
 
 def content_of(name: str) -> str:
@@ -44,8 +43,19 @@ def find_model(name: str) -> Path:
             "No folder of models is set up. Put causal language models into a folder, a folder each, and name it in "
             "HIEREX_MODELS."
         )
+    if name in [path.name for path in _causal_models(folder)]:
+        raise ConfigError(
+            f"The language model '{name}' cannot be used: it has no weights in safetensors, and others are not read, "
+            "since they can hold code."
+        )
     there = f"There are: {', '.join(known)}." if known else "There are none."
     raise ConfigError(f"There is no causal language model '{name}' in the server's folder of models. {there}")
+
+
+def _causal_models(folder: Path | None) -> list[Path]:
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _is_causal(path / "config.json"))
 
 
 def _is_causal(config: Path) -> bool:

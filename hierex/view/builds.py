@@ -18,18 +18,18 @@ from .changes import MOMENT
 
 CANDIDATE_COLUMNS = {
     "": st.column_config.TextColumn(width=112),
-    "Method": st.column_config.TextColumn(width=190),
+    "Method": st.column_config.TextColumn(width=186),
     "On top": st.column_config.TextColumn(width=150, help="What is laid over what was learned, or was learned too."),
-    "Built (UTC)": st.column_config.DatetimeColumn(format=MOMENT, width=130),
+    "Built (UTC)": st.column_config.DatetimeColumn(format=MOMENT, width=126),
     "× chance": st.column_config.NumberColumn(
         width=70, help="How often the first answer was right, as a multiple of naming any interest at random."
     ),
     "First right": st.column_config.TextColumn(
-        width=76,
+        width=74,
         help="How often the first answer was people's next new interest, on time that the method has not seen.",
     ),
     "In first ten": st.column_config.TextColumn(
-        width=84, help="How often the right one was among the first ten answers."
+        width=80, help="How often the right one was among the first ten answers."
     ),
     "Known": st.column_config.TextColumn(
         width=65,
@@ -44,8 +44,8 @@ CANDIDATE_COLUMNS = {
         "moves blended in on the later half of the time, at another number of interests on other questions.",
     ),
 }
-TALL_ROW = 56
-"""Pixels: room for two lines, where what lies on top is written in two."""
+TALL_ROW = 66
+"""Pixels: from 65 on Streamlit breaks lines, as what lies on top needs it."""
 
 
 def candidate_table(candidates: list[Candidate], served: Release | None, was_served: set[int | None]) -> pd.DataFrame:

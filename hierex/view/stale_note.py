@@ -21,7 +21,7 @@ def stale_note(work: Workspace) -> None:
     if interests_changed(work):
         since = "Interests were split, merged or given other items since the predictions were built."
     elif policy_is_stale(work):
-        since = f"The predictions were built from other {read} than there are now, or by an earlier version of hierex."
+        since = f"The predictions were built from other {read} than there are now."
     else:
         return
     again = "built again and released" if current_release(work.store) else "built again"

@@ -15,7 +15,7 @@ from .names import arm_name
 TRIAL_METRICS = {
     "novel_share": "Items from interests new to the person",
     "positive_rate": "Items consumed",
-    "positive_rate_novel": "Items consumed, of new interests",
+    "positive_rate_novel": "Items of new interests consumed",
     "pairs": "Interests consumed per person",
     "enjoyment": "Enjoyment per person",
     "discovered": "Interests discovered per person",

@@ -11,13 +11,13 @@ import streamlit as st
 from ... import charts
 from ...config import MOST_SESSIONS, ExperimentConfig
 from ...experiment.lifts import best_control
-from ...experiment.measures import LEVEL, with_assumptions
+from ...experiment.measures import LEVEL
 from ...files.exports import safe_csv
 from ...jobs import Job, expected_stages
 from ...trials import SLOW, STAGE, hold_trial, latest_trial
 from ...wording import plain_markdown
 from ...wording.names import ARMS_EXPLAINED, arm_name
-from ...wording.trial import assumptions_text, best_table, conclude, trial_lifts, trial_table
+from ...wording.trial import assumptions_text, best_table, conclude, metric_name, trial_lifts, trial_table
 from ...workspace import Workspace
 from ..opened import doing, going_on, jobs
 
@@ -202,10 +202,17 @@ def show_trial(work: Workspace, config: ExperimentConfig, tables: dict[str, pd.D
         st.markdown("\n".join(f"- **{arm_name(name)}**: {ARMS_EXPLAINED[name]}" for name in names))
     st.download_button(
         "Download all measures",
-        safe_csv(with_assumptions(arms, config)),
+        safe_csv(trial_file(arms, config)),
         "trial.csv",
         "text/csv",
         icon=":material/download:",
         key=f"trial-download-{work.store.path.stem}",
         on_click="ignore",
     )
+
+
+def trial_file(arms: pd.DataFrame, config: ExperimentConfig) -> pd.DataFrame:
+    """Every measure of every arm in the words of the page, with what the form said: a file that explains itself."""
+    columns = {"arm": "Arm", "metric": "Measure", "value": "Value", "low": "Low", "high": "High", "n_people": "People"}
+    told = arms.assign(arm=arms["arm"].map(arm_name), metric=arms["metric"].map(metric_name)).rename(columns=columns)
+    return told.assign(**{f"Assumed: {asked.label}": getattr(config, asked.field) for asked in ASSUMPTIONS})
