@@ -162,7 +162,7 @@ def test_a_cap_below_the_estimate_is_refused_at_once(work, server, monkeypatch):
     assert jobs().of(work.store.path) is None
 
 
-def test_what_named_no_interest_is_asked_again_only_where_that_is_chosen(work, server):
+def test_answers_are_left_out_asked_anew_and_brought_back(work, server):
     truth = server.answer
     server.answer = lambda request: ""
     app = open_panel(work)
@@ -172,6 +172,8 @@ def test_what_named_no_interest_is_asked_again_only_where_that_is_chosen(work, s
     assert next(table.value for table in app.dataframe if "Answer" in table.value)["Answer"].tolist() == ["(empty)"]
     assert "Ask 3" not in labels(app)
     server.answer = truth
-    app.toggle(key="answers_again").set_value(True).run()
+    press(app, "Leave these answers out")
     press(app, "Ask 3")
     assert "**100.0%** of 3 answers" in words(app)
+    press(app, "Bring back the 3 that were left out")
+    assert "**0.0%** of 3 answers" in words(app)

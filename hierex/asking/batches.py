@@ -12,7 +12,7 @@ from time import monotonic
 import numpy as np
 
 from ..config import AskedAs
-from ..errors import Cancelled, ConfigError, ModelBusy, ModelError, NotThere
+from ..errors import Cancelled, ModelBusy, ModelError, NotThere
 from ..kept import context_answers
 from ..kept.context_answers import ContextAnswer, KeptBatch
 from ..llm import Wait, batches, wait_unless
@@ -21,11 +21,10 @@ from ..llm.meter import Reading
 from ..llm.prices import Cap, Price, batch_price
 from ..llm.service import Service
 from ..llm.tokens import Tokens
-from ..policies.answered import KnownAnswers
 from ..store import now
 from ..workspace import Workspace
 from .answering import AnswerOutcome
-from .plans import ANY_ANSWER, MOST_SAMPLES, AnswerPlan, find_missing, price_of, read_raw
+from .plans import ANY_ANSWER, MOST_SAMPLES, AnswerPlan, digest_words, find_missing, price_of, read_raw
 
 POLL = 15.0
 """Seconds between two looks at the batches."""
@@ -137,7 +136,7 @@ class _Run:
 
     def hand_over(self, plan: AnswerPlan, places: np.ndarray, cap: Cap) -> bool:
         """Uploads and starts; returns whether the cap left some out."""
-        within = self._within(plan, places, cap)
+        within, known = self._within(plan, places, cap), [digest_words(answer) for answer in plan.known.answers]
         if len(within):
             batches.check_offered(self.service, wait=self.wait)
         for first in range(0, len(within), batches.MOST_REQUESTS):
@@ -146,7 +145,7 @@ class _Run:
             lines = "".join(request_of(plan, place) for place in part.tolist()).encode()
             file_id = batches.upload_requests(self.service, lines, wait=self.wait)
             kept = context_answers.note_batch(
-                self.work.store, self.asked, self.service.endpoint.url, file_id, len(part)
+                self.work.store, self.asked, self.service.endpoint.url, file_id, len(part), known
             )
             self._start(kept)
         return len(within) < len(places)
@@ -251,8 +250,8 @@ class _Run:
     def _collect(self, kept: KeptBatch, batch: Batch) -> None:
         """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
         ModelError, where it has answers of which none can be read."""
-        came, n_came, n_read, n_failed = [], 0, 0, 0
-        form, known = ANY_ANSWER if self.asked.form == "schema" else None, self._known()
+        came, n_came, n_read, n_failed, known = [], 0, 0, 0, set(kept.known or ())
+        form = ANY_ANSWER if self.asked.form == "schema" else None
         try:
             for found in batches.fetch_answers(self.service, batch, form, wait=self.wait):
                 question = read_name(found.name)
@@ -265,7 +264,8 @@ class _Run:
                 else:
                     tokens = found.answer.tokens
                     dollars = None if self.price is None else self.price.of(tokens)
-                    matched = known and known.knows(read_raw(found.answer.text, found.answer.how))
+                    said = digest_words(read_raw(found.answer.text, found.answer.how).strip())
+                    matched = None if kept.known is None else said in known
                     came.append(ContextAnswer(*question, found.answer, dollars, matched))
                     n_came += 1
                     self._tokens += tokens
@@ -288,11 +288,6 @@ class _Run:
         left = kept.n_requests - n_came - n_failed
         if batch.state in ("expired", "cancelled") and left > 0:
             self._miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.", left)
-
-    def _known(self) -> KnownAnswers | None:
-        """What the interests are called now; None where no answer could tell them apart."""
-        with contextlib.suppress(ConfigError):
-            return KnownAnswers(self.work.cluster_descriptions())
 
     def _save(self, kept: KeptBatch, came: list[ContextAnswer]) -> None:
         context_answers.save_answers(self.work.store, self.asked, came, since=kept.started_at)

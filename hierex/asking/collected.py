@@ -10,6 +10,7 @@ import numpy as np
 from ..config import AskedAs, PolicyConfig
 from ..errors import NotReady
 from ..kept import context_answers
+from ..llm.answers import is_refused
 from ..policies import FEWEST_MOVES
 from ..policies.answered import AnsweredPolicy, KnownAnswers, train_answered
 from ..policies.match_rate import MatchReport
@@ -25,19 +26,23 @@ LITTLE = 10.0
 class Answered:
     """What one model answered about the interests as they are now.
 
-    contexts: (m, K) int32; answers: (m,) raw texts; in_words: how many of them were asked for in words, because the
-    endpoint did not take a list to choose from.
+    contexts: (m, K) int32; answers: (m,) raw texts, the latest to each question; first: (m,) the first ones; refused:
+    in how many of these the model refused to say anything; in_words: how many answers were asked for in words, because
+    the endpoint did not take a list to choose from.
     """
 
     asked: AskedAs
     contexts: np.ndarray
     answers: list[str]
+    first: list[str]
     known: KnownAnswers
+    refused: int
     in_words: int
 
     def measure(self) -> MatchReport:
-        """How often the raw answers are just what a known interest is called."""
-        return self.known.measure(self.answers)
+        """How often the raw answers are just what a known interest is called. Of several to a question the first
+        counts: asking until one is known would say nothing of the model."""
+        return self.known.measure(self.first)
 
 
 def ways_answered(work: Workspace) -> list[AskedAs]:
@@ -57,19 +62,27 @@ def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
     asked = asked or work.config.policy.answers or next(iter(ways_answered(work)), None)
     known = KnownAnswers(work.cluster_descriptions())
     cluster_of = {digest_words(line): cluster for cluster, line in enumerate(known.shown)}
-    k, contexts, answers, in_words = work.config.transition.k, [], [], 0
+    first, latest = {}, {}
     for row in context_answers.read_answers(work.store, asked).to_pylist() if asked else ():
-        context = [cluster_of.get(digest) for digest in row["context"]]
-        if len(context) == k and None not in context and stands(row, known):
-            contexts.append(context)
-            answers.append(read_raw(row["answer"], row["how"]))
-            in_words += row["how"] == "words"
-    if not contexts:
+        context = tuple(cluster_of.get(digest) for digest in row["context"])
+        if len(context) == work.config.transition.k and None not in context and stands(row, known):
+            question = context, row["sample"]
+            first.setdefault(question, row)
+            latest[question] = row
+    if not latest:
         raise NotReady(
             "No language model has answered yet which interest comes next, or not about these interests. Have one "
             "answer first, under “Releases” of “What comes next” or with 'hierex answer'."
         )
-    return Answered(asked, np.array(contexts, np.int32), answers, known, in_words)
+    return Answered(
+        asked=asked,
+        contexts=np.array([context for context, _ in latest], np.int32),
+        answers=[read_raw(row["answer"], row["how"]) for row in latest.values()],
+        first=[read_raw(row["answer"], row["how"]) for row in first.values()],
+        known=known,
+        refused=sum(is_refused(row["fault"]) and not row["answer"].strip() for row in first.values()),
+        in_words=sum(row["how"] == "words" for row in latest.values()),
+    )
 
 
 def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
@@ -77,6 +90,7 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     known for the others."""
     moves = work.training_moves
     policy = train_answered(moves, answered.contexts, answered.answers, answered.known, config=work.config.policy)
+    policy = replace(policy, matches=answered.measure())
     contexts, n_people = people_contexts(work.histories, k=work.config.transition.k, split=work.split)
     known = policy.knows(contexts)
     share = n_people[known].sum() / max(n_people.sum(), 1)

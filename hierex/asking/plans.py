@@ -12,7 +12,7 @@ import numpy as np
 from ..config import AskedAs
 from ..errors import ConfigError
 from ..kept import context_answers, model_settings
-from ..llm.answers import Schema, is_refused, read_answer
+from ..llm.answers import Schema, read_answer
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Estimate, Price, batch_price, find_price, usual_cap
 from ..llm.tokens import PER_MESSAGE, Tokens, estimate_tokens, most_tokens
@@ -44,7 +44,6 @@ class AnswerPlan:
     asked; missing: (m,) bool, without an answer so far. share: of all contexts that people had, by people, those that
     have an answer in the end. schema: None for free text; note: why there is none where one was wanted. room: tokens an
     answer may have. under_way: questions of batches that were not collected yet, which nobody knows to be among these.
-    again: whether what was answered with no known interest is missing, too.
     """
 
     asked: AskedAs
@@ -60,7 +59,6 @@ class AnswerPlan:
     price: Price | None
     estimate: Estimate
     under_way: int
-    again: bool
 
     def messages(self, place: int) -> list[dict]:
         return [{"role": "user", "content": context_prompt(self.contexts[place].tolist(), self.known.shown)}]
@@ -85,13 +83,12 @@ def plan_answers(
     most: int | None = None,
     samples: int = 1,
     temperature: float = 0.0,
-    again: bool = False,
 ) -> AnswerPlan:
     """What would be asked of `endpoint.model`, in the words that the interests have now.
 
     form: `text` as the examples for fine-tuning have it, or `schema`: a list of all interests to choose from, for a
     model that was not fine-tuned. which: contexts that people have had, or `all` that there can be; `most`: contexts at
-    most. again: also what was answered with no known interest. Raises ConfigError for what cannot be asked.
+    most. Raises ConfigError for what cannot be asked.
     """
     check_asking(form, which, samples, temperature)
     known = KnownAnswers(work.cluster_descriptions())
@@ -116,7 +113,6 @@ def plan_answers(
         price=price_of(work, endpoint),
         estimate=Estimate(0, Tokens(), None),
         under_way=sum(b.n_requests for b in context_answers.open_batches(work.store, endpoint.url) if b.asked == asked),
-        again=again,
     )
     return with_estimate(replace(plan, missing=find_missing(work, plan)))
 
@@ -185,29 +181,20 @@ def all_contexts(first: np.ndarray, n_clusters: int) -> np.ndarray:
 
 
 def find_missing(work: Workspace, plan: AnswerPlan) -> np.ndarray:
-    """(m,) bool: which of the plan's questions have no answer at this moment, or none that still counts."""
+    """(m,) bool: which of the plan's questions have no answer at this moment, or none that counts now: what named an
+    interest by words of then counts again when these are back."""
     rows = context_answers.read_answers(work.store, plan.asked).to_pylist()
-    there = {(tuple(row["context"]), row["sample"]) for row in rows if stands(row, plan.known, again=plan.again)}
+    there = {(tuple(row["context"]), row["sample"]) for row in rows if stands(row, plan.known)}
     samples = plan.sample.tolist()
     return np.array([(plan.context_digests(p), sample) not in there for p, sample in enumerate(samples)], bool)
 
 
-def stands(row: dict, known: KnownAnswers, *, again: bool = False) -> bool:
-    """Whether an answer of `read_answers` counts: it names a known interest or, unless `again`, it never named one.
+def stands(row: dict, known: KnownAnswers) -> bool:
+    """Whether an answer of `read_answers` counts: it names a known interest, or it never named one.
 
     One that named an interest which is called otherwise by now, or is none any more, says nothing about those of now.
     """
-    return known.knows(read_raw(row["answer"], row["how"])) or not (row["matched"] or again)
-
-
-def count_refused(work: Workspace, asked: AskedAs) -> int:
-    """Of the answers about the interests as they are now, those in which the model refused to say anything."""
-    digests = {digest_words(line) for line in KnownAnswers(work.cluster_descriptions()).shown}
-    return sum(
-        is_refused(row["fault"]) and digests.issuperset(row["context"])
-        for row in context_answers.read_answers(work.store, asked).to_pylist()
-        if len(row["context"]) == work.config.transition.k and not row["answer"].strip()
-    )
+    return known.knows(read_raw(row["answer"], row["how"])) or not row["matched"]
 
 
 def with_estimate(plan: AnswerPlan) -> AnswerPlan:

@@ -6,14 +6,16 @@ import argparse
 import sys
 from dataclasses import asdict, replace
 
+import numpy as np
+
 from ..asking.answering import AnswerOutcome, answer_contexts
 from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
-from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers
+from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with_estimate
 from ..asking.tuning import EPOCHS, follow_tuning, plan_tuning, tune_model
 from ..descriptions.model import Outcome
-from ..errors import Cancelled, HierexError, ModelError, NotReady
+from ..errors import Cancelled, ConfigError, HierexError, ModelError, NotReady
 from ..kept import context_answers, tunings
 from ..kept.tunings import KeptTuning
 from ..llm.asking import AT_ONCE
@@ -66,7 +68,7 @@ def add_answer(commands) -> argparse.ArgumentParser:
     answer.add_argument("--most", type=positive, metavar="N", help="contexts at most, the most frequent first")
     answer.add_argument("--samples", type=positive, default=1, help="answers to each question")
     answer.add_argument("--temperature", type=float, default=0.0)
-    answer.add_argument("--again", action="store_true", help="also what was answered with no known interest")
+    answer.add_argument("--again", action="store_true", help="all anew; what was answered before is left out, and kept")
     answer.add_argument("--batch", action="store_true", help="hand them over as files: slower, at half the price")
     answer.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
     answer.set_defaults(command=answer_command)
@@ -163,16 +165,7 @@ def answer_command(options: argparse.Namespace) -> None:
     endpoint = replace(endpoint, model=options.model or endpoint.model)
     with open_workspace(options) as store:
         work = work_at(store, options.granularity, until="transitions")
-        plan = plan_answers(
-            work,
-            endpoint,
-            form=options.form,
-            which=options.which,
-            most=options.most,
-            samples=options.samples,
-            temperature=options.temperature,
-            again=options.again,
-        )
+        plan = answer_plan(work, endpoint, options)
         for kept in context_answers.open_batches(store, endpoint.url):
             print(f"Not collected yet: {batch_text(kept)}.", file=sys.stderr)
         if plan.under_way:
@@ -186,6 +179,20 @@ def answer_command(options: argparse.Namespace) -> None:
         report_answers(work, plan, outcome, options)
     if outcome.ended != "done":
         raise HierexError(outcome.reason or "The work was stopped. Every answer that came is kept.")
+
+
+def answer_plan(work: Workspace, endpoint: Endpoint, options: argparse.Namespace) -> AnswerPlan:
+    """With `--again` of all questions: what was answered is left out, unless this only tells what it would cost."""
+    asking = {name: getattr(options, name) for name in ("form", "which", "most", "samples", "temperature")}
+    plan = plan_answers(work, endpoint, **asking)
+    if not options.again:
+        return plan
+    if plan.under_way:
+        raise ConfigError("A batch of these questions is under way. Collect it first; then all can be asked anew.")
+    if options.estimate:
+        return with_estimate(replace(plan, missing=np.ones_like(plan.missing)))
+    context_answers.leave_out(work.store, plan.asked, True)
+    return plan_answers(work, endpoint, **asking)
 
 
 def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argparse.Namespace) -> AnswerOutcome:

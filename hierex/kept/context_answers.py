@@ -22,7 +22,7 @@ from ..store import Store, now
 @dataclass(frozen=True)
 class ContextAnswer:
     """context: digests of the words of its interests; sample: from 0; dollars: None where the price is not known;
-    matched: whether it is just what a known interest is called, None where that cannot be told."""
+    matched: whether it is just what a known interest was called when it was asked for, None where nobody knows."""
 
     context: tuple[str, ...]
     sample: int
@@ -36,7 +36,8 @@ class KeptBatch:
     """state: uploaded, then as the endpoint says, unknown where it did not know it; collected once nothing more will
     come of it, `reason` says why.
 
-    model, form, temperature, prompt: see `asked`. batch_id: empty before it began.
+    model, form, temperature, prompt: see `asked`. batch_id: empty before it began. known: digests of what interests
+    were called when it was handed over; None for one of an earlier version.
     """
 
     row_id: int
@@ -50,6 +51,7 @@ class KeptBatch:
     state: str
     reason: str
     started_at: datetime
+    known: Sequence[str] | None
 
     @property
     def asked(self) -> AskedAs:
@@ -92,43 +94,58 @@ def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer],
 
 
 def read_answers(store: Store, asked: AskedAs) -> pa.Table:
-    """context (list of digests), sample, answer, fault, how, matched: the latest answer to each question."""
+    """context (list of digests), sample, answer, fault, how, matched: the answers that count, as they came."""
     return store.table(
-        f"SELECT context, sample, answer, fault, how, matched FROM context_answers WHERE {ASKED} "
-        "QUALIFY row_number() OVER (PARTITION BY context, sample ORDER BY answer_id DESC) = 1 ORDER BY answer_id",
+        f"SELECT context, sample, answer, fault, how, matched FROM context_answers WHERE {ASKED} AND NOT left_out "
+        "ORDER BY answer_id",
         astuple(asked),
     )
 
 
+def leave_out(store: Store, asked: AskedAs, left_out: bool) -> None:
+    """Has none of the answers so far count, or all of them again."""
+    with store.transaction() as writer:
+        writer.execute(f"UPDATE context_answers SET left_out = ? WHERE {ASKED}", [left_out, *astuple(asked)])
+
+
+def count_left_out(store: Store, asked: AskedAs) -> int:
+    return store.value(f"SELECT count(*) FROM context_answers WHERE {ASKED} AND left_out", astuple(asked))
+
+
 def read_ways(store: Store, prompt: str) -> list[AskedAs]:
-    """The ways in which questions of this form were answered: who answered last comes first."""
+    """The ways in which questions of this form were answered: who answered last comes first, and last those whose
+    answers were all left out."""
     rows = store.table(
-        "SELECT model, form, temperature, prompt FROM context_answers WHERE prompt = ? "
-        "GROUP BY ALL ORDER BY max(answer_id) DESC",
+        "SELECT model, form, temperature, prompt FROM context_answers WHERE prompt = ? GROUP BY ALL "
+        "ORDER BY max(answer_id) FILTER (WHERE NOT left_out) DESC NULLS LAST",
         [prompt],
     ).to_pylist()
     return [AskedAs(**row) for row in rows]
 
 
 def answers_state(store: Store, asked: AskedAs | None) -> str:
-    """Changes whenever an answer comes that was asked for in this way; None: in any way."""
-    every = "SELECT max(answer_id) FROM context_answers"
+    """Changes whenever an answer comes that was asked for in this way, or answers are left out; None: in any way."""
+    every = (
+        "SELECT concat(max(answer_id), ' without ' || nullif(count(*) FILTER (WHERE left_out), 0)) FROM context_answers"
+    )
     return str(store.value(f"{every} WHERE {ASKED}", astuple(asked)) if asked else store.value(every))
 
 
 # -- batches -----------------------------------------------------------------------------------------------------------
 
 
-def note_batch(store: Store, asked: AskedAs, place: str, file_id: str, n_requests: int) -> KeptBatch:
-    """As soon as its file is there. place: the endpoint's address."""
+def note_batch(
+    store: Store, asked: AskedAs, place: str, file_id: str, n_requests: int, known: Sequence[str]
+) -> KeptBatch:
+    """As soon as its file is there. place: the endpoint's address; known: see `KeptBatch`."""
     started = now()
     with store.transaction() as writer:
         row = writer.execute(
             "INSERT INTO answer_batches (place, model, form, temperature, prompt, n_requests, file_id, batch_id, "
-            "state, reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', 'uploaded', '', ?) RETURNING row_id",
-            [place, *astuple(asked), n_requests, file_id, started],
+            "state, reason, started_at, known) VALUES (?, ?, ?, ?, ?, ?, ?, '', 'uploaded', '', ?, ?) RETURNING row_id",
+            [place, *astuple(asked), n_requests, file_id, started, list(known)],
         )
-    return KeptBatch(row[0], *astuple(asked), n_requests, file_id, "", "uploaded", "", started)
+    return KeptBatch(row[0], *astuple(asked), n_requests, file_id, "", "uploaded", "", started, known)
 
 
 def update_batch(store: Store, row_id: int, *, batch_id: str, state: str, reason: str = "") -> None:

@@ -214,7 +214,7 @@ def what_next(job: Job) -> str:
     if is_short_of_known(job):
         return (
             f"{known}; it takes {FEWEST_MATCHES:.0%}. Fine-tune it on these interests, have it choose from a list, or "
-            "ask again what it answered with no known interest."
+            "choose another."
         )
     return f"{known}. Learn and measure with them now." if known else "Learn and measure with them now."
 

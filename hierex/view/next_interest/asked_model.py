@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from ...asking.collected import collect_answers, ways_answered
-from ...asking.plans import AnswerPlan, cost_of, count_refused, enough_for, plan_answers
+from ...asking.plans import AnswerPlan, cost_of, enough_for, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
 from ...config import AskedAs
 from ...errors import HierexError, NotReady
 from ...jobs.asking import start_answers, start_tuning
-from ...kept import tunings
+from ...kept import context_answers, tunings
 from ...llm.endpoint import Endpoint
 from ...llm.prices import Cap
 from ...policies.match_rate import MatchReport
@@ -21,7 +21,8 @@ from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
 from ...wording.models import estimate_text, tuning_text, way_text
 from ...workspace import Workspace
-from ..opened import is_busy, jobs, plain_errors, server
+from ..interests import COUNT
+from ..opened import doing, is_busy, jobs, plain_errors, server
 from .at_endpoint import begin, live, show_open, show_tunings
 
 WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
@@ -35,7 +36,10 @@ def ask_panel(work: Workspace) -> AskedAs | None:
     with plain_errors():
         offer_to_ask(work)
     asked = choose_answers(work)
-    return asked if show_answers(work, asked) else None
+    there = show_answers(work, asked)
+    if asked:
+        offer_to_leave_out(work, asked, there)
+    return asked if there else None
 
 
 def choose_answers(work: Workspace) -> AskedAs | None:
@@ -120,9 +124,8 @@ def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     batch = not endpoint.is_local and st.toggle(
         "As a batch: within a day, at about half the price", key="answers_batch"
     )
-    again = st.toggle("Ask again what was answered with no known interest", key="answers_again")
     endpoint = replace(endpoint, model=model)
-    plan = plan_answers(work, endpoint, form=form, which=wanted, most=int(most), again=again)
+    plan = plan_answers(work, endpoint, form=form, which=wanted, most=int(most))
     if plan.under_way:
         st.info(
             f"{plan.under_way:,} questions to this model in this form were handed over as a batch and are not "
@@ -161,21 +164,49 @@ def show_answers(work: Workspace, asked: AskedAs | None) -> bool:
     """How many of the answers that came are known interests, and what the others say; whether there are any."""
     try:
         answered = collect_answers(work, asked)
-        matches, refused = answered.measure(), count_refused(work, answered.asked)
     except NotReady:
         st.caption("Nothing was answered about these interests yet. A build of answers needs some.")
         return False
     except HierexError as error:
         st.warning(plain_markdown(str(error)))
         return False
+    matches = answered.measure()
     st.markdown(
         f"**{matches.rate:.1%}** of {matches.n:,} answers are known interests, word for word; "
         f"it takes {FEWEST_MATCHES:.0%}."
     )
     if matches.misses:
         with st.expander("What the others say"):
-            st.dataframe(pd.DataFrame(name_misses(matches, refused), columns=["Answer", "Times"]), hide_index=True)
+            misses = pd.DataFrame(name_misses(matches, answered.refused), columns=["Answer", "Times"])
+            st.dataframe(misses, hide_index=True, column_config={"Times": COUNT})
     return True
+
+
+def offer_to_leave_out(work: Workspace, asked: AskedAs, there: bool) -> None:
+    """What a model answered when something was wrong need not count for ever. there: whether some answers do."""
+    away, back = st.columns(2)
+    n = context_answers.count_left_out(work.store, asked)
+    busy = is_busy(work.store)
+    away.button(
+        "Leave these answers out",
+        key="answers_away",
+        icon=":material/delete:",
+        disabled=busy or not there,
+        on_click=doing,
+        args=(lambda: context_answers.leave_out(work.store, asked, True), "Left out. All can be asked anew."),
+        help="As where the endpoint was not set up well. All questions can then be asked anew; what was answered is "
+        "kept, and can be brought back.",
+        width="stretch",
+    )
+    back.button(
+        f"Bring back the {n:,} that were left out",
+        key="answers_back",
+        icon=":material/undo:",
+        disabled=busy or not n,
+        on_click=doing,
+        args=(lambda: context_answers.leave_out(work.store, asked, False), "They count again."),
+        width="stretch",
+    )
 
 
 def name_misses(matches: MatchReport, refused: int) -> list[tuple[str, int]]:
