@@ -61,9 +61,9 @@ def endpoint_at(server, **changed):
     return Endpoint(**{"url": server.url, "model": MODEL, "key": KEY, **changed})
 
 
-def tune(work, server, *, cap=Cap(), endpoint=None, epochs=EPOCHS, **more):  # noqa: B008  it is frozen
+def tune(work, server, *, cap=Cap(), endpoint=None, epochs=EPOCHS, plan=None, **more):  # noqa: B008  it is frozen
     endpoint = endpoint or endpoint_at(server)
-    plan, service = plan_tuning(work, endpoint, epochs=epochs), Service(endpoint)
+    plan, service = plan or plan_tuning(work, endpoint, epochs=epochs), Service(endpoint)
     try:
         return tune_model(work, plan, service, cap=cap, **more)
     finally:
@@ -102,6 +102,14 @@ def test_what_was_ordered_is_not_ordered_again(work, server):
     assert again == first
     assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
     assert not plan_tuning(work, endpoint_at(server)).to_pay
+
+
+def test_what_two_pages_offered_is_ordered_once(work, server):
+    one, other = plan_tuning(work, endpoint_at(server)), plan_tuning(work, endpoint_at(server))
+    first = tune(work, server, plan=one)
+    assert other.to_pay
+    assert tune(work, server, plan=other) == first
+    assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
 
 
 def test_the_estimate_counts_every_time_the_examples_are_read(work, server):

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -113,10 +113,13 @@ def tune_model(
 
 
 def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, wait: Wait) -> KeptTuning:
-    """The job that was ordered for just this, ordered now where there is none; why that failed is kept with it."""
+    """The job that was ordered for just this, also since it was planned; ordered now where there is none. Why that
+    failed is kept with it."""
     from ..llm import fine_tuning  # loads the client only where a model is asked
 
-    tuning, store = plan.kept, work.store
+    store = work.store
+    plan = replace(plan, kept=tunings.latest_tuning(store, plan.key))
+    tuning = plan.kept
     if plan.to_pay:
         check_cap(plan, cap)
     if plan.is_new:
