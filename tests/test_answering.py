@@ -101,7 +101,8 @@ def ask(work, server, *, cap=Cap(), concurrency=4, plan=None, cancelled=lambda: 
     endpoint = endpoint_at(server)
     plan, model = plan or plan_answers(work, endpoint, **asking), LanguageModel(endpoint)
     try:
-        return answer_contexts(work, plan, model.ask, cap=cap, concurrency=concurrency, cancelled=cancelled)
+        how = {"cap": cap, "concurrency": concurrency, "cancelled": cancelled}
+        return answer_contexts(work, plan, model.ask, place=server.url, **how)
     finally:
         model.close()
 
@@ -405,7 +406,7 @@ def test_what_may_pass_is_asked_again_and_what_will_not_ends_the_run(work):
     with LlmServer(answer=know_it_all(work)) as server:
         endpoint = endpoint_at(server, key="sk-wrong")
         model = LanguageModel(endpoint)
-        outcome = answer_contexts(work, plan_answers(work, endpoint), model.ask, cap=Cap())
+        outcome = answer_contexts(work, plan_answers(work, endpoint), model.ask, place=endpoint.url, cap=Cap())
         model.close()
     assert outcome.ended == "error"
     assert "key" in outcome.reason
@@ -570,6 +571,16 @@ def test_to_collect_orders_nothing_however_much_is_still_missing(work):
         assert server.requests == []
         plan = plan_answers(work, endpoint_at(server))
     assert (plan.under_way, plan.missing.sum()) == (0, len(plan.contexts) - 4)
+
+
+def test_what_was_handed_over_since_it_was_planned_is_not_asked_singly(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        planned = plan_answers(work, endpoint_at(server))
+        leave_open(work, server)
+        assert not planned.under_way
+        with pytest.raises(ConfigError, match="questions were handed over as a batch and are not collected yet"):
+            ask(work, server, plan=planned)
+        assert server.requests == []
 
 
 def test_a_batch_that_nobody_follows_is_ended_and_what_it_answered_kept(work):

@@ -194,7 +194,9 @@ def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argpa
     try:
         if options.batch:
             return answer_in_batches(work, plan, model, cap=cap, progress=line.show)
-        return answer_contexts(work, plan, model.ask, cap=cap, concurrency=options.at_once, progress=line.show)
+        return answer_contexts(
+            work, plan, model.ask, place=endpoint.url, cap=cap, concurrency=options.at_once, progress=line.show
+        )
     finally:
         model.close()
 
