@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -172,42 +172,64 @@ def follow_tuning(
     is ended at the endpoint. If this process ends first, the job goes on there. Raises ModelError where it fails or
     cannot be followed any further, and Cancelled unless it had succeeded before it could be ended.
     """
+    wait = wait_unless(cancelled)
+    with telling_trouble(store, tuning):
+        begun = find_begun(store, tuning, service, wait)
+        ended = begun if begun.ended else follow_job(store, begun, service, stop=stop, see=see, wait=wait)
+    check_succeeded(ended)
+    see(ended, 1.0)
+    return ended
+
+
+def follow_job(
+    store: Store,
+    begun: KeptTuning,
+    service: Service,
+    *,
+    stop: bool,
+    see: Callable[[KeptTuning, float], None],
+    wait: Wait,
+) -> KeptTuning:
+    """As it is in the end. Raises Cancelled where that was by `stop` or `wait`."""
     from ..llm import fine_tuning
 
     def seen(job: fine_tuning.TuningJob) -> KeptTuning:
-        kept = tunings.update_tuning(store, tuning.tuning_id, job)
+        kept = tunings.update_tuning(store, begun.tuning_id, job)
         see(kept, job.share)
         return kept
 
-    def follow() -> KeptTuning:
-        try:
-            if stop:
-                raise Cancelled("The work was stopped.")
-            return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
-        except Cancelled:
-            kept = seen(fine_tuning.cancel_tuning(service, begun.job_id))
-            if kept.state == "succeeded":
-                return kept
-            raise
-
-    wait = wait_unless(cancelled)
     try:
-        begun = find_begun(store, tuning, service, wait)
-        ended = begun if begun.ended else follow()
+        if stop:
+            raise Cancelled("The work was stopped.")
+        return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
+    except Cancelled:
+        kept = seen(fine_tuning.cancel_tuning(service, begun.job_id))
+        if kept.state == "succeeded":
+            return kept
+        raise
+
+
+@contextlib.contextmanager
+def telling_trouble(store: Store, tuning: KeptTuning) -> Iterator[None]:
+    """What keeps it from being followed says that it goes on; where the endpoint does not know it, that is kept."""
+    try:
+        yield
     except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
         is_over = tuning.reason == str(error) and now() - tuning.started_at > GIVEN_UP_AFTER
         tunings.note_reason(store, tuning, str(error), state="failed" if is_over else tuning.state)
         raise
     except ModelError as error:
         raise type(error)(f"{error} {GOES_ON}") from error
+
+
+def check_succeeded(ended: KeptTuning) -> None:
+    """Raises Cancelled or ModelError where it did not."""
     if ended.state == "cancelled":
         raise Cancelled("The fine-tuning was ended at the endpoint.")
     if ended.state == "failed":
         raise ModelError(
             f"The fine-tuning failed: {ended.reason or 'the endpoint gives no reason'}.".replace("..", ".")
         )
-    see(ended, 1.0)
-    return ended
 
 
 def check_cap(plan: TuningPlan, cap: Cap) -> None:
