@@ -898,6 +898,18 @@ def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):
     assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
 
 
+def test_a_stop_after_which_nothing_can_be_fetched_says_so(work, monkeypatch):
+    def refuse(*of, **more):
+        raise ModelBusy("The model cannot be reached.")
+
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        monkeypatch.setattr(batches, "fetch_answers", refuse)
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
+        assert [kept.state for kept in context_answers.open_batches(work.store, server.url)] == ["ending"]
+
+
 def test_stopping_ends_the_batches_and_what_they_answered_is_kept(work):
     with LlmServer(answer=know_it_all(work)) as server:
         server.account.batch_states, server.account.expires_after = ["in_progress"], 3
