@@ -1018,3 +1018,59 @@ def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, mo
         assert server.requests == []
         assert main([*command, "--again"]) == 0
         assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["match_rate"] == 1
+
+
+@pytest.fixture
+def handed_over(path, monkeypatch):
+    """The command, and an endpoint with two batches that were asked for in two forms."""
+    with LlmServer() as server:
+        with open_store(path) as store:
+            work = run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions")
+            server.answer = know_it_all(work)
+            for form in ("schema", "text"):
+                leave_open(work, server, plan=plan_answers(work, endpoint_at(server), form=form, most=4))
+        monkeypatch.setattr("hierex.asking.plans.MOST_CHOICES", 3)  # so the list can be asked for no more
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        monkeypatch.setattr(Endpoint, "is_local", False)  # so what costs needs a cap
+        yield ["answer", "--store", str(path), "--granularity", "8", "--json", "--form", "schema"], server
+
+
+def test_the_command_collects_everything_whatever_it_would_ask_now(handed_over, capsys):
+    command, server = handed_over
+    assert main([*command, "--batch", "--estimate"]) == 0
+    assert "'hierex answer --collect' collects all of it, '--cancel' ends it." in capsys.readouterr().err
+    for batch in server.account.batches.values():
+        batch["states"] = ["completed"]
+    assert main([*command, "--collect"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.strip().split("\n")]
+    assert [(one["form"], one["answered"], one["match_rate"]) for one in told] == [("schema", 4, 1), ("text", 4, 1)]
+    assert len(server.account.batches) == 2
+    assert server.requests == []
+    assert main([*command, "--collect"]) == 2
+    assert "nothing to collect" in capsys.readouterr().err
+
+
+def test_the_command_ends_everything_and_keeps_what_was_answered(handed_over, capsys):
+    command, server = handed_over
+    server.account.expires_after = 3
+    assert main([*command, "--cancel"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.strip().split("\n")]
+    assert [(one["form"], one["ended"], one["answered"]) for one in told] == [
+        ("schema", "stopped", 3),
+        ("text", "stopped", 3),
+    ]
+    assert [batch["states"] for batch in server.account.batches.values()] == [["cancelled"]] * 2
+    assert main([*command, "--cancel"]) == 2
+    assert "nothing to end" in capsys.readouterr().err
+
+
+def test_the_command_collects_what_it_can_and_then_says_what_it_cannot(handed_over, capsys):
+    command, server = handed_over
+    del server.account.batches["batch-0"]
+    server.account.batches["batch-1"]["states"] = ["completed"]
+    assert main([*command, "--collect"]) == 2
+    told = capsys.readouterr()
+    assert [json.loads(line)["answered"] for line in told.out.strip().split("\n")] == [0, 4]
+    assert f"Not collected yet: 4 questions to {MODEL}, chosen from a list, since" in told.err
+    assert "no longer knows the batch" in told.err
