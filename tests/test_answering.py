@@ -1051,6 +1051,19 @@ def test_the_command_collects_everything_whatever_it_would_ask_now(handed_over, 
     assert "nothing to collect" in capsys.readouterr().err
 
 
+def test_the_command_names_what_was_handed_over_at_another_address(handed_over, monkeypatch, capsys):
+    command, server = handed_over
+    monkeypatch.setenv("HIEREX_LLM_URL", "https://elsewhere.example/v1")
+    assert main([*command, "--batch", "--estimate"]) == 0
+    told = capsys.readouterr().err
+    assert told.count(f"It is at {server.url}, and can be collected or stopped where HIEREX_LLM_URL says that.") == 2
+    assert "hierex answer --collect" not in told
+    assert main([*command, "--collect"]) == 2
+    told = capsys.readouterr().err
+    assert "nothing to collect" in told
+    assert f"It is at {server.url}" in told
+
+
 def test_the_command_ends_everything_and_keeps_what_was_answered(handed_over, capsys):
     command, server = handed_over
     server.account.expires_after = 3

@@ -24,7 +24,7 @@ from ..llm.prices import Cap
 from ..llm.service import Service
 from ..server_config import ServerConfig
 from ..store import Store
-from ..wording.models import answered_text, batch_text, estimate_text, tuning_text, way_text
+from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, tuning_text, way_text
 from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 
@@ -214,7 +214,8 @@ def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -
     something could not be collected or ended."""
     ways = dict.fromkeys(kept.asked for kept in context_answers.open_batches(store, endpoint.url))
     if not ways:
-        raise NotReady(f"No batch is under way, so there is nothing to {'end' if options.cancel else 'collect'}.")
+        tell_open(store, endpoint)
+        raise NotReady(f"No batch is under way here, so there is nothing to {'end' if options.cancel else 'collect'}.")
     work, reasons = work_at(store, options.granularity, until="transitions"), []
     service = Service(endpoint)
     try:
@@ -232,10 +233,12 @@ def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -
 
 
 def tell_open(store: Store, endpoint: Endpoint) -> bool:
-    """Whether there are batches that were not collected yet."""
+    """Names what was not collected yet; whether any of it is at this endpoint."""
     opened = context_answers.open_batches(store, endpoint.url)
     for kept in opened:
         print(f"Not collected yet: {batch_text(kept)}.", file=sys.stderr)
+    for place, kept in context_answers.batches_elsewhere(store, endpoint.url):
+        print(f"Not collected yet: {elsewhere_text(place, kept)}.", file=sys.stderr)
     return bool(opened)
 
 
