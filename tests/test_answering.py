@@ -103,7 +103,8 @@ def ask(work, server, *, cap=Cap(), concurrency=4, plan=None, cancelled=lambda: 
     endpoint = endpoint_at(server)
     plan, model = plan or plan_answers(work, endpoint, **asking), LanguageModel(endpoint)
     try:
-        return answer_contexts(work, plan, model.ask, cap=cap, concurrency=concurrency, cancelled=cancelled)
+        how = {"cap": cap, "concurrency": concurrency, "cancelled": cancelled}
+        return answer_contexts(work, plan, model.ask, place=server.url, **how)
     finally:
         model.close()
 
@@ -407,7 +408,7 @@ def test_what_may_pass_is_asked_again_and_what_will_not_ends_the_run(work):
     with LlmServer(answer=know_it_all(work)) as server:
         endpoint = endpoint_at(server, key="sk-wrong")
         model = LanguageModel(endpoint)
-        outcome = answer_contexts(work, plan_answers(work, endpoint), model.ask, cap=Cap())
+        outcome = answer_contexts(work, plan_answers(work, endpoint), model.ask, place=endpoint.url, cap=Cap())
         model.close()
     assert outcome.ended == "error"
     assert "key" in outcome.reason
@@ -572,6 +573,16 @@ def test_to_collect_orders_nothing_however_much_is_still_missing(work):
         assert server.requests == []
         plan = plan_answers(work, endpoint_at(server))
     assert (plan.under_way, plan.missing.sum()) == (0, len(plan.contexts) - 4)
+
+
+def test_what_was_handed_over_since_it_was_planned_is_not_asked_singly(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        planned = plan_answers(work, endpoint_at(server))
+        leave_open(work, server)
+        assert not planned.under_way
+        with pytest.raises(ConfigError, match="questions were handed over as a batch and are not collected yet"):
+            ask(work, server, plan=planned)
+        assert server.requests == []
 
 
 def test_a_batch_that_nobody_follows_is_ended_and_what_it_answered_kept(work):
@@ -916,6 +927,18 @@ def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):
     assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
 
 
+def test_a_stop_after_which_nothing_can_be_fetched_says_so(work, monkeypatch):
+    def refuse(*of, **more):
+        raise ModelBusy("The model cannot be reached.")
+
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        monkeypatch.setattr(batches, "fetch_answers", refuse)
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
+        assert [kept.state for kept in context_answers.open_batches(work.store, server.url)] == ["ending"]
+
+
 def test_stopping_ends_the_batches_and_what_they_answered_is_kept(work):
     with LlmServer(answer=know_it_all(work)) as server:
         server.account.batch_states, server.account.expires_after = ["in_progress"], 3
@@ -1027,3 +1050,72 @@ def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, mo
         capsys.readouterr()
         assert main([*command, "--again"]) == 0
         assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["match_rate"] == 1
+
+
+@pytest.fixture
+def handed_over(path, monkeypatch):
+    """The command, and an endpoint with two batches that were asked for in two forms."""
+    with LlmServer() as server:
+        with open_store(path) as store:
+            work = run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions")
+            server.answer = know_it_all(work)
+            for form in ("schema", "text"):
+                leave_open(work, server, plan=plan_answers(work, endpoint_at(server), form=form, most=4))
+        monkeypatch.setattr("hierex.asking.plans.MOST_CHOICES", 3)  # so the list can be asked for no more
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        monkeypatch.setattr(Endpoint, "is_local", False)  # so what costs needs a cap
+        yield ["answer", "--store", str(path), "--granularity", "8", "--json", "--form", "schema"], server
+
+
+def test_the_command_collects_everything_whatever_it_would_ask_now(handed_over, capsys):
+    command, server = handed_over
+    assert main([*command, "--batch", "--estimate"]) == 0
+    assert "'hierex answer --collect' collects all of it, '--cancel' ends it." in capsys.readouterr().err
+    for batch in server.account.batches.values():
+        batch["states"] = ["completed"]
+    assert main([*command, "--collect"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.strip().split("\n")]
+    assert [(one["form"], one["answered"], one["match_rate"]) for one in told] == [("schema", 4, 1), ("text", 4, 1)]
+    assert len(server.account.batches) == 2
+    assert server.requests == []
+    assert main([*command, "--collect"]) == 2
+    assert "nothing to collect" in capsys.readouterr().err
+
+
+def test_the_command_names_what_was_handed_over_at_another_address(handed_over, monkeypatch, capsys):
+    command, server = handed_over
+    monkeypatch.setenv("HIEREX_LLM_URL", "https://elsewhere.example/v1")
+    assert main([*command, "--batch", "--estimate"]) == 0
+    told = capsys.readouterr().err
+    assert told.count(f"It is at {server.url}, and can be collected or stopped where HIEREX_LLM_URL says that.") == 2
+    assert "hierex answer --collect" not in told
+    assert main([*command, "--collect"]) == 2
+    told = capsys.readouterr().err
+    assert "nothing to collect" in told
+    assert f"It is at {server.url}" in told
+
+
+def test_the_command_ends_everything_and_keeps_what_was_answered(handed_over, capsys):
+    command, server = handed_over
+    server.account.expires_after = 3
+    assert main([*command, "--cancel"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.strip().split("\n")]
+    assert [(one["form"], one["ended"], one["answered"]) for one in told] == [
+        ("schema", "stopped", 3),
+        ("text", "stopped", 3),
+    ]
+    assert [batch["states"] for batch in server.account.batches.values()] == [["cancelled"]] * 2
+    assert main([*command, "--cancel"]) == 2
+    assert "nothing to end" in capsys.readouterr().err
+
+
+def test_the_command_collects_what_it_can_and_then_says_what_it_cannot(handed_over, capsys):
+    command, server = handed_over
+    del server.account.batches["batch-0"]
+    server.account.batches["batch-1"]["states"] = ["completed"]
+    assert main([*command, "--collect"]) == 2
+    told = capsys.readouterr()
+    assert [json.loads(line)["answered"] for line in told.out.strip().split("\n")] == [0, 4]
+    assert f"Not collected yet: 4 questions to {MODEL}, chosen from a list, since" in told.err
+    assert "no longer knows the batch" in told.err

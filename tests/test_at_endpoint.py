@@ -100,6 +100,17 @@ def test_an_open_batch_is_listed_whatever_is_chosen_and_collected_without_orderi
     assert "100% of what people start from has an answer" in words(app)
 
 
+def test_a_batch_at_another_address_is_named_and_cannot_be_collected_from_here(work, server, monkeypatch):
+    leave_open(work, server, plan=plan_answers(work, Endpoint(server.url, MODEL, KEY), most=4))
+    with LlmServer() as other:
+        monkeypatch.setenv("HIEREX_LLM_URL", other.url)
+        app = open_panel(work)
+    told = words(app).replace("\\", "")
+    assert f"4 questions to {MODEL}, in free text, since" in told
+    assert f"It is at {server.url}, and can be collected or stopped where HIEREX_LLM_URL says that." in told
+    assert not {"Collect", "Stop"} & set(labels(app))
+
+
 def test_a_batch_that_was_stopped_is_open_no_more_once_the_endpoint_says_so(work, server):
     leave_open(work, server)
     app = press(open_panel(work), "Stop")

@@ -61,9 +61,9 @@ def endpoint_at(server, **changed):
     return Endpoint(**{"url": server.url, "model": MODEL, "key": KEY, **changed})
 
 
-def tune(work, server, *, cap=Cap(), endpoint=None, epochs=EPOCHS, **more):  # noqa: B008  it is frozen
+def tune(work, server, *, cap=Cap(), endpoint=None, epochs=EPOCHS, plan=None, **more):  # noqa: B008  it is frozen
     endpoint = endpoint or endpoint_at(server)
-    plan, service = plan_tuning(work, endpoint, epochs=epochs), Service(endpoint)
+    plan, service = plan or plan_tuning(work, endpoint, epochs=epochs), Service(endpoint)
     try:
         return tune_model(work, plan, service, cap=cap, **more)
     finally:
@@ -102,6 +102,14 @@ def test_what_was_ordered_is_not_ordered_again(work, server):
     assert again == first
     assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
     assert not plan_tuning(work, endpoint_at(server)).to_pay
+
+
+def test_what_two_pages_offered_is_ordered_once(work, server):
+    one, other = plan_tuning(work, endpoint_at(server)), plan_tuning(work, endpoint_at(server))
+    first = tune(work, server, plan=one)
+    assert other.to_pay
+    assert tune(work, server, plan=other) == first
+    assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
 
 
 def test_the_estimate_counts_every_time_the_examples_are_read(work, server):
@@ -291,19 +299,87 @@ def test_an_order_that_never_began_says_why_and_is_at_its_end(work, server):
     assert "other-model is not available" in refused.reason
 
 
-def test_an_order_of_which_nobody_can_tell_whether_it_began_stays_open(work, server, monkeypatch):
+def order_unheard(work, server, monkeypatch, *, begins):
+    """An order that timed out, whether or not its job began."""
+    start = fine_tuning.start_tuning
+
     def time_out(*arguments, **more):
+        if begins:
+            start(*arguments, **more)
         raise ModelBusy("It did not answer in time.")
 
     with monkeypatch.context() as patched:
         patched.setattr(fine_tuning, "start_tuning", time_out)
         with pytest.raises(ModelBusy):
             tune(work, server)
-    (left,) = tunings.open_tunings(work.store, server.url)
+    return tunings.open_tunings(work.store, server.url)[-1]
+
+
+def make_older(work, hours):
+    with work.store.transaction() as writer:
+        writer.execute(f"UPDATE tunings SET started_at = started_at - INTERVAL {hours} HOURS")
+    return tunings.read_tunings(work.store)[0]
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_an_order_of_which_nobody_can_tell_whether_it_began_stays_open(work, server, monkeypatch, stop):
+    left = order_unheard(work, server, monkeypatch, begins=True)
     assert left.reason == "It did not answer in time."
+    with monkeypatch.context() as patched:
+        patched.setattr(fine_tuning, "find_tuning", lambda *of, **more: None)
+        with pytest.raises(ModelBusy, match=r"may have begun all the same\. .* it never began\.$"):
+            follow(work, server, left, stop=stop)
+    assert tunings.open_tunings(work.store, server.url) == [left]
+    assert follow(work, server, left).job_id == "ftjob-0"
+    assert len(server.account.jobs) == 1
+
+
+def test_an_order_that_is_not_listed_in_time_never_began(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=False)
     with pytest.raises(ModelError, match="did not answer in time"):
-        follow(work, server, left)
+        follow(work, server, make_older(work, 2))
     assert tunings.open_tunings(work.store, server.url) == []
+
+
+def test_an_order_that_is_made_again_has_its_time_anew(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=False)
+    make_older(work, 2)
+    left = order_unheard(work, server, monkeypatch, begins=False)
+    with pytest.raises(ModelBusy, match="may have begun all the same"):
+        follow(work, server, left)
+
+
+def test_what_never_began_as_far_as_was_known_is_found_when_it_is_ordered_again(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(fine_tuning, "find_tuning", lambda *of, **more: None)
+        with pytest.raises(ModelError, match="did not answer in time"):
+            follow(work, server, make_older(work, 2))
+    assert plan_tuning(work, endpoint_at(server)).to_pay
+    assert tune(work, server).job_id == "ftjob-0"
+    assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
+
+
+def test_what_never_began_and_is_gone_from_the_endpoint_is_uploaded_again(work, server):
+    server.account.offers = {"files"}
+    with pytest.raises(ModelError, match="offers no fine-tuning"):
+        tune(work, server)
+    server.account.offers, files = {"files", "fine_tuning"}, server.account.files
+    files["file-9"] = files.pop("file-0")
+    assert tune(work, server).state == "succeeded"
+    assert server.account.jobs["ftjob-0"]["training_file"] in files.keys() - {"file-9"}
+
+
+def test_a_job_is_found_behind_many_later_ones(work, server, monkeypatch):
+    left = order_unheard(work, server, monkeypatch, begins=True)
+    look, pages = server.account._look, iter([[{"id": "ftjob-9", "training_file": "file-9"}] * 100])
+
+    def look_in_pages(what, method, name):
+        page = None if name else next(pages, None)
+        return (200, {"object": "list", "data": page, "has_more": True}) if page else look(what, method, name)
+
+    monkeypatch.setattr(server.account, "_look", look_in_pages)
+    assert follow(work, server, left).job_id == "ftjob-0"
 
 
 def test_a_cap_below_the_estimate_is_refused_before_anything_is_begun(work, server):

@@ -42,6 +42,7 @@ def answer_contexts(
     plan: AnswerPlan,
     ask: Ask,
     *,
+    place: str,
     cap: Cap,
     concurrency: int = AT_ONCE,
     progress: Callable[[Reading], None] = lambda reading: None,
@@ -49,13 +50,16 @@ def answer_contexts(
 ) -> AnswerOutcome:
     """Asks what is missing, `concurrency` at once; every answer is kept as it comes, whatever it says.
 
-    In the readings an answer that names no known interest counts as failed. Raises ConfigError for a cap without a
-    price, and while a batch with such questions is under way.
+    place: the endpoint's address. In the readings an answer that names no known interest counts as failed. Raises
+    ConfigError for a cap without a price, and while a batch with such questions is under way there, also one that was
+    handed over since it was planned.
     """
     cap.check(plan.price)
-    if plan.under_way:
+    opened = context_answers.open_batches(work.store, place)
+    under_way = sum(kept.n_requests for kept in opened if kept.asked == plan.asked)
+    if under_way:
         raise ConfigError(
-            f"{plan.under_way:,} questions were handed over as a batch and are not collected yet. Collect them first, "
+            f"{under_way:,} questions were handed over as a batch and are not collected yet. Collect them first, "
             "so that nothing is paid twice."
         )
     places = np.flatnonzero(find_missing(work, plan)).tolist()

@@ -300,11 +300,11 @@ class _Run:
         """Ends all, and keeps what it had answered where the endpoint is done with it soon; else the next call does.
         Raises as `cancel` and `collect`."""
         self.cancel()
-        self.end("stopped", "")
         until = monotonic() + ENDING
         self.wait = wait_unless(lambda: monotonic() > until)
         with contextlib.suppress(Cancelled):
             self.collect()
+        self.end("stopped", "")
 
     def cancel(self) -> None:
         """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it. Raises

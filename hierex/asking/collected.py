@@ -20,6 +20,8 @@ from .plans import digest_words, people_contexts, prompt_digest, read_raw, stand
 
 LITTLE = 10.0
 """Answers that the counts weigh, from which on the answers hardly change what is predicted."""
+COUNTS_DECIDE, COUNTS_KNOW_LITTLE = "the counts decide nearly everything", "the counts know little"
+"""What a note has to warn of."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,12 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
         "; the list of interests was given in words, since it was not taken otherwise" if answered.in_words else ""
     )
     few = (
-        f" There are only {len(moves):,} moves to novel interests to count, so the counts know little."
+        f" There are only {len(moves):,} moves to novel interests to count, so {COUNTS_KNOW_LITTLE}."
         if len(moves) < FEWEST_MOVES
         else ""
     )
     little = (
-        " So the counts decide nearly everything: with more weight on the answers, later moves were foreseen worse."
+        f" So {COUNTS_DECIDE}: with more weight on the answers, later moves were foreseen worse."
         if policy.strength >= LITTLE
         else ""
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ EPOCHS = 6
 """How often the examples are gone through: 3,000 steps of 16 over 7,610 examples (paper, section 3)."""
 GIVEN_UP_AFTER = timedelta(days=14)
 """A job that the endpoint does not know after so long can be ordered anew."""
+LISTED_WITHIN = timedelta(hours=1)
+"""So long after an order its job may have begun, though the endpoint does not list it yet."""
 FEWEST_EXAMPLES = 10
 """OpenAI takes no fewer."""
 GOES_ON = (
@@ -113,18 +115,21 @@ def tune_model(
 
 
 def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, wait: Wait) -> KeptTuning:
-    """The job that was ordered for just this, ordered now where there is none; why that failed is kept with it."""
+    """The job that was ordered for just this, also since it was planned; ordered now where there is none. Why that
+    failed is kept with it."""
     from ..llm import fine_tuning  # loads the client only where a model is asked
 
-    tuning, store = plan.kept, work.store
+    store = work.store
+    plan = replace(plan, kept=tunings.latest_tuning(store, plan.key))
+    tuning = plan.kept
     if plan.to_pay:
         check_cap(plan, cap)
     if plan.is_new:
-        file_id = fine_tuning.upload_examples(service, plan.lines, wait=wait)
-        tuning = note(work, plan, service.endpoint, file_id)
+        tuning = note(work, plan, service.endpoint, uploaded_file(plan, service, wait))
     if tuning.job_id or tuning.state == "succeeded":
         return tuning
     wait(0.0, "")
+    tuning = tunings.note_order(store, tuning)
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
@@ -133,13 +138,28 @@ def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, 
         tuning = tunings.note_reason(store, tuning, str(error), state=tuning.state if may_have_begun else "failed")
         if may_have_begun and not isinstance(error, ModelBusy):
             with contextlib.suppress(ModelError):
-                find_begun(store, tuning, service, wait)
+                find_begun(store, tuning, service, wait, listed_within=timedelta())
         raise
     return tunings.update_tuning(store, tuning.tuning_id, job)
 
 
-def find_begun(store: Store, tuning: KeptTuning, service: Service, wait: Wait) -> KeptTuning:
-    """With the job that was begun from its file, whoever heard of it; where there is none it has failed.
+def uploaded_file(plan: TuningPlan, service: Service, wait: Wait) -> str:
+    """That of an order that never began as far as is known, so that a job that began all the same is found; else one
+    that is uploaded now."""
+    from ..llm import fine_tuning
+
+    if plan.kept and not plan.kept.job_id:
+        with contextlib.suppress(NotThere):
+            service.check_kept(plan.kept.file_id, wait=wait)
+            return plan.kept.file_id
+    return fine_tuning.upload_examples(service, plan.lines, wait=wait)
+
+
+def find_begun(
+    store: Store, tuning: KeptTuning, service: Service, wait: Wait, *, listed_within: timedelta = LISTED_WITHIN
+) -> KeptTuning:
+    """With the job that was begun from its file, whoever heard of it. Where there is none it has failed, but for what
+    was ordered so recently that the endpoint may not list it yet: that stays as it is.
 
     Raises ModelError where that cannot be told.
     """
@@ -151,6 +171,8 @@ def find_begun(store: Store, tuning: KeptTuning, service: Service, wait: Wait) -
     if job:
         return tunings.update_tuning(store, tuning.tuning_id, job)
     service.check_kept(tuning.file_id, wait=wait)  # else this is the key of another account
+    if now() - tuning.started_at < listed_within:
+        return tuning
     return tunings.note_reason(store, tuning, tuning.reason or "It was never begun.", state="failed")
 
 
@@ -169,42 +191,70 @@ def follow_tuning(
     is ended at the endpoint. If this process ends first, the job goes on there. Raises ModelError where it fails or
     cannot be followed any further, and Cancelled unless it had succeeded before it could be ended.
     """
+    wait = wait_unless(cancelled)
+    with telling_trouble(store, tuning):
+        begun = find_begun(store, tuning, service, wait)
+        goes_on = begun.job_id and not begun.ended
+        ended = follow_job(store, begun, service, stop=stop, see=see, wait=wait) if goes_on else begun
+    check_succeeded(ended)
+    see(ended, 1.0)
+    return ended
+
+
+def follow_job(
+    store: Store,
+    begun: KeptTuning,
+    service: Service,
+    *,
+    stop: bool,
+    see: Callable[[KeptTuning, float], None],
+    wait: Wait,
+) -> KeptTuning:
+    """As it is in the end. Raises Cancelled where that was by `stop` or `wait`."""
     from ..llm import fine_tuning
 
     def seen(job: fine_tuning.TuningJob) -> KeptTuning:
-        kept = tunings.update_tuning(store, tuning.tuning_id, job)
+        kept = tunings.update_tuning(store, begun.tuning_id, job)
         see(kept, job.share)
         return kept
 
-    def follow() -> KeptTuning:
-        try:
-            if stop:
-                raise Cancelled("The work was stopped.")
-            return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
-        except Cancelled:
-            kept = seen(fine_tuning.cancel_tuning(service, begun.job_id))
-            if kept.state == "succeeded":
-                return kept
-            raise
-
-    wait = wait_unless(cancelled)
     try:
-        begun = find_begun(store, tuning, service, wait)
-        ended = begun if begun.ended else follow()
+        if stop:
+            raise Cancelled("The work was stopped.")
+        return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
+    except Cancelled:
+        kept = seen(fine_tuning.cancel_tuning(service, begun.job_id))
+        if kept.state == "succeeded":
+            return kept
+        raise
+
+
+@contextlib.contextmanager
+def telling_trouble(store: Store, tuning: KeptTuning) -> Iterator[None]:
+    """What keeps it from being followed says that it goes on; where the endpoint does not know it, that is kept."""
+    try:
+        yield
     except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
         is_over = tuning.reason == str(error) and now() - tuning.started_at > GIVEN_UP_AFTER
         tunings.note_reason(store, tuning, str(error), state="failed" if is_over else tuning.state)
         raise
     except ModelError as error:
         raise type(error)(f"{error} {GOES_ON}") from error
+
+
+def check_succeeded(ended: KeptTuning) -> None:
+    """Raises Cancelled or ModelError where it did not, ModelBusy where nobody can tell yet whether it began."""
+    if not ended.ended:
+        raise ModelBusy(
+            "The endpoint lists no such fine-tuning, but it may have begun all the same. Follow or stop it again after "
+            f"{ended.started_at + LISTED_WITHIN:%d %b %H:%M} UTC; if it is not listed by then, it never began."
+        )
     if ended.state == "cancelled":
         raise Cancelled("The fine-tuning was ended at the endpoint.")
     if ended.state == "failed":
         raise ModelError(
             f"The fine-tuning failed: {ended.reason or 'the endpoint gives no reason'}.".replace("..", ".")
         )
-    see(ended, 1.0)
-    return ended
 
 
 def check_cap(plan: TuningPlan, cap: Cap) -> None:

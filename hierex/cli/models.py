@@ -9,11 +9,12 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from ..asking.answering import AnswerOutcome, answer_contexts
-from ..asking.batches import answer_in_batches
+from ..asking.batches import answer_in_batches, collect_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with_estimate
 from ..asking.tuning import EPOCHS, follow_tuning, plan_tuning, tune_model
+from ..config import AskedAs
 from ..descriptions.model import Outcome
 from ..errors import Cancelled, ConfigError, HierexError, ModelError, NotReady
 from ..kept import context_answers, tunings
@@ -25,7 +26,7 @@ from ..llm.prices import Cap
 from ..llm.service import Service
 from ..server_config import ServerConfig
 from ..store import Store
-from ..wording.models import answered_text, batch_text, estimate_text, tuning_text
+from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, tuning_text, way_text
 from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 
@@ -71,6 +72,9 @@ def add_answer(commands) -> argparse.ArgumentParser:
     answer.add_argument("--again", action="store_true", help="all anew; what was answered before is left out, and kept")
     answer.add_argument("--batch", action="store_true", help="hand them over as files: slower, at half the price")
     answer.add_argument("--at-once", type=positive, default=AT_ONCE, metavar="N", help="questions on their way")
+    instead = answer.add_mutually_exclusive_group()
+    instead.add_argument("--collect", action="store_true", help="order nothing; wait for all that was handed over")
+    instead.add_argument("--cancel", action="store_true", help="order nothing; end it, and keep what was answered")
     answer.set_defaults(command=answer_command)
     return answer
 
@@ -161,13 +165,17 @@ def tell_tuning(tuning: KeptTuning, options: argparse.Namespace) -> None:
 
 def answer_command(options: argparse.Namespace) -> None:
     """Ends with an error where it ended before its time; what came is kept."""
-    endpoint = endpoint_of(options)
+    orders = not (options.collect or options.cancel)
+    endpoint = endpoint_of(options, costs=orders)
     endpoint = replace(endpoint, model=options.model or endpoint.model)
     with open_workspace(options) as store:
+        if not orders:
+            collect_all(store, endpoint, options)
+            return
         work = work_at(store, options.granularity, until="transitions")
         plan = answer_plan(work, endpoint, options)
-        for kept in context_answers.open_batches(store, endpoint.url):
-            print(f"Not collected yet: {batch_text(kept)}.", file=sys.stderr)
+        if tell_open(store, endpoint):
+            print("'hierex answer --collect' collects all of it, '--cancel' ends it.", file=sys.stderr)
         if plan.under_way:
             print("With --batch that is collected first. What then has no answer costs at most:", file=sys.stderr)
         estimate, _ = cost_of(plan, batch=options.batch)
@@ -176,7 +184,7 @@ def answer_command(options: argparse.Namespace) -> None:
             print_json(options, {"estimate": asdict(estimate), "share_of_people": plan.share})
             return
         outcome = answer(work, plan, endpoint, options)
-        report_answers(work, plan, outcome, options)
+        report_answers(work, plan.asked, outcome, options)
     if outcome.ended != "done":
         raise HierexError(outcome.reason or "The work was stopped. Every answer that came is kept.")
 
@@ -201,18 +209,54 @@ def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argpa
     try:
         if options.batch:
             return answer_in_batches(work, plan, model, cap=cap, progress=line.show)
-        return answer_contexts(work, plan, model.ask, cap=cap, concurrency=options.at_once, progress=line.show)
+        return answer_contexts(
+            work, plan, model.ask, place=endpoint.url, cap=cap, concurrency=options.at_once, progress=line.show
+        )
     finally:
         model.close()
 
 
-def report_answers(work: Workspace, plan: AnswerPlan, outcome: AnswerOutcome, options: argparse.Namespace) -> None:
+def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -> None:
+    """Everything that was handed over to the endpoint, however it was asked for. Raises ModelError after that where
+    something could not be collected or ended."""
+    ways = dict.fromkeys(kept.asked for kept in context_answers.open_batches(store, endpoint.url))
+    if not ways:
+        tell_open(store, endpoint)
+        raise NotReady(f"No batch is under way here, so there is nothing to {'end' if options.cancel else 'collect'}.")
+    work, reasons = work_at(store, options.granularity, until="transitions"), []
+    service = Service(endpoint)
+    try:
+        for asked in ways:
+            print(f"Answers of {way_text(asked)}:", file=sys.stderr)
+            line = MeterLine(answered_text)
+            outcome = collect_batches(work, asked, service, stop=options.cancel, progress=line.show)
+            report_answers(work, asked, outcome, options)
+            reasons += [outcome.reason] if outcome.ended == "error" else []
+    finally:
+        service.close()
+    tell_open(store, endpoint)
+    if reasons:
+        raise ModelError(reasons[0])
+
+
+def tell_open(store: Store, endpoint: Endpoint) -> bool:
+    """Names what was not collected yet; whether any of it is at this endpoint."""
+    opened = context_answers.open_batches(store, endpoint.url)
+    for kept in opened:
+        print(f"Not collected yet: {batch_text(kept)}.", file=sys.stderr)
+    for place, kept in context_answers.batches_elsewhere(store, endpoint.url):
+        print(f"Not collected yet: {elsewhere_text(place, kept)}.", file=sys.stderr)
+    return bool(opened)
+
+
+def report_answers(work: Workspace, asked: AskedAs, outcome: AnswerOutcome, options: argparse.Namespace) -> None:
     for reason, n in outcome.unanswered.items():
         print(f"Questions without an answer: {n:,}. {reason}", file=sys.stderr)
-    found = {"ended": outcome.ended, "answered": outcome.answered, "meter": asdict(outcome.reading)}
+    found = {"model": asked.model, "form": asked.form, "ended": outcome.ended, "answered": outcome.answered}
+    found |= {"meter": asdict(outcome.reading)}
     try:
-        matches = collect_answers(work, plan.asked).measure()
-    except NotReady:
+        matches = collect_answers(work, asked).measure()
+    except (NotReady, ConfigError):  # the interests may have got other words since
         print_json(options, found)
         return
     print_json(options, found | {"match_rate": matches.rate, "answers": matches.n})

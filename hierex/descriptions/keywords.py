@@ -41,6 +41,8 @@ EXAMPLES_FROM = 500
 """Items of a node among which the most central are found; of more, an even selection along the tree."""
 CENTRAL = 10
 """Titles from a node's middle that may be quoted: two in its summary, one in its name where words run out."""
+QUOTES = "for example "
+"""Before the titles that a summary quotes, which are items and no words."""
 TITLE_LENGTH = 60
 NAME_LENGTH = 40
 
@@ -303,6 +305,6 @@ def _summary(phrases: tuple[str, ...], central: list[str]) -> str:
     """How many items it holds is not said here: people move items, and what is said stays."""
     quoted = " and ".join(f"“{_shorten(title, TITLE_LENGTH)}”" for title in central[:2])
     listed = ", ".join(phrases[:2]) + " and " + phrases[2] if len(phrases) > 2 else " and ".join(phrases)
-    said = [f"about {listed}"] * bool(listed) + [f"for example {quoted}"] * bool(quoted)
+    said = [f"about {listed}"] * bool(listed) + [f"{QUOTES}{quoted}"] * bool(quoted)
     text = "; ".join(said) or "items without words"
     return f"{text[0].upper()}{text[1:]}."

@@ -105,9 +105,10 @@ def answer(
     model = Service(endpoint) if batch else LanguageModel(endpoint)
     how = {"cap": cap, "progress": partial(setattr, job, "reading"), "cancelled": job.stopping.is_set}
     try:
-        outcome = (
-            answer_in_batches(work, plan, model, **how) if batch else answer_contexts(work, plan, model.ask, **how)
-        )
+        if batch:
+            outcome = answer_in_batches(work, plan, model, **how)
+        else:
+            outcome = answer_contexts(work, plan, model.ask, place=endpoint.url, **how)
     finally:
         model.close()
     tell_outcome(job, work, plan.asked, outcome)

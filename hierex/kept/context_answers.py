@@ -158,8 +158,17 @@ def update_batch(store: Store, row_id: int, *, batch_id: str, state: str, reason
 
 def open_batches(store: Store, place: str) -> list[KeptBatch]:
     """Those whose answers were not collected yet, however they were asked for, oldest first."""
+    return [kept for at, kept in _read_open(store) if at == place]
+
+
+def batches_elsewhere(store: Store, place: str) -> list[tuple[str, KeptBatch]]:
+    """Those at other endpoints that were not collected yet, each with the endpoint's address, oldest first."""
+    return [(at, kept) for at, kept in _read_open(store) if at != place]
+
+
+def _read_open(store: Store) -> list[tuple[str, KeptBatch]]:
     names = ", ".join(field.name for field in fields(KeptBatch))
     rows = store.table(
-        f"SELECT {names} FROM answer_batches WHERE place = ? AND state <> 'collected' ORDER BY row_id", [place]
+        f"SELECT place, {names} FROM answer_batches WHERE state <> 'collected' ORDER BY row_id"
     ).to_pylist()
-    return [KeptBatch(**row) for row in rows]
+    return [(row.pop("place"), KeptBatch(**row)) for row in rows]

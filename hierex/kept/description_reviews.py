@@ -7,7 +7,6 @@ to the interests that are most alike, as edits do.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..descriptions import Description
+from ..descriptions.keywords import QUOTES
 from ..descriptions.words import tidy
 from ..errors import EditConflict, HierexError
 from ..store import Store, Writer, now
@@ -26,7 +26,6 @@ from .description_edits import Edit, Statement, remembered, say_the_same
 from .description_steps import new_step
 
 DRAFT, APPROVED, NEEDS_WORK = "draft", "approved", "needs work"
-_QUOTED = re.compile("“.*?”")
 STALE_FROM = 0.2
 """Share of the items that an interest had or has which came or went: with more, what was said of it is stale."""
 
@@ -54,7 +53,7 @@ class Review:
         """Whether these are the words that were reviewed. Titles that keywords quote are items, and no words."""
         if description.source != "keywords":
             return say_the_same(self, description)
-        seen, now = (replace(words, summary=_QUOTED.sub("", words.summary)) for words in (self, description))
+        seen, now = (replace(words, summary=words.summary.partition(QUOTES)[0]) for words in (self, description))
         return say_the_same(seen, now)
 
 

@@ -68,6 +68,13 @@ def update_tuning(store: Store, tuning_id: int, job: TuningJob) -> KeptTuning:
     return read_tuning(store, tuning_id)
 
 
+def note_order(store: Store, tuning: KeptTuning) -> KeptTuning:
+    """That a job is ordered from its file at this moment, perhaps not for the first time."""
+    with store.transaction() as writer:
+        writer.execute("UPDATE tunings SET started_at = ? WHERE tuning_id = ?", [now(), tuning.tuning_id])
+    return read_tuning(store, tuning.tuning_id)
+
+
 def note_reason(store: Store, tuning: KeptTuning, reason: str, *, state: str) -> KeptTuning:
     """What kept it from going on; all else stays as the endpoint last said it."""
     with store.transaction() as writer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from . import Wait
 from .faults import short_line
@@ -13,7 +14,7 @@ POLL = 10.0
 """Seconds between two looks at a job."""
 EVENTS = 20
 """The latest things said about a job that are read."""
-LISTED = 50
+LISTED = 1_000
 """Among so many of the latest jobs one is looked for that was started before."""
 STATES = {
     "validating_files": "queued",
@@ -88,7 +89,7 @@ def start_tuning(
 def find_tuning(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> TuningJob | None:
     """A job of this file that did not fail."""
     page = service.call(
-        lambda client: list(client.fine_tuning.jobs.list(limit=LISTED).data or ()),
+        lambda client: list(islice(client.fine_tuning.jobs.list(limit=100), LISTED)),
         what="the question for its jobs",
         missing=_not_offered(service),
         wait=wait,

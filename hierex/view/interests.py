@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from ..asking.collected import COUNTS_DECIDE, COUNTS_KNOW_LITTLE
 from ..charts.colors import interest_colors
 from ..config import RunConfig
 from ..kept import curation_edits, presets, results, stage_tables
@@ -108,8 +109,9 @@ def note_of(work: Workspace) -> str:
 def say_note(work: Workspace) -> None:
     """`note_of`, where there is something to say: loudly, unless it only says whose answers these are."""
     note = note_of(work)
+    warns = not work.policy.name.startswith("openai") or COUNTS_DECIDE in note or COUNTS_KNOW_LITTLE in note
     if note:
-        (st.info if work.policy.name.startswith("openai") else st.warning)(plain_markdown(note))
+        (st.warning if warns else st.info)(plain_markdown(note))
 
 
 def item_list(

@@ -83,6 +83,11 @@ def batch_text(kept: KeptBatch) -> str:
     return f"{kept.n_requests:,} questions to {way_text(kept.asked)}, since {kept.started_at:%Y-%m-%d %H:%M} UTC{state}"
 
 
+def elsewhere_text(place: str, kept: KeptBatch) -> str:
+    """A batch at another endpoint that was not collected yet. place: its address."""
+    return f"{batch_text(kept)}. It is at {place}, and can be collected or stopped where HIEREX_LLM_URL says that"
+
+
 def connection_text(found: Connection) -> str:
     """What a test of the language model found."""
     if not found.answered:

@@ -167,11 +167,12 @@ def confirm(
 
 
 def made_of(after: Taxonomy, before: Taxonomy, nodes: Sequence[int]) -> list[int]:
-    """The nodes of the interests that a change of these nodes has made: their ids are those of an edit not yet kept."""
+    """A node of each interest that a change of these nodes has made: their ids are those of an edit not yet kept."""
     new = ~np.isin(after.cluster_ids, before.cluster_ids)
     if not new.any():  # more was merged into one that had been merged before
         new[after.cluster_of_part[np.isin(after.part_nodes, nodes)]] = True
-    return after.part_nodes[new[after.cluster_of_part]].tolist()
+    _, first = np.unique(after.cluster_of_part, return_index=True)
+    return after.part_nodes[first[new]].tolist()
 
 
 def still_so(work: Workspace, number: int, taxonomy: Taxonomy, clusters: Sequence[int]) -> bool:

@@ -14,7 +14,7 @@ from ...jobs.asking import start_collecting, start_following
 from ...kept import context_answers, tunings
 from ...llm.endpoint import Endpoint
 from ...wording import plain_markdown
-from ...wording.models import batch_text, open_tuning_text
+from ...wording.models import batch_text, elsewhere_text, open_tuning_text
 from ...workspace import Workspace
 from ..opened import doing, jobs
 from ..sidebar import POLL_SECONDS
@@ -30,7 +30,8 @@ def live(show: Callable[..., None], busy: bool) -> Callable[..., None]:
 def show_open(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     opened = tunings.open_tunings(work.store, endpoint.url)
     handed_over = sorted(context_answers.open_batches(work.store, endpoint.url), key=way_of)
-    if not (opened or handed_over):
+    elsewhere = context_answers.batches_elsewhere(work.store, endpoint.url)
+    if not (opened or handed_over or elsewhere):
         return
     st.markdown("**Ordered at the endpoint, and not done here**")
     for tuning in opened:
@@ -41,6 +42,8 @@ def show_open(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
         whole = replace(first, n_requests=first.n_requests + sum(kept.n_requests for kept in others))
         start = partial(start_collecting, jobs(), work, first.asked, replace(endpoint, model=first.model))
         offer_open(batch_text(whole), "Collect", f"batch-{first.row_id}", busy, start)
+    for place, kept in elsewhere:
+        st.markdown(f"{plain_markdown(elsewhere_text(place, kept))}.")
 
 
 def way_of(kept: context_answers.KeptBatch) -> tuple:
