@@ -19,26 +19,27 @@ from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answe
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
-from hierex.errors import Cancelled, ConfigError, ModelBusy, ModelError, NotReady, NotThere
+from hierex.errors import Cancelled, ConfigError, HierexError, ModelBusy, ModelError, NotReady, NotThere
 from hierex.jobs import ANSWERS, Job
 from hierex.jobs.asking import answer as answer_in_background
 from hierex.kept import context_answers
-from hierex.kept.context_answers import answers_state
+from hierex.kept.context_answers import ContextAnswer, answers_state
 from hierex.kept.description_edits import Statement, read_edits, save_edits
 from hierex.kept.description_steps import set_step_undone
 from hierex.kept.results import result_note
 from hierex.kept.runs import config_of, read_runs
-from hierex.llm import batches, door
+from hierex.llm import Answer, batches, door
 from hierex.llm.answers import LONGEST_KEPT
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
 from hierex.llm.prices import Cap, Price, batch_price
 from hierex.llm.service import Service
+from hierex.llm.tokens import Tokens
 from hierex.pipeline import run_pipeline
 from hierex.policies import FEWEST_MOVES
 from hierex.releases.gates import GateFailed
 from hierex.result_keys import policy_is_stale
-from hierex.store import open_store
+from hierex.store import now, open_store
 from hierex.transitions import list_moves
 from hierex.transitions.prompts import TARGET_PREFIX, context_prompt, phrases_on_one_line
 from hierex.view.next_interest.asked_model import name_misses
@@ -645,17 +646,42 @@ def test_answers_are_left_out_all_together_and_asked_anew(work, way):
         assert not plan_answers(work, endpoint_at(server), most=6).missing.any()
         before, state = collect_answers(work), answers_state(work.store, None)
         assert before.measure().matched == 2
-        context_answers.leave_out(work.store, before.asked, True)
+        context_answers.leave_out(work.store, before.asked)
         assert answers_state(work.store, None) != state
         with pytest.raises(NotReady):
             collect_answers(work)
         assert context_answers.count_left_out(work.store, before.asked) == 6
         assert way(work, server, plan=plan_answers(work, endpoint_at(server), most=6)).answered == 6
         assert collect_answers(work).measure().rate == 1
-    context_answers.leave_out(work.store, before.asked, False)
-    both = collect_answers(work)
-    assert (both.measure().n, both.measure().matched) == (6, 2), "the first one to each question counts"
-    assert both.known.measure(both.answers).matched == 6, "the latest one is used"
+    for rate in (2 / 6, 1, 2 / 6):
+        context_answers.bring_back(work.store, before.asked)
+        assert collect_answers(work).measure().rate == pytest.approx(rate), "those of then alone, and back"
+    context_answers.leave_out(work.store, before.asked)
+    context_answers.bring_back(work.store, before.asked)
+    assert collect_answers(work).measure().rate == pytest.approx(2 / 6), "what was left out last"
+
+
+def test_answers_are_not_left_out_while_others_of_them_are_out(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        ask(work, server, most=2)
+        leave_open(work, server, plan=plan_answers(work, endpoint_at(server), most=4))
+        for change in (context_answers.leave_out, context_answers.bring_back):
+            with pytest.raises(HierexError, match="Collect or stop it first"):
+                change(work.store, collect_answers(work).asked)
+    assert len(collect_answers(work).answers) == 2
+
+
+def test_of_several_answers_the_latest_is_used_and_the_first_measured(work):
+    with LlmServer(answer=lambda request: "no") as server:
+        asked, plan = plan_answers(work, endpoint_at(server)).asked, plan_answers(work, endpoint_at(server), most=1)
+        ask(work, server, plan=plan)
+        said = plan.known.answers[5]
+        answer = Answer(said, None, "", Tokens(), 0.0, MODEL, 1, how="text")
+        came = ContextAnswer(plan.context_digests(0), 0, answer, None, True)
+        context_answers.save_answers(work.store, asked, [came], since=now())
+    answered = collect_answers(work)
+    assert answered.answers == [said]
+    assert answered.measure().rate == 0, "asking until an answer is known would say nothing of the model"
 
 
 def test_words_that_are_back_need_not_be_paid_again(work):

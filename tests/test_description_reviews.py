@@ -80,6 +80,7 @@ def test_a_verdict_stays_where_a_number_comes_to_a_name(store):
     [
         ("keywords", "About bread; for example “Rye” and “Spelt”.", APPROVED),
         ("keywords", "About bread; for example “Hans “Hänschen” Klein”.", APPROVED),
+        ("keywords", "For example “Rye”.", DRAFT),
         ("keywords", "About bread and cake; for example “Rye”.", DRAFT),
         ("model", "About bread; for example “Rye” and “Spelt”.", DRAFT),
     ],

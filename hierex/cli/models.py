@@ -195,11 +195,11 @@ def answer_plan(work: Workspace, endpoint: Endpoint, options: argparse.Namespace
     plan = plan_answers(work, endpoint, **asking)
     if not options.again:
         return plan
-    if plan.under_way:
-        raise ConfigError("A batch of these questions is under way. Collect it first; then all can be asked anew.")
     if options.estimate:
         return with_estimate(replace(plan, missing=np.ones_like(plan.missing)))
-    context_answers.leave_out(work.store, plan.asked, True)
+    Cap(options.cap, options.cap_tokens).check(plan.price)
+    context_answers.leave_out(work.store, plan.asked)
+    print("What was answered before is left out. After an interruption go on without --again.", file=sys.stderr)
     return plan_answers(work, endpoint, **asking)
 
 

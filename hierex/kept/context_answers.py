@@ -14,6 +14,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from ..config import AskedAs
+from ..errors import HierexError
 from ..llm import Answer
 from ..llm.answers import LONGEST_KEPT
 from ..store import Store, now
@@ -96,20 +97,44 @@ def save_answers(store: Store, asked: AskedAs, answers: Sequence[ContextAnswer],
 def read_answers(store: Store, asked: AskedAs) -> pa.Table:
     """context (list of digests), sample, answer, fault, how, matched: the answers that count, as they came."""
     return store.table(
-        f"SELECT context, sample, answer, fault, how, matched FROM context_answers WHERE {ASKED} AND NOT left_out "
+        f"SELECT context, sample, answer, fault, how, matched FROM context_answers WHERE {ASKED} AND left_out = 0 "
         "ORDER BY answer_id",
         astuple(asked),
     )
 
 
-def leave_out(store: Store, asked: AskedAs, left_out: bool) -> None:
-    """Has none of the answers so far count, or all of them again."""
+def leave_out(store: Store, asked: AskedAs) -> None:
+    """Has none of the answers that count so far count any more. Raises HierexError while a batch of them is out."""
+    _swap(store, asked, brought_back=None)
+
+
+def bring_back(store: Store, asked: AskedAs) -> None:
+    """Has those count again that were left out last, and leaves out those that count now: the same again undoes it.
+    Raises HierexError while a batch is out."""
+    _swap(store, asked, brought_back=_last_left_out(store, asked))
+
+
+def _swap(store: Store, asked: AskedAs, brought_back: int | None) -> None:
     with store.transaction() as writer:
-        writer.execute(f"UPDATE context_answers SET left_out = ? WHERE {ASKED}", [left_out, *astuple(asked)])
+        if writer.execute(f"SELECT 1 FROM answer_batches WHERE {ASKED} AND state <> 'collected'", astuple(asked)):
+            raise HierexError("A batch of these questions is under way. Collect or stop it first.")
+        every = f"SELECT coalesce(max(left_out), 0) FROM context_answers WHERE {ASKED}"
+        (last,) = writer.execute(every, astuple(asked))
+        writer.execute(
+            "UPDATE context_answers SET left_out = CASE WHEN left_out = 0 THEN ? ELSE 0 END "
+            f"WHERE {ASKED} AND (left_out = 0 OR left_out = ?)",
+            [last + 1, *astuple(asked), brought_back],
+        )
+
+
+def _last_left_out(store: Store, asked: AskedAs) -> int | None:
+    return store.value(f"SELECT max(left_out) FROM context_answers WHERE {ASKED} AND left_out > 0", astuple(asked))
 
 
 def count_left_out(store: Store, asked: AskedAs) -> int:
-    return store.value(f"SELECT count(*) FROM context_answers WHERE {ASKED} AND left_out", astuple(asked))
+    """How many answers `bring_back` would have count again."""
+    last = _last_left_out(store, asked)
+    return store.value(f"SELECT count(*) FROM context_answers WHERE {ASKED} AND left_out = ?", [*astuple(asked), last])
 
 
 def read_ways(store: Store, prompt: str) -> list[AskedAs]:
@@ -117,7 +142,7 @@ def read_ways(store: Store, prompt: str) -> list[AskedAs]:
     answers were all left out."""
     rows = store.table(
         "SELECT model, form, temperature, prompt FROM context_answers WHERE prompt = ? GROUP BY ALL "
-        "ORDER BY max(answer_id) FILTER (WHERE NOT left_out) DESC NULLS LAST",
+        "ORDER BY max(answer_id) FILTER (WHERE left_out = 0) DESC NULLS LAST",
         [prompt],
     ).to_pylist()
     return [AskedAs(**row) for row in rows]
@@ -126,7 +151,8 @@ def read_ways(store: Store, prompt: str) -> list[AskedAs]:
 def answers_state(store: Store, asked: AskedAs | None) -> str:
     """Changes whenever an answer comes that was asked for in this way, or answers are left out; None: in any way."""
     every = (
-        "SELECT concat(max(answer_id), ' without ' || nullif(count(*) FILTER (WHERE left_out), 0)) FROM context_answers"
+        "SELECT concat(max(answer_id), ' without ' || nullif(max(left_out), 0) || ', ' || sum(left_out)) "
+        "FROM context_answers"
     )
     return str(store.value(f"{every} WHERE {ASKED}", astuple(asked)) if asked else store.value(every))
 

@@ -53,8 +53,13 @@ class Review:
         """Whether these are the words that were reviewed. Titles that keywords quote are items, and no words."""
         if description.source != "keywords":
             return say_the_same(self, description)
-        seen, now = (replace(words, summary=words.summary.partition(QUOTES)[0]) for words in (self, description))
+        seen, now = (replace(words, summary=_without_titles(words.summary)) for words in (self, description))
         return say_the_same(seen, now)
+
+
+def _without_titles(summary: str) -> str:
+    """A summary from keywords without the titles that it quotes, with which it ends."""
+    return summary[: summary.casefold().find(QUOTES)] if QUOTES in summary.casefold() else summary
 
 
 @dataclass(frozen=True)

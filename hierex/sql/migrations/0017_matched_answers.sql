@@ -3,5 +3,5 @@
 ALTER TABLE context_answers ADD COLUMN matched BOOLEAN;
 -- Digests of what known interests were called when a batch was handed over.
 ALTER TABLE answer_batches ADD COLUMN known VARCHAR[];
--- Answers that a person had left out, to have all asked anew; kept, and brought back at will.
-ALTER TABLE context_answers ADD COLUMN left_out BOOLEAN DEFAULT FALSE;
+-- Answers that a person had left out, to have all asked anew, and which time that was; 0 for those that count.
+ALTER TABLE context_answers ADD COLUMN left_out INTEGER DEFAULT 0;

@@ -165,7 +165,7 @@ def show_answers(work: Workspace, asked: AskedAs | None) -> bool:
     try:
         answered = collect_answers(work, asked)
     except NotReady:
-        st.caption("Nothing was answered about these interests yet. A build of answers needs some.")
+        st.caption("Nothing that counts was answered about these interests. A build of answers needs some.")
         return False
     except HierexError as error:
         st.warning(plain_markdown(str(error)))
@@ -193,7 +193,7 @@ def offer_to_leave_out(work: Workspace, asked: AskedAs, there: bool) -> None:
         icon=":material/delete:",
         disabled=busy or not there,
         on_click=doing,
-        args=(lambda: context_answers.leave_out(work.store, asked, True), "Left out. All can be asked anew."),
+        args=(lambda: context_answers.leave_out(work.store, asked), "Left out. All can be asked anew."),
         help="As where the endpoint was not set up well. All questions can then be asked anew; what was answered is "
         "kept, and can be brought back.",
         width="stretch",
@@ -204,7 +204,8 @@ def offer_to_leave_out(work: Workspace, asked: AskedAs, there: bool) -> None:
         icon=":material/undo:",
         disabled=busy or not n,
         on_click=doing,
-        args=(lambda: context_answers.leave_out(work.store, asked, False), "They count again."),
+        args=(lambda: context_answers.bring_back(work.store, asked), "They count again, and no others."),
+        help="Instead of those that count now, which are left out then.",
         width="stretch",
     )
 
