@@ -758,10 +758,16 @@ def upload_only(work, server, monkeypatch):
             ask_in_batches(work, server)
 
 
+def an_hour_passes(work):
+    with work.store.transaction() as writer:
+        writer.execute("UPDATE answer_batches SET started_at = started_at - INTERVAL 61 MINUTES")
+
+
 def test_the_cap_counts_for_a_batch_that_was_uploaded_and_never_begun(work, monkeypatch):
     with LlmServer(answer=know_it_all(work)) as server:
         upload_only(work, server, monkeypatch)
         assert plan_answers(work, endpoint_at(server)).under_way
+        an_hour_passes(work)
         outcome = ask_in_batches(work, server, cap=Cap(tokens=1))
         assert (outcome.ended, len(server.account.batches)) == ("cap", 0)
         assert not plan_answers(work, endpoint_at(server)).under_way
@@ -855,6 +861,7 @@ def test_what_was_uploaded_for_another_account_is_not_taken_for_never_begun(work
         assert "Is the key that of the account" in ask_in_batches(work, server).reason
         assert not server.account.batches
         server.account.files = files
+        an_hour_passes(work)
         assert ask_in_batches(work, server).ended == "done"
 
 
@@ -867,6 +874,62 @@ def test_a_start_that_may_begin_later_is_not_looked_for_at_once(work, monkeypatc
             patched.setattr(batches, "start_batch", time_out)
             assert "in time" in ask_in_batches(work, server).reason
         assert plan_answers(work, endpoint_at(server)).under_way
+
+
+def begin_unlisted(work, server):
+    """A batch whose start timed out though it began, and that is not listed yet: returned, and gone from the server."""
+    start = batches.start_batch
+
+    def time_out(*arguments, **more):
+        start(*arguments, **more)
+        raise ModelBusy("It did not answer in time.")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batches, "start_batch", time_out)
+        assert "in time" in ask_in_batches(work, server).reason
+    there, server.account.batches = server.account.batches, {}
+    return there
+
+
+def test_a_batch_that_timed_out_and_is_not_listed_yet_is_not_handed_over_anew(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        there = begin_unlisted(work, server)
+        outcome = ask_in_batches(work, server)
+        assert (outcome.ended, outcome.answered, len(server.account.batches)) == ("error", 0, 0)
+        assert "may have begun all the same; collect again after" in outcome.reason
+        assert plan_answers(work, endpoint_at(server)).under_way
+        server.account.batches = there
+        assert ask_in_batches(work, server).ended == "done"
+        assert len(there) == 1
+    assert not plan_answers(work, endpoint_at(server)).missing.any()
+
+
+def test_a_batch_that_is_not_listed_yet_cannot_be_stopped_and_stays_open(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        there = begin_unlisted(work, server)
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, "may have begun" in outcome.reason) == ("error", True)
+        server.account.batches = there
+        assert collect(work, server, stop=True).ended == "stopped"
+        assert there["batch-0"]["states"] == ["cancelled"]
+
+
+def test_a_batch_that_is_not_listed_yet_keeps_no_other_from_being_collected(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        plan = plan_answers(work, endpoint_at(server), most=4)
+        begin_unlisted(work, server)
+        server.account.files["of another page"] = b""
+        context_answers.note_batch(work.store, plan.asked, server.url, "of another page", 1, [])
+        begun, seen = {"batch_id": "b", "state": "completed"}, []
+        find = batches.find_batch
+        monkeypatch.setattr(
+            batches,
+            "find_batch",
+            lambda s, f, **m: batches.Batch(**begun) if f == "of another page" else find(s, f, **m),
+        )
+        monkeypatch.setattr(batches, "look_at_batch", lambda *of, **more: seen.append(of[1]) or batches.Batch(**begun))
+        assert "may have begun" in collect(work, server).reason
+    assert seen == ["b"]
 
 
 def test_the_last_of_several_answers_comes_in_a_batch_too(work):

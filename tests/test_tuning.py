@@ -1,5 +1,6 @@
 """Fine-tuning over a real socket: ordered once, followed, taken up again, ended, and every refusal in plain words."""
 
+import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -8,10 +9,10 @@ import pytest
 from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
-from hierex.asking.tuning import EPOCHS, GOES_ON, follow_tuning, plan_tuning, tune_model
+from hierex.asking.tuning import EPOCHS, GIVEN_UP_AFTER, GOES_ON, follow_tuning, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
-from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, TooLittleData
+from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, NotThere, TooLittleData
 from hierex.files.exports import fine_tuning_lines
 from hierex.jobs import Jobs
 from hierex.jobs.asking import start_tuning
@@ -372,7 +373,7 @@ def test_what_never_began_and_is_gone_from_the_endpoint_is_uploaded_again(work, 
 
 def test_a_job_is_found_behind_many_later_ones(work, server, monkeypatch):
     left = order_unheard(work, server, monkeypatch, begins=True)
-    look, pages = server.account._look, iter([[{"id": "ftjob-9", "training_file": "file-9"}] * 100])
+    look, pages = server.account._look, iter([[{"id": f"ftjob-{n}", "training_file": "file-9"} for n in range(9, 109)]])
 
     def look_in_pages(what, method, name):
         page = None if name else next(pages, None)
@@ -380,6 +381,109 @@ def test_a_job_is_found_behind_many_later_ones(work, server, monkeypatch):
 
     monkeypatch.setattr(server.account, "_look", look_in_pages)
     assert follow(work, server, left).job_id == "ftjob-0"
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_list_of_jobs_that_starts_over_is_read_once(work, server, monkeypatch, begins):
+    left, look = order_unheard(work, server, monkeypatch, begins=begins), server.account._look
+    later = [{"id": f"ftjob-{n}", "training_file": "file-9"} for n in range(9, 19)]
+
+    def look_at_first_page(what, method, name):
+        status, page = look(what, method, name)
+        return (status, page) if name else (status, {"object": "list", "data": page["data"] + later})
+
+    monkeypatch.setattr(server.account, "_look", look_at_first_page)
+    server.orders.clear()
+    if begins:
+        assert follow(work, server, left).job_id == "ftjob-0"
+    else:
+        with pytest.raises(ModelBusy):
+            follow(work, server, left)
+    assert server.orders.count(("GET", "/fine_tuning/jobs")) == (1 if begins else 2)
+
+
+def unlisted(patched):
+    patched.setattr(fine_tuning, "find_tuning", lambda *of, **more: None)
+
+
+def test_what_timed_out_and_is_not_listed_yet_is_not_ordered_again(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=True)
+    with monkeypatch.context() as patched:
+        unlisted(patched)
+        with pytest.raises(ModelBusy, match=r"may have begun all the same\. .* again after .* UTC"):
+            tune(work, server)
+    assert len(server.account.jobs) == 1
+    assert tune(work, server).job_id == "ftjob-0"
+    assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
+
+
+def test_what_was_not_listed_for_an_hour_is_ordered_again(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=False)
+    make_older(work, 2)
+    assert tune(work, server).job_id == "ftjob-0"
+
+
+@pytest.mark.parametrize(("status", "n_jobs"), [(429, 1), (504, 0)])
+def test_an_order_that_was_put_off_can_be_made_again_at_once(work, server, monkeypatch, status, n_jobs):
+    """A gateway's time that is over is no such answer: it may have passed the order on."""
+    monkeypatch.setattr("hierex.llm.service.TRIES", 1)
+    server.order_faults = {("POST", "/fine_tuning/jobs"): {"status": status}}
+    with pytest.raises(ModelBusy):
+        tune(work, server)
+    with contextlib.nullcontext() if n_jobs else pytest.raises(ModelBusy, match="may have begun"):
+        tune(work, server)
+    assert len(server.account.jobs) == n_jobs
+
+
+def test_a_refusal_after_a_try_that_nobody_heard_of_does_not_close_the_order(work, server, monkeypatch):
+    order = server.account._order_job
+    tries = iter([lambda of: order(of) and (504, {"error": {}}), lambda of: (402, {"error": {}})])
+    with monkeypatch.context() as patched:
+        unlisted(patched)
+        patched.setattr(server.account, "_order_job", lambda of: next(tries)(of))
+        with pytest.raises(ModelBusy, match="no credit"):
+            tune(work, server)
+    (left,) = tunings.open_tunings(work.store, server.url)
+    assert follow(work, server, left).job_id == "ftjob-0"
+
+
+@pytest.mark.parametrize("status", [404, 400, 402])
+def test_a_second_order_that_is_refused_does_not_close_the_first(work, server, monkeypatch, status):
+    order_unheard(work, server, monkeypatch, begins=True)
+    make_older(work, 2)
+    with monkeypatch.context() as patched:
+        unlisted(patched)
+        server.order_faults = {("POST", "/fine_tuning/jobs"): {"status": status}}
+        with pytest.raises(ModelError):
+            tune(work, server)
+    (left,) = tunings.open_tunings(work.store, server.url)
+    assert follow(work, server, left).job_id == "ftjob-0"
+    assert len(server.account.jobs) == 1
+
+
+def test_a_page_that_has_a_job_as_it_was_changes_nothing_of_what_became_of_it(work, server, monkeypatch):
+    stale = order_unheard(work, server, monkeypatch, begins=True)
+    done = follow(work, server, stale)
+    server.account.jobs.clear()
+    server.account.files.clear()
+    assert follow(work, server, replace(stale, started_at=stale.started_at - GIVEN_UP_AFTER)) == done
+    assert tunings.note_reason(work.store, stale, "It was never begun.", state="failed") == done
+    assert tunings.read_tunings(work.store) == [done]
+
+
+def test_what_ended_for_another_page_while_it_was_followed_stays_as_it_is(work, server, monkeypatch):
+    left = leave_running(work, server)
+
+    def lose(*arguments, **more):
+        job = fine_tuning.TuningJob(left.job_id, "succeeded", tuned_model="ft:new")
+        tunings.update_tuning(work.store, left.tuning_id, job)
+        raise NotThere("It no longer knows the job.")
+
+    monkeypatch.setattr(fine_tuning, "follow_tuning", lose)
+    with pytest.raises(NotThere):
+        follow(work, server, left)
+    kept = tunings.read_tuning(work.store, left.tuning_id)
+    assert (kept.state, kept.tuned_model, kept.reason) == ("succeeded", "ft:new", "")
 
 
 def test_a_cap_below_the_estimate_is_refused_before_anything_is_begun(work, server):

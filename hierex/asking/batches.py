@@ -36,6 +36,8 @@ UNKNOWN = "unknown"
 """The state of a batch that the endpoint did not know when it was last looked for."""
 GIVEN_UP_AFTER = timedelta(days=2)
 """A batch is done, or its time is over, within one day."""
+LISTED_WITHIN = timedelta(hours=1)
+"""So long after its questions were handed over a batch may have begun, though the endpoint does not list it yet."""
 NAME = re.compile(r"((?:[0-9a-f]{16}-){1,3})(\d{1,9})")
 
 
@@ -107,6 +109,10 @@ def collect_batches(
     return run.until_end(run.collect)
 
 
+class _MayHaveBegun(ModelBusy):
+    """Nobody can tell yet whether a batch was begun; others can be collected meanwhile."""
+
+
 class _Run:
     def __init__(
         self, work: Workspace, asked: AskedAs, service: Service, price: Price | None, wait: Wait, progress: Callable
@@ -163,18 +169,26 @@ class _Run:
             raise  # it may begin later
         except ModelError:
             with contextlib.suppress(ModelError):  # it may have begun all the same; if not, nothing is left to collect
-                self._find(kept)
+                self._find(kept, listed_within=timedelta())
             raise
 
-    def _find(self, kept: KeptBatch) -> KeptBatch | None:
+    def _find(self, kept: KeptBatch, *, listed_within: timedelta = LISTED_WITHIN) -> KeptBatch | None:
         """With the batch that was begun from what was uploaded, whoever heard of it; None, and closed, where none was.
 
-        Raises ModelError where that cannot be told.
+        Raises ModelError where that cannot be told: _MayHaveBegun as long as the endpoint may not list it yet, since
+        what is closed is asked anew, and paid twice if it had begun.
         """
         batch = batches.find_batch(self.service, kept.file_id, wait=self.wait)
         if batch:
             return self._note(kept, batch)
         self.service.check_kept(kept.file_id, wait=self.wait)  # else this is the key of another account
+        until = kept.started_at + listed_within
+        if now() < until:
+            raise _MayHaveBegun(
+                f"{self.service.endpoint.place} lists no batch of the {kept.n_requests:,} questions handed over at "
+                f"{kept.started_at:%d %b %H:%M} UTC. It may have begun all the same; collect again after "
+                f"{until:%d %b %H:%M} UTC."
+            )
         self._close(kept, "It was never begun.")
         return None
 
@@ -206,13 +220,16 @@ class _Run:
     def collect(self) -> None:
         """Waits for all that is under way and keeps what it brings. What was uploaded and never begun is missing again,
         so that the cap counts for it. Raises ModelError after that where all of a batch was refused or the endpoint
-        does not know one, ModelBusy at once."""
+        does not know one or may not list it yet, any other ModelBusy at once."""
         opened, trouble = [], None
         for kept in self.open():
             try:
                 found = kept if kept.batch_id else self._find(kept)
             except NotThere as error:
                 trouble = trouble or self._not_there(kept, error)
+                continue
+            except _MayHaveBegun as error:
+                trouble = trouble or error
                 continue
             if found:
                 opened.append(found)

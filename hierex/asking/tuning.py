@@ -116,9 +116,7 @@ def tune_model(
 
 def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, wait: Wait) -> KeptTuning:
     """The job that was ordered for just this, also since it was planned; ordered now where there is none. Why that
-    failed is kept with it."""
-    from ..llm import fine_tuning  # loads the client only where a model is asked
-
+    failed is kept with it. Raises ModelBusy where it was ordered so recently that the job may not be listed yet."""
     store = work.store
     plan = replace(plan, kept=tunings.latest_tuning(store, plan.key))
     tuning = plan.kept
@@ -126,21 +124,46 @@ def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, 
         check_cap(plan, cap)
     if plan.is_new:
         tuning = note(work, plan, service.endpoint, uploaded_file(plan, service, wait))
+    elif tuning.state == "ordered" and now() - tuning.started_at < LISTED_WITHIN:
+        tuning = find_begun(store, tuning, service, wait, listed_within=timedelta.max)
+        if not tuning.job_id:
+            raise may_have_begun(tuning)
     if tuning.job_id or tuning.state == "succeeded":
         return tuning
     wait(0.0, "")
-    tuning = tunings.note_order(store, tuning)
+    return order_from_file(work, plan, tuning, service, wait)
+
+
+def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, service: Service, wait: Wait) -> KeptTuning:
+    """It stays `ordered` where nobody heard whether its job began, also if this process ends."""
+    from ..llm import fine_tuning  # loads the client only where a model is asked
+
+    store, tuning = work.store, tunings.note_order(work.store, tuning)
+    if tuning.job_id:
+        return tuning
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
     except ModelError as error:
-        may_have_begun = not isinstance(error, NotThere)
-        tuning = tunings.note_reason(store, tuning, str(error), state=tuning.state if may_have_begun else "failed")
-        if may_have_begun and not isinstance(error, ModelBusy):
-            with contextlib.suppress(ModelError):
-                find_begun(store, tuning, service, wait, listed_within=timedelta())
+        put_off = isinstance(error, fine_tuning.PutOff)
+        may_begin = isinstance(error, ModelBusy) and not put_off
+        tuning = tunings.note_reason(store, tuning, str(error), state="ordered" if may_begin else "uploaded")
+        if not isinstance(error, ModelBusy):
+            look_after_refusal(store, tuning, service, wait, error, is_first=plan.is_new)
         raise
     return tunings.update_tuning(store, tuning.tuning_id, job)
+
+
+def look_after_refusal(
+    store: Store, tuning: KeptTuning, service: Service, wait: Wait, error: ModelError, *, is_first: bool
+) -> None:
+    """It may have begun all the same. is_first: it was not ordered before; what was may have begun then, so that it
+    can be followed for as long as any other order."""
+    if not isinstance(error, NotThere):
+        with contextlib.suppress(ModelError):
+            find_begun(store, tuning, service, wait, listed_within=timedelta() if is_first else LISTED_WITHIN)
+    elif is_first:
+        tunings.note_reason(store, tuning, str(error), state="failed")
 
 
 def uploaded_file(plan: TuningPlan, service: Service, wait: Wait) -> str:
@@ -191,6 +214,7 @@ def follow_tuning(
     is ended at the endpoint. If this process ends first, the job goes on there. Raises ModelError where it fails or
     cannot be followed any further, and Cancelled unless it had succeeded before it could be ended.
     """
+    tuning = tunings.read_tuning(store, tuning.tuning_id)  # a page may have it as it was long ago
     wait = wait_unless(cancelled)
     with telling_trouble(store, tuning):
         begun = find_begun(store, tuning, service, wait)
@@ -235,8 +259,10 @@ def telling_trouble(store: Store, tuning: KeptTuning) -> Iterator[None]:
     try:
         yield
     except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
-        is_over = tuning.reason == str(error) and now() - tuning.started_at > GIVEN_UP_AFTER
-        tunings.note_reason(store, tuning, str(error), state="failed" if is_over else tuning.state)
+        kept = tunings.read_tuning(store, tuning.tuning_id)  # others may have heard more of it meanwhile
+        is_over = tuning.reason == kept.reason == str(error) and now() - kept.started_at > GIVEN_UP_AFTER
+        if not kept.ended:
+            tunings.note_reason(store, kept, str(error), state="failed" if is_over else kept.state)
         raise
     except ModelError as error:
         raise type(error)(f"{error} {GOES_ON}") from error
@@ -245,16 +271,21 @@ def telling_trouble(store: Store, tuning: KeptTuning) -> Iterator[None]:
 def check_succeeded(ended: KeptTuning) -> None:
     """Raises Cancelled or ModelError where it did not, ModelBusy where nobody can tell yet whether it began."""
     if not ended.ended:
-        raise ModelBusy(
-            "The endpoint lists no such fine-tuning, but it may have begun all the same. Follow or stop it again after "
-            f"{ended.started_at + LISTED_WITHIN:%d %b %H:%M} UTC; if it is not listed by then, it never began."
-        )
+        raise may_have_begun(ended)
     if ended.state == "cancelled":
         raise Cancelled("The fine-tuning was ended at the endpoint.")
     if ended.state == "failed":
         raise ModelError(
             f"The fine-tuning failed: {ended.reason or 'the endpoint gives no reason'}.".replace("..", ".")
         )
+
+
+def may_have_begun(tuning: KeptTuning) -> ModelBusy:
+    """Of an order whose job is not listed yet."""
+    return ModelBusy(
+        "The endpoint lists no such fine-tuning, but it may have begun all the same. Follow or stop it again after "
+        f"{tuning.started_at + LISTED_WITHIN:%d %b %H:%M} UTC; if it is not listed by then, it never began."
+    )
 
 
 def check_cap(plan: TuningPlan, cap: Cap) -> None:

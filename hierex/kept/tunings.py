@@ -16,7 +16,8 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class KeptTuning:
-    """state: uploaded, then queued, running, succeeded, failed or cancelled, as it was when it was last looked at.
+    """state: uploaded, ordered while nobody heard whether its job began, then queued, running, succeeded, failed or
+    cancelled, as it was when it was last looked at.
 
     place: the endpoint's address; model: what it starts from; job_id: empty before it was started; tuned_model: empty
     until there is one; trained_tokens: None where not known.
@@ -71,16 +72,20 @@ def update_tuning(store: Store, tuning_id: int, job: TuningJob) -> KeptTuning:
 def note_order(store: Store, tuning: KeptTuning) -> KeptTuning:
     """That a job is ordered from its file at this moment, perhaps not for the first time."""
     with store.transaction() as writer:
-        writer.execute("UPDATE tunings SET started_at = ? WHERE tuning_id = ?", [now(), tuning.tuning_id])
+        writer.execute(
+            "UPDATE tunings SET state = 'ordered', started_at = ? WHERE tuning_id = ? AND job_id = ''",
+            [now(), tuning.tuning_id],
+        )
     return read_tuning(store, tuning.tuning_id)
 
 
 def note_reason(store: Store, tuning: KeptTuning, reason: str, *, state: str) -> KeptTuning:
-    """What kept it from going on; all else stays as the endpoint last said it."""
+    """What kept it from going on; all else stays as the endpoint last said it. Nothing changes where the row is no
+    longer as `tuning` has it: others may have found its job or seen its end."""
     with store.transaction() as writer:
         writer.execute(
-            "UPDATE tunings SET reason = ?, state = ?, looked_at = ? WHERE tuning_id = ?",
-            [reason, state, now(), tuning.tuning_id],
+            "UPDATE tunings SET reason = ?, state = ?, looked_at = ? WHERE tuning_id = ? AND state = ? AND job_id = ?",
+            [reason, state, now(), tuning.tuning_id, tuning.state, tuning.job_id],
         )
     return read_tuning(store, tuning.tuning_id)
 

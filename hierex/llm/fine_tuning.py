@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+import openai
+
+from ..errors import ModelBusy, ModelError
 from . import Wait
-from .faults import short_line
+from .faults import short_line, was_read
 from .service import Service, wait_unwatched
 
 POLL = 10.0
@@ -26,6 +29,10 @@ STATES = {
     "cancelled": "cancelled",
 }
 ENDED = ("succeeded", "failed", "cancelled")
+
+
+class PutOff(ModelBusy):
+    """No job was started: the endpoint said at every try that it takes none for now, or was not reached."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +74,54 @@ def start_tuning(
 ) -> TuningJob:
     """Starts a job, or finds the one that was started from this file already.
 
-    Raises ModelError where the endpoint offers no fine-tuning, or does not take the file or the model.
+    Raises ModelError where the endpoint offers no fine-tuning, or does not take the file or the model, PutOff where it
+    takes none for now, any other ModelBusy where nobody can tell whether it was started.
     """
     model = service.endpoint.model
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
-    more = {"suffix": suffix} if suffix else {}
+    more, unheard = {"suffix": suffix} if suffix else {}, 0
 
     def start(client) -> TuningJob:
-        job = client.fine_tuning.jobs.create(model=model, training_file=file_id, seed=seed, method=method, **more)
+        nonlocal unheard
+        unheard += 1
+        try:
+            job = client.fine_tuning.jobs.create(model=model, training_file=file_id, seed=seed, method=method, **more)
+        except openai.APIError as error:
+            unheard -= _started_none(error)
+            raise
         return read_job(service, job, ())
 
-    return service.start_once(
-        lambda: find_tuning(service, file_id, wait=wait),
-        start,
-        what=f"the order to fine-tune '{model}'",
-        missing=_not_offered(service),
-        wait=wait,
-    )
+    try:
+        return service.start_once(
+            lambda: find_tuning(service, file_id, wait=wait),
+            start,
+            what=f"the order to fine-tune '{model}'",
+            missing=_not_offered(service),
+            wait=wait,
+        )
+    except ModelError as error:
+        if unheard:
+            raise ModelBusy(str(error)) from None
+        raise (PutOff(str(error)) if isinstance(error, ModelBusy) else error) from None
 
 
 def find_tuning(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> TuningJob | None:
-    """A job of this file that did not fail."""
-    page = service.call(
-        lambda client: list(islice(client.fine_tuning.jobs.list(limit=100), LISTED)),
-        what="the question for its jobs",
-        missing=_not_offered(service),
-        wait=wait,
-    )
-    jobs = (read_job(service, job, ()) for job in page if getattr(job, "training_file", None) == file_id)
-    return next((job for job in jobs if job.state not in ("failed", "cancelled")), None)
+    """A job of this file that did not fail. An id that comes again ends the list: some give the same page each time."""
+
+    def find(client) -> TuningJob | None:
+        seen = set()
+        for listed in islice(client.fine_tuning.jobs.list(limit=100), LISTED):
+            name = getattr(listed, "id", None)
+            if name is not None and name in seen:
+                return None
+            seen.add(name)
+            if getattr(listed, "training_file", None) == file_id:
+                job = read_job(service, listed, ())
+                if job.state not in ("failed", "cancelled"):
+                    return job
+        return None
+
+    return service.call(find, what="the question for its jobs", missing=_not_offered(service), wait=wait)
 
 
 def look_at_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched) -> TuningJob:
@@ -152,6 +178,13 @@ def read_job(service: Service, job: object, events) -> TuningJob:
         step=step,
         steps=steps,
     )
+
+
+def _started_none(error: openai.APIError) -> bool:
+    """Whether an order that ended in this certainly began nothing; a gateway that fails may have passed it on."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code < 500 or error.status_code == 501
+    return isinstance(error, openai.APIConnectionError) and not was_read(error)
 
 
 def _count(found: object) -> int | None:
