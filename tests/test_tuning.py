@@ -435,6 +435,16 @@ def test_an_order_that_was_put_off_can_be_made_again_at_once(work, server, monke
     assert len(server.account.jobs) == n_jobs
 
 
+def test_an_order_that_was_stopped_while_it_was_put_off_can_be_made_again_at_once(work, server):
+    order = ("POST", "/fine_tuning/jobs")
+    server.order_faults = {order: {"status": 429}}
+    with pytest.raises(Cancelled):
+        tune(work, server, cancelled=lambda: order in server.orders)
+    assert tunings.read_tunings(work.store)[0].state == "uploaded"
+    assert tune(work, server).state == "succeeded"
+    assert len(server.account.jobs) == 1
+
+
 def test_a_refusal_after_a_try_that_nobody_heard_of_does_not_close_the_order(work, server, monkeypatch):
     order = server.account._order_job
     tries = iter([lambda of: order(of) and (504, {"error": {}}), lambda of: (402, {"error": {}})])

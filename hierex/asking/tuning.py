@@ -144,6 +144,9 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
+    except fine_tuning.StoppedBefore:
+        tunings.note_reason(store, tuning, tuning.reason, state="uploaded")
+        raise
     except ModelError as error:
         put_off = isinstance(error, fine_tuning.PutOff)
         may_begin = isinstance(error, ModelBusy) and not put_off

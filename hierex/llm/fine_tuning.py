@@ -8,7 +8,7 @@ from itertools import islice
 
 import openai
 
-from ..errors import ModelBusy, ModelError
+from ..errors import Cancelled, ModelBusy, ModelError
 from . import Wait
 from .faults import short_line, was_read
 from .service import Service, wait_unwatched
@@ -33,6 +33,10 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 class PutOff(ModelBusy):
     """No job was started: the endpoint said at every try that it takes none for now, or was not reached."""
+
+
+class StoppedBefore(Cancelled):
+    """It was stopped before another try, and no job was started."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ def start_tuning(
             missing=_not_offered(service),
             wait=wait,
         )
+    except Cancelled as stopped:
+        raise (stopped if unheard else StoppedBefore(str(stopped))) from None
     except ModelError as error:
         if unheard:
             raise ModelBusy(str(error)) from None
