@@ -1205,7 +1205,7 @@ def test_nothing_is_built_of_answers_that_nobody_has_given(workspaces):
     app.session_state["policy-other-Busy"] = "openai"
     app.run()
     assert not app.exception, app.exception
-    assert "Nothing was answered about these interests yet" in words(app)
+    assert "Nothing that counts was answered about these interests" in words(app)
     assert next(button for button in app.button if button.label == "Learn and measure").disabled
 
 
@@ -1359,7 +1359,7 @@ def test_a_language_model_is_fine_tuned_and_asked_and_a_build_made_of_its_answer
     model.answer = know_it_all(Workspace(store, CONFIG, shown_run(store).keys))
     app = on_part("Asked", "Releases")
     app.radio(key="policy-other-Asked").set_value("openai").run()
-    assert "Nothing was answered about these interests yet" in words(app)
+    assert "Nothing that counts was answered about these interests" in words(app)
     app.session_state["tuning_open"] = True
     press(app.run(), "Fine-tune")
     assert finished_job(workspaces, "Asked").status == "done"
@@ -1373,7 +1373,9 @@ def test_a_language_model_is_fine_tuned_and_asked_and_a_build_made_of_its_answer
     app.run()
     assert "**100.0%** of" in words(app)
     app.radio(key="other_k-Asked").set_value(1).run()
-    assert "Nothing was answered about these interests yet" in words(app), "what it is asked starts from one interest"
+    assert "Nothing that counts was answered about these interests" in words(app), (
+        "what it is asked starts from one interest"
+    )
     app.radio(key="other_k-Asked").set_value(2).run()
     assert "**100.0%** of" in words(app)
     app.selectbox(key="answers_model").set_value(MODEL).run()
