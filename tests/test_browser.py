@@ -120,6 +120,7 @@ def page(browser, address):
     return page
 
 
+KEPT_IN_BROWSER = "name => document.cookie.split('; ').includes(`hierex_author=${encodeURIComponent(name)}`)"
 AT_REST = """() => {
     const app = document.querySelector("[data-testid=stApp]");
     const busy = !app || app.dataset.testScriptState !== "notRunning" || document.querySelector("[data-stale=true]");
@@ -507,12 +508,14 @@ def test_a_name_is_there_again_when_the_page_is_reloaded(page, browser):
     other.goto(page.url)
     name = other.get_by_label("Your name")
     expect(name).to_have_value("")
+    settled(other)
     for typed in ("Zoë; path=/, 100%", ""):
         name.fill(typed)
         name.press("Enter")
-        settled(other).reload()
-        settled(other)
+        other.wait_for_function(KEPT_IN_BROWSER, arg=typed)
+        other.reload()
         expect(name).to_have_value(typed)
+        settled(other)
     no_errors(other)
     other.close()
 
