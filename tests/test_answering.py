@@ -13,8 +13,9 @@ from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
 from hierex.asking.answering import answer_contexts
-from hierex.asking.batches import answer_in_batches, collect_batches
+from hierex.asking.batches import answer_in_batches
 from hierex.asking.collected import collect_answers, make_policy, raw_answers, ways_answered
+from hierex.asking.open_batches import collect_batches
 from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answers, with_estimate
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
@@ -53,7 +54,7 @@ CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeC
 def quick(monkeypatch):
     door._habits.clear()
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr("hierex.asking.batches.POLL", 0.01)
+    monkeypatch.setattr("hierex.asking.open_batches.POLL", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -597,7 +598,7 @@ def test_a_batch_that_nobody_follows_is_ended_and_what_it_answered_kept(work):
 
 
 def test_a_batch_that_is_being_ended_for_long_is_told_as_that_and_collected_later(work, monkeypatch):
-    monkeypatch.setattr("hierex.asking.batches.ENDING", 0.03)
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.03)
     with LlmServer(answer=know_it_all(work)) as server:
         leave_open(work, server)
         look = server.account._look
@@ -709,7 +710,7 @@ def test_words_that_change_while_a_batch_is_out_are_not_held_against_the_model(w
 def test_an_answer_that_is_collected_once_more_takes_no_place(work, monkeypatch):
     with LlmServer(answer=know_it_all(work)) as server:
         with monkeypatch.context() as patched:
-            patched.setattr("hierex.asking.batches._Run._close", crash)
+            patched.setattr("hierex.asking.open_batches.OpenBatches._close", crash)
             with pytest.raises(Crash):
                 ask_in_batches(work, server)
         n = work.store.value("SELECT count(*) FROM context_answers")

@@ -25,7 +25,7 @@ from hierex.view.sidebar import POLL_SECONDS
 def quick(monkeypatch):
     door._habits.clear()
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr("hierex.asking.batches.POLL", 0.01)
+    monkeypatch.setattr("hierex.asking.open_batches.POLL", 0.01)
     monkeypatch.setattr("hierex.llm.fine_tuning.POLL", 0.01)
 
 

@@ -9,9 +9,10 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from ..asking.answering import AnswerOutcome, answer_contexts
-from ..asking.batches import answer_in_batches, collect_batches
+from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
+from ..asking.open_batches import collect_batches
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with_estimate
 from ..asking.tuning import EPOCHS, follow_tuning, plan_tuning, tune_model
 from ..config import AskedAs

@@ -116,7 +116,7 @@ def answer(
 
 def collect(job: Job, work: Workspace, asked: AskedAs, endpoint: Endpoint, stop: bool, *, compute, watch) -> None:
     """See `tell_outcome`."""
-    from ..asking.batches import collect_batches
+    from ..asking.open_batches import collect_batches
     from ..llm.service import Service
 
     service = Service(endpoint)

@@ -141,13 +141,11 @@ def cancel_batch(service: Service, batch_id: str) -> Batch:
 
 def fetch_answers(
     service: Service, batch: Batch, schema: Schema | None, *, wait: Wait = wait_unwatched
-) -> Iterator[BatchAnswer]:
-    """What came, in any order; some requests may be missing, and names may come that nobody asked for."""
+) -> Iterator[list[BatchAnswer]]:
+    """What came, file by file, in any order; some requests may be missing, and names may come that nobody asked for."""
     for file_id in batch.file_ids:
-        for line in service.download(file_id, wait=wait).split("\n"):
-            found = _read_line(line, service, schema)
-            if found is not None:
-                yield found
+        lines = service.download(file_id, wait=wait).split("\n")
+        yield [found for line in lines if (found := _read_line(line, service, schema))]
 
 
 def read_batch(service: Service, batch: object) -> Batch:

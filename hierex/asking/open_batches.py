@@ -1,0 +1,260 @@
+"""What was handed over in batches and is not done with yet: found again, waited for, kept, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from time import monotonic
+
+from ..config import AskedAs
+from ..errors import Cancelled, ModelBusy, ModelError, NotThere
+from ..kept import context_answers
+from ..kept.context_answers import ContextAnswer, KeptBatch
+from ..llm import Answer, Wait, batches, wait_unless
+from ..llm.batches import Batch, BatchAnswer
+from ..llm.meter import Reading
+from ..llm.prices import Price, batch_price
+from ..llm.service import Service
+from ..llm.tokens import Tokens
+from ..store import now
+from ..workspace import Workspace
+from .answering import AnswerOutcome
+from .plans import ANY_ANSWER, digest_words, price_of, read_raw
+from .question_names import read_question_name
+
+POLL = 15.0
+"""Seconds between two looks at the batches."""
+ENDING = 120.0
+"""For so many seconds whoever ends batches waits until the endpoint has ended them, to keep what they had answered."""
+UNKNOWN = "unknown"
+"""The state of a batch that the endpoint did not know when it was last looked for."""
+GIVEN_UP_AFTER = timedelta(days=2)
+"""A batch is done, or its time is over, within one day."""
+LISTED_WITHIN = timedelta(hours=1)
+"""So long after its questions were handed over a batch may have begun, though the endpoint does not list it yet."""
+
+
+def collect_batches(
+    work: Workspace,
+    asked: AskedAs,
+    service: Service,
+    *,
+    stop: bool = False,
+    progress: Callable[[Reading], None] = lambda reading: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> AnswerOutcome:
+    """Waits for the batches whose questions were asked in this way and keeps what they bring; orders nothing.
+
+    stop: ends them at the endpoint first, as when `cancelled` says so; what they had answered by then is paid, and kept
+    as soon as the endpoint is done with them, by this call or the next. What the endpoint never began can be asked
+    anew; so can what it did not know twice, the second time two days after the start or later.
+    """
+    price = price_of(work, replace(service.endpoint, model=asked.model))
+    opened = OpenBatches(work, asked, service, price, wait_unless(lambda: stop or cancelled()), progress)
+    return opened.until_end(opened.collect)
+
+
+class OpenBatches:
+    """Those of one way to ask at one endpoint. `outcome` says what they brought, and what the endpoint made of them."""
+
+    def __init__(
+        self, work: Workspace, asked: AskedAs, service: Service, price: Price | None, wait: Wait, progress: Callable
+    ):
+        self.work, self.asked, self.service, self.wait, self.progress = work, asked, service, wait, progress
+        self.outcome, self.price = AnswerOutcome(), batch_price(price)
+        self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
+
+    def until_end(self, do: Callable[[], None]) -> AnswerOutcome:
+        """Does it; ends the batches where it is cancelled, and says so where the endpoint fails."""
+        try:
+            try:
+                do()
+            except Cancelled:
+                self.stop()
+        except ModelError as error:
+            self.end("error", str(error))
+        self.outcome.reading = self.read([])
+        return self.outcome
+
+    def end(self, ended: str, reason: str) -> None:
+        if self.outcome.ended == "done":
+            self.outcome.ended, self.outcome.reason = ended, reason
+
+    def kept(self) -> list[KeptBatch]:
+        every = context_answers.open_batches(self.work.store, self.service.endpoint.url)
+        return [kept for kept in every if kept.asked == self.asked]
+
+    # -- which batch it is
+
+    def find(self, kept: KeptBatch, *, listed_within: timedelta = LISTED_WITHIN) -> KeptBatch | None:
+        """With the batch that was begun from what was uploaded, whoever heard of it; None, and closed, where none was.
+
+        Raises ModelError where that cannot be told, also as long as the endpoint may not list it yet: what is closed
+        is asked anew, and paid twice if it had begun.
+        """
+        batch = batches.find_batch(self.service, kept.file_id, wait=self.wait)
+        if batch:
+            return self.note_begun(kept, batch)
+        self.service.check_kept(kept.file_id, wait=self.wait)  # else this is the key of another account
+        until = kept.started_at + listed_within
+        if now() < until:
+            raise ModelError(
+                f"{self.service.endpoint.place} lists no batch of the {kept.n_requests:,} questions handed over at "
+                f"{kept.started_at:%d %b %H:%M} UTC. It may have begun all the same; collect again after "
+                f"{until:%d %b %H:%M} UTC."
+            )
+        self._close(kept, "It was never begun.")
+        return None
+
+    def note_begun(self, kept: KeptBatch, batch: Batch) -> KeptBatch:
+        context_answers.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=batch.state)
+        return replace(kept, batch_id=batch.batch_id, state=batch.state)
+
+    def _close(self, kept: KeptBatch, reason: str) -> None:
+        """Nothing more will come of it."""
+        context_answers.update_batch(
+            self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
+        )
+
+    def _not_there(self, kept: KeptBatch, error: NotThere) -> ModelError:
+        """What the endpoint does not know is closed where that was said before and nothing more can come: a key of
+        another account may be why, and asking anew would be paid twice."""
+        until = kept.started_at + GIVEN_UP_AFTER
+        if kept.state == UNKNOWN and now() > until:
+            self._close(kept, str(error))
+            return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
+        context_answers.update_batch(
+            self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
+        )
+        return ModelError(
+            f"{error} Is the key that of the account it was begun with? Where it is asked for again after "
+            f"{until:%d %b %H:%M} UTC, it is given up, and its questions can be asked anew."
+        )
+
+    # -- what it brings
+
+    def collect(self) -> None:
+        """Waits for all that is under way and keeps what it brings. What was uploaded and never begun is missing again,
+        so that the cap counts for it. Raises ModelBusy at once, and any other ModelError once all others are collected.
+        """
+        opened, troubles = self.kept(), []
+        while opened:
+            running = []
+            for kept in opened:
+                try:
+                    running += self._look(kept)
+                except ModelBusy:
+                    raise
+                except ModelError as error:
+                    troubles.append(error)
+            opened = [kept for kept, _ in running]
+            self.progress(self.read([batch for _, batch in running]))
+            if opened:
+                self.wait(POLL, "")
+        if troubles:
+            raise troubles[0]
+
+    def _look(self, kept: KeptBatch) -> list[tuple[KeptBatch, Batch]]:
+        """How far it is, where it goes on; what an ended one brought is kept."""
+        try:
+            kept = kept if kept.batch_id else self.find(kept)
+            batch = kept and batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)
+        except NotThere as error:
+            raise self._not_there(kept, error) from error
+        if not batch:
+            return []
+        if batch.ended:
+            self._keep_all(kept, batch)
+            return []
+        return [(self.note_begun(kept, batch) if kept.state == UNKNOWN else kept, batch)]
+
+    def _keep_all(self, kept: KeptBatch, batch: Batch) -> None:
+        """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
+        ModelError, where it has answers of which none can be read."""
+        form = ANY_ANSWER if self.asked.form == "schema" else None
+        n_read = n_told = 0
+        try:
+            for came in batches.fetch_answers(self.service, batch, form, wait=self.wait):
+                n_read += sum(one.answer is not None for one in came)
+                n_told += self._keep(kept, came)
+        except NotThere as error:  # one of its files is gone, perhaps only that of the errors
+            if batch.answered and not n_read:
+                raise self._not_there(kept, error) from error
+            self.outcome.miss(str(error))
+        if batch.answered and not n_read:
+            raise self._not_there(kept, NotThere(f"None of the {batch.answered:,} answers of a batch can be read."))
+        self._close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
+        if batch.state == "failed":
+            said = batch.reason or "it gives no reason"
+            raise ModelError(f"{self.service.endpoint.place} refused the batch: {said}")
+        left = kept.n_requests - n_told
+        if batch.state in ("expired", "cancelled") and left > 0:
+            self._miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.", left)
+
+    def _keep(self, kept: KeptBatch, came: list[BatchAnswer]) -> int:
+        """Returns of how many of the batch's questions it tells."""
+        asked = [(question, one) for one in came if (question := read_question_name(one.name))]
+        for _, one in asked:
+            if one.answer is None:
+                self._miss(one.reason)
+        known = None if kept.known is None else set(kept.known)
+        answers = [self._answer_of(question, one.answer, known) for question, one in asked if one.answer is not None]
+        context_answers.save_answers(self.work.store, self.asked, answers, since=kept.started_at)
+        self.outcome.answered += len(answers)
+        return len(asked)
+
+    def _answer_of(
+        self, question: tuple[tuple[str, ...], int], answer: Answer, known: set[str] | None
+    ) -> ContextAnswer:
+        self._tokens += answer.tokens
+        dollars = None if self.price is None else self.price.of(answer.tokens)
+        said = digest_words(read_raw(answer.text, answer.how).strip())
+        return ContextAnswer(*question, answer, dollars, None if known is None else said in known)
+
+    def _miss(self, reason: str, n: int = 1) -> None:
+        self._failed += n
+        self.outcome.miss(reason, n)
+
+    # -- its end
+
+    def stop(self) -> None:
+        """Ends all, and keeps what it had answered where the endpoint is done with it soon; else the next call does.
+        Raises as `cancel` and `collect`."""
+        self.cancel()
+        until = monotonic() + ENDING
+        self.wait = wait_unless(lambda: monotonic() > until)
+        with contextlib.suppress(Cancelled):
+            self.collect()
+        self.end("stopped", "")
+
+    def cancel(self) -> None:
+        """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it. Raises
+        ModelError after that where one could not be ended."""
+        trouble = None
+        for kept in self.kept():
+            try:
+                begun = kept.batch_id or getattr(batches.find_batch(self.service, kept.file_id), "batch_id", "")
+                if begun:
+                    self.note_begun(kept, batches.cancel_batch(self.service, begun))
+            except ModelError as error:
+                trouble = trouble or error
+        if trouble:
+            raise trouble
+
+    def read(self, running: list[Batch]) -> Reading:
+        """How far it is; tokens and dollars are those of what was collected."""
+        return Reading(
+            total=self.outcome.answered + self._failed + sum(batch.total for batch in running),
+            described=self.outcome.answered + sum(batch.answered for batch in running),
+            failed=0,
+            unanswered=self._failed + sum(batch.failed for batch in running),
+            waiting=0,
+            wait_left=0.0,
+            wait_reason="",
+            tokens=self._tokens,
+            dollars=None if self.price is None else self.price.of(self._tokens),
+            seconds=monotonic() - self._began,
+            seconds_left=None,
+        )
