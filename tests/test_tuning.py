@@ -9,7 +9,8 @@ import pytest
 from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
-from hierex.asking.tuning import EPOCHS, GIVEN_UP_AFTER, GOES_ON, follow_tuning, plan_tuning, tune_model
+from hierex.asking.open_tunings import GIVEN_UP_AFTER, GOES_ON, follow_tuning
+from hierex.asking.tuning import EPOCHS, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
 from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, NotThere, TooLittleData

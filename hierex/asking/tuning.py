@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, CapReached, ModelBusy, ModelError, NotThere, TooLittleData
+from ..errors import CapReached, ModelBusy, ModelError, NotThere, TooLittleData
 from ..files.exports import fine_tuning_lines
 from ..kept import tunings
 from ..kept.tunings import KeptTuning
@@ -20,22 +20,15 @@ from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
 from ..store import Store, now
 from ..workspace import Workspace
+from .open_tunings import LISTED_WITHIN, find_begun, follow_tuning, may_have_begun
 
 if TYPE_CHECKING:
     from ..llm.service import Service
 
 EPOCHS = 6
 """How often the examples are gone through: 3,000 steps of 16 over 7,610 examples (paper, section 3)."""
-GIVEN_UP_AFTER = timedelta(days=14)
-"""A job that the endpoint does not know after so long can be ordered anew."""
-LISTED_WITHIN = timedelta(hours=1)
-"""So long after an order its job may have begun, though the endpoint does not list it yet."""
 FEWEST_EXAMPLES = 10
 """OpenAI takes no fewer."""
-GOES_ON = (
-    "The fine-tuning goes on at the endpoint. Follow it or stop it under “Releases” of “What comes next”, or with "
-    "'hierex fine-tune --follow' and '--cancel'."
-)
 
 
 @dataclass(frozen=True)
@@ -179,116 +172,6 @@ def uploaded_file(plan: TuningPlan, service: Service, wait: Wait) -> str:
             service.check_kept(plan.kept.file_id, wait=wait)
             return plan.kept.file_id
     return fine_tuning.upload_examples(service, plan.lines, wait=wait)
-
-
-def find_begun(
-    store: Store, tuning: KeptTuning, service: Service, wait: Wait, *, listed_within: timedelta = LISTED_WITHIN
-) -> KeptTuning:
-    """With the job that was begun from its file, whoever heard of it. Where there is none it has failed, but for what
-    was ordered so recently that the endpoint may not list it yet: that stays as it is.
-
-    Raises ModelError where that cannot be told.
-    """
-    from ..llm import fine_tuning
-
-    if tuning.job_id or tuning.ended:
-        return tuning
-    job = fine_tuning.find_tuning(service, tuning.file_id, wait=wait)
-    if job:
-        return tunings.update_tuning(store, tuning.tuning_id, job)
-    service.check_kept(tuning.file_id, wait=wait)  # else this is the key of another account
-    if now() - tuning.started_at < listed_within:
-        return tuning
-    return tunings.note_reason(store, tuning, tuning.reason or "It was never begun.", state="failed")
-
-
-def follow_tuning(
-    store: Store,
-    tuning: KeptTuning,
-    service: Service,
-    *,
-    stop: bool = False,
-    see: Callable[[KeptTuning, float], None] = lambda tuning, share: None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> KeptTuning:
-    """Follows a job that was ordered to its end, whatever would be ordered now.
-
-    see: hears how it stands and which share of the training is done. When `cancelled` says so, or with `stop`, the job
-    is ended at the endpoint. If this process ends first, the job goes on there. Raises ModelError where it fails or
-    cannot be followed any further, and Cancelled unless it had succeeded before it could be ended.
-    """
-    tuning = tunings.read_tuning(store, tuning.tuning_id)  # a page may have it as it was long ago
-    wait = wait_unless(cancelled)
-    with telling_trouble(store, tuning):
-        begun = find_begun(store, tuning, service, wait)
-        goes_on = begun.job_id and not begun.ended
-        ended = follow_job(store, begun, service, stop=stop, see=see, wait=wait) if goes_on else begun
-    check_succeeded(ended)
-    see(ended, 1.0)
-    return ended
-
-
-def follow_job(
-    store: Store,
-    begun: KeptTuning,
-    service: Service,
-    *,
-    stop: bool,
-    see: Callable[[KeptTuning, float], None],
-    wait: Wait,
-) -> KeptTuning:
-    """As it is in the end. Raises Cancelled where that was by `stop` or `wait`."""
-    from ..llm import fine_tuning
-
-    def seen(job: fine_tuning.TuningJob) -> KeptTuning:
-        kept = tunings.update_tuning(store, begun.tuning_id, job)
-        see(kept, job.share)
-        return kept
-
-    try:
-        if stop:
-            raise Cancelled("The work was stopped.")
-        return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
-    except Cancelled:
-        kept = seen(fine_tuning.cancel_tuning(service, begun.job_id))
-        if kept.state == "succeeded":
-            return kept
-        raise
-
-
-@contextlib.contextmanager
-def telling_trouble(store: Store, tuning: KeptTuning) -> Iterator[None]:
-    """What keeps it from being followed says that it goes on; where the endpoint does not know it, that is kept."""
-    try:
-        yield
-    except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
-        kept = tunings.read_tuning(store, tuning.tuning_id)  # others may have heard more of it meanwhile
-        is_over = tuning.reason == kept.reason == str(error) and now() - kept.started_at > GIVEN_UP_AFTER
-        if not kept.ended:
-            tunings.note_reason(store, kept, str(error), state="failed" if is_over else kept.state)
-        raise
-    except ModelError as error:
-        raise type(error)(f"{error} {GOES_ON}") from error
-
-
-def check_succeeded(ended: KeptTuning) -> None:
-    """Raises Cancelled or ModelError where it did not, ModelBusy where nobody can tell yet whether it began."""
-    if not ended.ended:
-        raise may_have_begun(ended)
-    if ended.state == "cancelled":
-        raise Cancelled("The fine-tuning was ended at the endpoint.")
-    if ended.state == "failed":
-        raise ModelError(
-            f"The fine-tuning failed: {ended.reason or 'the endpoint gives no reason'}.".replace("..", ".")
-        )
-
-
-def may_have_begun(tuning: KeptTuning) -> ModelBusy:
-    """Of an order whose job is not listed yet."""
-    return ModelBusy(
-        "The endpoint lists no such fine-tuning, but it may have begun all the same. Follow or stop it again after "
-        f"{tuning.started_at + LISTED_WITHIN:%d %b %H:%M} UTC; if it is not listed by then, it never began."
-    )
 
 
 def check_cap(plan: TuningPlan, cap: Cap) -> None:

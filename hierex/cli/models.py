@@ -13,8 +13,9 @@ from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
 from ..asking.open_batches import collect_batches
+from ..asking.open_tunings import follow_tuning
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with_estimate
-from ..asking.tuning import EPOCHS, follow_tuning, plan_tuning, tune_model
+from ..asking.tuning import EPOCHS, plan_tuning, tune_model
 from ..config import AskedAs
 from ..descriptions.model import Outcome
 from ..errors import Cancelled, ConfigError, HierexError, ModelError, NotReady

@@ -9,8 +9,9 @@ from functools import partial
 from ..asking.answering import AnswerOutcome, answer_contexts
 from ..asking.collected import collect_answers
 from ..asking.describing import Plan, describe_interests
+from ..asking.open_tunings import follow_tuning
 from ..asking.plans import AnswerPlan
-from ..asking.tuning import TuningPlan, check_cap, follow_tuning, tune_model
+from ..asking.tuning import TuningPlan, check_cap, tune_model
 from ..config import AskedAs
 from ..errors import Cancelled, CapReached, HierexError, ModelError
 from ..kept.tunings import KeptTuning
