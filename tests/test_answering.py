@@ -23,7 +23,7 @@ from hierex.descriptions import Description
 from hierex.errors import Cancelled, ConfigError, HierexError, ModelBusy, ModelError, NotReady, NotThere
 from hierex.jobs import ANSWERS, Job
 from hierex.jobs.asking import answer as answer_in_background
-from hierex.kept import context_answers
+from hierex.kept import answer_batches, context_answers
 from hierex.kept.context_answers import ContextAnswer, answers_state
 from hierex.kept.description_edits import Statement, read_edits, save_edits
 from hierex.kept.description_steps import set_step_undone
@@ -594,7 +594,7 @@ def test_a_batch_that_nobody_follows_is_ended_and_what_it_answered_kept(work):
         outcome = collect(work, server, stop=True)
         assert server.account.batches["batch-0"]["states"] == ["cancelled"]
     assert (outcome.ended, outcome.answered) == ("stopped", 3)
-    assert context_answers.open_batches(work.store, server.url) == []
+    assert answer_batches.open_batches(work.store, server.url) == []
 
 
 def test_a_batch_that_is_being_ended_for_long_is_told_as_that_and_collected_later(work, monkeypatch):
@@ -606,11 +606,11 @@ def test_a_batch_that_is_being_ended_for_long_is_told_as_that_and_collected_late
             server.account, "_look", lambda what, method, name: look(what, "HEAD" if method == "GET" else method, name)
         )
         assert collect(work, server, stop=True).ended == "stopped"
-        (kept,) = context_answers.open_batches(work.store, server.url)
+        (kept,) = answer_batches.open_batches(work.store, server.url)
         assert batch_text(kept).endswith("UTC; it is being ended")
         monkeypatch.setattr(server.account, "_look", look)
         assert collect(work, server).ended == "done"
-    assert context_answers.open_batches(work.store, server.url) == []
+    assert answer_batches.open_batches(work.store, server.url) == []
 
 
 def test_open_batches_are_listed_however_they_were_asked_for(work):
@@ -618,8 +618,8 @@ def test_open_batches_are_listed_however_they_were_asked_for(work):
         plan = plan_answers(work, endpoint_at(server), form="schema", most=4)
         leave_open(work, server, plan=plan)
         assert plan_answers(work, endpoint_at(server)).under_way == 0
-        (kept,) = context_answers.open_batches(work.store, server.url)
-        assert context_answers.open_batches(work.store, "https://elsewhere.example/v1") == []
+        (kept,) = answer_batches.open_batches(work.store, server.url)
+        assert answer_batches.open_batches(work.store, "https://elsewhere.example/v1") == []
     assert kept.asked == plan.asked
     assert batch_text(kept).startswith(f"4 questions to {MODEL}, chosen from a list, since 2")
 
@@ -920,7 +920,7 @@ def test_a_batch_that_is_not_listed_yet_keeps_no_other_from_being_collected(work
         plan = plan_answers(work, endpoint_at(server), most=4)
         begin_unlisted(work, server)
         server.account.files["of another page"] = b""
-        context_answers.note_batch(work.store, plan.asked, server.url, "of another page", 1, [])
+        answer_batches.note_batch(work.store, plan.asked, server.url, "of another page", 1, [])
         begun, seen = {"batch_id": "b", "state": "completed"}, []
         find = batches.find_batch
         monkeypatch.setattr(
@@ -1026,7 +1026,7 @@ def test_a_stop_after_which_nothing_can_be_fetched_says_so(work, monkeypatch):
         monkeypatch.setattr(batches, "fetch_answers", refuse)
         outcome = collect(work, server, stop=True)
         assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
-        assert [kept.state for kept in context_answers.open_batches(work.store, server.url)] == ["ending"]
+        assert [kept.state for kept in answer_batches.open_batches(work.store, server.url)] == ["ending"]
 
 
 def test_stopping_ends_the_batches_and_what_they_answered_is_kept(work):

@@ -12,7 +12,7 @@ from test_tuning import leave_running
 
 from hierex.asking.plans import plan_answers
 from hierex.jobs import TUNING, Job
-from hierex.kept import context_answers, tunings
+from hierex.kept import answer_batches, tunings
 from hierex.llm import door
 from hierex.llm.endpoint import Endpoint
 from hierex.pipeline import run_pipeline
@@ -115,7 +115,7 @@ def test_a_batch_that_was_stopped_is_open_no_more_once_the_endpoint_says_so(work
     leave_open(work, server)
     app = press(open_panel(work), "Stop")
     assert server.account.batches["batch-0"]["states"] == ["cancelled"]
-    assert context_answers.open_batches(work.store, server.url) == []
+    assert answer_batches.open_batches(work.store, server.url) == []
     assert not {"Collect", "Stop"} & set(labels(app))
 
 
@@ -136,7 +136,7 @@ def test_a_fine_tuning_is_followed_or_stopped_whatever_would_be_ordered(work, se
 def test_what_is_said_of_open_jobs_is_drawn_anew_while_something_goes_on(work, server, monkeypatch):
     left = leave_running(work, server)
     tunings.note_reason(work.store, left, "", state="uploaded")
-    assert open_panel(work).dataframe[0].value["State"].tolist() == ["not begun"]
+    assert open_panel(work).dataframe[0].value["State"].tolist() == ["not begun as far as is known"]
     drawn = []
 
     def fragment(show=None, *, run_every=None):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import ConfigError
-from ..kept import context_answers
+from ..kept import answer_batches, context_answers
 from ..kept.context_answers import ContextAnswer
 from ..llm import LOOK_EVERY, Answer
 from ..llm.asking import AHEAD, AT_ONCE, Ask, AskingRun
@@ -55,7 +55,7 @@ def answer_contexts(
     handed over since it was planned.
     """
     cap.check(plan.price)
-    opened = context_answers.open_batches(work.store, place)
+    opened = answer_batches.open_batches(work.store, place)
     under_way = sum(kept.n_requests for kept in opened if kept.asked == plan.asked)
     if under_way:
         raise ConfigError(

@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 
 from ..errors import ModelBusy, ModelError
-from ..kept import context_answers
+from ..kept import answer_batches
 from ..llm import batches, wait_unless
 from ..llm.meter import Reading
 from ..llm.prices import Cap, Price
@@ -72,9 +72,7 @@ def hand_over(opened: OpenBatches, plan: AnswerPlan, places: np.ndarray) -> None
         opened.wait(0.0, "")
         lines = "".join(request_of(plan, place) for place in part.tolist()).encode()
         file_id = batches.upload_requests(service, lines, wait=opened.wait)
-        kept = context_answers.note_batch(
-            opened.work.store, plan.asked, service.endpoint.url, file_id, len(part), known
-        )
+        kept = answer_batches.note_batch(opened.work.store, plan.asked, service.endpoint.url, file_id, len(part), known)
         start(opened, kept)
 
 
@@ -90,7 +88,7 @@ def request_of(plan: AnswerPlan, place: int) -> str:
     )
 
 
-def start(opened: OpenBatches, kept: context_answers.KeptBatch) -> None:
+def start(opened: OpenBatches, kept: answer_batches.KeptBatch) -> None:
     try:
         opened.note_begun(kept, batches.start_batch(opened.service, kept.file_id, wait=opened.wait))
     except ModelBusy:

@@ -10,8 +10,9 @@ from time import monotonic
 
 from ..config import AskedAs
 from ..errors import Cancelled, ModelBusy, ModelError, NotThere
-from ..kept import context_answers
-from ..kept.context_answers import ContextAnswer, KeptBatch
+from ..kept import answer_batches, context_answers
+from ..kept.answer_batches import KeptBatch
+from ..kept.context_answers import ContextAnswer
 from ..llm import Answer, Wait, batches, wait_unless
 from ..llm.batches import Batch, BatchAnswer
 from ..llm.meter import Reading
@@ -83,7 +84,7 @@ class OpenBatches:
             self.outcome.ended, self.outcome.reason = ended, reason
 
     def kept(self) -> list[KeptBatch]:
-        every = context_answers.open_batches(self.work.store, self.service.endpoint.url)
+        every = answer_batches.open_batches(self.work.store, self.service.endpoint.url)
         return [kept for kept in every if kept.asked == self.asked]
 
     # -- which batch it is
@@ -109,12 +110,12 @@ class OpenBatches:
         return None
 
     def note_begun(self, kept: KeptBatch, batch: Batch) -> KeptBatch:
-        context_answers.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=batch.state)
+        answer_batches.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=batch.state)
         return replace(kept, batch_id=batch.batch_id, state=batch.state)
 
     def _close(self, kept: KeptBatch, reason: str) -> None:
         """Nothing more will come of it."""
-        context_answers.update_batch(
+        answer_batches.update_batch(
             self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
         )
 
@@ -125,7 +126,7 @@ class OpenBatches:
         if kept.state == UNKNOWN and now() > until:
             self._close(kept, str(error))
             return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
-        context_answers.update_batch(
+        answer_batches.update_batch(
             self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
         )
         return ModelError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..config import AskedAs
 from ..errors import ConfigError
-from ..kept import context_answers, model_settings
+from ..kept import answer_batches, context_answers, model_settings
 from ..llm.answers import Schema, read_answer
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Estimate, Price, batch_price, find_price, usual_cap
@@ -112,7 +112,7 @@ def plan_answers(
         room=round(ROOM * max(map(estimate_tokens, known.answers))) + SPARE,
         price=price_of(work, endpoint),
         estimate=Estimate(0, Tokens(), None),
-        under_way=sum(b.n_requests for b in context_answers.open_batches(work.store, endpoint.url) if b.asked == asked),
+        under_way=sum(b.n_requests for b in answer_batches.open_batches(work.store, endpoint.url) if b.asked == asked),
     )
     return with_estimate(replace(plan, missing=find_missing(work, plan)))
 

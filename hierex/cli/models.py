@@ -19,7 +19,7 @@ from ..asking.tuning import EPOCHS, plan_tuning, tune_model
 from ..config import AskedAs
 from ..descriptions.model import Outcome
 from ..errors import Cancelled, ConfigError, HierexError, ModelError, NotReady
-from ..kept import context_answers, tunings
+from ..kept import answer_batches, context_answers, tunings
 from ..kept.tunings import KeptTuning
 from ..llm.asking import AT_ONCE
 from ..llm.door import LanguageModel
@@ -221,7 +221,7 @@ def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argpa
 def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -> None:
     """Everything that was handed over to the endpoint, however it was asked for. Raises ModelError after that where
     something could not be collected or ended."""
-    ways = dict.fromkeys(kept.asked for kept in context_answers.open_batches(store, endpoint.url))
+    ways = dict.fromkeys(kept.asked for kept in answer_batches.open_batches(store, endpoint.url))
     if not ways:
         tell_open(store, endpoint)
         raise NotReady(f"No batch is under way here, so there is nothing to {'end' if options.cancel else 'collect'}.")
@@ -243,10 +243,10 @@ def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -
 
 def tell_open(store: Store, endpoint: Endpoint) -> bool:
     """Names what was not collected yet; whether any of it is at this endpoint."""
-    opened = context_answers.open_batches(store, endpoint.url)
+    opened = answer_batches.open_batches(store, endpoint.url)
     for kept in opened:
         print(f"Not collected yet: {batch_text(kept)}.", file=sys.stderr)
-    for place, kept in context_answers.batches_elsewhere(store, endpoint.url):
+    for place, kept in answer_batches.batches_elsewhere(store, endpoint.url):
         print(f"Not collected yet: {elsewhere_text(place, kept)}.", file=sys.stderr)
     return bool(opened)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..asking.tuning import TuningPlan
 from ..config import AskedAs
-from ..kept.context_answers import KeptBatch
+from ..kept.answer_batches import KeptBatch
 from ..kept.tunings import KeptTuning
 from ..llm import Connection
 from ..llm.endpoint import Endpoint
@@ -73,8 +73,14 @@ def way_text(asked: AskedAs) -> str:
 
 def open_tuning_text(tuning: KeptTuning) -> str:
     """A fine-tuning that was not at its end when it was last looked at."""
-    state = "not begun as far as is known" if tuning.state == "uploaded" else tuning.state
-    return f"Fine-tuning of {tuning.model}, {state}, since {tuning.started_at:%Y-%m-%d %H:%M} UTC"
+    return f"Fine-tuning of {tuning.model}, {tuning_state(tuning)}, since {tuning.started_at:%Y-%m-%d %H:%M} UTC"
+
+
+def tuning_state(tuning: KeptTuning) -> str:
+    """How it stood when it was last looked at."""
+    return {"uploaded": "not begun as far as is known", "ordered": "ordered, no word of it yet"}.get(
+        tuning.state, tuning.state
+    )
 
 
 def batch_text(kept: KeptBatch) -> str:

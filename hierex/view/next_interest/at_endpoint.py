@@ -11,15 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from ...jobs.asking import start_collecting, start_following
-from ...kept import context_answers, tunings
+from ...kept import answer_batches, tunings
 from ...llm.endpoint import Endpoint
 from ...wording import plain_markdown
-from ...wording.models import batch_text, elsewhere_text, open_tuning_text
+from ...wording.models import batch_text, elsewhere_text, open_tuning_text, tuning_state
 from ...workspace import Workspace
 from ..opened import doing, jobs
 from ..sidebar import POLL_SECONDS
-
-STATES = {"uploaded": "not begun"}
 
 
 def live(show: Callable[..., None], busy: bool) -> Callable[..., None]:
@@ -29,8 +27,8 @@ def live(show: Callable[..., None], busy: bool) -> Callable[..., None]:
 
 def show_open(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     opened = tunings.open_tunings(work.store, endpoint.url)
-    handed_over = sorted(context_answers.open_batches(work.store, endpoint.url), key=way_of)
-    elsewhere = context_answers.batches_elsewhere(work.store, endpoint.url)
+    handed_over = sorted(answer_batches.open_batches(work.store, endpoint.url), key=way_of)
+    elsewhere = answer_batches.batches_elsewhere(work.store, endpoint.url)
     if not (opened or handed_over or elsewhere):
         return
     st.markdown("**Ordered at the endpoint, and not done here**")
@@ -46,7 +44,7 @@ def show_open(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
         st.markdown(f"{plain_markdown(elsewhere_text(place, kept))}.")
 
 
-def way_of(kept: context_answers.KeptBatch) -> tuple:
+def way_of(kept: answer_batches.KeptBatch) -> tuple:
     return kept.model, kept.form, kept.temperature, kept.prompt
 
 
@@ -73,7 +71,7 @@ def show_tunings(work: Workspace) -> None:
         {
             "Ordered (UTC)": [f"{tuning.started_at:%Y-%m-%d %H:%M}" for tuning in known],
             "From": [tuning.model for tuning in known],
-            "State": [STATES.get(tuning.state, tuning.state) for tuning in known],
+            "State": [tuning_state(tuning) for tuning in known],
             "New model": [tuning.tuned_model for tuning in known],
             "Why": [tuning.reason for tuning in known],
         }
