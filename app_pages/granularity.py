@@ -8,8 +8,9 @@ from hierex.files import exports
 from hierex.kept import curation_edits
 from hierex.taxonomy.comparison import same_interests, taxonomy_facts
 from hierex.view.choice import keep_chosen, list_chosen_first, select_chosen, take_selection
+from hierex.view.granularity.changes_made import change_list
 from hierex.view.granularity.choice_panel import choice_panel
-from hierex.view.granularity.curation import change_list, curation_bar, marks_of
+from hierex.view.granularity.curation import curation_bar, marks_of
 from hierex.view.granularity.interest_search import find_interests
 from hierex.view.granularity.live_map import live_map
 from hierex.view.granularity.moving import move_button

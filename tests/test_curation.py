@@ -26,7 +26,7 @@ from hierex.taxonomy import (
     cut_tree,
     leaf_of_item,
 )
-from hierex.view.granularity.curation import made_of
+from hierex.view.granularity.confirming import made_of
 
 TREE = random_tree(60, 3)
 ITEM_IDS = [f"item{i}" for i in range(60)]

@@ -555,7 +555,7 @@ def test_what_was_changed_in_another_window_is_not_changed_once_more(workspaces)
     def script(work, clusters):
         import streamlit as st
 
-        from hierex.view.granularity.curation import still_so
+        from hierex.view.granularity.confirming import still_so
 
         st.markdown(f"as chosen: {still_so(work, 12, work.taxonomy, clusters)}")
 

@@ -12,7 +12,8 @@ from ...kept import curation_edits
 from ...taxonomy import CurationEdit, Taxonomy
 from ...workspace import Workspace
 from ..opened import doing
-from .curation import ask_reason, concerned, save, still_so
+from .changes_made import save
+from .confirming import ask_reason, concerned, still_so
 
 
 def move_button(work: Workspace, number: int, taxonomy: Taxonomy, names: Mapping[int, str], items: np.ndarray) -> None:
