@@ -65,7 +65,7 @@ table = pd.DataFrame(
         "Changed": marks_of(work, number, taxonomy, records),
         "Items": taxonomy.hi - taxonomy.lo,
         "Traffic": taxonomy.traffic.astype(np.int64),
-        "Share": taxonomy.share,
+        "Share": 100 * taxonomy.share,
     },
     index=taxonomy.cluster_ids,
 ).sort_values("Traffic", ascending=False, kind="stable")
@@ -109,7 +109,7 @@ with right:
             "Changed": st.column_config.TextColumn(width=106) if is_changed else None,
             "Items": st.column_config.NumberColumn(format="localized", width=50),
             "Traffic": st.column_config.NumberColumn(format="localized", width=54 if is_changed else 60),
-            "Share": st.column_config.NumberColumn(help="Share of all traffic", format="percent", width=52),
+            "Share": st.column_config.NumberColumn(help="Share of all traffic", format="%.2f%%", width=52),
         },
     )
 chosen = table.index[picked["selection"]["rows"]]

@@ -900,16 +900,20 @@ def test_the_price_that_is_typed_is_what_the_cost_is_made_of(workspaces):
 
 
 @pytest.mark.parametrize("page", ["granularity", "descriptions", "preview"])
-def test_shares_in_tables_are_not_cut_off(workspaces, page):
+def test_shares_in_tables_have_as_many_decimals_in_every_row(workspaces, page):
     """A column of numbers cuts off what its step does not hold; a bar is rounded to it."""
-    steps = {
-        (kind["type"], kind.get("step"))
+    kinds = [
+        column.get("type_config") or {}
         for table in open_app(page, "Busy").dataframe
         for column in json.loads(table.proto.columns or "{}").values()
-        if (kind := column.get("type_config") or {}).get("format") == "percent"
-    }
-    assert steps
-    assert steps <= {("number", None), ("progress", 0.001)}
+    ]
+    shares = {(kind["type"], kind["format"], kind.get("step")) for kind in kinds if is_share(kind.get("format"))}
+    assert shares
+    assert shares <= {("number", "%.1f%%", None), ("number", "%.2f%%", None), ("progress", "percent", 0.001)}
+
+
+def is_share(form):
+    return form is not None and (form == "percent" or form.endswith("%%"))
 
 
 def test_two_numbers_stand_side_by_side_and_are_searched(workspaces):

@@ -441,7 +441,7 @@ def test_a_prediction_reads_everything_where_it_can_and_that_is_asked_for(store)
     assert not any(box.label.startswith("The prediction starts") for box in app.selectbox)
     expected = serve_person(work, person, top=5, items=10, whole=True).predictions
     shown = next(frame.value for frame in app.dataframe if "New interest" in frame.value.columns)
-    np.testing.assert_allclose(shown["Probability"], expected.score)
+    np.testing.assert_allclose(shown["Probability"], 100 * expected.score)
     latest = serve_person(work, person, top=5, items=10).predictions
     assert not np.array_equal(latest.score, expected.score)
     assert "People from the same start" not in shown.columns

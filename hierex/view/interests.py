@@ -27,8 +27,10 @@ COUNT = st.column_config.NumberColumn(format="localized")
 """How many items, people or interactions: written as the reader's browser does."""
 
 SHARE = {"format": "percent", "step": 0.001}
-"""Of bars for shares from 0 to 1: the step has all of them written with one decimal. A `NumberColumn` would cut off
-what its step does not hold (1.88 % to 1.8 %), so there the format stands alone."""
+"""Of bars for shares from 0 to 1: the step has all of them written with one decimal."""
+
+PERCENT = "%.1f%%"
+"""Of columns of numbers from 0 to 100: with the format for shares, decimals would vary or be cut off."""
 
 
 def chosen_number(work: Workspace) -> int:

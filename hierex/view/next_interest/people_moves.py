@@ -11,7 +11,7 @@ from ...charts.moves import LIFT, PEOPLE
 from ...files import exports
 from ...transitions.pairs import count_pairs, list_pairs, strongest
 from ...workspace import Workspace
-from ..interests import COUNT, colors_of
+from ..interests import COUNT, PERCENT, colors_of
 from ..opened import server
 
 SHOWN = 25
@@ -100,12 +100,13 @@ def pair_table(pairs: pd.DataFrame, names: list[str], file: str, *, leave_out: s
         }
     ).drop(columns=leave_out or [])
     share = st.column_config.NumberColumn(
-        format="percent", help="Of all people who went on from the first interest; one may go on to several"
+        format=PERCENT, help="Of all people who went on from the first interest; one may go on to several"
     )
     expected = st.column_config.NumberColumn(
         help="Against as many as would come if it didn't matter where people come from"
     )
-    st.dataframe(table, hide_index=True, column_config={"People": COUNT, "Share": share, "Times expected": expected})
+    shown = table.assign(Share=100 * table["Share"])
+    st.dataframe(shown, hide_index=True, column_config={"People": COUNT, "Share": share, "Times expected": expected})
     st.download_button(
         "Download (CSV)",
         exports.safe_csv(table),

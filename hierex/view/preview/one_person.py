@@ -18,7 +18,7 @@ from ...transition_table import LONGEST
 from ...wording import score_name
 from ...wording.names import method_name
 from ...workspace import Workspace
-from ..interests import RANK, colors_of, interest_names, say_note
+from ..interests import PERCENT, RANK, colors_of, interest_names, say_note
 from ..opened import server
 from .one_list import one_list
 from .other_ways import other_ways, show_raw
@@ -30,9 +30,9 @@ TOP = 5
 EVERYTHING = "Everything they had"
 PREDICTION_COLUMNS = {
     **RANK,
-    "Probability": st.column_config.NumberColumn(format="percent"),
+    "Probability": st.column_config.NumberColumn(format=PERCENT),
     "Weight": st.column_config.NumberColumn(
-        format="percent",
+        format=PERCENT,
         help="By what was laid over the predictions; it says how answers stand to each other, and is no probability.",
     ),
     "How far": st.column_config.ProgressColumn(
@@ -135,7 +135,7 @@ def show_predictions(
         {
             "#": predictions.rank,
             "New interest": ranked["name"],
-            scored: predictions.score,
+            scored: 100 * predictions.score,
             "How far": distance_from(work.distances, seen)[0][predictions.novel],
             "People from the same start": [few(n, fewest) for n in behind["same"]],
             "People from the latest": [few(n, fewest) for n in behind["latest"]],
