@@ -25,7 +25,7 @@ LOOK, FOUND, NEAREST, LIKENESS = "Look at this", "Found by its words", "Nearest 
 CHECK_COLUMNS = {
     LOOK: st.column_config.TextColumn(width=250, help="What may be wrong with the words; empty where all seems well."),
     FOUND: st.column_config.NumberColumn(
-        format="percent",
+        format="%.0f%%",
         width=135,
         help="How many of its items are closer in meaning to the phrases of this interest than to those of any other. "
         "Where a language model wrote and enough items are left, items that it was shown do not count.",
@@ -151,7 +151,7 @@ def _columns(table: pd.DataFrame, descriptions: Mapping[int, Description]) -> pd
     found = table.set_index("cluster_id")
     nearest = [descriptions[node].name if pd.notna(node) else None for node in found["nearest"]]
     flags = ["; ".join(flags) for flags in found["flags"]]
-    columns = {LOOK: flags, FOUND: found["found"].round(2), NEAREST: nearest, LIKENESS: found["likeness"]}
+    columns = {LOOK: flags, FOUND: 100 * found["found"], NEAREST: nearest, LIKENESS: found["likeness"]}
     return pd.DataFrame(columns, index=found.index)
 
 
