@@ -61,6 +61,10 @@ class Cancelled(HierexError):
     """The person asked for the work to stop; finished stages are kept."""
 
 
+class LeftRunning(HierexError):
+    """Nobody waits any more for what goes on at an endpoint, where it can be found again."""
+
+
 class ModelError(HierexError):
     """The language model cannot be used as it is set up: asking again would not help."""
 

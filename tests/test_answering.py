@@ -20,7 +20,7 @@ from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answe
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
-from hierex.errors import Cancelled, ConfigError, HierexError, ModelBusy, ModelError, NotReady, NotThere
+from hierex.errors import Cancelled, ConfigError, HierexError, LeftRunning, ModelBusy, ModelError, NotReady, NotThere
 from hierex.jobs import ANSWERS, Job
 from hierex.jobs.asking import answer as answer_in_background
 from hierex.kept import answer_batches, context_answers
@@ -564,6 +564,19 @@ def collect(work, server, **more):
         return collect_batches(work, plan_answers(work, endpoint_at(server)).asked, service, **more)
     finally:
         service.close()
+
+
+def test_who_waits_no_longer_leaves_the_batches_to_go_on(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["in_progress"]
+        for wait in (ask_in_batches, collect):
+            with pytest.raises(LeftRunning, match="It goes on at the endpoint"):
+                wait(work, server, left=lambda: True)
+            assert server.account.batches["batch-0"]["states"] == ["in_progress"]
+        assert [kept.batch_id for kept in answer_batches.open_batches(work.store, server.url)] == ["batch-0"]
+        server.account.batches["batch-0"]["states"] = ["completed"]
+        assert collect(work, server, left=lambda: True).ended == "done", "nothing is left to wait for"
+    assert collect_answers(work).measure().rate == 1
 
 
 def test_to_collect_orders_nothing_however_much_is_still_missing(work):

@@ -111,6 +111,23 @@ def test_a_batch_at_another_address_is_named_and_cannot_be_collected_from_here(w
     assert not {"Collect", "Stop"} & set(labels(app))
 
 
+@pytest.mark.parametrize("how", ["Stop waiting", "Stop it there"])
+def test_who_waits_for_a_batch_can_leave_it_or_end_it(work, server, how):
+    leave_open(work, server)
+    app = open_panel(work)
+    next(button for button in app.button if button.label == "Collect").click().run()
+    assert {"Stop waiting", "Stop it there"} <= set(labels(app))
+    app = press(app, how)
+    told = words(app).replace("\\", "")
+    if how == "Stop waiting":
+        assert "It goes on at the endpoint." in told
+        assert server.account.batches["batch-0"]["states"] == ["in_progress"]
+        assert not next(button for button in app.button if button.label == "Collect").disabled
+    else:
+        assert "Ended at the endpoint." in told
+        assert server.account.batches["batch-0"]["states"] == ["cancelled"]
+
+
 def test_a_batch_that_was_stopped_is_open_no_more_once_the_endpoint_says_so(work, server):
     leave_open(work, server)
     app = press(open_panel(work), "Stop")

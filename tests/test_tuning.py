@@ -13,7 +13,16 @@ from hierex.asking.open_tunings import GIVEN_UP_AFTER, GOES_ON, follow_tuning
 from hierex.asking.tuning import EPOCHS, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
-from hierex.errors import Cancelled, CapReached, ConfigError, ModelBusy, ModelError, NotThere, TooLittleData
+from hierex.errors import (
+    Cancelled,
+    CapReached,
+    ConfigError,
+    LeftRunning,
+    ModelBusy,
+    ModelError,
+    NotThere,
+    TooLittleData,
+)
 from hierex.files.exports import fine_tuning_lines
 from hierex.jobs import Jobs
 from hierex.jobs.asking import start_tuning
@@ -215,6 +224,17 @@ def test_stopping_before_the_job_began_orders_none(work, server):
     with pytest.raises(Cancelled):
         tune(work, server, cancelled=lambda: bool(server.account.files))
     assert server.account.jobs == {}
+
+
+def test_who_waits_no_longer_leaves_the_job_to_go_on(work, server):
+    server.account.job_states = ["running"]
+    with pytest.raises(LeftRunning, match="It goes on at the endpoint"):
+        tune(work, server, left=lambda: True)
+    (left,) = tunings.open_tunings(work.store, server.url)
+    assert (left.job_id, left.state) == ("ftjob-0", "running")
+    assert server.account.jobs["ftjob-0"]["states"] == ["running"]
+    server.account.jobs["ftjob-0"]["states"] = ["succeeded"]
+    assert follow(work, server, left, left=lambda: True).state == "succeeded"
 
 
 def test_anybody_can_end_a_job_that_is_under_way(work, server):

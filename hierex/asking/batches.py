@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ModelBusy, ModelError
 from ..kept import answer_batches
-from ..llm import batches, wait_unless
+from ..llm import Wait, batches, wait_unless
 from ..llm.meter import Reading
 from ..llm.prices import Cap, Price
 from ..llm.service import Service
@@ -32,21 +32,22 @@ def answer_in_batches(
     cap: Cap,
     progress: Callable[[Reading], None] = lambda reading: None,
     cancelled: Callable[[], bool] = lambda: False,
+    left: Callable[[], bool] = lambda: False,
 ) -> AnswerOutcome:
     """Collects what is open as `collect_batches` does, then hands over what is missing and waits for it.
 
     Only as much is handed over as the cap allows, if every answer fills its room; what is read is an estimate. If this
     process ends first, the batches go on, and the next call collects them. Raises ConfigError for a cap without a
-    price; what the endpoint refuses is the outcome's reason.
+    price, LeftRunning as `collect_batches`; what the endpoint refuses is the outcome's reason.
     """
     cap.check(plan.price)
-    opened = OpenBatches(work, plan.asked, service, plan.price, wait_unless(cancelled), progress)
+    opened = OpenBatches(work, plan.asked, service, plan.price, wait_unless(cancelled, left), progress)
 
     def collect_and_order() -> None:
         opened.collect()
         places = np.flatnonzero(find_missing(work, plan))
         within = within_cap(plan, places, cap, opened.price)
-        hand_over(opened, plan, within)
+        hand_over(opened, plan, within, wait_unless(cancelled))
         opened.collect()
         if len(within) < len(places):
             opened.end("cap", OVER_CAP)
@@ -61,19 +62,19 @@ def within_cap(plan: AnswerPlan, places: np.ndarray, cap: Cap, price: Price | No
     return places[: next((n for n, fits in enumerate(allowed) if not fits), len(places))]
 
 
-def hand_over(opened: OpenBatches, plan: AnswerPlan, places: np.ndarray) -> None:
+def hand_over(opened: OpenBatches, plan: AnswerPlan, places: np.ndarray, wait: Wait) -> None:
     """Uploads these questions and has the endpoint begin with them."""
     if not len(places):
         return
     service, known = opened.service, [digest_words(answer) for answer in plan.known.answers]
-    batches.check_offered(service, wait=opened.wait)
+    batches.check_offered(service, wait=wait)
     for first in range(0, len(places), batches.MOST_REQUESTS):
         part = places[first : first + batches.MOST_REQUESTS]
-        opened.wait(0.0, "")
+        wait(0.0, "")
         lines = "".join(request_of(plan, place) for place in part.tolist()).encode()
-        file_id = batches.upload_requests(service, lines, wait=opened.wait)
+        file_id = batches.upload_requests(service, lines, wait=wait)
         kept = answer_batches.note_batch(opened.work.store, plan.asked, service.endpoint.url, file_id, len(part), known)
-        start(opened, kept)
+        start(opened, kept, wait)
 
 
 def request_of(plan: AnswerPlan, place: int) -> str:
@@ -88,9 +89,9 @@ def request_of(plan: AnswerPlan, place: int) -> str:
     )
 
 
-def start(opened: OpenBatches, kept: answer_batches.KeptBatch) -> None:
+def start(opened: OpenBatches, kept: answer_batches.KeptBatch, wait: Wait) -> None:
     try:
-        opened.note_begun(kept, batches.start_batch(opened.service, kept.file_id, wait=opened.wait))
+        opened.note_begun(kept, batches.start_batch(opened.service, kept.file_id, wait=wait))
     except ModelBusy:
         raise  # it may begin later
     except ModelError:

@@ -45,15 +45,17 @@ def collect_batches(
     stop: bool = False,
     progress: Callable[[Reading], None] = lambda reading: None,
     cancelled: Callable[[], bool] = lambda: False,
+    left: Callable[[], bool] = lambda: False,
 ) -> AnswerOutcome:
     """Waits for the batches whose questions were asked in this way and keeps what they bring; orders nothing.
 
     stop: ends them at the endpoint first, as when `cancelled` says so; what they had answered by then is paid, and kept
     as soon as the endpoint is done with them, by this call or the next. What the endpoint never began can be asked
-    anew; so can what it did not know twice, the second time two days after the start or later.
+    anew; so can what it did not know twice, the second time two days after the start or later. left: says that nobody
+    waits any more; raises LeftRunning then, and the batches go on.
     """
     price = price_of(work, replace(service.endpoint, model=asked.model))
-    opened = OpenBatches(work, asked, service, price, wait_unless(lambda: stop or cancelled()), progress)
+    opened = OpenBatches(work, asked, service, price, wait_unless(lambda: stop or cancelled(), left), progress)
     return opened.until_end(opened.collect)
 
 

@@ -55,15 +55,17 @@ def follow_tuning(
     stop: bool = False,
     see: Callable[[KeptTuning, float], None] = lambda tuning, share: None,
     cancelled: Callable[[], bool] = lambda: False,
+    left: Callable[[], bool] = lambda: False,
 ) -> KeptTuning:
     """Follows a job that was ordered to its end, whatever would be ordered now.
 
     see: hears how it stands and which share of the training is done. When `cancelled` says so, or with `stop`, the job
     is ended at the endpoint. If this process ends first, the job goes on there. Raises ModelError where it fails or
-    cannot be followed any further, and Cancelled unless it had succeeded before it could be ended.
+    cannot be followed any further, Cancelled unless it had succeeded before it could be ended, and LeftRunning where
+    `left` says that nobody waits any more.
     """
     tuning = tunings.read_tuning(store, tuning.tuning_id)  # a page may have it as it was long ago
-    wait = wait_unless(cancelled)
+    wait = wait_unless(cancelled, left)
     with telling_trouble(store, tuning):
         begun = find_begun(store, tuning, service, wait)
         goes_on = begun.job_id and not begun.ended

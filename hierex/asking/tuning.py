@@ -98,13 +98,14 @@ def tune_model(
     cap: Cap,
     see: Callable[[KeptTuning, float], None] = lambda tuning, share: None,
     cancelled: Callable[[], bool] = lambda: False,
+    left: Callable[[], bool] = lambda: False,
 ) -> KeptTuning:
     """Orders the job, or goes on with the one that was ordered for just this, and follows it to its end.
 
     See `follow_tuning`. Raises CapReached before anything is sent where the estimate is over the cap.
     """
     tuning = order_tuning(work, plan, service, cap, wait_unless(cancelled))
-    return follow_tuning(work.store, tuning, service, see=see, cancelled=cancelled)
+    return follow_tuning(work.store, tuning, service, see=see, cancelled=cancelled, left=left)
 
 
 def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, wait: Wait) -> KeptTuning:

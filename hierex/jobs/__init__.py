@@ -12,7 +12,7 @@ from time import monotonic
 
 from .. import ON_DEMAND, STAGES
 from ..config import RunConfig
-from ..errors import Cancelled, CapReached, HierexError
+from ..errors import Cancelled, CapReached, HierexError, LeftRunning
 from ..item_map import warm_up
 from ..kept import results
 from ..kept.stored_logs import log_report
@@ -60,9 +60,11 @@ class StageState:
 class Job:
     """Work in the background. goal: build, comparison, or what a language model is asked for, one of `ASKED`.
 
-    status: waiting, running, done, stopped (by a person or, with `error` saying so, by a cap), failed. reading: how far
+    status: waiting, running, done, stopped (by a person or, with `error` saying why, by
+    a cap or because nobody waits), failed. reading: how far
     a language model is; told, told_share: what an endpoint says of work there; step: of the person who asked.
-    known: the share of a model's answers that are known interests, None where nothing was answered.
+    known: the share of a model's answers that are known interests, None where nothing was answered. at_endpoint: what
+    is waited for goes on there, so it can be left to itself (`leaving`) as well as ended (`stopping`).
     """
 
     path: Path
@@ -77,7 +79,9 @@ class Job:
     told_share: float = 0.0
     known: float | None = None
     step: int | None = None
+    at_endpoint: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
+    leaving: threading.Event = field(default_factory=threading.Event)
 
     @property
     def active(self) -> bool:
@@ -192,6 +196,10 @@ class Jobs:
             elif job.status == "running" and job.goal not in ASKED:
                 self._worker.cancel()
 
+    def leave(self, job: Job) -> None:
+        """Waits no longer for what goes on at an endpoint."""
+        job.leaving.set()
+
     def warm_up(self) -> None:
         """Has the worker load and compile what the first run would otherwise wait for."""
         threading.Thread(target=self._warm_up, daemon=True).start()
@@ -226,7 +234,7 @@ class Jobs:
             run(compute=self._compute, watch=job.watch)
         except Cancelled:
             return "stopped", ""
-        except CapReached as reason:
+        except (CapReached, LeftRunning) as reason:
             return "stopped", str(reason)
         except HierexError as error:
             return "failed", str(error)

@@ -37,13 +37,13 @@ def start_tuning(jobs: Jobs, work: Workspace, plan: TuningPlan, endpoint: Endpoi
     ConfigError where the cap does not allow it."""
     if plan.to_pay:
         check_cap(plan, cap)
-    job = Job(work.store.path, work.config, {}, goal=TUNING)
+    job = Job(work.store.path, work.config, {}, goal=TUNING, at_endpoint=True)
     return jobs.begin(job, partial(tune, job, endpoint, partial(tune_model, work, plan, cap=cap)), beside=True)
 
 
 def start_following(jobs: Jobs, work: Workspace, tuning: KeptTuning, endpoint: Endpoint, *, stop: bool = False) -> Job:
     """Follows a fine-tuning that was ordered, whatever would be ordered now; with `stop` ends it at the endpoint."""
-    job = Job(work.store.path, work.config, {}, goal=TUNING)
+    job = Job(work.store.path, work.config, {}, goal=TUNING, at_endpoint=True)
     follow = partial(follow_tuning, work.store, tuning, stop=stop)
     return jobs.begin(job, partial(tune, job, endpoint, follow), beside=True)
 
@@ -52,13 +52,13 @@ def start_answers(
     jobs: Jobs, work: Workspace, plan: AnswerPlan, endpoint: Endpoint, cap: Cap, *, batch: bool = False
 ) -> Job:
     """Asks what is missing; with `batch` by files, which take longer and cost less."""
-    job = Job(work.store.path, work.config, {}, goal=ANSWERS)
+    job = Job(work.store.path, work.config, {}, goal=ANSWERS, at_endpoint=batch)
     return jobs.begin(job, partial(answer, job, work, plan, endpoint, cap, batch), beside=True)
 
 
 def start_collecting(jobs: Jobs, work: Workspace, asked: AskedAs, endpoint: Endpoint, *, stop: bool = False) -> Job:
     """Waits for what was handed over in this way and keeps it, with `stop` after ending it; orders nothing."""
-    job = Job(work.store.path, work.config, {}, goal=ANSWERS)
+    job = Job(work.store.path, work.config, {}, goal=ANSWERS, at_endpoint=True)
     return jobs.begin(job, partial(collect, job, work, asked, endpoint, stop), beside=True)
 
 
@@ -81,7 +81,7 @@ def describe(job: Job, work: Workspace, plan: Plan, endpoint: Endpoint, cap: Cap
 
 
 def tune(job: Job, endpoint: Endpoint, follow: Callable, *, compute, watch) -> None:
-    """follow: (service, see, cancelled), to its end."""
+    """follow: (service, see, cancelled, left), to its end."""
     from ..llm.service import Service
 
     def see(tuning: KeptTuning, share: float) -> None:
@@ -90,7 +90,7 @@ def tune(job: Job, endpoint: Endpoint, follow: Callable, *, compute, watch) -> N
 
     service = Service(endpoint)
     try:
-        follow(service, see=see, cancelled=job.stopping.is_set)
+        follow(service, see=see, cancelled=job.stopping.is_set, left=job.leaving.is_set)
     finally:
         service.close()
 
@@ -107,7 +107,7 @@ def answer(
     how = {"cap": cap, "progress": partial(setattr, job, "reading"), "cancelled": job.stopping.is_set}
     try:
         if batch:
-            outcome = answer_in_batches(work, plan, model, **how)
+            outcome = answer_in_batches(work, plan, model, **how, left=job.leaving.is_set)
         else:
             outcome = answer_contexts(work, plan, model.ask, place=endpoint.url, **how)
     finally:
@@ -123,7 +123,7 @@ def collect(job: Job, work: Workspace, asked: AskedAs, endpoint: Endpoint, stop:
     service = Service(endpoint)
     how = {"stop": stop, "progress": partial(setattr, job, "reading"), "cancelled": job.stopping.is_set}
     try:
-        outcome = collect_batches(work, asked, service, **how)
+        outcome = collect_batches(work, asked, service, **how, left=job.leaving.is_set)
     finally:
         service.close()
     tell_outcome(job, work, asked, outcome)

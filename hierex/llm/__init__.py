@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import Cancelled
+from ..errors import Cancelled, LeftRunning
 from .tokens import Tokens
 
 
@@ -50,6 +50,7 @@ class Watch(Protocol):
 Wait = Callable[[float, str], None]
 """Returns after so many seconds; hears why. May raise Cancelled."""
 LOOK_EVERY = 0.2
+STILL_THERE = "It goes on at the endpoint. Follow, collect or stop it under “Releases” of “What comes next”."
 
 
 class Unwatched:
@@ -65,16 +66,19 @@ class Unwatched:
         time.sleep(seconds)  # nobody watches, so nobody can stop it
 
 
-def wait_unless(cancelled: Callable[[], bool]) -> Wait:
-    """Waits that end with Cancelled as soon as somebody stops the work."""
+def wait_unless(cancelled: Callable[[], bool], left: Callable[[], bool] = lambda: False) -> Wait:
+    """Waits that end with Cancelled as soon as somebody stops the work, with LeftRunning as soon as nobody waits for
+    it any more."""
 
     def wait(seconds: float, reason: str) -> None:
         until = time.monotonic() + seconds
         while not cancelled():
-            left = until - time.monotonic()
-            if left <= 0:
+            seconds_left = until - time.monotonic()
+            if seconds_left <= 0:
                 return
-            time.sleep(min(left, LOOK_EVERY))  # the endpoint works; nothing here could be done in the meantime
+            if left():
+                raise LeftRunning(STILL_THERE)
+            time.sleep(min(seconds_left, LOOK_EVERY))  # the endpoint works; nothing here could be done meanwhile
         raise Cancelled("The work was stopped. Every answer that came is kept.")
 
     return wait

@@ -26,7 +26,8 @@ ASKING = {
     ANSWERS: "Waiting for answers on what comes next …",
 }
 KEPT = "Stopped. What was finished is kept."
-STOPPED = {TUNING: "Stopped. No new model comes of it; what was trained until then may have to be paid."}
+TUNING_ENDED = "Ended at the endpoint. No new model comes of it; what was trained until then may have to be paid."
+BATCH_ENDED = "Ended at the endpoint. What was answered until then is kept, and may have to be paid."
 A_DOUBLE_CLICK = 2.0
 """Seconds in which the second click of a double one comes, as far as a busy server goes."""
 STATE_SIGNS = {"waiting": "", "running": "⏳", "made": "✓", "reused": "✓ kept"}
@@ -149,13 +150,13 @@ def draw_job(job: Job) -> None:
             doing_what, how_far = progress_texts(job)
             st.progress(job.share(), text=doing_what)
             st.caption(plain_markdown(how_far))
-            st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
+            offer_to_stop(job)
         elif job.status == "done" and is_short_of_known(job):
             st.warning(plain_markdown(job_done(job)), icon=":material/rule:")
         elif job.status == "done":
             st.success(plain_markdown(job_done(job)), icon=":material/check:")
         elif job.status == "stopped":
-            st.warning(plain_markdown(job.error or STOPPED.get(job.goal, KEPT)), icon=":material/stop_circle:")
+            st.warning(plain_markdown(job.error or why_stopped(job)), icon=":material/stop_circle:")
         else:
             st.error(plain_markdown(job.error), icon=":material/error:")
         if job.stages:
@@ -169,6 +170,29 @@ def draw_job(job: Job) -> None:
     st.session_state["seen_active"] = job if active else None
     if was_active and not active:
         st.rerun()
+
+
+def offer_to_stop(job: Job) -> None:
+    if not job.at_endpoint:
+        st.button("Stop", key=f"stop-{id(job)}", on_click=jobs().cancel, args=(job,), icon=":material/stop_circle:")
+        return
+    st.button(
+        "Stop waiting",
+        key=f"leave-{id(job)}",
+        on_click=jobs().leave,
+        args=(job,),
+        icon=":material/logout:",
+        help="It goes on at the endpoint, and other work can be done here meanwhile. Follow, collect or stop it later "
+        "under “Releases” of “What comes next”.",
+    )
+    st.button(
+        "Stop it there",
+        key=f"stop-{id(job)}",
+        on_click=jobs().cancel,
+        args=(job,),
+        icon=":material/stop_circle:",
+        help="Ends it at the endpoint for good. What it did until then may have to be paid.",
+    )
 
 
 def progress_texts(job: Job) -> tuple[str, str]:
@@ -202,6 +226,12 @@ def job_done(job: Job) -> str:
     missing = job.reading.failed + job.reading.unanswered
     without = f"; {missing:,} got no description that can be used" if missing else ""
     return f"The language model described {job.reading.described:,} interests{without}."
+
+
+def why_stopped(job: Job) -> str:
+    if not job.at_endpoint:
+        return KEPT
+    return TUNING_ENDED if job.goal == TUNING else BATCH_ENDED
 
 
 def is_short_of_known(job: Job) -> bool:
