@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections import Counter, defaultdict
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,7 +21,17 @@ from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answe
 from hierex.cli import main
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
-from hierex.errors import Cancelled, ConfigError, HierexError, LeftRunning, ModelBusy, ModelError, NotReady, NotThere
+from hierex.errors import (
+    Cancelled,
+    ConfigError,
+    EditConflict,
+    HierexError,
+    LeftRunning,
+    ModelBusy,
+    ModelError,
+    NotReady,
+    NotThere,
+)
 from hierex.jobs import ANSWERS, Job
 from hierex.jobs.asking import answer as answer_in_background
 from hierex.kept import answer_batches, context_answers
@@ -52,7 +63,6 @@ CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeC
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    door._habits.clear()
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
     monkeypatch.setattr("hierex.asking.open_batches.POLL", 0.01)
 
@@ -664,22 +674,55 @@ def test_answers_are_left_out_all_together_and_asked_anew(work, way):
         assert answers_state(work.store, None) != state
         with pytest.raises(NotReady):
             collect_answers(work)
-        assert context_answers.count_left_out(work.store, before.asked) == 6
+        assert [one.n for one in context_answers.read_left_out(work.store, before.asked)] == [6]
         assert way(work, server, plan=plan_answers(work, endpoint_at(server), most=6)).answered == 6
         assert collect_answers(work).measure().rate == 1
     for rate in (2 / 6, 1, 2 / 6):
-        context_answers.bring_back(work.store, before.asked)
+        bring_back_latest(work.store, before.asked)
         assert collect_answers(work).measure().rate == pytest.approx(rate), "those of then alone, and back"
     context_answers.leave_out(work.store, before.asked)
-    context_answers.bring_back(work.store, before.asked)
+    bring_back_latest(work.store, before.asked)
     assert collect_answers(work).measure().rate == pytest.approx(2 / 6), "what was left out last"
+
+
+def test_whatever_was_left_out_can_be_brought_back_also_what_was_before_that(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        asked = plan_answers(work, endpoint_at(server)).asked
+        for most in (5, 3, 2):
+            ask(work, server, most=most)
+            context_answers.leave_out(work.store, asked)
+    three = context_answers.read_left_out(work.store, asked)
+    assert [one.n for one in three] == [2, 3, 5]
+    context_answers.bring_back(work.store, asked, three[-1].number)
+    assert len(collect_answers(work).answers) == 5
+    with pytest.raises(EditConflict, match="somebody brought them back in the meantime"):
+        context_answers.bring_back(work.store, asked, three[-1].number)
+    assert len(collect_answers(work).answers) == 5, "a second click changes nothing"
+    context_answers.bring_back(work.store, asked, three[0].number)
+    assert [one.n for one in context_answers.read_left_out(work.store, asked)] == [5, 3]
+
+
+def bring_back_latest(store, asked):
+    context_answers.bring_back(store, asked, context_answers.read_left_out(store, asked)[0].number)
+
+
+def test_an_endpoint_that_was_set_up_better_is_given_the_list_again(work):
+    with LlmServer(answer=lambda request: "I would say bread.") as server:
+        ask(work, server, most=4, form="schema")
+        assert "response_format" not in server.requests[-1]
+        server.answer = know_it_all(work)
+        context_answers.leave_out(work.store, plan_answers(work, endpoint_at(server), form="schema").asked)
+        n = len(server.requests)
+        ask(work, server, most=4, form="schema")
+        assert all("response_format" in request for request in server.requests[n:])
+    assert collect_answers(work).measure().rate == 1
 
 
 def test_answers_are_not_left_out_while_others_of_them_are_out(work):
     with LlmServer(answer=know_it_all(work)) as server:
         ask(work, server, most=2)
         leave_open(work, server, plan=plan_answers(work, endpoint_at(server), most=4))
-        for change in (context_answers.leave_out, context_answers.bring_back):
+        for change in (context_answers.leave_out, partial(context_answers.bring_back, number=1)):
             with pytest.raises(HierexError, match="Collect or stop it first"):
                 change(work.store, collect_answers(work).asked)
     assert len(collect_answers(work).answers) == 2
@@ -1153,6 +1196,20 @@ def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, mo
         capsys.readouterr()
         assert main([*command, "--again"]) == 0
         assert json.loads(capsys.readouterr().out.strip().split("\n")[-1])["match_rate"] == 1
+
+
+def test_what_was_left_out_counts_again_where_nothing_came_in_its_place(path, monkeypatch, capsys):
+    with open_store(path) as store:
+        answer = know_it_all(run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions"))
+    command = ["answer", "--store", str(path), "--granularity", "8", "--json"]
+    with LlmServer(answer=answer) as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        assert main([*command, "--most", "5"]) == 0
+        monkeypatch.setenv("HIEREX_LLM_KEY", "of nobody")
+        assert main([*command, "--again"]) == 2
+        assert "Nothing was answered, so what was answered before counts again." in capsys.readouterr().err
+        assert main([*command, "--most", "5"]) == 0, "there is nothing to ask"
 
 
 @pytest.fixture

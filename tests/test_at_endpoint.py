@@ -6,12 +6,13 @@ import pytest
 from llm_server import KEY, MODEL, LlmServer
 from opened_app import app_over, open_script, words
 from small_worlds import run_until
-from test_answering import CONFIG, know_it_all, leave_open
+from test_answering import CONFIG, ask, know_it_all, leave_open
 from test_jobs import wait_for
-from test_tuning import leave_running
+from test_tuning import follow, leave_running
 
+from hierex.asking.collected import collect_answers
 from hierex.asking.plans import plan_answers
-from hierex.jobs import TUNING, Job
+from hierex.jobs import ANSWERS, TUNING, Job
 from hierex.kept import answer_batches, tunings
 from hierex.llm import door
 from hierex.llm.endpoint import Endpoint
@@ -23,7 +24,6 @@ from hierex.view.sidebar import POLL_SECONDS
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    door._habits.clear()
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
     monkeypatch.setattr("hierex.asking.open_batches.POLL", 0.01)
     monkeypatch.setattr("hierex.llm.fine_tuning.POLL", 0.01)
@@ -205,3 +205,29 @@ def test_answers_are_left_out_asked_anew_and_brought_back(work, server):
     assert "**100.0%** of 3 answers" in words(app)
     press(app, "Bring back the 3 that were left out")
     assert "**0.0%** of 3 answers" in words(app)
+
+
+def test_answers_are_not_left_out_while_more_of_them_are_asked_for(work, server):
+    ask(work, server, most=2)
+    app = open_panel(work)  # as another page drew it before the asking began
+    job = Job(work.store.path, work.config, {}, goal=ANSWERS)
+    jobs().begin(job, lambda **_: job.stopping.wait(60), beside=True)
+    app.button(key="answers_away").click().run()
+    assert "Something was begun in this workspace already" in words(app)
+    job.stopping.set()
+    wait_for(lambda: not job.active)
+    assert len(collect_answers(work).answers) == 2
+
+
+def test_a_model_that_was_tuned_elsewhere_is_not_offered_here(work, server, monkeypatch):
+    left = leave_running(work, server)
+    tuned = follow_to_its_end(work, server, left)
+    assert tuned in open_panel(work).selectbox(key="answers_model").options
+    with LlmServer() as other:
+        monkeypatch.setenv("HIEREX_LLM_URL", other.url)
+        assert open_panel(work).selectbox(key="answers_model").options == [MODEL]
+
+
+def follow_to_its_end(work, server, left):
+    server.account.jobs[left.job_id]["states"] = ["succeeded"]
+    return follow(work, server, left).tuned_model

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_server import LlmServer
-from test_model_answers import built, describe, forget_habits, path, work  # noqa: F401  fixtures
+from test_model_answers import built, describe, path, quick, work  # noqa: F401  fixtures
 from test_taxonomy import random_tree
 
 from hierex.config import VECTORS_IN_FILE, EmbeddingConfig, TreeConfig

@@ -42,14 +42,15 @@ class Waits:
         self.waits.append((seconds, reason))
 
 
-@pytest.fixture(autouse=True)
-def forget_habits():
-    door._habits.clear()
-
-
 def ask(server, *, watch=None, model=MODEL, key=KEY, timeout=5.0, **more):
     llm = LanguageModel(Endpoint(server.url, model, key), timeout=timeout)
     return llm.ask(QUESTION, COLOUR, watch=watch or Waits(), **more)
+
+
+def ask_twice(server):
+    """By one that may have learned from the first."""
+    llm = LanguageModel(Endpoint(server.url, MODEL, KEY), timeout=5.0)
+    return [llm.ask(QUESTION, COLOUR, watch=Waits()) for _ in range(2)]
 
 
 def green(request):
@@ -247,7 +248,7 @@ def test_waits_grow_and_have_an_end():
 
 def test_a_schema_that_is_refused_is_asked_for_in_words_and_that_is_remembered():
     with LlmServer(answer=green, schema="rejected") as server:
-        first, second = ask(server), ask(server)
+        first, second = ask_twice(server)
     assert first.parsed == second.parsed == {"colour": "green"}
     assert (first.how, second.how) == ("words", "words")
     assert [("response_format" in request) for request in server.requests] == [True, False, False]
@@ -256,7 +257,7 @@ def test_a_schema_that_is_refused_is_asked_for_in_words_and_that_is_remembered()
 
 def test_a_schema_that_is_ignored_is_found_out_by_the_answer_and_that_is_remembered():
     with LlmServer(answer=green, schema="ignored") as server:
-        first, second = ask(server), ask(server)
+        first, second = ask_twice(server)
     assert first.parsed == second.parsed == {"colour": "green"}
     assert first.tokens.read > second.tokens.read, "both requests of the first count"
     assert [("response_format" in request) for request in server.requests] == [True, False, False]
@@ -271,7 +272,7 @@ def test_one_bad_answer_does_not_make_a_good_endpoint_a_bad_one():
 
 def test_a_fenced_answer_is_taken_and_the_schema_not_asked_for_again():
     with LlmServer(answer=lambda request: f"```json\n{GREEN}\n```") as server:
-        first, second = ask(server), ask(server)
+        first, second = ask_twice(server)
     assert first.parsed == second.parsed == {"colour": "green"}
     assert len(server.requests) == 2
     assert second.how == "words"
@@ -279,8 +280,9 @@ def test_a_fenced_answer_is_taken_and_the_schema_not_asked_for_again():
 
 def test_the_newer_name_of_the_limit_is_found():
     with LlmServer(answer=green, limit_name="max_completion_tokens") as server:
-        assert ask(server).parsed
-        assert ask(server).how == "schema"
+        first, second = ask_twice(server)
+        assert first.parsed
+        assert second.how == "schema"
     assert len(server.requests) == 3
 
 

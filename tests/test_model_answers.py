@@ -30,8 +30,7 @@ CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeC
 
 
 @pytest.fixture(autouse=True)
-def forget_habits(monkeypatch):
-    door._habits.clear()
+def quick(monkeypatch):
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
 
 

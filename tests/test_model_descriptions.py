@@ -55,8 +55,7 @@ def questions_about(nodes=None, material=MATERIAL, language="English", model=MOD
 
 
 @pytest.fixture(autouse=True)
-def forget_habits(monkeypatch):
-    door._habits.clear()
+def quick(monkeypatch):
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
 
 

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 from llm_server import KEY, MODEL, LlmServer
-from test_model_answers import built, describe, forget_habits, path, shown, work  # noqa: F401  fixtures
+from test_model_answers import built, describe, path, quick, shown, work  # noqa: F401  fixtures
 
 from hierex.asking.describing import describe_interests, plan_descriptions
 from hierex.errors import ConfigError

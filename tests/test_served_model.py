@@ -69,7 +69,6 @@ def served(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def short_answers(monkeypatch):
-    door._habits.clear()
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
 
 

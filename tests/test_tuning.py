@@ -41,7 +41,6 @@ CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="counts"), tree=TreeC
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    door._habits.clear()
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(fine_tuning, "POLL", 0.01)
 

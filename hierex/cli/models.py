@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from dataclasses import asdict, replace
 
@@ -186,6 +187,8 @@ def answer_command(options: argparse.Namespace) -> None:
             print_json(options, {"estimate": asdict(estimate), "share_of_people": plan.share})
             return
         outcome = answer(work, plan, endpoint, options)
+        if options.again and not outcome.answered:
+            bring_back_latest(store, plan.asked)
         report_answers(work, plan.asked, outcome, options)
     if outcome.ended != "done":
         raise HierexError(outcome.reason or "The work was stopped. Every answer that came is kept.")
@@ -203,6 +206,15 @@ def answer_plan(work: Workspace, endpoint: Endpoint, options: argparse.Namespace
     context_answers.leave_out(work.store, plan.asked)
     print("What was answered before is left out. After an interruption go on without --again.", file=sys.stderr)
     return plan_answers(work, endpoint, **asking)
+
+
+def bring_back_latest(store: Store, asked: AskedAs) -> None:
+    """Where nothing came in their place, the answers that were left out count again, unless a batch may bring some."""
+    left_out = context_answers.read_left_out(store, asked)
+    with contextlib.suppress(HierexError):
+        if left_out:
+            context_answers.bring_back(store, asked, left_out[0].number)
+            print("Nothing was answered, so what was answered before counts again.", file=sys.stderr)
 
 
 def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argparse.Namespace) -> AnswerOutcome:

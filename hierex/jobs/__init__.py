@@ -29,6 +29,7 @@ ASKED = (DESCRIPTIONS, TUNING, ANSWERS)
 """Goals of a language model at an endpoint: the work waits, and goes on beside that of other workspaces."""
 TOLD_BY_CONFIG = ("build", "comparison")
 """Goals of which the config says all that was asked for."""
+BUSY = "Something was begun in this workspace already, see the side bar. Ask again once it is done or was stopped."
 FIRST_GUESS = {
     "embeddings": (6.0, 3e-3),
     "behaviour": (1.0, 1e-4),
@@ -178,10 +179,7 @@ class Jobs:
             if current and current.active:
                 if job.goal in TOLD_BY_CONFIG and (current.goal, current.config) == (job.goal, job.config):
                     return current
-                raise HierexError(
-                    "Something was begun in this workspace already, see the side bar. Ask again once it is done or was "
-                    "stopped."
-                )
+                raise HierexError(BUSY)
             self._jobs[job.path] = job
         target = self._run_beside if beside else self._run
         threading.Thread(target=target, args=(job, run), daemon=True).start()

@@ -14,7 +14,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from ..config import AskedAs
-from ..errors import HierexError
+from ..errors import EditConflict, HierexError
 from ..llm import Answer
 from ..llm.answers import LONGEST_KEPT
 from ..store import Store, now
@@ -30,6 +30,15 @@ class ContextAnswer:
     answer: Answer
     dollars: float | None
     matched: bool | None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Answers that were left out together. number: the larger the later; n: how many; latest: when the last came."""
+
+    number: int
+    n: int
+    latest: datetime
 
 
 ASKED = "model = ? AND form = ? AND temperature = ? AND prompt = ?"
@@ -81,18 +90,23 @@ def leave_out(store: Store, asked: AskedAs) -> None:
     _swap(store, asked, brought_back=None)
 
 
-def bring_back(store: Store, asked: AskedAs) -> None:
-    """Has those count again that were left out last, and leaves out those that count now: the same again undoes it.
-    Raises HierexError while a batch is out."""
-    _swap(store, asked, brought_back=_last_left_out(store, asked))
+def bring_back(store: Store, asked: AskedAs, number: int) -> None:
+    """Has those count again that were left out together under this number, and leaves out those that count now.
+    Raises HierexError while a batch is out, and where somebody else brought them back."""
+    _swap(store, asked, brought_back=number)
 
 
 def _swap(store: Store, asked: AskedAs, brought_back: int | None) -> None:
     with store.transaction() as writer:
         if writer.execute(f"SELECT 1 FROM answer_batches WHERE {ASKED} AND state <> 'collected'", astuple(asked)):
             raise HierexError("A batch of these questions is under way. Collect or stop it first.")
-        every = f"SELECT coalesce(max(left_out), 0) FROM context_answers WHERE {ASKED}"
-        (last,) = writer.execute(every, astuple(asked))
+        last, n_back = writer.execute(
+            "SELECT coalesce(max(left_out), 0), count(*) FILTER (WHERE left_out = ?) FROM context_answers "
+            f"WHERE {ASKED}",
+            [brought_back, *astuple(asked)],
+        )
+        if brought_back is not None and not n_back:
+            raise EditConflict("These answers are not left out any more: somebody brought them back in the meantime.")
         writer.execute(
             "UPDATE context_answers SET left_out = CASE WHEN left_out = 0 THEN ? ELSE 0 END "
             f"WHERE {ASKED} AND (left_out = 0 OR left_out = ?)",
@@ -100,14 +114,14 @@ def _swap(store: Store, asked: AskedAs, brought_back: int | None) -> None:
         )
 
 
-def _last_left_out(store: Store, asked: AskedAs) -> int | None:
-    return store.value(f"SELECT max(left_out) FROM context_answers WHERE {ASKED} AND left_out > 0", astuple(asked))
-
-
-def count_left_out(store: Store, asked: AskedAs) -> int:
-    """How many answers `bring_back` would have count again."""
-    last = _last_left_out(store, asked)
-    return store.value(f"SELECT count(*) FROM context_answers WHERE {ASKED} AND left_out = ?", [*astuple(asked), last])
+def read_left_out(store: Store, asked: AskedAs) -> list[LeftOut]:
+    """What `bring_back` would have count again, what was left out last first."""
+    rows = store.table(
+        "SELECT left_out AS number, count(*) AS n, max(answered_at) AS latest FROM context_answers "
+        f"WHERE {ASKED} AND left_out > 0 GROUP BY ALL ORDER BY left_out DESC",
+        astuple(asked),
+    ).to_pylist()
+    return [LeftOut(**row) for row in rows]
 
 
 def read_ways(store: Store, prompt: str) -> list[AskedAs]:

@@ -57,11 +57,9 @@ class _Habits:
         return "schema" if self.takes_schema and self.kept_schema >= self.broke_schema else "words"
 
 
-_habits: dict[tuple[str, str], _Habits] = {}
-
-
 class LanguageModel:
-    """An endpoint that is asked. Threads may share one."""
+    """An endpoint that is asked. Threads may share one, and what it learns of the endpoint is known until it is closed:
+    the next one tries anew, since an endpoint may have been set up better in the meantime."""
 
     def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT):
         self.endpoint = endpoint
@@ -72,7 +70,7 @@ class LanguageModel:
             timeout=timeout,
             http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_reply]}),
         )
-        self._habits = _habits.setdefault((endpoint.url, endpoint.model), _Habits())
+        self._habits = _Habits()
 
     def ask(
         self,

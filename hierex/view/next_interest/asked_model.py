@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pandas as pd
@@ -12,8 +13,10 @@ from ...asking.plans import AnswerPlan, cost_of, enough_for, plan_answers
 from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
 from ...config import AskedAs
 from ...errors import HierexError, NotReady
+from ...jobs import BUSY
 from ...jobs.asking import start_answers, start_tuning
 from ...kept import context_answers, tunings
+from ...kept.context_answers import LeftOut
 from ...llm.endpoint import Endpoint
 from ...llm.prices import Cap
 from ...policies.match_rate import MatchReport
@@ -112,7 +115,8 @@ def ask_cap(plan: TuningPlan) -> Cap:
 
 
 def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
-    tuned = [tuning.tuned_model for tuning in tunings.read_tunings(work.store) if tuning.tuned_model]
+    known = [tuning for tuning in tunings.read_tunings(work.store) if tuning.place == endpoint.url]
+    tuned = [tuning.tuned_model for tuning in known if tuning.tuned_model]
     models = list(dict.fromkeys([*tuned, endpoint.model]))
     model = st.selectbox("Model", models, key="answers_model")
     form = st.radio(
@@ -185,29 +189,60 @@ def show_answers(work: Workspace, asked: AskedAs | None) -> bool:
 def offer_to_leave_out(work: Workspace, asked: AskedAs, there: bool) -> None:
     """What a model answered when something was wrong need not count for ever. there: whether some answers do."""
     away, back = st.columns(2)
-    n = context_answers.count_left_out(work.store, asked)
     busy = is_busy(work.store)
     away.button(
         "Leave these answers out",
         key="answers_away",
         icon=":material/delete:",
         disabled=busy or not there,
-        on_click=doing,
-        args=(lambda: context_answers.leave_out(work.store, asked), "Left out. All can be asked anew."),
+        on_click=change_answers,
+        args=(work, lambda: context_answers.leave_out(work.store, asked), "Left out. All can be asked anew."),
         help="As where the endpoint was not set up well. All questions can then be asked anew; what was answered is "
         "kept, and can be brought back.",
         width="stretch",
     )
-    back.button(
-        f"Bring back the {n:,} that were left out",
-        key="answers_back",
-        icon=":material/undo:",
-        disabled=busy or not n,
-        on_click=doing,
-        args=(lambda: context_answers.bring_back(work.store, asked), "They count again, and no others."),
-        help="Instead of those that count now, which are left out then.",
-        width="stretch",
+    left_out = context_answers.read_left_out(work.store, asked)
+    if not left_out:
+        return
+    with back:
+        chosen = choose_left_out(left_out)
+        st.button(
+            f"Bring back the {chosen.n:,} that were left out",
+            key="answers_back",
+            icon=":material/undo:",
+            disabled=busy,
+            on_click=change_answers,
+            args=(
+                work,
+                lambda: context_answers.bring_back(work.store, asked, chosen.number),
+                "They count again, and no others.",
+            ),
+            help="Instead of those that count now, which are left out then.",
+            width="stretch",
+        )
+
+
+def choose_left_out(left_out: list[LeftOut]) -> LeftOut:
+    if len(left_out) == 1:
+        return left_out[0]
+    return st.selectbox(
+        "Left out",
+        left_out,
+        format_func=lambda one: f"{one.n:,} answers, the latest of {one.latest:%Y-%m-%d %H:%M} UTC",
+        key=f"left_out-{left_out[0].number}",
+        label_visibility="collapsed",
     )
+
+
+def change_answers(work: Workspace, change: Callable[[], None], done: str) -> None:
+    """For callbacks: does it, unless answers are being asked for, of which only some would then be left out."""
+
+    def change_at_rest() -> None:
+        if is_busy(work.store):
+            raise HierexError(BUSY)
+        change()
+
+    doing(change_at_rest, done)
 
 
 def name_misses(matches: MatchReport, refused: int) -> list[tuple[str, int]]:

@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from ...asking.collected import raw_answers
-from ...errors import ConfigError
+from ...errors import ConfigError, NotReady
 from ...kept.runs import config_of, read_runs
 from ...policies import LanguagePolicy, reads_histories
 from ...preview.persons import Person
 from ...preview.what_if import COUNTED, as_it_is, count_anew
 from ...releases import list_candidates
-from ...result_keys import predictions_depend
+from ...result_keys import policy_is_stale, predictions_depend
 from ...transition_table import Predictions, predict_novel
 from ...wording import plain_markdown
 from ...wording.names import method_name
@@ -91,10 +91,16 @@ def other_policies(depends: tuple, _work: Workspace) -> tuple[dict[str, Language
 
 def show_raw(work: Workspace, context: tuple[int, ...]) -> None:
     with st.expander("What the language model answered, word for word"):
-        found = raw_answers(work, context)
+        is_stale = policy_is_stale(work)
+        try:
+            found = raw_answers(work, context)
+        except NotReady:  # all were left out since
+            found = []
         if not found:
-            st.info("It was not asked about these starting points; counts answer for it.")
+            st.info(why_no_answer(work, context, is_stale))
             return
+        if is_stale:
+            st.caption("Predictions were built from other answers or words than there are now; these are those of now.")
         table = pd.DataFrame(
             {
                 "Its answer": [answer for answer, _ in found],
@@ -102,3 +108,14 @@ def show_raw(work: Workspace, context: tuple[int, ...]) -> None:
             }
         )
         st.dataframe(table, hide_index=True)
+
+
+def why_no_answer(work: Workspace, context: tuple[int, ...], is_stale: bool) -> str:
+    if work.learned_policy.knows(np.array([context]))[0]:
+        return (
+            "It answered for these starting points, and the prediction is made of that; but the answer was left out "
+            "since, or is about other words than there are now, so it is not shown."
+        )
+    if is_stale:
+        return "No answer about these starting points counts now. Predictions were built from other answers or words."
+    return "It was not asked about these starting points; counts answer for it."
