@@ -766,7 +766,7 @@ def test_words_that_change_while_a_batch_is_out_are_not_held_against_the_model(w
 def test_an_answer_that_is_collected_once_more_takes_no_place(work, monkeypatch):
     with LlmServer(answer=know_it_all(work)) as server:
         with monkeypatch.context() as patched:
-            patched.setattr("hierex.asking.open_batches.OpenBatches._close", crash)
+            patched.setattr("hierex.asking.open_batches.OpenBatches.close", crash)
             with pytest.raises(Crash):
                 ask_in_batches(work, server)
         n = work.store.value("SELECT count(*) FROM context_answers")
@@ -866,11 +866,7 @@ def test_a_batch_that_the_endpoint_forgot_is_given_up_after_two_days_and_then_as
 @pytest.mark.parametrize("finding", [True, False])
 def test_a_start_of_which_nobody_knows_how_it_ended_is_not_paid_twice(work, monkeypatch, finding):
     """A gateway may answer a start with a page of its own. finding: whether the batches can be listed after that."""
-    start, find = batches.start_batch, batches.find_batch
-
-    def start_unheard(*arguments, **more):
-        start(*arguments, **more)
-        raise ModelError("What it answers is not what a language model's endpoint answers.")
+    find = batches.find_batch
 
     def find_at_first(service, file_id, **more):
         if server.account.batches and not finding:
@@ -879,11 +875,128 @@ def test_a_start_of_which_nobody_knows_how_it_ended_is_not_paid_twice(work, monk
 
     with LlmServer(answer=know_it_all(work)) as server:
         with monkeypatch.context() as patched:
-            patched.setattr(batches, "start_batch", start_unheard)
+            answer_with_a_page(patched, server)
             patched.setattr(batches, "find_batch", find_at_first)
-            assert "endpoint answers" in ask_in_batches(work, server).reason
+            first = ask_in_batches(work, server)
+        assert (first.ended, "endpoint answers" in first.reason) == (("done", False) if finding else ("error", True))
         assert ask_in_batches(work, server).ended == "done"
         assert len(server.account.batches) == 1
+
+
+def answer_with_a_page(patched, server):
+    """Orders of batches are taken; what comes back says nothing of them."""
+    order = server.account._order_batch
+    patched.setattr(server.account, "_order_batch", lambda of: order(of) and (200, {"title": "Welcome"}))
+
+
+@pytest.mark.parametrize("reply", [None, (504, {"error": {}}), (200, {"title": "Welcome"})])
+def test_a_batch_whose_reply_was_lost_is_not_ordered_again_before_it_is_listed(work, monkeypatch, reply):
+    with LlmServer(answer=know_it_all(work)) as server:
+        order, look = server.account._order_batch, server.account._look
+        with monkeypatch.context() as patched:
+            patched.setattr(server.account, "_order_batch", lambda of: order(of) and reply)
+            patched.setattr(server.account, "_look", lambda what, how, name: look(what, how, name) if name else NONE)
+            assert ask_in_batches(work, server).ended == "error"
+            assert "It may have begun all the same" in ask_in_batches(work, server).reason
+        assert ask_in_batches(work, server).ended == "done"
+        assert len(server.account.batches) == 1
+
+
+NONE = 200, {"object": "list", "data": [], "has_more": False}
+
+
+def test_a_batch_that_was_put_off_holds_nothing_up(work, monkeypatch):
+    monkeypatch.setattr(door, "LONGEST_WAIT", 0.01)
+    with LlmServer(answer=know_it_all(work)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(server.account, "_order_batch", lambda of: (429, {"error": {"message": "Slow down."}}))
+            assert ask_in_batches(work, server).ended == "error"
+        assert answer_batches.open_batches(work.store, server.url) == []
+        assert ask(work, server).ended == "done"
+
+
+def test_a_batch_that_was_stopped_while_it_was_put_off_holds_nothing_up(work):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.order_faults = {("POST", "/batches"): {"status": 429}}
+        assert ask_in_batches(work, server, cancelled=lambda: not server.order_faults).ended == "stopped"
+        assert (answer_batches.open_batches(work.store, server.url), server.account.batches) == ([], {})
+
+
+@pytest.mark.parametrize("counts", [{"total": "many"}, {"completed": [1]}, {"total": 0, "completed": 10}, 7])
+def test_counts_that_are_none_do_not_end_the_waiting(work, monkeypatch, counts):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        show = server.account._batch
+        monkeypatch.setattr(server.account, "_batch", lambda name: show(name) | {"request_counts": counts})
+        server.account.batches["batch-0"]["states"] = ["in_progress", "in_progress", "completed"]
+        readings = []
+        assert collect(work, server, progress=readings.append).ended == "done"
+    job = Job(work.store.path, work.config, {}, goal=ANSWERS, reading=readings[0])
+    assert 0 <= job.share() <= 1
+    assert collect_answers(work).measure().rate == 1
+
+
+def fail_for(batch_id):
+    """What fetches the answers of all batches but this."""
+    fetch = batches.fetch_answers
+
+    def fetch_others(service, batch, *of, **more):
+        if batch.batch_id == batch_id:
+            raise ModelBusy("It is failing (500).")
+        return fetch(service, batch, *of, **more)
+
+    return fetch_others
+
+
+def test_one_batch_that_cannot_be_fetched_keeps_no_other_from_being_collected(work, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_REQUESTS", 20)
+    monkeypatch.setattr(batches, "fetch_answers", fail_for("batch-0"))
+    with LlmServer(answer=know_it_all(work)) as server:
+        outcome = ask_in_batches(work, server)
+        assert (outcome.ended, outcome.reason) == ("error", "It is failing (500).")
+        assert outcome.answered == len(plan_answers(work, endpoint_at(server)).contexts) - 20
+        assert [kept.batch_id for kept in answer_batches.open_batches(work.store, server.url)] == ["batch-0"]
+
+
+def test_a_batch_that_can_never_be_fetched_is_given_up_by_who_stops_it_after_two_days(work, monkeypatch):
+    monkeypatch.setattr(batches, "fetch_answers", fail_for("batch-0"))
+    with LlmServer(answer=know_it_all(work)) as server:
+        ask_in_batches(work, server)
+        assert "given up" not in collect(work, server, stop=True).reason
+        days_pass(work, 3)
+        assert "given up" not in collect(work, server).reason, "it may be an outage, and is paid"
+        assert "It is given up." in collect(work, server, stop=True).reason
+        assert answer_batches.open_batches(work.store, server.url) == []
+
+
+def days_pass(work, n):
+    with work.store.transaction() as writer:
+        writer.execute(f"UPDATE answer_batches SET started_at = started_at - INTERVAL {n} DAY")
+
+
+def test_what_a_batch_leaves_out_or_says_twice_is_told(work, monkeypatch):
+    plan = 4
+    with LlmServer(answer=know_it_all(work)) as server:
+        keep = server.account.keep
+        monkeypatch.setattr(server.account, "keep", lambda content: keep(repeat_first_lines(content)))
+        outcome = ask_in_batches(work, server, plan=plan_answers(work, endpoint_at(server), most=plan))
+    assert (outcome.ended, outcome.answered) == ("done", 2)
+    assert outcome.unanswered == {"The endpoint sent neither an answer nor a reason.": 2}
+
+
+def repeat_first_lines(content):
+    """Of a file of results the first two lines, each three times."""
+    lines = content.decode().split("\n")
+    return "\n".join(lines[:2] * 3).encode() if b"response" in content else content
+
+
+def test_a_batch_that_was_never_begun_is_not_told_as_done(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        upload_only(work, server, monkeypatch)
+        an_hour_passes(work)
+        outcome = collect(work, server)
+    assert outcome.answered == 0
+    assert outcome.unanswered == {"They were handed over, but never begun.": 56}
 
 
 def test_what_a_batch_answered_is_kept_whatever_is_asked_when_it_is_collected(work):
@@ -1031,12 +1144,13 @@ def test_the_answers_are_kept_where_the_file_of_errors_is_gone(work, monkeypatch
 
 
 def test_a_stop_ends_every_batch_that_can_be_ended(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.03)
     cancel = batches.cancel_batch
 
-    def cancel_but_the_first(service, batch_id):
+    def cancel_but_the_first(service, batch_id, **more):
         if batch_id == "batch-0":
             raise ModelBusy("It is failing (500).")
-        return cancel(service, batch_id)
+        return cancel(service, batch_id, **more)
 
     monkeypatch.setattr(batches, "MOST_REQUESTS", 20)
     monkeypatch.setattr(batches, "cancel_batch", cancel_but_the_first)
@@ -1063,7 +1177,8 @@ def test_a_stop_ends_a_batch_that_nobody_heard_of(work, monkeypatch):
 
 
 def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):
-    def refuse(*of):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.03)
+    def refuse(*of, **more):
         raise ModelBusy("The model cannot be reached.")
 
     with LlmServer(answer=know_it_all(work)) as server:
@@ -1180,7 +1295,7 @@ def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, mo
         assert main(command) == 2
         told = capsys.readouterr().err
         assert f"Not collected yet: 4 questions to {MODEL}, in free text, since" in told
-        assert "With --batch that is collected first. What then has no answer costs at most:" in told
+        assert "With --batch that is collected first. What then has no answer would cost:" in told
         assert server.requests == []
         server.account.batches["batch-0"]["states"] = server.account.batch_states = ["completed"]
         assert main([*command, "--batch"]) == 0

@@ -465,16 +465,78 @@ def test_an_order_that_was_stopped_while_it_was_put_off_can_be_made_again_at_onc
     assert len(server.account.jobs) == 1
 
 
-def test_a_refusal_after_a_try_that_nobody_heard_of_does_not_close_the_order(work, server, monkeypatch):
+@pytest.mark.parametrize("reply", [None, (504, {"error": {}}), (200, {"title": "Welcome"})])
+def test_a_job_whose_reply_was_lost_is_not_ordered_again_before_it_is_listed(work, server, monkeypatch, reply):
     order = server.account._order_job
-    tries = iter([lambda of: order(of) and (504, {"error": {}}), lambda of: (402, {"error": {}})])
     with monkeypatch.context() as patched:
         unlisted(patched)
-        patched.setattr(server.account, "_order_job", lambda of: next(tries)(of))
-        with pytest.raises(ModelBusy, match="no credit"):
+        patched.setattr(server.account, "_order_job", lambda of: order(of) and reply)
+        with pytest.raises(ModelBusy):
+            tune(work, server)
+        with pytest.raises(ModelBusy, match="it may have begun all the same"):
             tune(work, server)
     (left,) = tunings.open_tunings(work.store, server.url)
     assert follow(work, server, left).job_id == "ftjob-0"
+    assert len(server.account.jobs) == 1
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_stop_ends_the_job_of_an_order_that_nobody_heard_of(work, server, monkeypatch, listed):
+    server.account.job_states = ["running"]
+    order = server.account._order_job
+    with monkeypatch.context() as patched:
+        unlisted(patched)
+        patched.setattr(server.account, "_order_job", lambda of: order(of) and None)
+
+        def stop() -> bool:
+            if server.account.jobs and listed:
+                patched.undo()
+            return bool(server.account.jobs)
+
+        with pytest.raises(Cancelled if listed else ModelBusy, match=None if listed else "may have begun all the same"):
+            tune(work, server, cancelled=stop)
+    (kept,) = tunings.read_tunings(work.store)
+    assert (kept.state, server.account.jobs["ftjob-0"]["states"][0]) == (
+        ("cancelled", "cancelled") if listed else ("ordered", "running")
+    )
+
+
+def test_a_job_that_is_still_being_ended_is_not_told_as_ended(work, server, monkeypatch):
+    left = leave_running(work, server)
+    look = server.account._look
+    monkeypatch.setattr(
+        server.account, "_look", lambda what, how, name: (200, {}) if name[1:] == ["cancel"] else look(what, how, name)
+    )
+    with pytest.raises(LeftRunning, match="has not done so yet"):
+        follow(work, server, left, stop=True)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"trained_tokens": 10**30},
+        {"trained_tokens": "many"},
+        {"fine_tuned_model": "ft:\x1b[31m\n" + "x" * 300},
+        {"error": "none"},
+    ],
+)
+def test_a_job_that_says_strange_things_is_followed(work, server, monkeypatch, hostile):
+    show = server.account._job
+    monkeypatch.setattr(server.account, "_job", lambda name: show(name) | hostile)
+    kept = tune(work, server)
+    assert kept.state == "succeeded"
+    assert kept.tuned_model.isprintable()
+
+
+def test_events_that_say_strange_things_are_read(work, server, monkeypatch):
+    strange = [{"created_at": "noon", "message": 5, "data": {"step": 10**400, "total_steps": -1}}, {"created_at": None}]
+    look = server.account._look
+
+    def look_strangely(what, how, name):
+        return (200, {"data": strange}) if name[1:] == ["events"] else look(what, how, name)
+
+    monkeypatch.setattr(server.account, "_look", look_strangely)
+    assert tune(work, server).state == "succeeded"
 
 
 @pytest.mark.parametrize("status", [404, 400, 402])

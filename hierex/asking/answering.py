@@ -17,7 +17,7 @@ from ..llm.meter import Meter, Reading
 from ..llm.prices import Cap
 from ..store import now
 from ..workspace import Workspace
-from .plans import AnswerPlan, find_missing, read_raw
+from .plans import AnswerPlan, find_missing, raw_text, read_raw
 
 
 @dataclass
@@ -118,9 +118,9 @@ class _Asking(AskingRun):
         )
 
     def _kept(self, place: int, answer: Answer) -> ContextAnswer:
-        plan, raw = self.plan, read_raw(answer.text, answer.how)
+        plan = self.plan
         about = plan.context_digests(place), int(plan.sample[place])
-        return ContextAnswer(*about, answer, self.meter.cost(answer.tokens), plan.known.knows(raw))
+        return ContextAnswer(*about, answer, self.meter.cost(answer.tokens), plan.known.knows(raw_text(answer)))
 
     def _take(self, done: set[Future]) -> None:
         """Keeps what came; raises what is no fault of the endpoint or the model."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
-from datetime import timedelta
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from ..kept import answer_batches
 from ..llm import Wait, batches, wait_unless
 from ..llm.meter import Reading
 from ..llm.prices import Cap, Price
-from ..llm.service import Service
+from ..llm.service import PutOff, Service, StoppedBefore
 from ..llm.tokens import Tokens
 from ..workspace import Workspace
 from .answering import AnswerOutcome
@@ -92,9 +90,7 @@ def request_of(plan: AnswerPlan, place: int) -> str:
 def start(opened: OpenBatches, kept: answer_batches.KeptBatch, wait: Wait) -> None:
     try:
         opened.note_begun(kept, batches.start_batch(opened.service, kept.file_id, wait=wait))
-    except ModelBusy:
-        raise  # it may begin later
-    except ModelError:
-        with contextlib.suppress(ModelError):  # it may have begun all the same; if not, nothing is left to collect
-            opened.find(kept, listed_within=timedelta())
+    except (ModelError, StoppedBefore) as error:
+        if not isinstance(error, ModelBusy) or isinstance(error, PutOff):  # else it may have begun all the same
+            opened.close(kept, f"It was never begun. {error}")
         raise

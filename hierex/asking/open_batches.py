@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 
 from ..config import AskedAs
-from ..errors import Cancelled, ModelBusy, ModelError, NotThere
+from ..errors import Cancelled, ModelError, NotThere
 from ..kept import answer_batches, context_answers
 from ..kept.answer_batches import KeptBatch
 from ..kept.context_answers import ContextAnswer
-from ..llm import Answer, Wait, batches, wait_unless
+from ..llm import Answer, Wait, batches, wait_for, wait_unless
 from ..llm.batches import Batch, BatchAnswer
 from ..llm.meter import Reading
 from ..llm.prices import Price, batch_price
@@ -22,7 +21,7 @@ from ..llm.tokens import Tokens
 from ..store import now
 from ..workspace import Workspace
 from .answering import AnswerOutcome
-from .plans import ANY_ANSWER, digest_words, price_of, read_raw
+from .plans import ANY_ANSWER, digest_words, price_of, raw_text
 from .question_names import read_question_name
 
 POLL = 15.0
@@ -33,6 +32,12 @@ UNKNOWN = "unknown"
 """The state of a batch that the endpoint did not know when it was last looked for."""
 GIVEN_UP_AFTER = timedelta(days=2)
 """A batch is done, or its time is over, within one day."""
+WHY_LEFT = {
+    "completed": "The endpoint sent neither an answer nor a reason.",
+    "expired": "The batch was not done in time.",
+    "cancelled": "The batch was ended.",
+}
+"""Of an ended batch, why it tells nothing of some questions."""
 LISTED_WITHIN = timedelta(hours=1)
 """So long after its questions were handed over a batch may have begun, though the endpoint does not list it yet."""
 
@@ -55,8 +60,8 @@ def collect_batches(
     waits any more; raises LeftRunning then, and the batches go on.
     """
     price = price_of(work, replace(service.endpoint, model=asked.model))
-    opened = OpenBatches(work, asked, service, price, wait_unless(lambda: stop or cancelled(), left), progress)
-    return opened.until_end(opened.collect)
+    opened = OpenBatches(work, asked, service, price, wait_unless(cancelled, left), progress)
+    return opened.until_end(opened.stop if stop else opened.collect)
 
 
 class OpenBatches:
@@ -68,6 +73,7 @@ class OpenBatches:
         self.work, self.asked, self.service, self.wait, self.progress = work, asked, service, wait, progress
         self.outcome, self.price = AnswerOutcome(), batch_price(price)
         self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
+        self._gives_up = False
 
     def until_end(self, do: Callable[[], None]) -> AnswerOutcome:
         """Does it; ends the batches where it is cancelled, and says so where the endpoint fails."""
@@ -91,7 +97,7 @@ class OpenBatches:
 
     # -- which batch it is
 
-    def find(self, kept: KeptBatch, *, listed_within: timedelta = LISTED_WITHIN) -> KeptBatch | None:
+    def find(self, kept: KeptBatch) -> KeptBatch | None:
         """With the batch that was begun from what was uploaded, whoever heard of it; None, and closed, where none was.
 
         Raises ModelError where that cannot be told, also as long as the endpoint may not list it yet: what is closed
@@ -101,21 +107,22 @@ class OpenBatches:
         if batch:
             return self.note_begun(kept, batch)
         self.service.check_kept(kept.file_id, wait=self.wait)  # else this is the key of another account
-        until = kept.started_at + listed_within
+        until = kept.started_at + LISTED_WITHIN
         if now() < until:
             raise ModelError(
                 f"{self.service.endpoint.place} lists no batch of the {kept.n_requests:,} questions handed over at "
                 f"{kept.started_at:%d %b %H:%M} UTC. It may have begun all the same; collect again after "
                 f"{until:%d %b %H:%M} UTC."
             )
-        self._close(kept, "It was never begun.")
+        self.close(kept, "It was never begun.")
+        self._miss("They were handed over, but never begun.", kept.n_requests)
         return None
 
     def note_begun(self, kept: KeptBatch, batch: Batch) -> KeptBatch:
         answer_batches.update_batch(self.work.store, kept.row_id, batch_id=batch.batch_id, state=batch.state)
         return replace(kept, batch_id=batch.batch_id, state=batch.state)
 
-    def _close(self, kept: KeptBatch, reason: str) -> None:
+    def close(self, kept: KeptBatch, reason: str) -> None:
         """Nothing more will come of it."""
         answer_batches.update_batch(
             self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
@@ -126,7 +133,7 @@ class OpenBatches:
         another account may be why, and asking anew would be paid twice."""
         until = kept.started_at + GIVEN_UP_AFTER
         if kept.state == UNKNOWN and now() > until:
-            self._close(kept, str(error))
+            self.close(kept, str(error))
             return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
         answer_batches.update_batch(
             self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
@@ -136,20 +143,26 @@ class OpenBatches:
             f"{until:%d %b %H:%M} UTC, it is given up, and its questions can be asked anew."
         )
 
+    def _not_fetched(self, kept: KeptBatch, error: ModelError) -> ModelError:
+        """What an ended batch brought cannot be fetched: closed where somebody stops it after two days; it may be an
+        outage, and what it brought is paid."""
+        if not self._gives_up or now() < kept.started_at + GIVEN_UP_AFTER:
+            return error
+        self.close(kept, str(error))
+        return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
+
     # -- what it brings
 
     def collect(self) -> None:
         """Waits for all that is under way and keeps what it brings. What was uploaded and never begun is missing again,
-        so that the cap counts for it. Raises ModelBusy at once, and any other ModelError once all others are collected.
-        """
+        so that the cap counts for it. What keeps one from being collected is raised, as ModelError, once all others
+        are."""
         opened, troubles = self.kept(), []
         while opened:
             running = []
             for kept in opened:
                 try:
                     running += self._look(kept)
-                except ModelBusy:
-                    raise
                 except ModelError as error:
                     troubles.append(error)
             opened = [kept for kept, _ in running]
@@ -186,24 +199,27 @@ class OpenBatches:
             if batch.answered and not n_read:
                 raise self._not_there(kept, error) from error
             self.outcome.miss(str(error))
-        if batch.answered and not n_read:
-            raise self._not_there(kept, NotThere(f"None of the {batch.answered:,} answers of a batch can be read."))
-        self._close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
+        except ModelError as error:
+            raise self._not_fetched(kept, error) from error
+        if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
+            raise self._not_there(kept, NotThere("None of the answers of a batch can be read."))
+        self.close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
         if batch.state == "failed":
             said = batch.reason or "it gives no reason"
             raise ModelError(f"{self.service.endpoint.place} refused the batch: {said}")
         left = kept.n_requests - n_told
-        if batch.state in ("expired", "cancelled") and left > 0:
-            self._miss(f"The batch {'was not done in time' if batch.state == 'expired' else 'was ended'}.", left)
+        if left > 0:
+            self._miss(WHY_LEFT[batch.state], left)
 
     def _keep(self, kept: KeptBatch, came: list[BatchAnswer]) -> int:
-        """Returns of how many of the batch's questions it tells."""
-        asked = [(question, one) for one in came if (question := read_question_name(one.name))]
-        for _, one in asked:
+        """Of each question what came first; returns of how many it tells."""
+        asked = {question: one for one in reversed(came) if (question := read_question_name(one.name))}
+        for one in asked.values():
             if one.answer is None:
                 self._miss(one.reason)
         known = None if kept.known is None else set(kept.known)
-        answers = [self._answer_of(question, one.answer, known) for question, one in asked if one.answer is not None]
+        told = ((question, one.answer) for question, one in asked.items() if one.answer is not None)
+        answers = [self._answer_of(question, answer, known) for question, answer in told]
         context_answers.save_answers(self.work.store, self.asked, answers, since=kept.started_at)
         self.outcome.answered += len(answers)
         return len(asked)
@@ -213,7 +229,7 @@ class OpenBatches:
     ) -> ContextAnswer:
         self._tokens += answer.tokens
         dollars = None if self.price is None else self.price.of(answer.tokens)
-        said = digest_words(read_raw(answer.text, answer.how).strip())
+        said = digest_words(raw_text(answer).strip())
         return ContextAnswer(*question, answer, dollars, None if known is None else said in known)
 
     def _miss(self, reason: str, n: int = 1) -> None:
@@ -224,27 +240,36 @@ class OpenBatches:
 
     def stop(self) -> None:
         """Ends all, and keeps what it had answered where the endpoint is done with it soon; else the next call does.
-        Raises as `cancel` and `collect`."""
-        self.cancel()
-        until = monotonic() + ENDING
-        self.wait = wait_unless(lambda: monotonic() > until)
-        with contextlib.suppress(Cancelled):
+        Raises ModelError after that where one could not be ended or collected."""
+        self.wait, self._gives_up = wait_for(ENDING), True
+        troubles = self._cancel()
+        try:
             self.collect()
+        except Cancelled:
+            pass  # they are still being ended
+        except ModelError as error:
+            troubles.append(error)
+        if troubles:
+            raise troubles[0]
         self.end("stopped", "")
 
-    def cancel(self) -> None:
-        """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it. Raises
-        ModelError after that where one could not be ended."""
-        trouble = None
+    def _cancel(self) -> list[ModelError]:
+        """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it; returns why
+        one could not be ended."""
+        troubles = []
         for kept in self.kept():
             try:
-                begun = kept.batch_id or getattr(batches.find_batch(self.service, kept.file_id), "batch_id", "")
+                begun = kept.batch_id
+                if not begun:
+                    found = batches.find_batch(self.service, kept.file_id, wait=self.wait)
+                    begun = found and found.batch_id
                 if begun:
-                    self.note_begun(kept, batches.cancel_batch(self.service, begun))
+                    self.note_begun(kept, batches.cancel_batch(self.service, begun, wait=self.wait))
+            except Cancelled:
+                troubles.append(ModelError(f"{self.service.endpoint.place} did not take the order to end a batch."))
             except ModelError as error:
-                trouble = trouble or error
-        if trouble:
-            raise trouble
+                troubles.append(error)
+        return troubles
 
     def read(self, running: list[Batch]) -> Reading:
         """How far it is; tokens and dollars are those of what was collected."""

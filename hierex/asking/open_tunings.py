@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, ModelBusy, ModelError, NotThere
+from ..errors import Cancelled, LeftRunning, ModelBusy, ModelError, NotThere
 from ..kept import tunings
 from ..kept.tunings import KeptTuning
-from ..llm import Wait, wait_unless
+from ..llm import Wait, wait_for, wait_unless
 from ..store import Store, now
 
 if TYPE_CHECKING:
+    from ..llm.fine_tuning import TuningJob
     from ..llm.service import Service
 
 GIVEN_UP_AFTER = timedelta(days=14)
 """A job that the endpoint does not know after so long can be ordered anew."""
+ENDING = 120.0
+"""For so many seconds whoever ends a job waits until the endpoint takes the order."""
 LISTED_WITHIN = timedelta(hours=1)
 """So long after an order its job may have begun, though the endpoint does not list it yet."""
 GOES_ON = (
@@ -97,10 +100,35 @@ def follow_job(
             raise Cancelled("The work was stopped.")
         return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
     except Cancelled:
-        kept = seen(fine_tuning.cancel_tuning(service, begun.job_id))
+        kept = seen(end_job(service, begun.job_id))
         if kept.state == "succeeded":
             return kept
+        if not kept.ended:
+            raise LeftRunning(
+                "The endpoint was told to end the fine-tuning, and has not done so yet. Follow it under “Releases” of "
+                "“What comes next” to see that it does."
+            ) from None
         raise
+
+
+def end_job(service: Service, job_id: str) -> TuningJob:
+    """Raises ModelError where the endpoint does not take the order in time."""
+    from ..llm import fine_tuning
+
+    try:
+        return fine_tuning.cancel_tuning(service, job_id, wait=wait_for(ENDING))
+    except Cancelled:
+        raise ModelError(f"{service.endpoint.place} did not take the order to end the fine-tuning.") from None
+
+
+def end_unheard(store: Store, tuning: KeptTuning, service: Service) -> None:
+    """Ends the job of an order that nobody heard of. Raises ModelBusy where it is not listed, but may be later."""
+    with telling_trouble(store, tuning):
+        begun = find_begun(store, tuning, service, wait_for(ENDING), listed_within=timedelta.max)
+        if begun.job_id:
+            tunings.update_tuning(store, tuning.tuning_id, end_job(service, begun.job_id))
+    if not begun.job_id:
+        raise may_have_begun(begun)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ import numpy as np
 from ..config import AskedAs
 from ..errors import ConfigError
 from ..kept import answer_batches, context_answers, model_settings
-from ..llm.answers import Schema, read_answer
+from ..llm import Answer
+from ..llm.answers import LONGEST_KEPT, Schema, read_answer
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Estimate, Price, batch_price, find_price, usual_cap
 from ..llm.tokens import PER_MESSAGE, Tokens, estimate_tokens, most_tokens
@@ -231,6 +232,11 @@ def read_raw(text: str, how: str) -> str:
         return text
     found = read_answer(text, ANY_ANSWER, "stop")[0]
     return found["answer"] if found else text
+
+
+def raw_text(answer: Answer) -> str:
+    """What the model said, as far as it is kept."""
+    return read_raw(answer.text[:LONGEST_KEPT], answer.how)
 
 
 def digest_words(line: str) -> str:

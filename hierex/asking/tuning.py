@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..errors import CapReached, ModelBusy, ModelError, NotThere, TooLittleData
+from ..errors import Cancelled, CapReached, ModelBusy, ModelError, NotThere, TooLittleData
 from ..files.exports import fine_tuning_lines
 from ..kept import tunings
 from ..kept.tunings import KeptTuning
@@ -20,7 +20,7 @@ from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
 from ..store import Store, now
 from ..workspace import Workspace
-from .open_tunings import LISTED_WITHIN, find_begun, follow_tuning, may_have_begun
+from .open_tunings import LISTED_WITHIN, end_unheard, find_begun, follow_tuning, may_have_begun
 
 if TYPE_CHECKING:
     from ..llm.service import Service
@@ -122,7 +122,7 @@ def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, 
         tuning = find_begun(store, tuning, service, wait, listed_within=timedelta.max)
         if not tuning.job_id:
             raise may_have_begun(tuning)
-    if tuning.job_id or tuning.state == "succeeded":
+    if tuning.job_id:
         return tuning
     wait(0.0, "")
     return order_from_file(work, plan, tuning, service, wait)
@@ -131,6 +131,7 @@ def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, 
 def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, service: Service, wait: Wait) -> KeptTuning:
     """It stays `ordered` where nobody heard whether its job began, also if this process ends."""
     from ..llm import fine_tuning  # loads the client only where a model is asked
+    from ..llm.service import PutOff, StoppedBefore
 
     store, tuning = work.store, tunings.note_order(work.store, tuning)
     if tuning.job_id:
@@ -138,12 +139,14 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
-    except fine_tuning.StoppedBefore:
+    except StoppedBefore:
         tunings.note_reason(store, tuning, tuning.reason, state="uploaded")
         raise
+    except Cancelled:
+        end_unheard(store, tuning, service)
+        raise
     except ModelError as error:
-        put_off = isinstance(error, fine_tuning.PutOff)
-        may_begin = isinstance(error, ModelBusy) and not put_off
+        may_begin = isinstance(error, ModelBusy) and not isinstance(error, PutOff)
         tuning = tunings.note_reason(store, tuning, str(error), state="ordered" if may_begin else "uploaded")
         if not isinstance(error, ModelBusy):
             look_after_refusal(store, tuning, service, wait, error, is_first=plan.is_new)
@@ -154,13 +157,13 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
 def look_after_refusal(
     store: Store, tuning: KeptTuning, service: Service, wait: Wait, error: ModelError, *, is_first: bool
 ) -> None:
-    """It may have begun all the same. is_first: it was not ordered before; what was may have begun then, so that it
-    can be followed for as long as any other order."""
-    if not isinstance(error, NotThere):
-        with contextlib.suppress(ModelError):
-            find_begun(store, tuning, service, wait, listed_within=timedelta() if is_first else LISTED_WITHIN)
-    elif is_first:
+    """is_first: it was not ordered before, so nothing is left to follow. What was may have begun then, and can be
+    followed for as long as any other order."""
+    if is_first:
         tunings.note_reason(store, tuning, str(error), state="failed")
+    elif not isinstance(error, NotThere):
+        with contextlib.suppress(ModelError):
+            find_begun(store, tuning, service, wait)
 
 
 def uploaded_file(plan: TuningPlan, service: Service, wait: Wait) -> str:

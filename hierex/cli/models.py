@@ -180,7 +180,7 @@ def answer_command(options: argparse.Namespace) -> None:
         if tell_open(store, endpoint):
             print("'hierex answer --collect' collects all of it, '--cancel' ends it.", file=sys.stderr)
         if plan.under_way:
-            print("With --batch that is collected first. What then has no answer costs at most:", file=sys.stderr)
+            print("With --batch that is collected first. What then has no answer would cost:", file=sys.stderr)
         estimate, _ = cost_of(plan, batch=options.batch)
         print(" ".join(filter(None, [estimate_text(estimate, endpoint, did=ALL_ANSWERED), plan.note])), file=sys.stderr)
         if options.estimate:

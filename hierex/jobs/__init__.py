@@ -91,7 +91,7 @@ class Job:
     def share(self) -> float:
         """How much of the whole is done, 0-1, by expected seconds or by what was asked."""
         if self.reading:
-            return self.reading.done / max(1, self.reading.total)
+            return min(1.0, self.reading.done / max(1, self.reading.total))
         if self.goal in ASKED:
             return self.told_share
         total = sum(stage.seconds for stage in self.stages.values()) or 1.0

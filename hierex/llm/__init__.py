@@ -84,6 +84,12 @@ def wait_unless(cancelled: Callable[[], bool], left: Callable[[], bool] = lambda
     return wait
 
 
+def wait_for(seconds: float) -> Wait:
+    """Waits that end with Cancelled so many seconds from now."""
+    until = time.monotonic() + seconds
+    return wait_unless(lambda: time.monotonic() > until)
+
+
 @dataclass(frozen=True)
 class Connection:
     """What a test found. listed: whether the endpoint lists the model, None where it lists none."""

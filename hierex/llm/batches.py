@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from openai.types.chat import ChatCompletion
 
@@ -13,13 +12,11 @@ from . import Answer, Wait
 from .answers import Schema, read_answer, read_text
 from .door import read_reply
 from .faults import short_line
-from .service import Service, wait_unwatched
+from .service import Service, wait_unwatched, whole_number
 from .tokens import Tokens
 
 MOST_REQUESTS = 10_000
 """Of one batch; OpenAI takes up to 50,000 and 200 MB, and several at a time."""
-LISTED = 1_000
-"""Among so many of the latest batches one is looked for that was started before."""
 ASKED_AT = "/v1/chat/completions"
 STATES = {
     "validating": "queued",
@@ -92,7 +89,7 @@ def check_offered(service: Service, *, wait: Wait = wait_unwatched) -> None:
 
 
 def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> Batch:
-    """Starts a batch, or finds the one that was started from this file already."""
+    """Starts a batch, or finds the one that was started from this file already. Raises as `Service.start_once`."""
 
     def start(client) -> Batch:
         batch = client.batches.create(input_file_id=file_id, endpoint=ASKED_AT, completion_window="24h")
@@ -108,14 +105,14 @@ def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) 
 
 
 def find_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> Batch | None:
-    page = service.call(
-        lambda client: list(islice(client.batches.list(limit=100), LISTED)),
+    found = service.find_listed(
+        lambda client: client.batches.list(limit=100),
+        lambda batch: getattr(batch, "input_file_id", None) == file_id,
         what="the question for its batches",
         missing=_not_offered(service),
         wait=wait,
     )
-    found = (batch for batch in page if getattr(batch, "input_file_id", None) == file_id)
-    return next((read_batch(service, batch) for batch in found), None)
+    return None if found is None else read_batch(service, found)
 
 
 def look_at_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatched) -> Batch:
@@ -127,15 +124,16 @@ def look_at_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatche
     )
 
 
-def cancel_batch(service: Service, batch_id: str) -> Batch:
+def cancel_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatched) -> Batch:
     """Ends a batch; what was answered by then is paid, and can be fetched once the endpoint is done with it."""
-    batch = look_at_batch(service, batch_id)
+    batch = look_at_batch(service, batch_id, wait=wait)
     if batch.ended:
         return batch
     return service.call(
         lambda client: read_batch(service, client.batches.cancel(batch_id)),
         what="the order to end a batch",
         missing=f"{service.endpoint.place} no longer knows the batch {batch_id}.",
+        wait=wait,
     )
 
 
@@ -151,14 +149,15 @@ def fetch_answers(
 def read_batch(service: Service, batch: object) -> Batch:
     """What the endpoint says of a batch, of which any part may be missing."""
     counts = getattr(batch, "request_counts", None)
-    faults = getattr(getattr(batch, "errors", None), "data", None) or ()
+    faults = getattr(getattr(batch, "errors", None), "data", None)
+    faults = faults if isinstance(faults, list) else ()
     files = (getattr(batch, "output_file_id", None), getattr(batch, "error_file_id", None))
     return Batch(
         batch_id=service.name_of(batch),
         state=STATES.get(getattr(batch, "status", None), "running"),
-        answered=getattr(counts, "completed", None) or 0,
-        failed=getattr(counts, "failed", None) or 0,
-        total=getattr(counts, "total", None) or 0,
+        answered=whole_number(getattr(counts, "completed", None)) or 0,
+        failed=whole_number(getattr(counts, "failed", None)) or 0,
+        total=whole_number(getattr(counts, "total", None)) or 0,
         reason=next((short_line(getattr(fault, "message", None), service.endpoint) for fault in faults), ""),
         file_ids=tuple(file for file in files if isinstance(file, str) and file),
     )
@@ -172,7 +171,8 @@ def _read_line(line: str, service: Service, schema: Schema | None) -> BatchAnswe
         body = reply.get("body") or {}
         if error or reply.get("status_code") != 200:
             said = error or body.get("error") or {}
-            reason = short_line(said.get("message") or said.get("code"), service.endpoint)
+            said = said if isinstance(said, str) else said.get("message") or said.get("code")
+            reason = short_line(said, service.endpoint)
             return BatchAnswer(name, None, reason or "No answer came.")
         text, ended, tokens = read_reply(ChatCompletion.construct(**body), 0)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):

@@ -35,6 +35,8 @@ TIMEOUT = 120.0
 """Seconds without a word from the endpoint."""
 LONGEST_REPLY, LARGEST_REPLY = 300.0, 4_000_000
 """Seconds that a reply which has begun may take, and bytes that it may have: some trickle, and some never end."""
+LONGEST_FILE, LARGEST_FILE = 3_600.0, 400_000_000
+"""The same of a file that is fetched: OpenAI takes 200 MB of questions in one."""
 PATIENCE = 10.0
 """Seconds of a test of the connection after which nothing is tried again."""
 MOST_TOKENS = 10_000_000
@@ -57,19 +59,24 @@ class _Habits:
         return "schema" if self.takes_schema and self.kept_schema >= self.broke_schema else "words"
 
 
+def bounded_client(endpoint: Endpoint, timeout: float) -> openai.OpenAI:
+    """A client whose replies end, and that tries nothing again by itself. timeout: seconds without a word."""
+    return openai.OpenAI(
+        base_url=endpoint.url,
+        api_key=endpoint.key or "none",
+        max_retries=0,
+        timeout=timeout,
+        http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_reply]}),
+    )
+
+
 class LanguageModel:
     """An endpoint that is asked. Threads may share one, and what it learns of the endpoint is known until it is closed:
     the next one tries anew, since an endpoint may have been set up better in the meantime."""
 
     def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT):
         self.endpoint = endpoint
-        self._client = openai.OpenAI(
-            base_url=endpoint.url,
-            api_key=endpoint.key or "none",
-            max_retries=0,
-            timeout=timeout,
-            http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_reply]}),
-        )
+        self._client = bounded_client(endpoint, timeout)
         self._habits = _Habits()
 
     def ask(
@@ -136,16 +143,16 @@ class _Impatient(Unwatched):
 class _BoundedStream(httpx2.SyncByteStream):
     """The bytes of a reply, which ends in an error when it takes too long or is too large."""
 
-    def __init__(self, stream: httpx2.SyncByteStream):
-        self._stream = stream
+    def __init__(self, stream: httpx2.SyncByteStream, seconds: float, most: int):
+        self._stream, self._seconds, self._most = stream, seconds, most
 
     def __iter__(self) -> Iterator[bytes]:
-        ends, size = monotonic() + LONGEST_REPLY, 0
+        ends, size = monotonic() + self._seconds, 0
         for part in self._stream:
             size += len(part)
             if monotonic() > ends:
                 raise httpx2.ReadTimeout("the reply does not end")
-            if size > LARGEST_REPLY:
+            if size > self._most:
                 raise httpx2.RemoteProtocolError("the reply is too large")
             yield part
 
@@ -154,7 +161,9 @@ class _BoundedStream(httpx2.SyncByteStream):
 
 
 def _bound_reply(response: httpx2.Response) -> None:
-    response.stream = _BoundedStream(response.stream)
+    is_file = response.request.url.path.endswith("/content")
+    bounds = (LONGEST_FILE, LARGEST_FILE) if is_file else (LONGEST_REPLY, LARGEST_REPLY)
+    response.stream = _BoundedStream(response.stream, *bounds)
 
 
 class _Asking:

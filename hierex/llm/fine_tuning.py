@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
-import openai
-
-from ..errors import Cancelled, ModelBusy, ModelError
 from . import Wait
-from .faults import short_line, was_read
-from .service import Service, wait_unwatched
+from .faults import short_line
+from .service import Service, is_name, wait_unwatched, whole_number
 
 POLL = 10.0
 """Seconds between two looks at a job."""
 EVENTS = 20
 """The latest things said about a job that are read."""
-LISTED = 1_000
-"""Among so many of the latest jobs one is looked for that was started before."""
 STATES = {
     "validating_files": "queued",
     "pending": "queued",
@@ -29,14 +23,6 @@ STATES = {
     "cancelled": "cancelled",
 }
 ENDED = ("succeeded", "failed", "cancelled")
-
-
-class PutOff(ModelBusy):
-    """No job was started: the endpoint said at every try that it takes none for now, or was not reached."""
-
-
-class StoppedBefore(Cancelled):
-    """It was stopped before another try, and no job was started."""
 
 
 @dataclass(frozen=True)
@@ -78,56 +64,40 @@ def start_tuning(
 ) -> TuningJob:
     """Starts a job, or finds the one that was started from this file already.
 
-    Raises ModelError where the endpoint offers no fine-tuning, or does not take the file or the model, PutOff where it
-    takes none for now, any other ModelBusy where nobody can tell whether it was started.
+    Raises as `Service.start_once`: ModelError where the endpoint offers no fine-tuning, or does not take the file or
+    the model.
     """
     model = service.endpoint.model
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
-    more, unheard = {"suffix": suffix} if suffix else {}, 0
+    more = {"suffix": suffix} if suffix else {}
 
     def start(client) -> TuningJob:
-        nonlocal unheard
-        unheard += 1
-        try:
-            job = client.fine_tuning.jobs.create(model=model, training_file=file_id, seed=seed, method=method, **more)
-        except openai.APIError as error:
-            unheard -= _started_none(error)
-            raise
+        job = client.fine_tuning.jobs.create(model=model, training_file=file_id, seed=seed, method=method, **more)
         return read_job(service, job, ())
 
-    try:
-        return service.start_once(
-            lambda: find_tuning(service, file_id, wait=wait),
-            start,
-            what=f"the order to fine-tune '{model}'",
-            missing=_not_offered(service),
-            wait=wait,
-        )
-    except Cancelled as stopped:
-        raise (stopped if unheard else StoppedBefore(str(stopped))) from None
-    except ModelError as error:
-        if unheard:
-            raise ModelBusy(str(error)) from None
-        raise (PutOff(str(error)) if isinstance(error, ModelBusy) else error) from None
+    return service.start_once(
+        lambda: find_tuning(service, file_id, wait=wait),
+        start,
+        what=f"the order to fine-tune '{model}'",
+        missing=_not_offered(service),
+        wait=wait,
+    )
 
 
 def find_tuning(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> TuningJob | None:
-    """A job of this file that did not fail. An id that comes again ends the list: some give the same page each time."""
+    """A job of this file that did not fail."""
 
-    def find(client) -> TuningJob | None:
-        seen = set()
-        for listed in islice(client.fine_tuning.jobs.list(limit=100), LISTED):
-            name = getattr(listed, "id", None)
-            if name is not None and name in seen:
-                return None
-            seen.add(name)
-            if getattr(listed, "training_file", None) == file_id:
-                job = read_job(service, listed, ())
-                if job.state not in ("failed", "cancelled"):
-                    return job
-        return None
+    def is_it(job: object) -> bool:
+        return getattr(job, "training_file", None) == file_id and state_of(job) not in ("failed", "cancelled")
 
-    return service.call(find, what="the question for its jobs", missing=_not_offered(service), wait=wait)
+    found = service.find_listed(
+        lambda client: client.fine_tuning.jobs.list(limit=100),
+        is_it,
+        what="the question for its jobs",
+        missing=_not_offered(service),
+        wait=wait,
+    )
+    return None if found is None else read_job(service, found, ())
 
 
 def look_at_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched) -> TuningJob:
@@ -136,22 +106,27 @@ def look_at_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched
     def look(client) -> TuningJob:
         job = client.fine_tuning.jobs.retrieve(job_id)
         events = client.fine_tuning.jobs.list_events(job_id, limit=EVENTS).data or ()
-        return read_job(service, job, sorted(events, key=lambda event: getattr(event, "created_at", None) or 0))
+        return read_job(service, job, sorted(events, key=said_at))
 
     return service.call(look, what="the question for a job", missing=_unknown(service, job_id), wait=wait)
 
 
-def cancel_tuning(service: Service, job_id: str) -> TuningJob:
+def said_at(event: object) -> int:
+    return whole_number(getattr(event, "created_at", None)) or 0
+
+
+def cancel_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched) -> TuningJob:
     """Ends a job; one that has ended stays as it is."""
-    job = look_at_tuning(service, job_id)
+    job = look_at_tuning(service, job_id, wait=wait)
     if job.ended:
         return job
     service.call(
         lambda client: client.fine_tuning.jobs.cancel(job_id),
         what="the order to end a job",
         missing=_unknown(service, job_id),
+        wait=wait,
     )
-    return look_at_tuning(service, job_id)
+    return look_at_tuning(service, job_id, wait=wait)
 
 
 def follow_tuning(
@@ -166,35 +141,28 @@ def follow_tuning(
         wait(POLL, "")
 
 
+def state_of(job: object) -> str:
+    return STATES.get(getattr(job, "status", None), "running")
+
+
 def read_job(service: Service, job: object, events) -> TuningJob:
     """What the endpoint says of a job, of which any part may be missing or of another kind."""
     step, steps = 0, 0
     for event in events:
         data = getattr(event, "data", None)
         if isinstance(data, dict):
-            step, steps = _count(data.get("step")) or step, _count(data.get("total_steps")) or steps
+            step, steps = whole_number(data.get("step")) or step, whole_number(data.get("total_steps")) or steps
     tuned, error = getattr(job, "fine_tuned_model", None), getattr(job, "error", None)
     return TuningJob(
         job_id=service.name_of(job),
-        state=STATES.get(getattr(job, "status", None), "running"),
-        tuned_model=tuned if isinstance(tuned, str) else "",
-        trained_tokens=_count(getattr(job, "trained_tokens", None)),
+        state=state_of(job),
+        tuned_model=tuned if is_name(tuned) else "",
+        trained_tokens=whole_number(getattr(job, "trained_tokens", None)),
         reason=short_line(getattr(error, "message", None), service.endpoint),
         events=tuple(short_line(getattr(event, "message", None), service.endpoint) for event in events),
         step=step,
         steps=steps,
     )
-
-
-def _started_none(error: openai.APIError) -> bool:
-    """Whether an order that ended in this certainly began nothing; a gateway that fails may have passed it on."""
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code < 500 or error.status_code == 501
-    return isinstance(error, openai.APIConnectionError) and not was_read(error)
-
-
-def _count(found: object) -> int | None:
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 
 
 def _not_offered(service: Service) -> str:
