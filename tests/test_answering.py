@@ -1178,6 +1178,7 @@ def test_a_stop_ends_a_batch_that_nobody_heard_of(work, monkeypatch):
 
 def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):
     monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.03)
+
     def refuse(*of, **more):
         raise ModelBusy("The model cannot be reached.")
 

@@ -28,7 +28,7 @@ from hierex.policies.choices import (
 )
 from hierex.policies.counts import train_counts
 from hierex.policies.ease import Tuning, fit_ease
-from hierex.policies.encoder import EXPECTED, Learner
+from hierex.policies.encoder import EXPECTED, Learner, weigh_by_age
 from hierex.transitions import Histories, Moves, list_moves
 
 KINDS = ("counts", "ease", "encoder")
@@ -148,6 +148,32 @@ def test_the_network_goes_through_the_latest_moves_alone(monkeypatch):
     earlier = moves.clock[part_by_time(moves, config.validation_share)[0]]
     latest = (np.sort(clock)[-config.most_moves :] for clock in (earlier, moves.clock))
     assert learned_from.tolist() == sorted(set(np.concatenate([*latest]).tolist()))
+
+
+def test_a_move_weighs_half_where_half_of_the_moves_lie_between():
+    clock = np.arange(100)[::-1]
+    weight = weigh_by_age(clock, np.arange(80))
+    assert weight[0] / weight[40] == pytest.approx(2)
+    assert (np.diff(weight[:80]) < 0).all()
+    assert (weight[80:] == 0).all()
+    assert len(set(weigh_by_age(np.zeros(5, int), np.arange(5)).tolist())) == 1, (
+        "where nothing is known of time, all alike"
+    )
+
+
+def test_the_network_learns_most_from_the_latest_moves(monkeypatch):
+    monkeypatch.setattr("hierex.policies.encoder.WITHOUT_HISTORY", 0.0)
+    moves, learner = random_moves(), Learner(random_moves(), text_vectors(), QUICK, 0)
+    learner.learn(np.arange(len(moves)), lambda done: None)
+    first, last = np.argsort(moves.clock, kind="stable")[[0, -1]]
+    assert learner.weight[last] / learner.weight[first] == pytest.approx(4, rel=0.1)
+    assert learner.weight.mean() == pytest.approx(1)
+    popularity = learner.network.weigh_popularity(learner.network.log_popularity[None]).repeat(2, 1).detach()
+    both = learner._loss(np.array([first, last]), popularity).item()
+    alone = [learner._loss(np.array([row]), popularity[:1]).item() for row in (first, last)]
+    assert both == pytest.approx(np.mean(alone), rel=1e-4)
+    learner.weight[first] = 0
+    assert learner._loss(np.array([first, last]), popularity).item() == pytest.approx(alone[1] / 2, rel=1e-4)
 
 
 @pytest.fixture(scope="module", params=["ease", "encoder"])

@@ -2,12 +2,13 @@
 
 The head sees each interest through its text, plus a part of its own that starts at nothing and grows only where moves
 ask for it: an interest that nobody has reached yet is judged by its words. It reads the context in order, and the
-whole history as one sum in which older interests weigh as it learns. Four things make it learn from few moves:
+whole history as one sum in which older interests weigh as it learns. Five things make it learn from few moves:
 
 - popularity is the one *at the time of the move* (`choices.follow_popularity`), over short times and long ones, so
   what is learned is what the context adds to it, and not the fashion of the day; for predictions it is the latest one;
 - a move is learned as a choice among the interests that were still open to that person;
 - half of the moves are learned without the history before their context, so that one network answers both;
+- a move weighs the less the longer ago it was (`HALF_LIFE`): who goes where changes, too;
 - it learns from the earlier moves, is judged on the later ones, and then goes on with both, for the latest are the most
   like what comes. Each time these are the latest `config.most_moves` at most; popularity is known from all.
 
@@ -50,6 +51,8 @@ MOST_STEPS = 600
 """Of many moves, once they have all been gone through, no more steps than this: they need fewer epochs."""
 WITHOUT_HISTORY = 0.5
 """The share of moves that are learned from their context alone."""
+HALF_LIFE = 0.5
+"""A move that this share of all moves lies behind weighs half of the latest one."""
 
 EXPECTED = np.array([1 / 3] * 3 + [0.0] * len(MEMORIES))
 """Of the weights: an even share for the network, `counts` and `ease`, each of which knows what is popular by itself."""
@@ -240,11 +243,13 @@ class Learner:
     def learn(self, rows: np.ndarray, progress: Progress) -> None:
         """Go through the latest of these rows a few times; the network then also knows what is popular after them."""
         config = self.config
+        weight = weigh_by_age(self.moves.clock, rows)
         step_of = np.zeros(len(self.moves), np.int64)
         followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in MEMORIES]
         step_of[rows] = followed[0][0]
         popularity = torch.from_numpy(np.stack([popularity for _, popularity in followed], axis=1))
         rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]
+        self.weight = weight / weight[rows].mean()
         size = int(np.clip(len(rows) // FEWEST_STEPS, SMALLEST_BATCH, config.batch_size))
         epochs = min(config.epochs, math.ceil(MOST_STEPS * size / len(rows)))
         steps = epochs * math.ceil(len(rows) / size)
@@ -264,7 +269,7 @@ class Learner:
         self.network.log_popularity.copy_(popularity[-1])
 
     def _loss(self, rows: np.ndarray, popularity: torch.Tensor) -> torch.Tensor:
-        """How unlikely the network finds what was chosen in these moves, among what was open."""
+        """How unlikely the network finds what was chosen in these moves, among what was open; the latest weigh most."""
         contexts = torch.from_numpy(self.moves.contexts[rows].astype(np.int64))
         novel = torch.from_numpy(self.moves.novel[rows].astype(np.int64))
         pasts = self.pasts.take(rows)
@@ -272,7 +277,17 @@ class Learner:
         shown = np.where(hidden, np.maximum(pasts.starts, pasts.ends - contexts.shape[1]), pasts.starts)
         logits = self.network(contexts, replace(pasts, starts=shown), popularity)
         seen = torch.from_numpy(pasts.mark(self.moves.n_clusters))
-        return functional.cross_entropy(logits.masked_fill(seen, -torch.inf), novel)
+        surprise = functional.cross_entropy(logits.masked_fill(seen, -torch.inf), novel, reduction="none")
+        return (surprise * torch.from_numpy(self.weight[rows])).mean()
+
+
+def weigh_by_age(clock: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(n,) float32: of the moves `rows` of those made at `clock`, by the share of them that came at the same time or
+    later; 0 of all others."""
+    weight = np.zeros(len(clock), np.float32)
+    later = 1 - np.searchsorted(np.sort(clock[rows]), clock[rows]) / len(rows)
+    weight[rows] = 0.5 ** (later / HALF_LIFE)
+    return weight
 
 
 @contextmanager
