@@ -185,6 +185,6 @@ def test_answers_are_left_out_asked_anew_and_brought_back(work, server):
     server.answer = truth
     press(app, "Leave these answers out")
     press(app, "Ask 3")
-    assert "**100.0%** of 3 answers" in words(app)
+    assert "**3 of 3 answers (100.0%)**" in words(app)
     press(app, "Bring back the 3 that were left out")
-    assert "**0.0%** of 3 answers" in words(app)
+    assert "**0 of 3 answers (0.0%)**" in words(app)

@@ -1377,23 +1377,23 @@ def test_a_language_model_is_fine_tuned_and_asked_and_a_build_made_of_its_answer
     press(app, "Ask ")
     assert finished_job(workspaces, "Asked").status == "done"
     app.run()
-    assert "**100.0%** of" in words(app)
+    assert "(100.0%)** are known interests" in words(app)
     app.radio(key="other_k-Asked").set_value(1).run()
     assert "Nothing that counts was answered about these interests" in words(app), (
         "what it is asked starts from one interest"
     )
     app.radio(key="other_k-Asked").set_value(2).run()
-    assert "**100.0%** of" in words(app)
+    assert "(100.0%)** are known interests" in words(app)
     app.selectbox(key="answers_model").set_value(MODEL).run()
     app.number_input(key="answers_most").set_value(3).run()
     press(app, "Ask 3")
     assert finished_job(workspaces, "Asked").status == "done"
     app.run()
-    assert "**100.0%** of 3 answers" in words(app)
+    assert "**3 of 3 answers (100.0%)**" in words(app)
     whose = next(box for box in app.selectbox if box.label == "Whose answers")
     assert whose.options == [f"{MODEL}, chosen from a list", f"{tuned}, in free text"]
     whose.select_index(1).run()
-    assert "**100.0%** of 3 answers" not in words(app)
+    assert "**3 of 3 answers (100.0%)**" not in words(app)
     press(app, "Learn and measure")
     assert finished_job(workspaces, "Asked").status == "done"
     assert list_candidates(store)[0].policy == "openai"

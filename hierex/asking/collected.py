@@ -13,7 +13,7 @@ from ..kept import context_answers
 from ..llm.answers import is_refused
 from ..policies import FEWEST_MOVES
 from ..policies.answered import AnsweredPolicy, KnownAnswers, train_answered
-from ..policies.match_rate import MatchReport
+from ..policies.match_rate import MatchReport, rate_text
 from ..store import Store
 from ..workspace import Workspace
 from .plans import digest_words, people_contexts, prompt_digest, read_raw, stands
@@ -113,8 +113,8 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     note = (
         f"{answered.asked.model} answered for {known.sum():,} of the {len(contexts):,} sets of latest interests that "
         f"people have had ({share:.0%} of people's); for the others smoothed counts answer. {matched.matched:,} of its "
-        f"{matched.n:,} answers ({matched.rate:.1%}) are just what an interest is called{in_words}. One answer weighs "
-        f"{1 / policy.strength:.2g} times as much as the counts.{little}{few}"
+        f"{matched.n:,} answers ({rate_text(matched.rate)}) are just what an interest is called{in_words}. One answer "
+        f"weighs {1 / policy.strength:.2g} times as much as the counts.{little}{few}"
     )
     return replace(policy, note=note)
 

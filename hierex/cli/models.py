@@ -26,6 +26,7 @@ from ..llm.door import LanguageModel
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap
 from ..llm.service import Service
+from ..policies.match_rate import matched_text
 from ..server_config import ServerConfig
 from ..store import Store
 from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, tuning_text, way_text
@@ -262,7 +263,7 @@ def report_answers(work: Workspace, asked: AskedAs, outcome: AnswerOutcome, opti
         print_json(options, found)
         return
     print_json(options, found | {"match_rate": matches.rate, "answers": matches.n})
-    print(f"{matches.rate:.1%} of {matches.n:,} answers are just what an interest is called.", file=sys.stderr)
+    print(f"In all, {matched_text(matches)} are just what an interest is called.", file=sys.stderr)
     for text, n in matches.misses[:3]:
         print(f"  not so ({n:,} times): {text!r:.100}", file=sys.stderr)
 
