@@ -546,7 +546,8 @@ def test_what_got_no_answer_is_not_said_to_be_answered(work):
         job = answer_as_job(work, server)
     assert job_done(job) == (
         f"The language model answered {n - 1:,} questions; 1 got no answer (The model does not exist). "
-        "100.0% of its answers are known interests, word for word. Learn and measure with them now."
+        f"In all, {n - 1:,} of {n - 1:,} answers (100.0%) are known interests, word for word. Learn and measure with "
+        "them now."
     )
 
 
@@ -554,8 +555,19 @@ def test_answers_of_which_nothing_can_be_learned_are_not_said_to_be_ready(work):
     with LlmServer(answer=lambda request: "Sure, bread!") as server:
         job = answer_as_job(work, server)
     assert is_short_of_known(job)
-    assert "0.0% of its answers are known interests, word for word; it takes 90%." in job_done(job)
+    assert "answers (0.0%) are known interests, word for word; it takes 90%." in job_done(job)
     assert "Learn and measure" not in job_done(job)
+
+
+def test_a_rate_of_all_answers_is_not_said_to_be_of_those_that_have_just_come(work):
+    with LlmServer(answer=lambda request: "bread") as server:
+        ask(work, server, most=6)
+        server.answer = know_it_all(work)
+        job = answer_as_job(work, server)
+        n = len(plan_answers(work, endpoint_at(server)).contexts)
+    assert job_done(job).startswith(
+        f"The language model answered {n - 6:,} questions. In all, {n - 6:,} of {n:,} answers"
+    )
 
 
 def collect(work, server, **more):

@@ -179,7 +179,7 @@ def test_answers_are_left_out_asked_anew_and_brought_back(work, server):
     app = open_panel(work)
     app.number_input(key="answers_most").set_value(3).run()
     press(app, "Ask 3")
-    assert "0.0% of its answers are known interests" in words(app).replace("\\", "")
+    assert "0 of 3 answers (0.0%) are known interests" in words(app).replace("\\", "")
     assert next(table.value for table in app.dataframe if "Answer" in table.value)["Answer"].tolist() == ["(empty)"]
     assert "Ask 3" not in labels(app)
     server.answer = truth

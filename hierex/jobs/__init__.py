@@ -18,6 +18,7 @@ from ..kept import results
 from ..kept.stored_logs import log_report
 from ..llm.meter import Reading
 from ..pipeline import compare_weights_of, run_pipeline
+from ..policies.match_rate import MatchReport
 from ..store import Store
 from ..worker import Worker
 from ..workspace import Workspace
@@ -62,7 +63,7 @@ class Job:
 
     status: waiting, running, done, stopped (by a person or, with `error` saying so, by a cap), failed. reading: how far
     a language model is; told, told_share: what an endpoint says of work there; step: of the person who asked.
-    known: the share of a model's answers that are known interests, None where nothing was answered.
+    known: of all answers of the model that count, how many are known interests; None where there are none.
     """
 
     path: Path
@@ -75,7 +76,7 @@ class Job:
     reading: Reading | None = None
     told: str = ""
     told_share: float = 0.0
-    known: float | None = None
+    known: MatchReport | None = None
     step: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -139,4 +139,4 @@ def tell_outcome(job: Job, work: Workspace, asked: AskedAs, outcome: AnswerOutco
         if not outcome.answered:
             raise ModelError(f"No question got an answer. {job.told}")
     with contextlib.suppress(HierexError):  # the interests may have got other words since
-        job.known = collect_answers(work, asked).measure().rate
+        job.known = collect_answers(work, asked).measure()

@@ -10,6 +10,7 @@ import streamlit as st
 from .. import workspace_folder
 from ..jobs import ANSWERS, ASKED, DESCRIPTIONS, TUNING, Job
 from ..kept.runs import read_runs
+from ..policies.match_rate import matched_text
 from ..releases.gates import FEWEST_MATCHES
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, plain_markdown
@@ -206,11 +207,12 @@ def job_done(job: Job) -> str:
 
 def is_short_of_known(job: Job) -> bool:
     """Whether a model's answers are too seldom known interests for a build to be made of them."""
-    return job.known is not None and job.known < FEWEST_MATCHES
+    return job.known is not None and job.known.rate < FEWEST_MATCHES
 
 
 def what_next(job: Job) -> str:
-    known = "" if job.known is None else f"{job.known:.1%} of its answers are known interests, word for word"
+    """The rate is of all its answers, and not only of those that have just come."""
+    known = "" if job.known is None else f"In all, {matched_text(job.known)} are known interests, word for word"
     if is_short_of_known(job):
         return (
             f"{known}; it takes {FEWEST_MATCHES:.0%}. Fine-tune it on these interests, have it choose from a list, or "
