@@ -527,9 +527,9 @@ def test_part_of_a_batch_may_fail_and_only_that_is_asked_again(work):
     assert second.answered == 2
 
 
-def answer_as_job(work, server):
+def answer_as_job(work, server, **asking):
     job = Job(work.store.path, work.config, {}, goal=ANSWERS)
-    plan, endpoint = plan_answers(work, endpoint_at(server)), endpoint_at(server)
+    plan, endpoint = plan_answers(work, endpoint_at(server), **asking), endpoint_at(server)
     answer_in_background(job, work, plan, endpoint, Cap(), True, compute=None, watch=None)
     return job
 
@@ -557,6 +557,13 @@ def test_answers_of_which_nothing_can_be_learned_are_not_said_to_be_ready(work):
     assert is_short_of_known(job)
     assert "answers (0.0%) are known interests, word for word; it takes 90%." in job_done(job)
     assert "Learn and measure" not in job_done(job)
+
+
+def test_a_model_that_chose_from_a_list_is_not_told_to_do_so(work):
+    with LlmServer(answer=lambda request: "bread") as server:
+        told = {form: job_done(answer_as_job(work, server, form=form)) for form in ("text", "schema")}
+    assert told["text"].endswith("Fine-tune it on these interests, have it choose from a list, or choose another.")
+    assert told["schema"].endswith("Fine-tune it on these interests, or choose another.")
 
 
 def test_a_rate_of_all_answers_is_not_said_to_be_of_those_that_have_just_come(work):

@@ -63,7 +63,8 @@ class Job:
 
     status: waiting, running, done, stopped (by a person or, with `error` saying so, by a cap), failed. reading: how far
     a language model is; told, told_share: what an endpoint says of work there; step: of the person who asked.
-    known: of all answers of the model that count, how many are known interests; None where there are none.
+    known: of all answers of the model that count, how many are known interests; None where there are none;
+    form: how the model was asked for them, one of `asking.plans.FORMS`.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class Job:
     told: str = ""
     told_share: float = 0.0
     known: MatchReport | None = None
+    form: str = ""
     step: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -138,5 +138,6 @@ def tell_outcome(job: Job, work: Workspace, asked: AskedAs, outcome: AnswerOutco
         job.told = max(outcome.unanswered, key=outcome.unanswered.get)
         if not outcome.answered:
             raise ModelError(f"No question got an answer. {job.told}")
+    job.form = asked.form
     with contextlib.suppress(HierexError):  # the interests may have got other words since
         job.known = collect_answers(work, asked).measure()

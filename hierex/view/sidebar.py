@@ -214,10 +214,8 @@ def what_next(job: Job) -> str:
     """The rate is of all its answers, and not only of those that have just come."""
     known = "" if job.known is None else f"In all, {matched_text(job.known)} are known interests, word for word"
     if is_short_of_known(job):
-        return (
-            f"{known}; it takes {FEWEST_MATCHES:.0%}. Fine-tune it on these interests, have it choose from a list, or "
-            "choose another."
-        )
+        choose = "" if job.form == "schema" else " have it choose from a list,"
+        return f"{known}; it takes {FEWEST_MATCHES:.0%}. Fine-tune it on these interests,{choose} or choose another."
     return f"{known}. Learn and measure with them now." if known else "Learn and measure with them now."
 
 
