@@ -45,7 +45,7 @@ from hierex.transitions import list_moves
 from hierex.transitions.prompts import TARGET_PREFIX, context_prompt, phrases_on_one_line
 from hierex.view.next_interest.asked_model import name_misses
 from hierex.view.sidebar import is_short_of_known, job_done
-from hierex.wording.models import answered_text, batch_text
+from hierex.wording.models import answered_text, batch_text, near_text
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeConfig(finest=24))
 
@@ -647,7 +647,16 @@ def test_how_far_it_is_tells_unknown_answers_from_missing_ones(work):
     truth, n = know_it_all(work), iter(range(10**6))
     with LlmServer(answer=lambda request: truth(request) if next(n) else "no") as server:
         reading = ask(work, server, most=4, concurrency=1).reading
-    assert answered_text(reading).startswith("4 of 4 answered, 1 of them with no known interest, ")
+    assert answered_text(reading).startswith("4 of 4 answered, 1 of them no known interest, word for word, ")
+
+
+def test_how_far_it_is_counts_known_interests_as_the_match_rate_does(work):
+    truth, n = know_it_all(work), iter(range(10**6))
+    with LlmServer(answer=lambda request: truth(request).removeprefix(TARGET_PREFIX * (next(n) < 3))) as server:
+        reading = ask(work, server, most=4, concurrency=1).reading
+    answered = collect_answers(work)
+    assert (reading.described, reading.failed) == (1, 3)
+    assert (answered.measure().matched, answered.count_near()) == (1, 3)
 
 
 # -- asked again -------------------------------------------------------------------------------------------------------
@@ -1128,6 +1137,18 @@ def test_the_command_asks_and_a_build_serves_the_answers(path, monkeypatch, caps
         assert "just what an interest is called" in told.err
         assert main([*command, "--cap-tokens", "10", "--which", "all"]) == 2
         assert "more than you allowed" in capsys.readouterr().err
+
+
+def test_the_command_says_why_what_names_an_interest_otherwise_does_not_count(path, monkeypatch, capsys):
+    with open_store(path) as store:
+        truth = know_it_all(run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions"))
+    with LlmServer(answer=lambda request: truth(request).removeprefix(TARGET_PREFIX)) as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        assert main(["answer", "--store", str(path), "--granularity", "8", "--most", "5"]) == 0
+    told = capsys.readouterr().err
+    assert "In all, 0 of 5 answers (0.0%) are just what an interest is called." in told
+    assert near_text(5) in told
 
 
 def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, monkeypatch, capsys):

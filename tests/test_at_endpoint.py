@@ -17,6 +17,7 @@ from hierex.llm import door
 from hierex.llm.endpoint import Endpoint
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
+from hierex.transitions.prompts import TARGET_PREFIX
 from hierex.view.opened import jobs
 from hierex.view.sidebar import POLL_SECONDS
 
@@ -171,6 +172,21 @@ def test_a_cap_below_the_estimate_is_refused_at_once(work, server, monkeypatch):
     assert "Nothing was sent" in words(app)
     assert not app.toast
     assert jobs().of(work.store.path) is None
+
+
+def test_what_names_an_interest_otherwise_is_said_not_to_count_and_why(work, server):
+    truth, n = server.answer, iter(range(10**6))
+    server.answer = lambda request: "no" if next(n) == 0 else truth(request).removeprefix(TARGET_PREFIX)
+    app = open_panel(work)
+    app.radio(key=f"answers_form-{MODEL}").set_value("text").run()
+    app.number_input(key="answers_most").set_value(4).run()
+    press(app, "Ask 4")
+    assert "**0 of 4 answers (0.0%)**" in words(app)
+    assert "3 more name an interest, but without the words that answers are taught to begin with" in words(app)
+    server.answer = truth
+    press(app, "Leave these answers out")
+    press(app, "Ask 4")
+    assert "more name an interest" not in words(app)
 
 
 def test_answers_are_left_out_asked_anew_and_brought_back(work, server):

@@ -50,9 +50,9 @@ def answer_contexts(
 ) -> AnswerOutcome:
     """Asks what is missing, `concurrency` at once; every answer is kept as it comes, whatever it says.
 
-    place: the endpoint's address. In the readings an answer that names no known interest counts as failed. Raises
-    ConfigError for a cap without a price, and while a batch with such questions is under way there, also one that was
-    handed over since it was planned.
+    place: the endpoint's address. In the readings an answer that is not, word for word, a known interest counts as
+    failed, as in the match rate. Raises ConfigError for a cap without a price, and while a batch with such questions is
+    under way there, also one that was handed over since it was planned.
     """
     cap.check(plan.price)
     opened = answer_batches.open_batches(work.store, place)
@@ -131,8 +131,8 @@ class _Asking(AskingRun):
         for future in done:
             del self.open[future]
         for _, answer in came:
-            named = self.plan.known.interest(read_raw(answer.text, answer.how))
-            self.meter.count("failed" if named is None else "described")
+            is_known = self.plan.known.knows(read_raw(answer.text, answer.how))
+            self.meter.count("described" if is_known else "failed")
         if came:
             self.note_answer()
         self.outcome.answered += len(came)

@@ -46,6 +46,11 @@ class Answered:
         counts: asking until one is known would say nothing of the model."""
         return self.known.measure(self.first)
 
+    def count_near(self) -> int:
+        """How many of those that are no match name an interest all the same; see `KnownAnswers.interest`."""
+        misses = (answer for answer in self.first if not self.known.knows(answer))
+        return sum(self.known.interest(miss) is not None for miss in misses)
+
 
 def ways_answered(work: Workspace) -> list[AskedAs]:
     """Who answered, and how they were asked; who answered last comes first."""

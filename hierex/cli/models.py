@@ -29,7 +29,7 @@ from ..llm.service import Service
 from ..policies.match_rate import matched_text
 from ..server_config import ServerConfig
 from ..store import Store
-from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, tuning_text, way_text
+from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, near_text, tuning_text, way_text
 from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 
@@ -258,12 +258,15 @@ def report_answers(work: Workspace, asked: AskedAs, outcome: AnswerOutcome, opti
     found = {"model": asked.model, "form": asked.form, "ended": outcome.ended, "answered": outcome.answered}
     found |= {"meter": asdict(outcome.reading)}
     try:
-        matches = collect_answers(work, asked).measure()
+        answers = collect_answers(work, asked)
     except (NotReady, ConfigError):  # the interests may have got other words since
         print_json(options, found)
         return
+    matches, near = answers.measure(), answers.count_near()
     print_json(options, found | {"match_rate": matches.rate, "answers": matches.n})
     print(f"In all, {matched_text(matches)} are just what an interest is called.", file=sys.stderr)
+    if near:
+        print(near_text(near), file=sys.stderr)
     for text, n in matches.misses[:3]:
         print(f"  not so ({n:,} times): {text!r:.100}", file=sys.stderr)
 
