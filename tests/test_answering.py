@@ -14,7 +14,7 @@ from small_worlds import run_until
 
 from hierex.asking.answering import answer_contexts
 from hierex.asking.batches import answer_in_batches
-from hierex.asking.collected import collect_answers, make_policy, raw_answers, ways_answered
+from hierex.asking.collected import HAVE_IT_ANSWER, collect_answers, make_policy, raw_answers, ways_answered
 from hierex.asking.open_batches import collect_batches
 from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answers, with_estimate
 from hierex.cli import main
@@ -242,6 +242,15 @@ def test_a_build_asks_nothing_and_says_where_to_get_answers(work):
         assert not policy_is_stale(built)
         ask(work, server, most=12)
         assert policy_is_stale(built)
+
+
+def test_a_build_at_another_number_of_interests_says_that_these_have_to_be_built_another_way_first(work):
+    """Where a model is asked on screen, it is asked about those of the last finished build."""
+    with LlmServer(answer=know_it_all(work)) as server:
+        ask(work, server, most=1)
+    run_pipeline(work.store, CONFIG, until="policies")
+    with pytest.raises(NotReady, match=f"last finished build, {HAVE_IT_ANSWER}; else build these another way first"):
+        run_pipeline(work.store, replace(CONFIG, granularity=24), until="policies")
 
 
 def rewrite_first(work):

@@ -22,6 +22,8 @@ LITTLE = 10.0
 """Answers that the counts weigh, from which on the answers hardly change what is predicted."""
 COUNTS_DECIDE, COUNTS_KNOW_LITTLE = "the counts decide nearly everything", "the counts know little"
 """What a note has to warn of."""
+HAVE_IT_ANSWER = "have it answer under “Releases” of “What comes next”"
+"""There it is asked about the interests of the last finished build, so others have to be built another way first."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
             latest[question] = row
     if not latest:
         raise NotReady(
-            "No language model has answered yet which interest comes next, or not about these interests. Have one "
-            "answer first, under “Releases” of “What comes next” or with 'hierex answer'."
+            "No language model has answered yet which interest comes next, or not about these interests. Where these "
+            f"are the interests of the last finished build, {HAVE_IT_ANSWER}; else build these another way first. "
+            "'hierex answer' asks about any number of interests."
         )
     return Answered(
         asked=asked,
