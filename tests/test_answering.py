@@ -18,6 +18,7 @@ from hierex.asking.collected import HAVE_IT_ANSWER, collect_answers, make_policy
 from hierex.asking.open_batches import collect_batches
 from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answers, with_estimate
 from hierex.cli import main
+from hierex.cli.models import BATCHES_GO_ON
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
 from hierex.errors import Cancelled, ConfigError, HierexError, ModelBusy, ModelError, NotReady, NotThere
@@ -1220,6 +1221,27 @@ def test_the_command_collects_everything_whatever_it_would_ask_now(handed_over, 
     assert server.requests == []
     assert main([*command, "--collect"]) == 2
     assert "nothing to collect" in capsys.readouterr().err
+
+
+def interrupt(*of, **more):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("doing", [["--batch", "--cap-tokens", "1000000"], ["--collect"]], ids=str)
+def test_ctrl_c_says_that_what_was_handed_over_goes_on_and_how_to_end_it(handed_over, monkeypatch, capsys, doing):
+    command, _ = handed_over
+    monkeypatch.setattr(batches, "look_at_batch", interrupt)
+    assert main([*command, "--form", "text", *doing]) == 130
+    assert capsys.readouterr().err.endswith(f"hierex: stopped; what was finished is kept. {BATCHES_GO_ON}\n")
+
+
+def test_ctrl_c_speaks_of_nothing_that_goes_on_where_nothing_was_handed_over(path, monkeypatch, capsys):
+    with LlmServer() as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        monkeypatch.setattr("hierex.cli.models.answer_contexts", interrupt)
+        assert main(["answer", "--store", str(path), "--granularity", "8"]) == 130
+    assert capsys.readouterr().err.endswith("hierex: stopped; what was finished is kept.\n")
 
 
 def test_the_command_names_what_was_handed_over_at_another_address(handed_over, monkeypatch, capsys):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -13,7 +15,7 @@ from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
 from ..asking.open_batches import collect_batches
-from ..asking.open_tunings import follow_tuning
+from ..asking.open_tunings import GOES_ON, follow_tuning
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with_estimate
 from ..asking.tuning import EPOCHS, plan_tuning, tune_model
 from ..config import AskedAs
@@ -34,6 +36,8 @@ from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 
 ALL_ANSWERED = "answered all of these questions"
+COLLECT = "'hierex answer --collect' collects all of it, '--cancel' ends it."
+BATCHES_GO_ON = f"What was handed over goes on at the endpoint. {COLLECT}"
 
 
 def add_model_commands(commands) -> list[argparse.ArgumentParser]:
@@ -112,11 +116,22 @@ def describe(work: Workspace, plan: Plan, endpoint: Endpoint, options: argparse.
         model.close()
 
 
+@contextlib.contextmanager
+def telling_what_goes_on(store: Store, endpoint: Endpoint) -> Iterator[None]:
+    """Ctrl-C ends this process and nothing that was ordered at the endpoint: what it is ended with says so."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        begun = any(tuning.state != "uploaded" for tuning in tunings.open_tunings(store, endpoint.url))
+        handed_over = bool(answer_batches.open_batches(store, endpoint.url))
+        raise KeyboardInterrupt(" ".join([GOES_ON] * begun + [BATCHES_GO_ON] * handed_over)) from stopped
+
+
 def tune_command(options: argparse.Namespace) -> None:
     """A job that was ordered for the same before is gone on with; Ctrl-C leaves it running at the endpoint."""
     orders = not (options.follow or options.cancel)
     endpoint = endpoint_of(options, costs=orders)
-    with open_workspace(options) as store:
+    with open_workspace(options) as store, telling_what_goes_on(store, endpoint):
         if not orders:
             follow_all(store, endpoint, options)
             return
@@ -171,14 +186,14 @@ def answer_command(options: argparse.Namespace) -> None:
     orders = not (options.collect or options.cancel)
     endpoint = endpoint_of(options, costs=orders)
     endpoint = replace(endpoint, model=options.model or endpoint.model)
-    with open_workspace(options) as store:
+    with open_workspace(options) as store, telling_what_goes_on(store, endpoint):
         if not orders:
             collect_all(store, endpoint, options)
             return
         work = work_at(store, options.granularity, until="transitions")
         plan = answer_plan(work, endpoint, options)
         if tell_open(store, endpoint):
-            print("'hierex answer --collect' collects all of it, '--cancel' ends it.", file=sys.stderr)
+            print(COLLECT, file=sys.stderr)
         if plan.under_way:
             print("With --batch that is collected first. What then has no answer costs at most:", file=sys.stderr)
         estimate, _ = cost_of(plan, batch=options.batch)
