@@ -1161,6 +1161,27 @@ def test_the_command_says_why_what_names_an_interest_otherwise_does_not_count(pa
     assert near_text(5) in told
 
 
+def test_the_command_fails_where_no_question_got_an_answer_and_tells_no_rate_of_former_answers(
+    path, monkeypatch, capsys
+):
+    with open_store(path) as store:
+        truth = know_it_all(run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions"))
+    refused = {"status": 400, "message": "No such model"}
+    with LlmServer(answer=truth, faults=lambda number: refused if number >= 4 else None) as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        command = ["answer", "--store", str(path), "--granularity", "8", "--json"]
+        assert main([*command, "--most", "4"]) == 0
+        assert "In all, 4 of 4 answers (100.0%)" in capsys.readouterr().err
+        assert main([*command, "--most", "6"]) == 2
+        told = capsys.readouterr()
+        assert told.err.strip().split("\n")[-1].startswith("hierex: No question got an answer. ")
+        assert "just what an interest is called" not in told.err
+        assert "match_rate" not in json.loads(told.out.strip().split("\n")[-1])
+        assert main([*command, "--most", "4"]) == 0, "nothing is missing, so nothing is asked"
+        assert "In all, 4 of 4 answers (100.0%)" in capsys.readouterr().err
+
+
 def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, monkeypatch, capsys):
     with open_store(path) as store:
         work = run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions")
@@ -1242,6 +1263,16 @@ def test_ctrl_c_speaks_of_nothing_that_goes_on_where_nothing_was_handed_over(pat
         monkeypatch.setattr("hierex.cli.models.answer_contexts", interrupt)
         assert main(["answer", "--store", str(path), "--granularity", "8"]) == 130
     assert capsys.readouterr().err.endswith("hierex: stopped; what was finished is kept.\n")
+
+
+def test_the_command_fails_where_a_batch_answered_nothing(handed_over, capsys):
+    command, server = handed_over
+    unknown = {"status": 404, "message": "The model does not exist"}
+    server.account.line_faults = dict.fromkeys(range(4), unknown)
+    for batch in server.account.batches.values():
+        batch["states"] = ["completed"]
+    assert main([*command, "--collect"]) == 2
+    assert "No question got an answer. The model does not exist" in capsys.readouterr().err
 
 
 def test_the_command_names_what_was_handed_over_at_another_address(handed_over, monkeypatch, capsys):

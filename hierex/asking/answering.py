@@ -36,6 +36,21 @@ class AnswerOutcome:
     def miss(self, reason: str, n: int = 1) -> None:
         self.unanswered[reason] = self.unanswered.get(reason, 0) + n
 
+    @property
+    def main_reason(self) -> str:
+        """Why most of those got no answer that got none; empty where all did."""
+        return max(self.unanswered, key=self.unanswered.get, default="")
+
+    @property
+    def nothing_asked(self) -> bool:
+        return self.ended == "done" and not (self.answered or self.unanswered)
+
+    @property
+    def nothing_came(self) -> str:
+        """That all questions were asked and none got an answer, and why; else empty."""
+        is_so = self.ended == "done" and self.unanswered and not self.answered
+        return f"No question got an answer. {self.main_reason}" if is_so else ""
+
 
 def answer_contexts(
     work: Workspace,

@@ -182,7 +182,7 @@ def tell_tuning(tuning: KeptTuning, options: argparse.Namespace) -> None:
 
 
 def answer_command(options: argparse.Namespace) -> None:
-    """Ends with an error where it ended before its time; what came is kept."""
+    """Ends with an error where it ended before its time, or brought nothing; what came is kept."""
     orders = not (options.collect or options.cancel)
     endpoint = endpoint_of(options, costs=orders)
     endpoint = replace(endpoint, model=options.model or endpoint.model)
@@ -205,6 +205,8 @@ def answer_command(options: argparse.Namespace) -> None:
         report_answers(work, plan.asked, outcome, options)
     if outcome.ended != "done":
         raise HierexError(outcome.reason or "The work was stopped. Every answer that came is kept.")
+    if outcome.nothing_came:
+        raise ModelError(outcome.nothing_came)
 
 
 def answer_plan(work: Workspace, endpoint: Endpoint, options: argparse.Namespace) -> AnswerPlan:
@@ -249,7 +251,7 @@ def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -
             line = MeterLine(answered_text)
             outcome = collect_batches(work, asked, service, stop=options.cancel, progress=line.show)
             report_answers(work, asked, outcome, options)
-            reasons += [outcome.reason] if outcome.ended == "error" else []
+            reasons += filter(None, [outcome.reason if outcome.ended == "error" else outcome.nothing_came])
     finally:
         service.close()
     tell_open(store, endpoint)
@@ -268,18 +270,22 @@ def tell_open(store: Store, endpoint: Endpoint) -> bool:
 
 
 def report_answers(work: Workspace, asked: AskedAs, outcome: AnswerOutcome, options: argparse.Namespace) -> None:
+    """With the rate of all answers that count, where this run brought some or had nothing to ask."""
     for reason, n in outcome.unanswered.items():
         print(f"Questions without an answer: {n:,}. {reason}", file=sys.stderr)
     found = {"model": asked.model, "form": asked.form, "ended": outcome.ended, "answered": outcome.answered}
     found |= {"meter": asdict(outcome.reading)}
     try:
-        answers = collect_answers(work, asked)
+        answers = collect_answers(work, asked) if outcome.answered or outcome.nothing_asked else None
     except (NotReady, ConfigError):  # the interests may have got other words since
+        answers = None
+    if answers is None:
         print_json(options, found)
         return
-    matches, near = answers.measure(), answers.count_near()
+    matches = answers.measure()
     print_json(options, found | {"match_rate": matches.rate, "answers": matches.n})
     print(f"In all, {matched_text(matches)} are just what an interest is called.", file=sys.stderr)
+    near = answers.count_near()
     if near:
         print(near_text(near), file=sys.stderr)
     for text, n in matches.misses[:3]:
