@@ -140,7 +140,7 @@ def test_answers_are_asked_once_and_kept_as_they_came(work, way):
     assert answered.measure().rate == 1
     policy = make_policy(work, answered)
     assert policy.note.startswith(f"{MODEL} answered for {len(contexts)} of the {len(contexts)} sets")
-    assert "(100% of people's)" in policy.note
+    assert "(100% of people's). " in policy.note, "there are no others for which counts would answer"
     layered = run_pipeline(work.store, replace(CONFIG, layers=LayerConfig(novelty=2.0)), until="policies")
     assert result_note(work.store, "policies", layered.keys["policies"]) == policy.note
     assert outcome.reading.tokens.read > 0
@@ -156,6 +156,7 @@ def test_the_prompt_is_that_of_the_examples_and_the_most_frequent_come_first(wor
     assert (asked, outcome.answered) == (0, 5)
     assert sorted(prompts) == sorted(context_prompt(context, lines_of(work)) for context in contexts[:5].tolist())
     note = make_policy(work, collect_answers(work)).note
+    assert "of people's); for the others smoothed counts answer. " in note
     assert f"({n_people[:5].sum() / n_people.sum():.0%} of people's)" in note
 
 

@@ -128,6 +128,8 @@ def test_a_fine_tuning_is_followed_or_stopped_whatever_would_be_ordered(work, se
     server.account.jobs["ftjob-0"]["states"] = ["running", "succeeded"]
     press(app, "Follow")
     assert tunings.read_tunings(work.store)[0].state == "succeeded"
+    done = "The fine-tuning is done. The new model can be asked under “Releases” of “What comes next”."
+    assert [told.value.replace("\\", "") for told in app.sidebar.success] == [done]
     leave_running(work, server, epochs=3)
     app = press(open_panel(work), "Stop")
     assert server.account.jobs["ftjob-1"]["states"] == ["cancelled"]

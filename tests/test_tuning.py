@@ -114,6 +114,12 @@ def test_what_two_pages_offered_is_ordered_once(work, server):
     assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
 
 
+def test_examples_that_are_gone_through_once_are_not_said_to_be_so_in_the_plural(work, server):
+    once, thrice = (tuning_text(plan_tuning(work, endpoint_at(server), epochs=n), endpoint_at(server)) for n in (1, 3))
+    assert ", gone through once, about" in once
+    assert ", gone through 3 times, about" in thrice
+
+
 def test_the_estimate_counts_every_time_the_examples_are_read(work, server):
     once, thrice = (plan_tuning(work, endpoint_at(server), epochs=n) for n in (1, 3))
     texts = sum(

@@ -105,6 +105,7 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     known = policy.knows(contexts)
     share = n_people[known].sum() / max(n_people.sum(), 1)
     matched = policy.matches
+    others = "" if known.all() else "; for the others smoothed counts answer"
     in_words = (
         "; the list of interests was given in words, since it was not taken otherwise" if answered.in_words else ""
     )
@@ -120,7 +121,7 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     )
     note = (
         f"{answered.asked.model} answered for {known.sum():,} of the {len(contexts):,} sets of latest interests that "
-        f"people have had ({share:.0%} of people's); for the others smoothed counts answer. {matched.matched:,} of its "
+        f"people have had ({share:.0%} of people's){others}. {matched.matched:,} of its "
         f"{matched.n:,} answers ({rate_text(matched.rate)}) are just what an interest is called{in_words}. One answer "
         f"weighs {1 / policy.strength:.2g} times as much as the counts.{little}{few}"
     )

@@ -198,6 +198,8 @@ def job_done(job: Job) -> str:
         missing, came = job.reading.unanswered, job.reading.described + job.reading.failed
         without = f"; {missing:,} got no answer ({job.told.rstrip('.')})" if missing else ""
         return f"The language model answered {came:,} questions{without}. {what_next(job)}"
+    if job.goal == TUNING:
+        return "The fine-tuning is done. The new model can be asked under “Releases” of “What comes next”."
     if job.reading is None:
         return f"The {job.goal} is done."
     missing = job.reading.failed + job.reading.unanswered

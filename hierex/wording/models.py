@@ -34,9 +34,10 @@ def tuning_text(plan: TuningPlan, endpoint: Endpoint, open_now: Sequence[KeptTun
     if not plan.to_pay:
         return f"This was ordered already ({plan.kept.state}), so nothing more is paid."
     cost = "its price is not known" if plan.dollars is None else f"about {money(plan.dollars)}"
+    times = "once" if plan.epochs == 1 else f"{plan.epochs} times"
     others = any(tuning.key != plan.key for tuning in open_now)
     return (
-        f"{plan.n_examples:,} examples for {endpoint.model}, gone through {plan.epochs} times, about {plan.tokens:,} "
+        f"{plan.n_examples:,} examples for {endpoint.model}, gone through {times}, about {plan.tokens:,} "
         f"tokens: {cost}." + (" Another fine-tuning is under way; this one would be paid on top." if others else "")
     )
 
