@@ -301,7 +301,7 @@ def test_a_picked_user_gets_predictions_that_are_new_to_them(workspaces):
     app = open_app("preview", "Busy")
     assert not app.error
     assert any("Which new interest comes next" in str(part.value) for part in app.subheader)
-    app.selectbox(key="person-Busy").select_index(3).run()
+    app.selectbox(key="person-Busy-0").select_index(3).run()
     assert not app.exception
 
 
@@ -326,12 +326,12 @@ def multiselect(app: AppTest, start: str):
 
 def test_people_are_drawn_by_interest_and_length_of_history(workspaces):
     app = open_app("preview", "Busy")
-    everybody = app.selectbox(key="person-Busy").label
+    everybody = app.selectbox(key="person-Busy-0").label
     who_have = next(box for box in app.selectbox if str(box.key).startswith("who_have"))
     who_have.select_index(3).run()
     assert not app.exception, app.exception
-    assert app.selectbox(key="person-Busy").label != everybody
-    assert all(option.split(": ")[0].startswith("u") for option in app.selectbox(key="person-Busy").options)
+    assert app.selectbox(key="person-Busy-0").label != everybody
+    assert all(option.split(": ")[0].startswith("u") for option in app.selectbox(key="person-Busy-0").options)
 
 
 def test_somebody_made_up_gets_predictions_and_is_kept_as_an_example(workspaces):
@@ -1217,8 +1217,8 @@ def test_nothing_is_built_of_answers_that_nobody_has_given(workspaces):
 
 def test_a_prediction_from_the_only_interest_that_is_new_says_so(workspaces):
     app = open_app("preview", "Tiny")
-    for person in app.selectbox(key="person-Tiny").options:
-        app.selectbox(key="person-Tiny").select(person).run()
+    for person in app.selectbox(key="person-Tiny-0").options:
+        app.selectbox(key="person-Tiny-0").select(person).run()
         latest = next(box for box in app.selectbox if (box.key or "").startswith("start-1-"))
         foreign = [option for option in latest.options if option.endswith("(not theirs)")]
         if len(foreign) == 1:
