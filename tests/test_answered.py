@@ -27,6 +27,8 @@ from hierex.policies import load_policy
 from hierex.policies.answered import STRENGTHS, KnownAnswers, train_answered
 from hierex.policies.choices import judge_choices
 from hierex.policies.counts import train_counts
+from hierex.policies.match_rate import MatchReport, matched_text, rate_text
+from hierex.releases.gates import GateFailed, refuse_unknown_answers
 from hierex.transitions import Histories
 from hierex.transitions.prompts import TARGET_PREFIX
 
@@ -153,6 +155,18 @@ def test_the_match_rate_is_of_raw_answers_and_what_missed_is_told():
     assert {text for text, _ in report.misses if len(text) < 100} == set(said[2:5])
     assert max(len(text) for text, _ in report.misses) < 500
     assert [KNOWN.interest(text) for text in said] == [1, 2, 3, 4, 5, None]
+
+
+def test_a_rate_is_never_rounded_up_to_what_is_needed():
+    """Of a model that misses the bound by a few answers nobody is told that it reached it."""
+    rates = {(897, 1_000): "89.7%", (8_996, 10_000): "89.9%", (899_999, 10**6): "89.9%", (9, 10): "90.0%"}
+    rates |= {(0, 0): "0.0%", (29, 100): "29.0%", (57, 100): "57.0%", (1_999, 2_000): "99.9%", (3, 3): "100.0%"}
+    for (matched, n), text in rates.items():
+        assert matched_text(MatchReport(n, matched, ())) == f"{matched:,} of {n:,} answers ({text})"
+        assert matched == n or rate_text(matched / max(n, 1)) != "100.0%"
+    policy = replace(policy_of([]), matches=MatchReport(10_000, 8_996, (("bread", 1_004),)))
+    with pytest.raises(GateFailed, match=r"Only 8,996 of 10,000 answers \(89\.9%\) are known .*; it takes 90%\."):
+        refuse_unknown_answers(policy)
 
 
 def test_interests_with_the_same_words_are_refused_by_name():

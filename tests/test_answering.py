@@ -15,10 +15,11 @@ from small_worlds import run_until
 
 from hierex.asking.answering import answer_contexts
 from hierex.asking.batches import answer_in_batches
-from hierex.asking.collected import collect_answers, make_policy, raw_answers, ways_answered
+from hierex.asking.collected import HAVE_IT_ANSWER, collect_answers, make_policy, raw_answers, ways_answered
 from hierex.asking.open_batches import collect_batches
 from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answers, with_estimate
 from hierex.cli import main
+from hierex.cli.models import BATCHES_GO_ON
 from hierex.config import LayerConfig, PolicyConfig, RunConfig, TreeConfig
 from hierex.descriptions import Description
 from hierex.errors import (
@@ -56,7 +57,7 @@ from hierex.transitions import list_moves
 from hierex.transitions.prompts import TARGET_PREFIX, context_prompt, phrases_on_one_line
 from hierex.view.next_interest.asked_model import name_misses
 from hierex.view.sidebar import is_short_of_known, job_done
-from hierex.wording.models import answered_text, batch_text
+from hierex.wording.models import answered_text, batch_text, near_text
 
 CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeConfig(finest=24))
 
@@ -149,7 +150,7 @@ def test_answers_are_asked_once_and_kept_as_they_came(work, way):
     assert answered.measure().rate == 1
     policy = make_policy(work, answered)
     assert policy.note.startswith(f"{MODEL} answered for {len(contexts)} of the {len(contexts)} sets")
-    assert "(100% of people's)" in policy.note
+    assert "(100% of people's). " in policy.note, "there are no others for which counts would answer"
     layered = run_pipeline(work.store, replace(CONFIG, layers=LayerConfig(novelty=2.0)), until="policies")
     assert result_note(work.store, "policies", layered.keys["policies"]) == policy.note
     assert outcome.reading.tokens.read > 0
@@ -165,6 +166,7 @@ def test_the_prompt_is_that_of_the_examples_and_the_most_frequent_come_first(wor
     assert (asked, outcome.answered) == (0, 5)
     assert sorted(prompts) == sorted(context_prompt(context, lines_of(work)) for context in contexts[:5].tolist())
     note = make_policy(work, collect_answers(work)).note
+    assert "of people's); for the others smoothed counts answer. " in note
     assert f"({n_people[:5].sum() / n_people.sum():.0%} of people's)" in note
 
 
@@ -236,7 +238,7 @@ def test_with_too_few_known_interests_among_the_answers_there_is_no_table(work):
     truth, n = know_it_all(work), iter(range(10**6))
     with LlmServer(answer=lambda request: truth(request) + "." * (next(n) % 4 == 0)) as server:
         ask(work, server, which="all", concurrency=1)
-    with pytest.raises(GateFailed, match="75% of 64 answers"):
+    with pytest.raises(GateFailed, match=r"Only 48 of 64 answers \(75\.0%\) are known interests"):
         run_pipeline(work.store, CONFIG)
     assert "transition_table" not in read_runs(work.store)[0].keys
 
@@ -252,6 +254,15 @@ def test_a_build_asks_nothing_and_says_where_to_get_answers(work):
         assert not policy_is_stale(built)
         ask(work, server, most=12)
         assert policy_is_stale(built)
+
+
+def test_a_build_at_another_number_of_interests_says_that_these_have_to_be_built_another_way_first(work):
+    """Where a model is asked on screen, it is asked about those of the last finished build."""
+    with LlmServer(answer=know_it_all(work)) as server:
+        ask(work, server, most=1)
+    run_pipeline(work.store, CONFIG, until="policies")
+    with pytest.raises(NotReady, match=f"last finished build, {HAVE_IT_ANSWER}; else build these another way first"):
+        run_pipeline(work.store, replace(CONFIG, granularity=24), until="policies")
 
 
 def rewrite_first(work):
@@ -537,9 +548,9 @@ def test_part_of_a_batch_may_fail_and_only_that_is_asked_again(work):
     assert second.answered == 2
 
 
-def answer_as_job(work, server):
+def answer_as_job(work, server, **asking):
     job = Job(work.store.path, work.config, {}, goal=ANSWERS)
-    plan, endpoint = plan_answers(work, endpoint_at(server)), endpoint_at(server)
+    plan, endpoint = plan_answers(work, endpoint_at(server), **asking), endpoint_at(server)
     answer_in_background(job, work, plan, endpoint, Cap(), True, compute=None, watch=None)
     return job
 
@@ -556,7 +567,8 @@ def test_what_got_no_answer_is_not_said_to_be_answered(work):
         job = answer_as_job(work, server)
     assert job_done(job) == (
         f"The language model answered {n - 1:,} questions; 1 got no answer (The model does not exist). "
-        "100.0% of its answers are known interests, word for word. Learn and measure with them now."
+        f"In all, {n - 1:,} of {n - 1:,} answers (100.0%) are known interests, word for word. Learn and measure with "
+        "them now."
     )
 
 
@@ -564,8 +576,26 @@ def test_answers_of_which_nothing_can_be_learned_are_not_said_to_be_ready(work):
     with LlmServer(answer=lambda request: "Sure, bread!") as server:
         job = answer_as_job(work, server)
     assert is_short_of_known(job)
-    assert "0.0% of its answers are known interests, word for word; it takes 90%." in job_done(job)
+    assert "answers (0.0%) are known interests, word for word; it takes 90%." in job_done(job)
     assert "Learn and measure" not in job_done(job)
+
+
+def test_a_model_that_chose_from_a_list_is_not_told_to_do_so(work):
+    with LlmServer(answer=lambda request: "bread") as server:
+        told = {form: job_done(answer_as_job(work, server, form=form)) for form in ("text", "schema")}
+    assert told["text"].endswith("Fine-tune it on these interests, have it choose from a list, or choose another.")
+    assert told["schema"].endswith("Fine-tune it on these interests, or choose another.")
+
+
+def test_a_rate_of_all_answers_is_not_said_to_be_of_those_that_have_just_come(work):
+    with LlmServer(answer=lambda request: "bread") as server:
+        ask(work, server, most=6)
+        server.answer = know_it_all(work)
+        job = answer_as_job(work, server)
+        n = len(plan_answers(work, endpoint_at(server)).contexts)
+    assert job_done(job).startswith(
+        f"The language model answered {n - 6:,} questions. In all, {n - 6:,} of {n:,} answers"
+    )
 
 
 def collect(work, server, **more):
@@ -651,7 +681,16 @@ def test_how_far_it_is_tells_unknown_answers_from_missing_ones(work):
     truth, n = know_it_all(work), iter(range(10**6))
     with LlmServer(answer=lambda request: truth(request) if next(n) else "no") as server:
         reading = ask(work, server, most=4, concurrency=1).reading
-    assert answered_text(reading).startswith("4 of 4 answered, 1 of them with no known interest, ")
+    assert answered_text(reading).startswith("4 of 4 answered, 1 of them no known interest, word for word, ")
+
+
+def test_how_far_it_is_counts_known_interests_as_the_match_rate_does(work):
+    truth, n = know_it_all(work), iter(range(10**6))
+    with LlmServer(answer=lambda request: truth(request).removeprefix(TARGET_PREFIX * (next(n) < 3))) as server:
+        reading = ask(work, server, most=4, concurrency=1).reading
+    answered = collect_answers(work)
+    assert (reading.described, reading.failed) == (1, 3)
+    assert (answered.measure().matched, answered.count_near()) == (1, 3)
 
 
 # -- asked again -------------------------------------------------------------------------------------------------------
@@ -1283,6 +1322,39 @@ def test_the_command_asks_and_a_build_serves_the_answers(path, monkeypatch, caps
         assert "more than you allowed" in capsys.readouterr().err
 
 
+def test_the_command_says_why_what_names_an_interest_otherwise_does_not_count(path, monkeypatch, capsys):
+    with open_store(path) as store:
+        truth = know_it_all(run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions"))
+    with LlmServer(answer=lambda request: truth(request).removeprefix(TARGET_PREFIX)) as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        assert main(["answer", "--store", str(path), "--granularity", "8", "--most", "5"]) == 0
+    told = capsys.readouterr().err
+    assert "In all, 0 of 5 answers (0.0%) are just what an interest is called." in told
+    assert near_text(5) in told
+
+
+def test_the_command_fails_where_no_question_got_an_answer_and_tells_no_rate_of_former_answers(
+    path, monkeypatch, capsys
+):
+    with open_store(path) as store:
+        truth = know_it_all(run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions"))
+    refused = {"status": 400, "message": "No such model"}
+    with LlmServer(answer=truth, faults=lambda number: refused if number >= 4 else None) as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        command = ["answer", "--store", str(path), "--granularity", "8", "--json"]
+        assert main([*command, "--most", "4"]) == 0
+        assert "In all, 4 of 4 answers (100.0%)" in capsys.readouterr().err
+        assert main([*command, "--most", "6"]) == 2
+        told = capsys.readouterr()
+        assert told.err.strip().split("\n")[-1].startswith("hierex: No question got an answer. ")
+        assert "just what an interest is called" not in told.err
+        assert "match_rate" not in json.loads(told.out.strip().split("\n")[-1])
+        assert main([*command, "--most", "4"]) == 0, "nothing is missing, so nothing is asked"
+        assert "In all, 4 of 4 answers (100.0%)" in capsys.readouterr().err
+
+
 def test_the_command_collects_first_then_orders_the_rest_and_asks_again(path, monkeypatch, capsys):
     with open_store(path) as store:
         work = run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions")
@@ -1357,6 +1429,37 @@ def test_the_command_collects_everything_whatever_it_would_ask_now(handed_over, 
     assert server.requests == []
     assert main([*command, "--collect"]) == 2
     assert "nothing to collect" in capsys.readouterr().err
+
+
+def interrupt(*of, **more):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("doing", [["--batch", "--cap-tokens", "1000000"], ["--collect"]], ids=str)
+def test_ctrl_c_says_that_what_was_handed_over_goes_on_and_how_to_end_it(handed_over, monkeypatch, capsys, doing):
+    command, _ = handed_over
+    monkeypatch.setattr(batches, "look_at_batch", interrupt)
+    assert main([*command, "--form", "text", *doing]) == 130
+    assert capsys.readouterr().err.endswith(f"hierex: stopped; what was finished is kept. {BATCHES_GO_ON}\n")
+
+
+def test_ctrl_c_speaks_of_nothing_that_goes_on_where_nothing_was_handed_over(path, monkeypatch, capsys):
+    with LlmServer() as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        monkeypatch.setattr("hierex.cli.models.answer_contexts", interrupt)
+        assert main(["answer", "--store", str(path), "--granularity", "8"]) == 130
+    assert capsys.readouterr().err.endswith("hierex: stopped; what was finished is kept.\n")
+
+
+def test_the_command_fails_where_a_batch_answered_nothing(handed_over, capsys):
+    command, server = handed_over
+    unknown = {"status": 404, "message": "The model does not exist"}
+    server.account.line_faults = dict.fromkeys(range(4), unknown)
+    for batch in server.account.batches.values():
+        batch["states"] = ["completed"]
+    assert main([*command, "--collect"]) == 2
+    assert "No question got an answer. The model does not exist" in capsys.readouterr().err
 
 
 def test_the_command_names_what_was_handed_over_at_another_address(handed_over, monkeypatch, capsys):

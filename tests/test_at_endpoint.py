@@ -18,6 +18,7 @@ from hierex.llm import door
 from hierex.llm.endpoint import Endpoint
 from hierex.pipeline import run_pipeline
 from hierex.store import open_store
+from hierex.transitions.prompts import TARGET_PREFIX
 from hierex.view.opened import jobs
 from hierex.view.sidebar import POLL_SECONDS
 
@@ -144,6 +145,8 @@ def test_a_fine_tuning_is_followed_or_stopped_whatever_would_be_ordered(work, se
     server.account.jobs["ftjob-0"]["states"] = ["running", "succeeded"]
     press(app, "Follow")
     assert tunings.read_tunings(work.store)[0].state == "succeeded"
+    done = "The fine-tuning is done. The new model can be asked under “Releases” of “What comes next”."
+    assert [told.value.replace("\\", "") for told in app.sidebar.success] == [done]
     leave_running(work, server, epochs=3)
     app = press(open_panel(work), "Stop")
     assert server.account.jobs["ftjob-1"]["states"] == ["cancelled"]
@@ -190,21 +193,36 @@ def test_a_cap_below_the_estimate_is_refused_at_once(work, server, monkeypatch):
     assert jobs().of(work.store.path) is None
 
 
+def test_what_names_an_interest_otherwise_is_said_not_to_count_and_why(work, server):
+    truth, n = server.answer, iter(range(10**6))
+    server.answer = lambda request: "no" if next(n) == 0 else truth(request).removeprefix(TARGET_PREFIX)
+    app = open_panel(work)
+    app.radio(key=f"answers_form-{MODEL}").set_value("text").run()
+    app.number_input(key="answers_most").set_value(4).run()
+    press(app, "Ask 4")
+    assert "**0 of 4 answers (0.0%)**" in words(app)
+    assert "3 more name an interest, but without the words that answers are taught to begin with" in words(app)
+    server.answer = truth
+    press(app, "Leave these answers out")
+    press(app, "Ask 4")
+    assert "more name an interest" not in words(app)
+
+
 def test_answers_are_left_out_asked_anew_and_brought_back(work, server):
     truth = server.answer
     server.answer = lambda request: ""
     app = open_panel(work)
     app.number_input(key="answers_most").set_value(3).run()
     press(app, "Ask 3")
-    assert "0.0% of its answers are known interests" in words(app).replace("\\", "")
+    assert "0 of 3 answers (0.0%) are known interests" in words(app).replace("\\", "")
     assert next(table.value for table in app.dataframe if "Answer" in table.value)["Answer"].tolist() == ["(empty)"]
     assert "Ask 3" not in labels(app)
     server.answer = truth
     press(app, "Leave these answers out")
     press(app, "Ask 3")
-    assert "**100.0%** of 3 answers" in words(app)
+    assert "**3 of 3 answers (100.0%)**" in words(app)
     press(app, "Bring back the 3 that were left out")
-    assert "**0.0%** of 3 answers" in words(app)
+    assert "**0 of 3 answers (0.0%)**" in words(app)
 
 
 def test_answers_are_not_left_out_while_more_of_them_are_asked_for(work, server):

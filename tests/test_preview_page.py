@@ -296,13 +296,35 @@ def test_how_good_the_order_of_what_was_liked_is(auc, kind):
 
 def test_somebody_is_still_there_after_a_look_at_another_page(store):
     app = open_app("preview", "One")
-    person = app.selectbox(key="person-One")
+    person = app.selectbox(key="person-One-0")
     person.select(person.options[3]).run()
-    chosen = app.session_state["person-One"]
-    assert chosen != open_app("preview", "One").session_state["person-One"]
+    chosen = app.session_state["person-One-0"]
+    assert chosen != open_app("preview", "One").session_state["person-One-0"]
     app.switch_page("app_pages/evaluation.py").run()
     app.switch_page("app_pages/preview.py").run()
-    assert app.session_state["person-One"] == chosen
+    assert app.session_state["person-One-0"] == chosen
+
+
+def test_others_that_are_drawn_have_a_box_of_their_own(store):
+    """In one that stays, a browser goes on showing the person of before."""
+    app = open_app("preview", "One")
+    before = app.selectbox(key="person-One-0").options
+    next(button for button in app.button if button.label == "Draw others").click().run()
+    assert app.selectbox(key="person-One-1").options != before
+    assert not [box for box in app.selectbox if box.key == "person-One-0"]
+
+
+def test_a_browser_is_told_what_somebody_s_latest_interests_are_after_others_were_chosen(store):
+    def starts():
+        return [box for box in app.selectbox if str(box.key).startswith("start-")]
+
+    app = open_app("preview", "One")
+    latest = [box.value for box in starts()]
+    starts()[1].select_index(4).run()
+    assert [box.value for box in starts()] != latest
+    next(button for button in app.button if button.label == "Their latest").click().run()
+    assert [box.value for box in starts()] == latest
+    assert [box.proto.set_value for box in starts()] == [True, True]
 
 
 def test_any_interest_is_still_any_after_a_look_at_another_page(store):
@@ -432,7 +454,7 @@ def test_a_prediction_reads_everything_where_it_can_and_that_is_asked_for(store)
     work = run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="ease")))
     app = open_app("preview", "One")
     assert "looked up in the table" in words(app)
-    person = person_of(work, app.session_state["person-One"])
+    person = person_of(work, app.session_state["person-One-0"])
     assert sum(box.label.startswith(("The prediction starts", "and from")) for box in app.selectbox) == 2
     app.session_state["reads-2"] = "Everything they had"
     app.run()

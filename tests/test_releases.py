@@ -31,7 +31,7 @@ from hierex.releases.released_work import is_kept, serve_release
 from hierex.result_keys import policy_is_stale
 from hierex.serving import serve_users
 from hierex.store import open_store
-from hierex.view.builds import candidate_name, predictions_of
+from hierex.view.builds import candidate_name, known_share, predictions_of
 from hierex.workspace import Workspace
 
 CONFIG = RunConfig(
@@ -65,6 +65,12 @@ def test_a_gate_that_no_policy_could_pass_is_said_to_be_one_and_no_other_is():
     for recall, chance in ((0.4, 0.1), (0.4, 0.05), (1.0, 0.1)):
         assert "No method" not in releases.why_not(judge_policy(measured(recall=recall, chance=chance), "mine"))
     assert "No method" not in releases.why_not(judge_policy(measured().iloc[:0].assign(n_cases=[]), "mine"))
+
+
+def test_a_rate_that_misses_its_gate_does_not_read_as_if_it_reached_it():
+    report = judge_policy(measured(match=0.8996, note=""), "mine")
+    assert "only 89.9% of the raw answers are known interests, and it takes 90%." in releases.why_not(report)
+    assert known_share(report.match_rate) == "89.9%"
 
 
 def test_what_could_not_be_measured_passes_no_gate():

@@ -122,6 +122,12 @@ def test_what_two_pages_offered_is_ordered_once(work, server):
     assert (len(server.account.files), len(server.account.jobs)) == (1, 1)
 
 
+def test_examples_that_are_gone_through_once_are_not_said_to_be_so_in_the_plural(work, server):
+    once, thrice = (tuning_text(plan_tuning(work, endpoint_at(server), epochs=n), endpoint_at(server)) for n in (1, 3))
+    assert ", gone through once, about" in once
+    assert ", gone through 3 times, about" in thrice
+
+
 def test_the_estimate_counts_every_time_the_examples_are_read(work, server):
     once, thrice = (plan_tuning(work, endpoint_at(server), epochs=n) for n in (1, 3))
     texts = sum(
@@ -689,3 +695,21 @@ def test_the_command_follows_and_ends_what_is_under_way_whatever_it_would_order(
     assert main([*command, "--follow"]) == 2
     assert "nothing to follow" in capsys.readouterr().err
     assert len(server.account.jobs) == 1
+
+
+@pytest.mark.parametrize("following", [False, True], ids=["ordered", "followed"])
+def test_ctrl_c_says_that_the_fine_tuning_goes_on(path, server, monkeypatch, capsys, following):
+    if following:
+        with open_store(path) as store:
+            leave_running(run_pipeline(store, CONFIG, until="transitions"), server)
+    for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": KEY}.items():
+        monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+
+    def interrupt(*of, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fine_tuning, "follow_tuning", interrupt)
+    command = ["fine-tune", "--store", str(path), "--granularity", "8"]
+    assert main([*command, "--follow"] if following else command) == 130
+    assert capsys.readouterr().err.endswith(f"hierex: stopped; what was finished is kept. {GOES_ON}\n")
+    assert server.account.jobs["ftjob-0"]["states"] != ["cancelled"]

@@ -36,6 +36,21 @@ class AnswerOutcome:
     def miss(self, reason: str, n: int = 1) -> None:
         self.unanswered[reason] = self.unanswered.get(reason, 0) + n
 
+    @property
+    def main_reason(self) -> str:
+        """Why most of those got no answer that got none; empty where all did."""
+        return max(self.unanswered, key=self.unanswered.get, default="")
+
+    @property
+    def nothing_asked(self) -> bool:
+        return self.ended == "done" and not (self.answered or self.unanswered)
+
+    @property
+    def nothing_came(self) -> str:
+        """That all questions were asked and none got an answer, and why; else empty."""
+        is_so = self.ended == "done" and self.unanswered and not self.answered
+        return f"No question got an answer. {self.main_reason}" if is_so else ""
+
 
 def answer_contexts(
     work: Workspace,
@@ -50,9 +65,9 @@ def answer_contexts(
 ) -> AnswerOutcome:
     """Asks what is missing, `concurrency` at once; every answer is kept as it comes, whatever it says.
 
-    place: the endpoint's address. In the readings an answer that names no known interest counts as failed. Raises
-    ConfigError for a cap without a price, and while a batch with such questions is under way there, also one that was
-    handed over since it was planned.
+    place: the endpoint's address. In the readings an answer that is not, word for word, a known interest counts as
+    failed, as in the match rate. Raises ConfigError for a cap without a price, and while a batch with such questions is
+    under way there, also one that was handed over since it was planned.
     """
     cap.check(plan.price)
     opened = answer_batches.open_batches(work.store, place)
@@ -131,8 +146,8 @@ class _Asking(AskingRun):
         for future in done:
             del self.open[future]
         for _, answer in came:
-            named = self.plan.known.interest(read_raw(answer.text, answer.how))
-            self.meter.count("failed" if named is None else "described")
+            is_known = self.plan.known.knows(read_raw(answer.text, answer.how))
+            self.meter.count("described" if is_known else "failed")
         if came:
             self.note_answer()
         self.outcome.answered += len(came)

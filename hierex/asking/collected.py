@@ -13,7 +13,7 @@ from ..kept import context_answers
 from ..llm.answers import is_refused
 from ..policies import FEWEST_MOVES
 from ..policies.answered import AnsweredPolicy, KnownAnswers, train_answered
-from ..policies.match_rate import MatchReport
+from ..policies.match_rate import MatchReport, rate_text
 from ..store import Store
 from ..workspace import Workspace
 from .plans import digest_words, people_contexts, prompt_digest, read_raw, stands
@@ -22,6 +22,8 @@ LITTLE = 10.0
 """Answers that the counts weigh, from which on the answers hardly change what is predicted."""
 COUNTS_DECIDE, COUNTS_KNOW_LITTLE = "the counts decide nearly everything", "the counts know little"
 """What a note has to warn of."""
+HAVE_IT_ANSWER = "have it answer under “Releases” of “What comes next”"
+"""There it is asked about the interests of the last finished build, so others have to be built another way first."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Answered:
         """How often the raw answers are just what a known interest is called. Of several to a question the first
         counts: asking until one is known would say nothing of the model."""
         return self.known.measure(self.first)
+
+    def count_near(self) -> int:
+        """How many of those that are no match name an interest all the same; see `KnownAnswers.interest`."""
+        misses = (answer for answer in self.first if not self.known.knows(answer))
+        return sum(self.known.interest(miss) is not None for miss in misses)
 
 
 def ways_answered(work: Workspace) -> list[AskedAs]:
@@ -73,8 +80,9 @@ def collect_answers(work: Workspace, asked: AskedAs | None = None) -> Answered:
             latest[question] = row
     if not latest:
         raise NotReady(
-            "No language model has answered yet which interest comes next, or not about these interests. Have one "
-            "answer first, under “Releases” of “What comes next” or with 'hierex answer'."
+            "No language model has answered yet which interest comes next, or not about these interests. Where these "
+            f"are the interests of the last finished build, {HAVE_IT_ANSWER}; else build these another way first. "
+            "'hierex answer' asks about any number of interests."
         )
     return Answered(
         asked=asked,
@@ -97,6 +105,7 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     known = policy.knows(contexts)
     share = n_people[known].sum() / max(n_people.sum(), 1)
     matched = policy.matches
+    others = "" if known.all() else "; for the others smoothed counts answer"
     in_words = (
         "; the list of interests was given in words, since it was not taken otherwise" if answered.in_words else ""
     )
@@ -112,9 +121,9 @@ def make_policy(work: Workspace, answered: Answered) -> AnsweredPolicy:
     )
     note = (
         f"{answered.asked.model} answered for {known.sum():,} of the {len(contexts):,} sets of latest interests that "
-        f"people have had ({share:.0%} of people's); for the others smoothed counts answer. {matched.matched:,} of its "
-        f"{matched.n:,} answers ({matched.rate:.1%}) are just what an interest is called{in_words}. One answer weighs "
-        f"{1 / policy.strength:.2g} times as much as the counts.{little}{few}"
+        f"people have had ({share:.0%} of people's){others}. {matched.matched:,} of its "
+        f"{matched.n:,} answers ({rate_text(matched.rate)}) are just what an interest is called{in_words}. One answer "
+        f"weighs {1 / policy.strength:.2g} times as much as the counts.{little}{few}"
     )
     return replace(policy, note=note)
 

@@ -47,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads what is printed has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        print("hierex: stopped; what was finished is kept.", file=sys.stderr)
+    except KeyboardInterrupt as stopped:  # with what goes on elsewhere, where something does
+        print(f"hierex: stopped; what was finished is kept. {stopped}".rstrip(), file=sys.stderr)
         return 130
     return 0
 

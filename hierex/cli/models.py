@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..asking.batches import answer_in_batches
 from ..asking.collected import collect_answers
 from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptions, with_coarser
 from ..asking.open_batches import collect_batches
-from ..asking.open_tunings import follow_tuning
+from ..asking.open_tunings import GOES_ON, follow_tuning
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with_estimate
 from ..asking.tuning import EPOCHS, plan_tuning, tune_model
 from ..config import AskedAs
@@ -27,13 +28,16 @@ from ..llm.door import LanguageModel
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap
 from ..llm.service import Service
+from ..policies.match_rate import matched_text
 from ..server_config import ServerConfig
 from ..store import Store
-from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, tuning_text, way_text
+from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, near_text, tuning_text, way_text
 from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 
 ALL_ANSWERED = "answered all of these questions"
+COLLECT = "'hierex answer --collect' collects all of it, '--cancel' ends it."
+BATCHES_GO_ON = f"What was handed over goes on at the endpoint. {COLLECT}"
 
 
 def add_model_commands(commands) -> list[argparse.ArgumentParser]:
@@ -112,11 +116,22 @@ def describe(work: Workspace, plan: Plan, endpoint: Endpoint, options: argparse.
         model.close()
 
 
+@contextlib.contextmanager
+def telling_what_goes_on(store: Store, endpoint: Endpoint) -> Iterator[None]:
+    """Ctrl-C ends this process and nothing that was ordered at the endpoint: what it is ended with says so."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        begun = any(tuning.state != "uploaded" for tuning in tunings.open_tunings(store, endpoint.url))
+        handed_over = bool(answer_batches.open_batches(store, endpoint.url))
+        raise KeyboardInterrupt(" ".join([GOES_ON] * begun + [BATCHES_GO_ON] * handed_over)) from stopped
+
+
 def tune_command(options: argparse.Namespace) -> None:
     """A job that was ordered for the same before is gone on with; Ctrl-C leaves it running at the endpoint."""
     orders = not (options.follow or options.cancel)
     endpoint = endpoint_of(options, costs=orders)
-    with open_workspace(options) as store:
+    with open_workspace(options) as store, telling_what_goes_on(store, endpoint):
         if not orders:
             follow_all(store, endpoint, options)
             return
@@ -167,18 +182,18 @@ def tell_tuning(tuning: KeptTuning, options: argparse.Namespace) -> None:
 
 
 def answer_command(options: argparse.Namespace) -> None:
-    """Ends with an error where it ended before its time; what came is kept."""
+    """Ends with an error where it ended before its time, or brought nothing; what came is kept."""
     orders = not (options.collect or options.cancel)
     endpoint = endpoint_of(options, costs=orders)
     endpoint = replace(endpoint, model=options.model or endpoint.model)
-    with open_workspace(options) as store:
+    with open_workspace(options) as store, telling_what_goes_on(store, endpoint):
         if not orders:
             collect_all(store, endpoint, options)
             return
         work = work_at(store, options.granularity, until="transitions")
         plan = answer_plan(work, endpoint, options)
         if tell_open(store, endpoint):
-            print("'hierex answer --collect' collects all of it, '--cancel' ends it.", file=sys.stderr)
+            print(COLLECT, file=sys.stderr)
         if plan.under_way:
             print("With --batch that is collected first. What then has no answer would cost:", file=sys.stderr)
         estimate, _ = cost_of(plan, batch=options.batch)
@@ -192,6 +207,8 @@ def answer_command(options: argparse.Namespace) -> None:
         report_answers(work, plan.asked, outcome, options)
     if outcome.ended != "done":
         raise HierexError(outcome.reason or "The work was stopped. Every answer that came is kept.")
+    if outcome.nothing_came:
+        raise ModelError(outcome.nothing_came)
 
 
 def answer_plan(work: Workspace, endpoint: Endpoint, options: argparse.Namespace) -> AnswerPlan:
@@ -245,7 +262,7 @@ def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -
             line = MeterLine(answered_text)
             outcome = collect_batches(work, asked, service, stop=options.cancel, progress=line.show)
             report_answers(work, asked, outcome, options)
-            reasons += [outcome.reason] if outcome.ended == "error" else []
+            reasons += filter(None, [outcome.reason if outcome.ended == "error" else outcome.nothing_came])
     finally:
         service.close()
     tell_open(store, endpoint)
@@ -264,17 +281,24 @@ def tell_open(store: Store, endpoint: Endpoint) -> bool:
 
 
 def report_answers(work: Workspace, asked: AskedAs, outcome: AnswerOutcome, options: argparse.Namespace) -> None:
+    """With the rate of all answers that count, where this run brought some or had nothing to ask."""
     for reason, n in outcome.unanswered.items():
         print(f"Questions without an answer: {n:,}. {reason}", file=sys.stderr)
     found = {"model": asked.model, "form": asked.form, "ended": outcome.ended, "answered": outcome.answered}
     found |= {"meter": asdict(outcome.reading)}
     try:
-        matches = collect_answers(work, asked).measure()
+        answers = collect_answers(work, asked) if outcome.answered or outcome.nothing_asked else None
     except (NotReady, ConfigError):  # the interests may have got other words since
+        answers = None
+    if answers is None:
         print_json(options, found)
         return
+    matches = answers.measure()
     print_json(options, found | {"match_rate": matches.rate, "answers": matches.n})
-    print(f"{matches.rate:.1%} of {matches.n:,} answers are just what an interest is called.", file=sys.stderr)
+    print(f"In all, {matched_text(matches)} are just what an interest is called.", file=sys.stderr)
+    near = answers.count_near()
+    if near:
+        print(near_text(near), file=sys.stderr)
     for text, n in matches.misses[:3]:
         print(f"  not so ({n:,} times): {text!r:.100}", file=sys.stderr)
 

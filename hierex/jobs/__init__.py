@@ -18,6 +18,7 @@ from ..kept import results
 from ..kept.stored_logs import log_report
 from ..llm.meter import Reading
 from ..pipeline import compare_weights_of, run_pipeline
+from ..policies.match_rate import MatchReport
 from ..store import Store
 from ..worker import Worker
 from ..workspace import Workspace
@@ -61,11 +62,11 @@ class StageState:
 class Job:
     """Work in the background. goal: build, comparison, or what a language model is asked for, one of `ASKED`.
 
-    status: waiting, running, done, stopped (by a person or, with `error` saying why, by
-    a cap or because nobody waits), failed. reading: how far
-    a language model is; told, told_share: what an endpoint says of work there; step: of the person who asked.
-    known: the share of a model's answers that are known interests, None where nothing was answered. at_endpoint: what
-    is waited for goes on there, so it can be left to itself (`leaving`) as well as ended (`stopping`).
+    status: waiting, running, done, stopped (by a person or, with `error` saying why, by a cap or because nobody waits),
+    failed. reading: how far a language model is; told, told_share: what an endpoint says of work there; step: of the
+    person who asked. known: of all answers of the model that count, how many are known interests, None where there are
+    none; form: how the model was asked for them, one of `asking.plans.FORMS`. at_endpoint: what is waited for goes on
+    there, so it can be left to itself (`leaving`) as well as ended (`stopping`).
     """
 
     path: Path
@@ -78,7 +79,8 @@ class Job:
     reading: Reading | None = None
     told: str = ""
     told_share: float = 0.0
-    known: float | None = None
+    known: MatchReport | None = None
+    form: str = ""
     step: int | None = None
     at_endpoint: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -134,9 +134,9 @@ def tell_outcome(job: Job, work: Workspace, asked: AskedAs, outcome: AnswerOutco
     is kept."""
     if outcome.ended != "done":
         raise ENDED[outcome.ended](outcome.reason)
-    if outcome.unanswered:
-        job.told = max(outcome.unanswered, key=outcome.unanswered.get)
-        if not outcome.answered:
-            raise ModelError(f"No question got an answer. {job.told}")
+    if outcome.nothing_came:
+        raise ModelError(outcome.nothing_came)
+    job.told = outcome.main_reason
+    job.form = asked.form
     with contextlib.suppress(HierexError):  # the interests may have got other words since
-        job.known = collect_answers(work, asked).measure().rate
+        job.known = collect_answers(work, asked).measure()

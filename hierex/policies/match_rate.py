@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,16 @@ class MatchReport:
     def rate(self) -> float:
         """0 to 1; 0 where nothing was asked."""
         return self.matched / max(self.n, 1)
+
+
+def rate_text(rate: float) -> str:
+    """A share, 0 to 1, with a decimal that is never rounded up: what misses a bound never reads as if it reached it."""
+    return f"{math.floor(round(1_000 * rate, 6)) / 10:.1f}%"
+
+
+def matched_text(matches: MatchReport) -> str:
+    """How many of how many answers matched; what they are is said after it."""
+    return f"{matches.matched:,} of {matches.n:,} answers ({rate_text(matches.rate)})"
 
 
 def measure_matches(answers: Sequence[str], shown: Sequence[str]) -> MatchReport:

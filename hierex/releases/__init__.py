@@ -15,6 +15,7 @@ from ..kept import results, stage_tables
 from ..kept.curation_edits import read_taxonomy_key
 from ..kept.releases import read_releases, save_release
 from ..kept.runs import RunRecord, config_of, find_run, read_runs
+from ..policies.match_rate import rate_text
 from ..store import Store
 from ..workspace import Workspace
 from .gates import GateFailed, GateReport, judge_policy
@@ -159,7 +160,7 @@ def why_not(report: GateReport) -> str:
     reasons = []
     if report.match_rate.value is not None and not report.match_rate.passed:
         reasons.append(
-            f"only {report.match_rate.value:.0%} of the raw answers are known interests, and it takes "
+            f"only {rate_text(report.match_rate.value)} of the raw answers are known interests, and it takes "
             f"{report.match_rate.needed:.0%}."
         )
     if report.recall.value is None:

@@ -14,6 +14,7 @@ import pandas as pd
 from ..errors import HierexError
 from ..evaluation import CHANCE, MATCH_RATE
 from ..policies import LanguagePolicy
+from ..policies.match_rate import matched_text
 
 FEWEST_MATCHES = 0.90
 """Share of the raw answers that have to be known interests, word for word."""
@@ -35,7 +36,7 @@ def refuse_unknown_answers(policy: LanguagePolicy) -> None:
         return
     example = f", for example '{matches.misses[0][0][:80]}'" if matches.misses else ""
     raise GateFailed(
-        f"Only {matches.rate:.0%} of {matches.n:,} answers are known interests, word for word{example}; it takes "
+        f"Only {matched_text(matches)} are known interests, word for word{example}; it takes "
         f"{FEWEST_MATCHES:.0%}. {TAUGHT if policy.name.startswith('causal') else ASKED}"
     )
 

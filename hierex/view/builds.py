@@ -10,6 +10,7 @@ from ..config import RunConfig, TransitionConfig
 from ..kept import stage_tables
 from ..kept.releases import Release, released_run
 from ..kept.runs import config_of, shown_run
+from ..policies.match_rate import rate_text
 from ..releases import Candidate
 from ..releases.gates import RECALL, Gate
 from ..wording.names import LAYER_NAMES, method_words
@@ -80,7 +81,7 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
 def known_share(gate: Gate) -> str:
     if gate.value is None:
         return "not known"
-    return "all" if gate.by_construction else f"{gate.value:.0%}"
+    return "all" if gate.by_construction else rate_text(gate.value)
 
 
 def measured_share(candidate: Candidate, metric: str) -> str:

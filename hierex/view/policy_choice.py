@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ..asking.collected import with_answers
+from ..asking.collected import HAVE_IT_ANSWER, with_answers
 from ..config import POLICIES, RECOMMENDERS, PolicyConfig, RecommenderConfig, RunConfig, TransitionConfig
 from ..kept.runs import choices_of
 from ..policies.model_folder import list_base_models
@@ -65,7 +65,7 @@ def say_missing_answers(store: Store, policy: PolicyConfig) -> bool:
         return False
     st.warning(
         "No language model has answered in this workspace yet, so nothing can be built of answers. Where one is set up "
-        "on this server: build another way first, then have it answer under “Releases” of “What comes next”."
+        f"on this server: build another way first, then {HAVE_IT_ANSWER}."
     )
     return True
 

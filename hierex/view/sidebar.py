@@ -10,6 +10,7 @@ import streamlit as st
 from .. import workspace_folder
 from ..jobs import ANSWERS, ASKED, DESCRIPTIONS, TUNING, Job
 from ..kept.runs import read_runs
+from ..policies.match_rate import matched_text
 from ..releases.gates import FEWEST_MATCHES
 from ..store import Store
 from ..wording import STAGE_NAMES, duration, plain_markdown
@@ -221,6 +222,8 @@ def job_done(job: Job) -> str:
         missing, came = job.reading.unanswered, job.reading.described + job.reading.failed
         without = f"; {missing:,} got no answer ({job.told.rstrip('.')})" if missing else ""
         return f"The language model answered {came:,} questions{without}. {what_next(job)}"
+    if job.goal == TUNING:
+        return "The fine-tuning is done. The new model can be asked under “Releases” of “What comes next”."
     if job.reading is None:
         return f"The {job.goal} is done."
     missing = job.reading.failed + job.reading.unanswered
@@ -236,16 +239,15 @@ def why_stopped(job: Job) -> str:
 
 def is_short_of_known(job: Job) -> bool:
     """Whether a model's answers are too seldom known interests for a build to be made of them."""
-    return job.known is not None and job.known < FEWEST_MATCHES
+    return job.known is not None and job.known.rate < FEWEST_MATCHES
 
 
 def what_next(job: Job) -> str:
-    known = "" if job.known is None else f"{job.known:.1%} of its answers are known interests, word for word"
+    """The rate is of all its answers, and not only of those that have just come."""
+    known = "" if job.known is None else f"In all, {matched_text(job.known)} are known interests, word for word"
     if is_short_of_known(job):
-        return (
-            f"{known}; it takes {FEWEST_MATCHES:.0%}. Fine-tune it on these interests, have it choose from a list, or "
-            "choose another."
-        )
+        choose = "" if job.form == "schema" else " have it choose from a list,"
+        return f"{known}; it takes {FEWEST_MATCHES:.0%}. Fine-tune it on these interests,{choose} or choose another."
     return f"{known}. Learn and measure with them now." if known else "Learn and measure with them now."
 
 

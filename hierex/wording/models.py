@@ -34,9 +34,10 @@ def tuning_text(plan: TuningPlan, endpoint: Endpoint, open_now: Sequence[KeptTun
     if not plan.to_pay:
         return f"This was ordered already ({plan.kept.state}), so nothing more is paid."
     cost = "its price is not known" if plan.dollars is None else f"about {money(plan.dollars)}"
+    times = "once" if plan.epochs == 1 else f"{plan.epochs} times"
     others = any(tuning.key != plan.key for tuning in open_now)
     return (
-        f"{plan.n_examples:,} examples for {endpoint.model}, gone through {plan.epochs} times, about {plan.tokens:,} "
+        f"{plan.n_examples:,} examples for {endpoint.model}, gone through {times}, about {plan.tokens:,} "
         f"tokens: {cost}." + (" Another fine-tuning is under way; this one would be paid on top." if others else "")
     )
 
@@ -50,8 +51,17 @@ def described_text(reading: Reading) -> str:
 def answered_text(reading: Reading) -> str:
     """How far a run is that asks what comes next, in one line."""
     came = reading.described + reading.failed
-    unknown = [f"{reading.failed:,} of them with no known interest"] if reading.failed else []
+    unknown = [f"{reading.failed:,} of them no known interest, word for word"] if reading.failed else []
     return meter_text(reading, [f"{came:,} of {reading.total:,} answered", *unknown])
+
+
+def near_text(n: int) -> str:
+    """Of answers that name an interest and are no match, so that nobody wonders why."""
+    names, they_do = ("names", "It does") if n == 1 else ("name", "They do")
+    return (
+        f"{n:,} more {names} an interest, but without the words that answers are taught to begin with, or with other "
+        f"capitals or marks. {they_do} not count, since only what is word for word does."
+    )
 
 
 def meter_text(reading: Reading, did: Sequence[str]) -> str:

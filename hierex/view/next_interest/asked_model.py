@@ -19,10 +19,10 @@ from ...kept import context_answers, tunings
 from ...kept.context_answers import LeftOut
 from ...llm.endpoint import Endpoint
 from ...llm.prices import Cap
-from ...policies.match_rate import MatchReport
+from ...policies.match_rate import MatchReport, matched_text
 from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
-from ...wording.models import estimate_text, tuning_text, way_text
+from ...wording.models import estimate_text, near_text, tuning_text, way_text
 from ...workspace import Workspace
 from ..interests import COUNT
 from ..opened import doing, is_busy, jobs, plain_errors, server
@@ -175,10 +175,10 @@ def show_answers(work: Workspace, asked: AskedAs | None) -> bool:
         st.warning(plain_markdown(str(error)))
         return False
     matches = answered.measure()
-    st.markdown(
-        f"**{matches.rate:.1%}** of {matches.n:,} answers are known interests, word for word; "
-        f"it takes {FEWEST_MATCHES:.0%}."
-    )
+    st.markdown(f"**{matched_text(matches)}** are known interests, word for word; it takes {FEWEST_MATCHES:.0%}.")
+    near = answered.count_near()
+    if near:
+        st.caption(near_text(near))
     if matches.misses:
         with st.expander("What the others say"):
             misses = pd.DataFrame(name_misses(matches, answered.refused), columns=["Answer", "Times"])

@@ -116,22 +116,27 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
     if not len(found):
         st.info("Nobody in this log is like that. Choose another interest or more lengths.")
         return None
-    rng = np.random.default_rng(st.session_state.get(f"people_seed-{work.store.path.stem}", 0))
+    draw = st.session_state.get(draw_key(work), 0)
+    rng = np.random.default_rng(draw)
     drawn = np.sort(rng.choice(found, min(SHOWN_PEOPLE, len(found)), replace=False))
     user = st.selectbox(
         f"Person ({len(drawn)} of {len(found):,} such people)",
         drawn.tolist(),
         format_func=lambda user: f"{work.user_ids[user]}: {lengths[user]} interests",
-        key=f"person-{work.store.path.stem}",
+        key=f"person-{work.store.path.stem}-{draw}",  # a box of its own, or the browser keeps showing the former person
         persist_state="session",
     )
     return person_of(work, user)
 
 
 def draw_people(work: Workspace) -> None:
-    stem = work.store.path.stem
-    st.session_state[f"people_seed-{stem}"] = st.session_state.get(f"people_seed-{stem}", 0) + 1
-    st.session_state.pop(f"person-{stem}", None)
+    key = draw_key(work)
+    st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
+def draw_key(work: Workspace) -> str:
+    """Under which the session keeps how often other people were drawn."""
+    return f"people_seed-{work.store.path.stem}"
 
 
 def person_by_id(work: Workspace, names: list[str]) -> Person | None:

@@ -70,21 +70,25 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
     options = own[::-1] + [cluster for cluster in range(len(names)) if cluster not in set(own)]
     place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}-{k}-{person.name}"
     labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
+    latest = {f"start-{place}-{place_of_choice}-{start}": start for place, start in enumerate(default)}
     *boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
+    for key, start in latest.items():
+        st.session_state.setdefault(key, start)
     chosen = tuple(
         box.selectbox(
             label,
             options,
-            index=options.index(start),
             format_func=lambda cluster: names[cluster] if cluster in own else f"{names[cluster]} (not theirs)",
-            key=f"start-{place}-{place_of_choice}-{start}",
+            key=key,
         )
-        for place, (box, label, start) in enumerate(zip(boxes, labels, default, strict=True))
+        for box, label, key in zip(boxes, labels, latest, strict=True)
     )
-
-    def reset() -> None:
-        for place, start in enumerate(default):
-            st.session_state.pop(f"start-{place}-{place_of_choice}-{start}", None)
-
-    reset_box.button("Their latest", on_click=reset, disabled=chosen == default, width="stretch")
+    # the state is set and not forgotten, or the browser keeps showing what was chosen
+    reset_box.button(
+        "Their latest",
+        on_click=st.session_state.update,
+        args=(latest,),
+        disabled=chosen == default,
+        width="stretch",
+    )
     return tuple(repeat_earliest([chosen])[0].tolist())
