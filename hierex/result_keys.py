@@ -62,12 +62,12 @@ def interests_digest(work: Workspace) -> str:
     return "".join(digest(part) for part in (taxonomy.cluster_ids, taxonomy.part_nodes, taxonomy.cluster_of_part))
 
 
-def policy_depends(work: Workspace, words: list[str]) -> list:
+def policy_depends(work: Workspace, words: list[str], version: int | None = None) -> list:
     """What a policy depends on; the text model is in the key of the transitions, by way of the tree.
 
     Unless items have vectors of their own: then the words are read by a model that the tree knows nothing of. A policy
     of a model's answers is another one as soon as there is another answer; a language model, as soon as something else
-    is hidden.
+    is hidden. version: of how the encoder learns; None: this one.
     """
     config = work.config
     reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
@@ -77,8 +77,8 @@ def policy_depends(work: Workspace, words: list[str]) -> list:
         del how["causal"]
     taught = [content_of(config.policy.causal.base), digest(work.taxonomy.hidden)] if causal else []
     answers = [answers_state(work.store, config.policy.answers)] if config.policy.kind == "openai" else []
-    version = {"encoder": [ENCODER_VERSION], "causal": [TASK_FIRST]}.get(config.policy.kind, [])
-    return [work.keys["transitions"], words, how, config.seed, *reader, *taught, *answers, *version]
+    learned = {"encoder": [version or ENCODER_VERSION], "causal": [TASK_FIRST]}.get(config.policy.kind, [])
+    return [work.keys["transitions"], words, how, config.seed, *reader, *taught, *answers, *learned]
 
 
 def _asdict(policy: PolicyConfig) -> dict:
@@ -118,6 +118,13 @@ def policy_is_stale(work: Workspace) -> bool:
         and _reads_words(work)
         and _learned_key(work) != result_key("policies", *policy_depends(work, work.words()))
     )
+
+
+def learned_by_earlier(work: Workspace) -> bool:
+    """Of a stale policy: whether all that it was learned from is as it was, and an earlier version of hierex did it."""
+    words = work.words()
+    before = (policy_depends(work, words, version) for version in range(1, ENCODER_VERSION))
+    return any(_learned_key(work) == result_key("policies", *depends) for depends in before)
 
 
 def _learned_key(work: Workspace) -> str:

@@ -27,6 +27,7 @@ from hierex.pipeline import run_pipeline
 from hierex.preview.persons import person_of, serve_person
 from hierex.preview.what_if import Supposed
 from hierex.releases import release_run, withdraw
+from hierex.result_keys import ENCODER_VERSION
 from hierex.store import Store, open_store
 from hierex.synthetic import make_world
 from hierex.view.preview.one_person import few
@@ -387,6 +388,11 @@ def test_what_was_learned_from_other_words_is_said_wherever_it_is_shown(folder, 
     monkeypatch.setattr("hierex.pipeline.embed_texts", lambda texts, **_: read_by_length(texts))
     run_pipeline(store, replace(CONFIG, policy=PolicyConfig(kind="encoder")))
     assert OTHER_WORDS not in words(open_app(page, "Words"))
+    with monkeypatch.context() as patched:
+        patched.setattr("hierex.result_keys.ENCODER_VERSION", ENCODER_VERSION + 1)
+        updated = words(open_app(page, "Words"))
+    assert OTHER_WORDS not in updated
+    assert updated.count("An earlier version of hierex learned these predictions, and this one learns otherwise.") == 1
     use_other_words(work_of(store))
     app = open_app(page, "Words")
     assert words(app).count(OTHER_WORDS) == 1

@@ -6,7 +6,7 @@ import streamlit as st
 
 from ..kept import curation_edits
 from ..kept.releases import current_release
-from ..result_keys import policy_is_stale
+from ..result_keys import learned_by_earlier, policy_is_stale
 from ..taxonomy.comparison import same_items
 from ..workspace import Workspace
 from .opened import is_busy, start_run
@@ -21,7 +21,11 @@ def stale_note(work: Workspace) -> None:
     if interests_changed(work):
         since = "Interests were split, merged or given other items since the predictions were built."
     elif policy_is_stale(work):
-        since = f"The predictions were built from other {read} than there are now."
+        since = (
+            "An earlier version of hierex learned these predictions, and this one learns otherwise."
+            if learned_by_earlier(work)
+            else f"The predictions were built from other {read} than there are now."
+        )
     else:
         return
     again = "built again and released" if current_release(work.store) else "built again"
