@@ -1416,6 +1416,14 @@ def handed_over(path, monkeypatch):
         yield ["answer", "--store", str(path), "--granularity", "8", "--json", "--form", "schema"], server
 
 
+@pytest.mark.parametrize("instead", ["--collect", "--cancel"])
+def test_an_estimate_ends_nothing(handed_over, capsys, instead):
+    command, server = handed_over
+    assert main([*command, instead, "--estimate"]) == 2
+    assert "this orders nothing. Leave one of them out" in capsys.readouterr().err
+    assert all(batch["states"] == ["in_progress"] for batch in server.account.batches.values())
+
+
 def test_the_command_collects_everything_whatever_it_would_ask_now(handed_over, capsys):
     command, server = handed_over
     assert main([*command, "--batch", "--estimate"]) == 0

@@ -48,12 +48,15 @@ def add_cap(command: argparse.ArgumentParser) -> None:
 
 
 def endpoint_of(options: argparse.Namespace, *, costs: bool = True) -> Endpoint:
-    """The endpoint that is set up. Raises ConfigError for none, and where nothing bounds what it may cost."""
+    """The endpoint that is set up. costs: whether something is ordered. Raises ConfigError for none, where nothing bounds
+    what it may cost, and for an estimate of what costs nothing."""
     endpoint = Endpoint.from_environment()
     if endpoint is None:
         raise ConfigError("No language model is set up. Name one in HIEREX_LLM_MODEL; see the README.")
     if costs and not options.estimate and options.cap is None and options.cap_tokens is None and not endpoint.is_local:
         raise ConfigError("Say what this may cost at most, with --cap or --cap-tokens; --estimate tells what it would.")
+    if options.estimate and not costs:
+        raise ConfigError("--estimate tells what an order would cost, and this orders nothing. Leave one of them out.")
     return endpoint
 
 
