@@ -48,8 +48,8 @@ def add_cap(command: argparse.ArgumentParser) -> None:
 
 
 def endpoint_of(options: argparse.Namespace, *, costs: bool = True) -> Endpoint:
-    """The endpoint that is set up. costs: whether something is ordered. Raises ConfigError for none, where nothing bounds
-    what it may cost, and for an estimate of what costs nothing."""
+    """The endpoint that is set up. costs: whether something is ordered. Raises ConfigError for none, where nothing
+    bounds what it may cost, and for an estimate of what costs nothing."""
     endpoint = Endpoint.from_environment()
     if endpoint is None:
         raise ConfigError("No language model is set up. Name one in HIEREX_LLM_MODEL; see the README.")
