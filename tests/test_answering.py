@@ -975,6 +975,93 @@ def test_counts_that_are_none_do_not_end_the_waiting(work, monkeypatch, counts):
     assert collect_answers(work).measure().rate == 1
 
 
+def test_the_hour_in_which_a_batch_may_have_begun_counts_from_the_last_try(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        order, look = server.account._order_batch, server.account._look
+        replies = [(429, {"error": {"message": "Slow down."}}), None]
+
+        def order_late(of):
+            if len(replies) == 2:
+                an_hour_passes(work)  # as where an endpoint asks for a long wait
+            else:
+                order(of)
+            return replies.pop(0)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(server.account, "_order_batch", order_late)
+            patched.setattr(server.account, "_look", lambda what, how, name: look(what, how, name) if name else NONE)
+            assert ask_in_batches(work, server).ended == "error"
+            assert "It may have begun all the same" in ask_in_batches(work, server).reason
+        assert ask_in_batches(work, server).ended == "done"
+        assert len(server.account.batches) == 1
+
+
+def test_an_endpoint_that_is_busy_before_anything_is_ordered_holds_nothing_up(work, monkeypatch):
+    monkeypatch.setattr(door, "LONGEST_WAIT", 0.01)
+    with LlmServer(answer=know_it_all(work)) as server:
+        look = server.account._look
+
+        def look_while_free(what, how, name):
+            return (429, {"error": {}}) if server.account.files and not name else look(what, how, name)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(server.account, "_look", look_while_free)
+            assert ask_in_batches(work, server).ended == "error"
+        assert answer_batches.open_batches(work.store, server.url) == []
+
+
+def test_a_stop_ends_a_batch_that_is_listed_a_moment_later(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["in_progress"]
+        order, look, asked = server.account._order_batch, server.account._look, []
+
+        def look_late(what, how, name):
+            asked.extend([name] * (not name and bool(server.account.batches)))
+            return look(what, how, name) if name or len(asked) > 1 else NONE
+
+        monkeypatch.setattr(server.account, "_order_batch", lambda of: order(of) and None)
+        monkeypatch.setattr(server.account, "_look", look_late)
+        outcome = ask_in_batches(work, server, cancelled=lambda: bool(server.account.batches))
+        assert outcome.ended == "stopped"
+        assert server.account.batches["batch-0"]["states"] == ["cancelled"]
+
+
+def test_of_what_a_batch_says_of_a_question_an_answer_counts_more_than_an_error(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        keep = server.account.keep
+        monkeypatch.setattr(server.account, "keep", lambda content: keep(fail_first(content)))
+        outcome = ask_in_batches(work, server, plan=plan_answers(work, endpoint_at(server), most=4))
+    assert (outcome.ended, outcome.answered, outcome.unanswered) == ("done", 4, {})
+
+
+def fail_first(content):
+    """Of a file of results, every line after an error for the same question."""
+    if b'"response"' not in content:
+        return content
+    lines = [json.loads(line) for line in content.decode().split("\n")]
+    errors = [{"custom_id": line["custom_id"], "response": None, "error": {"message": "Later."}} for line in lines]
+    return "\n".join(map(json.dumps, errors + lines)).encode()
+
+
+def test_what_a_batch_was_refused_for_is_told_also_to_who_waits_no_longer(work, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_REQUESTS", 30)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        for name, batch in server.account.batches.items():
+            batch["states"] = ["failed" if name == "batch-0" else "in_progress"]
+        outcome = collect(work, server, left=lambda: True)
+    assert outcome.ended == "error"
+    assert "refused the batch" in outcome.reason
+    assert "It goes on at the endpoint" in outcome.reason
+
+
+def test_a_large_file_of_answers_is_fetched_wherever_it_lies(work, monkeypatch):
+    monkeypatch.setattr(door, "LARGEST_REPLY", 3_000)
+    with LlmServer(answer=know_it_all(work)) as server:
+        assert ask_in_batches(work, server).ended == "done"
+        assert max(map(len, server.account.files.values())) > 3_000
+
+
 def fail_for(batch_id):
     """What fetches the answers of all batches but this."""
     fetch = batches.fetch_answers
@@ -1398,6 +1485,23 @@ def test_what_was_left_out_counts_again_where_nothing_came_in_its_place(path, mo
         assert main([*command, "--again"]) == 2
         assert "Nothing was answered, so what was answered before counts again." in capsys.readouterr().err
         assert main([*command, "--most", "5"]) == 0, "there is nothing to ask"
+
+
+def test_what_was_left_out_on_purpose_stays_so_where_nothing_is_answered(path, monkeypatch, capsys):
+    with open_store(path) as store:
+        work = run_pipeline(store, replace(CONFIG, tree=TreeConfig()), until="transitions")
+        with LlmServer(answer=know_it_all(work)) as server:
+            ask(work, server, most=5)
+            asked = plan_answers(work, endpoint_at(server)).asked
+            assert context_answers.leave_out(store, asked) == 1
+            assert context_answers.leave_out(store, asked) is None
+    with LlmServer() as server:
+        for name, value in {"MODEL": MODEL, "URL": server.url, "KEY": "of nobody"}.items():
+            monkeypatch.setenv(f"HIEREX_LLM_{name}", value)
+        assert main(["answer", "--store", str(path), "--granularity", "8", "--again"]) == 2
+    assert "counts again" not in capsys.readouterr().err
+    with open_store(path) as store:
+        assert len(context_answers.read_answers(store, asked)) == 0
 
 
 @pytest.fixture

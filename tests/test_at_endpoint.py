@@ -125,7 +125,7 @@ def test_who_waits_for_a_batch_can_leave_it_or_end_it(work, server, how):
         assert server.account.batches["batch-0"]["states"] == ["in_progress"]
         assert not next(button for button in app.button if button.label == "Collect").disabled
     else:
-        assert "Ended at the endpoint." in told
+        assert "What was answered until then is kept" in told
         assert server.account.batches["batch-0"]["states"] == ["cancelled"]
 
 
@@ -249,3 +249,14 @@ def test_a_model_that_was_tuned_elsewhere_is_not_offered_here(work, server, monk
 def follow_to_its_end(work, server, left):
     server.account.jobs[left.job_id]["states"] = ["succeeded"]
     return follow(work, server, left).tuned_model
+
+
+def test_batches_that_are_still_being_ended_are_not_told_as_ended(work, server, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.03)
+    leave_open(work, server)
+    look = server.account._look
+    monkeypatch.setattr(
+        server.account, "_look", lambda what, how, name: look(what, "HEAD" if how == "GET" else how, name)
+    )
+    app = press(open_panel(work), "Stop")
+    assert "has not done so yet" in words(app)

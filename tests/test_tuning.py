@@ -1,5 +1,6 @@
 """Fine-tuning over a real socket: ordered once, followed, taken up again, ended, and every refusal in plain words."""
 
+import argparse
 import contextlib
 import json
 import shutil
@@ -12,6 +13,7 @@ from small_worlds import run_until
 from hierex.asking.open_tunings import GIVEN_UP_AFTER, GOES_ON, follow_tuning
 from hierex.asking.tuning import EPOCHS, plan_tuning, tune_model
 from hierex.cli import main
+from hierex.cli.models import follow_all
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
 from hierex.errors import (
     Cancelled,
@@ -505,6 +507,41 @@ def test_a_stop_ends_the_job_of_an_order_that_nobody_heard_of(work, server, monk
     assert (kept.state, server.account.jobs["ftjob-0"]["states"][0]) == (
         ("cancelled", "cancelled") if listed else ("ordered", "running")
     )
+
+
+def test_a_stop_while_the_endpoint_is_gone_says_that_the_job_may_go_on(work, server, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_tunings.ENDING", 0.05)
+    server.account.job_states = ["running"]
+    order, look = server.account._order_job, server.account._look
+    monkeypatch.setattr(server.account, "_order_job", lambda of: order(of) and None)
+    monkeypatch.setattr(server.account, "_look", lambda *of: (500, {"error": {}}) if server.account.jobs else look(*of))
+    with pytest.raises(ModelError, match="did not take the order to end"):
+        tune(work, server, cancelled=lambda: bool(server.account.jobs))
+    assert tunings.read_tunings(work.store)[0].state == "ordered"
+
+
+def test_a_stop_before_the_job_was_found_ends_it(work, server, monkeypatch):
+    left = order_unheard(work, server, monkeypatch, begins=True)
+    server.account.jobs["ftjob-0"]["states"] = ["running"]
+    server.order_faults = {("GET", "/fine_tuning/jobs"): {"status": 429}}
+    with pytest.raises(Cancelled):
+        follow(work, server, left, cancelled=lambda: not server.order_faults)
+    assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
+
+
+def test_the_command_ends_every_job_also_where_one_takes_its_time(work, server, monkeypatch):
+    for epochs in (2, 3):
+        leave_running(work, server, epochs=epochs)
+    look = server.account._look
+    monkeypatch.setattr(
+        server.account,
+        "_look",
+        lambda what, how, name: (200, {}) if name == ["ftjob-0", "cancel"] else look(what, how, name),
+    )
+    told = argparse.Namespace(cancel=True, json=False)
+    with pytest.raises(LeftRunning):
+        follow_all(work.store, endpoint_at(server), told)
+    assert [server.account.jobs[name]["states"] for name in ("ftjob-0", "ftjob-1")] == [["running"], ["cancelled"]]
 
 
 def test_a_job_that_is_still_being_ended_is_not_told_as_ended(work, server, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -88,8 +89,9 @@ def request_of(plan: AnswerPlan, place: int) -> str:
 
 
 def start(opened: OpenBatches, kept: answer_batches.KeptBatch, wait: Wait) -> None:
+    ordering = partial(answer_batches.note_ordered, opened.work.store, kept.row_id)
     try:
-        opened.note_begun(kept, batches.start_batch(opened.service, kept.file_id, wait=wait))
+        opened.note_begun(kept, batches.start_batch(opened.service, kept.file_id, ordering=ordering, wait=wait))
     except (ModelError, StoppedBefore) as error:
         if not isinstance(error, ModelBusy) or isinstance(error, PutOff):  # else it may have begun all the same
             opened.close(kept, f"It was never begun. {error}")

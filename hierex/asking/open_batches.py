@@ -8,7 +8,7 @@ from datetime import timedelta
 from time import monotonic
 
 from ..config import AskedAs
-from ..errors import Cancelled, ModelError, NotThere
+from ..errors import Cancelled, LeftRunning, ModelError, NotThere
 from ..kept import answer_batches, context_answers
 from ..kept.answer_batches import KeptBatch
 from ..kept.context_answers import ContextAnswer
@@ -32,6 +32,9 @@ UNKNOWN = "unknown"
 """The state of a batch that the endpoint did not know when it was last looked for."""
 GIVEN_UP_AFTER = timedelta(days=2)
 """A batch is done, or its time is over, within one day."""
+STILL_ENDING = (
+    "The endpoint was told to end the batches, and has not done so yet. Collect later what they had answered by then."
+)
 WHY_LEFT = {
     "completed": "The endpoint sent neither an answer nor a reason.",
     "expired": "The batch was not done in time.",
@@ -73,10 +76,10 @@ class OpenBatches:
         self.work, self.asked, self.service, self.wait, self.progress = work, asked, service, wait, progress
         self.outcome, self.price = AnswerOutcome(), batch_price(price)
         self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
-        self._gives_up = False
+        self._gives_up, self._troubles = False, []
 
     def until_end(self, do: Callable[[], None]) -> AnswerOutcome:
-        """Does it; ends the batches where it is cancelled, and says so where the endpoint fails."""
+        """Does it; ends the batches where it is cancelled, and says so where the endpoint fails. Raises LeftRunning."""
         try:
             try:
                 do()
@@ -84,6 +87,10 @@ class OpenBatches:
                 self.stop()
         except ModelError as error:
             self.end("error", str(error))
+        except LeftRunning as left:
+            if not self._troubles:
+                raise
+            self.end("error", f"{self._troubles[0]} {left}")
         self.outcome.reading = self.read([])
         return self.outcome
 
@@ -157,26 +164,29 @@ class OpenBatches:
         """Waits for all that is under way and keeps what it brings. What was uploaded and never begun is missing again,
         so that the cap counts for it. What keeps one from being collected is raised, as ModelError, once all others
         are."""
-        opened, troubles = self.kept(), []
+        opened = self.kept()
         while opened:
             running = []
             for kept in opened:
                 try:
                     running += self._look(kept)
                 except ModelError as error:
-                    troubles.append(error)
+                    self._troubles.append(error)
             opened = [kept for kept, _ in running]
             self.progress(self.read([batch for _, batch in running]))
             if opened:
                 self.wait(POLL, "")
-        if troubles:
-            raise troubles[0]
+        if self._troubles:
+            raise self._troubles[0]
 
     def _look(self, kept: KeptBatch) -> list[tuple[KeptBatch, Batch]]:
         """How far it is, where it goes on; what an ended one brought is kept."""
+        look = batches.look_at_batch
         try:
-            kept = kept if kept.batch_id else self.find(kept)
-            batch = kept and batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)
+            if not kept.batch_id:
+                kept = self.find(kept)
+                look = batches.cancel_batch if self._gives_up else look  # it was not there when all were ended
+            batch = kept and look(self.service, kept.batch_id, wait=self.wait)
         except NotThere as error:
             raise self._not_there(kept, error) from error
         if not batch:
@@ -199,6 +209,10 @@ class OpenBatches:
             if batch.answered and not n_read:
                 raise self._not_there(kept, error) from error
             self.outcome.miss(str(error))
+        except Cancelled:
+            if not self._gives_up:
+                raise
+            raise self._not_fetched(kept, ModelError("The answers of a batch cannot be fetched now.")) from None
         except ModelError as error:
             raise self._not_fetched(kept, error) from error
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
@@ -212,8 +226,12 @@ class OpenBatches:
             self._miss(WHY_LEFT[batch.state], left)
 
     def _keep(self, kept: KeptBatch, came: list[BatchAnswer]) -> int:
-        """Of each question what came first; returns of how many it tells."""
-        asked = {question: one for one in reversed(came) if (question := read_question_name(one.name))}
+        """Of each question the first answer, else why there is none; returns of how many it tells."""
+        asked: dict[tuple, BatchAnswer] = {}
+        for one in sorted(came, key=lambda one: one.answer is None):
+            question = read_question_name(one.name)
+            if question:
+                asked.setdefault(question, one)
         for one in asked.values():
             if one.answer is None:
                 self._miss(one.reason)
@@ -242,21 +260,17 @@ class OpenBatches:
         """Ends all, and keeps what it had answered where the endpoint is done with it soon; else the next call does.
         Raises ModelError after that where one could not be ended or collected."""
         self.wait, self._gives_up = wait_for(ENDING), True
-        troubles = self._cancel()
+        self._cancel()
         try:
             self.collect()
         except Cancelled:
-            pass  # they are still being ended
-        except ModelError as error:
-            troubles.append(error)
-        if troubles:
-            raise troubles[0]
+            if self._troubles:
+                raise self._troubles[0] from None
+            self.end("stopped", STILL_ENDING)
         self.end("stopped", "")
 
-    def _cancel(self) -> list[ModelError]:
-        """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it; returns why
-        one could not be ended."""
-        troubles = []
+    def _cancel(self) -> None:
+        """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it."""
         for kept in self.kept():
             try:
                 begun = kept.batch_id
@@ -266,10 +280,11 @@ class OpenBatches:
                 if begun:
                     self.note_begun(kept, batches.cancel_batch(self.service, begun, wait=self.wait))
             except Cancelled:
-                troubles.append(ModelError(f"{self.service.endpoint.place} did not take the order to end a batch."))
+                self._troubles.append(
+                    ModelError(f"{self.service.endpoint.place} did not take the order to end a batch.")
+                )
             except ModelError as error:
-                troubles.append(error)
-        return troubles
+                self._troubles.append(error)
 
     def read(self, running: list[Batch]) -> Reading:
         """How far it is; tokens and dollars are those of what was collected."""

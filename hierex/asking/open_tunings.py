@@ -14,7 +14,6 @@ from ..llm import Wait, wait_for, wait_unless
 from ..store import Store, now
 
 if TYPE_CHECKING:
-    from ..llm.fine_tuning import TuningJob
     from ..llm.service import Service
 
 GIVEN_UP_AFTER = timedelta(days=14)
@@ -70,24 +69,21 @@ def follow_tuning(
     tuning = tunings.read_tuning(store, tuning.tuning_id)  # a page may have it as it was long ago
     wait = wait_unless(cancelled, left)
     with telling_trouble(store, tuning):
-        begun = find_begun(store, tuning, service, wait)
-        goes_on = begun.job_id and not begun.ended
-        ended = follow_job(store, begun, service, stop=stop, see=see, wait=wait) if goes_on else begun
+        try:
+            if stop:
+                raise Cancelled("The work was stopped.")
+            ended = follow_job(store, find_begun(store, tuning, service, wait), service, see=see, wait=wait)
+        except Cancelled:
+            ended = end_at_endpoint(store, tuning, service)
     check_succeeded(ended)
     see(ended, 1.0)
     return ended
 
 
 def follow_job(
-    store: Store,
-    begun: KeptTuning,
-    service: Service,
-    *,
-    stop: bool,
-    see: Callable[[KeptTuning, float], None],
-    wait: Wait,
+    store: Store, begun: KeptTuning, service: Service, *, see: Callable[[KeptTuning, float], None], wait: Wait
 ) -> KeptTuning:
-    """As it is in the end. Raises Cancelled where that was by `stop` or `wait`."""
+    """As it is in the end; as it is now where it has ended, or nobody knows a job of it."""
     from ..llm import fine_tuning
 
     def seen(job: fine_tuning.TuningJob) -> KeptTuning:
@@ -95,40 +91,31 @@ def follow_job(
         see(kept, job.share)
         return kept
 
-    try:
-        if stop:
-            raise Cancelled("The work was stopped.")
-        return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
-    except Cancelled:
-        kept = seen(end_job(service, begun.job_id))
-        if kept.state == "succeeded":
-            return kept
-        if not kept.ended:
-            raise LeftRunning(
-                "The endpoint was told to end the fine-tuning, and has not done so yet. Follow it under “Releases” of "
-                "“What comes next” to see that it does."
-            ) from None
-        raise
+    if begun.ended or not begun.job_id:
+        return begun
+    return seen(fine_tuning.follow_tuning(service, begun.job_id, see=seen, wait=wait))
 
 
-def end_job(service: Service, job_id: str) -> TuningJob:
-    """Raises ModelError where the endpoint does not take the order in time."""
+def end_at_endpoint(store: Store, tuning: KeptTuning, service: Service) -> KeptTuning:
+    """As it is then, also where nobody heard of it; as it was where its job is not listed, but may be later. Raises
+    ModelError where the endpoint does not take the order, and LeftRunning where it takes its time."""
     from ..llm import fine_tuning
 
+    wait = wait_for(ENDING)
     try:
-        return fine_tuning.cancel_tuning(service, job_id, wait=wait_for(ENDING))
+        begun = find_begun(store, tunings.read_tuning(store, tuning.tuning_id), service, wait)
+        if begun.ended or not begun.job_id:
+            return begun
+        job = fine_tuning.cancel_tuning(service, begun.job_id, wait=wait)
     except Cancelled:
-        raise ModelError(f"{service.endpoint.place} did not take the order to end the fine-tuning.") from None
-
-
-def end_unheard(store: Store, tuning: KeptTuning, service: Service) -> None:
-    """Ends the job of an order that nobody heard of. Raises ModelBusy where it is not listed, but may be later."""
-    with telling_trouble(store, tuning):
-        begun = find_begun(store, tuning, service, wait_for(ENDING), listed_within=timedelta.max)
-        if begun.job_id:
-            tunings.update_tuning(store, tuning.tuning_id, end_job(service, begun.job_id))
-    if not begun.job_id:
-        raise may_have_begun(begun)
+        raise ModelBusy(f"{service.endpoint.place} did not take the order to end the fine-tuning.") from None
+    ended = tunings.update_tuning(store, begun.tuning_id, job)
+    if not ended.ended:
+        raise LeftRunning(
+            "The endpoint was told to end the fine-tuning, and has not done so yet. Follow it under “Releases” of "
+            "“What comes next” to see that it does."
+        )
+    return ended
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import Cancelled, CapReached, ModelBusy, ModelError, NotThere, TooLittleData
@@ -20,7 +21,15 @@ from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
 from ..store import Store, now
 from ..workspace import Workspace
-from .open_tunings import LISTED_WITHIN, end_unheard, find_begun, follow_tuning, may_have_begun
+from .open_tunings import (
+    LISTED_WITHIN,
+    check_succeeded,
+    end_at_endpoint,
+    find_begun,
+    follow_tuning,
+    may_have_begun,
+    telling_trouble,
+)
 
 if TYPE_CHECKING:
     from ..llm.service import Service
@@ -137,13 +146,15 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     if tuning.job_id:
         return tuning
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
+    ordering = partial(tunings.note_order, store, tuning)
     try:
-        job = fine_tuning.start_tuning(service, tuning.file_id, **how, wait=wait)
+        job = fine_tuning.start_tuning(service, tuning.file_id, **how, ordering=ordering, wait=wait)
     except StoppedBefore:
         tunings.note_reason(store, tuning, tuning.reason, state="uploaded")
         raise
     except Cancelled:
-        end_unheard(store, tuning, service)
+        with telling_trouble(store, tuning):
+            check_succeeded(end_at_endpoint(store, tuning, service))
         raise
     except ModelError as error:
         may_begin = isinstance(error, ModelBusy) and not isinstance(error, PutOff)

@@ -20,7 +20,7 @@ from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with
 from ..asking.tuning import EPOCHS, plan_tuning, tune_model
 from ..config import AskedAs
 from ..descriptions.model import Outcome
-from ..errors import Cancelled, ConfigError, HierexError, ModelError, NotReady
+from ..errors import Cancelled, ConfigError, HierexError, LeftRunning, ModelError, NotReady
 from ..kept import answer_batches, context_answers, tunings
 from ..kept.tunings import KeptTuning
 from ..llm.asking import AT_ONCE
@@ -166,7 +166,7 @@ def follow_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) ->
                 follow_tuning(store, tuning, service, stop=options.cancel, see=TuningLine().show)
             except Cancelled:
                 pass  # the state that is told says so
-            except ModelError as error:
+            except (ModelError, LeftRunning) as error:
                 trouble = trouble or error
             tell_tuning(tunings.read_tuning(store, tuning.tuning_id), options)
     finally:
@@ -191,7 +191,7 @@ def answer_command(options: argparse.Namespace) -> None:
             collect_all(store, endpoint, options)
             return
         work = work_at(store, options.granularity, until="transitions")
-        plan = answer_plan(work, endpoint, options)
+        plan, left_out = answer_plan(work, endpoint, options)
         if tell_open(store, endpoint):
             print(COLLECT, file=sys.stderr)
         if plan.under_way:
@@ -202,8 +202,8 @@ def answer_command(options: argparse.Namespace) -> None:
             print_json(options, {"estimate": asdict(estimate), "share_of_people": plan.share})
             return
         outcome = answer(work, plan, endpoint, options)
-        if options.again and not outcome.answered:
-            bring_back_latest(store, plan.asked)
+        if left_out and not outcome.answered:
+            count_again(store, plan.asked, left_out)
         report_answers(work, plan.asked, outcome, options)
     if outcome.ended != "done":
         raise HierexError(outcome.reason or "The work was stopped. Every answer that came is kept.")
@@ -211,27 +211,26 @@ def answer_command(options: argparse.Namespace) -> None:
         raise ModelError(outcome.nothing_came)
 
 
-def answer_plan(work: Workspace, endpoint: Endpoint, options: argparse.Namespace) -> AnswerPlan:
-    """With `--again` of all questions: what was answered is left out, unless this only tells what it would cost."""
+def answer_plan(work: Workspace, endpoint: Endpoint, options: argparse.Namespace) -> tuple[AnswerPlan, int | None]:
+    """With `--again` of all questions: what was answered is left out, unless this only tells what it would cost. And
+    the number under which that can be brought back."""
     asking = {name: getattr(options, name) for name in ("form", "which", "most", "samples", "temperature")}
     plan = plan_answers(work, endpoint, **asking)
     if not options.again:
-        return plan
+        return plan, None
     if options.estimate:
-        return with_estimate(replace(plan, missing=np.ones_like(plan.missing)))
+        return with_estimate(replace(plan, missing=np.ones_like(plan.missing))), None
     Cap(options.cap, options.cap_tokens).check(plan.price)
-    context_answers.leave_out(work.store, plan.asked)
+    left_out = context_answers.leave_out(work.store, plan.asked)
     print("What was answered before is left out. After an interruption go on without --again.", file=sys.stderr)
-    return plan_answers(work, endpoint, **asking)
+    return plan_answers(work, endpoint, **asking), left_out
 
 
-def bring_back_latest(store: Store, asked: AskedAs) -> None:
+def count_again(store: Store, asked: AskedAs, left_out: int) -> None:
     """Where nothing came in their place, the answers that were left out count again, unless a batch may bring some."""
-    left_out = context_answers.read_left_out(store, asked)
     with contextlib.suppress(HierexError):
-        if left_out:
-            context_answers.bring_back(store, asked, left_out[0].number)
-            print("Nothing was answered, so what was answered before counts again.", file=sys.stderr)
+        context_answers.bring_back(store, asked, left_out)
+        print("Nothing was answered, so what was answered before counts again.", file=sys.stderr)
 
 
 def answer(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, options: argparse.Namespace) -> AnswerOutcome:

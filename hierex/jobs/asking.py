@@ -132,6 +132,8 @@ def collect(job: Job, work: Workspace, asked: AskedAs, endpoint: Endpoint, stop:
 def tell_outcome(job: Job, work: Workspace, asked: AskedAs, outcome: AnswerOutcome) -> None:
     """For the side bar. Raises what ended it before its time, and ModelError where no question got an answer; what came
     is kept."""
+    if outcome.ended == "stopped" and outcome.reason:
+        raise LeftRunning(outcome.reason)
     if outcome.ended != "done":
         raise ENDED[outcome.ended](outcome.reason)
     if outcome.nothing_came:

@@ -51,6 +51,12 @@ def note_batch(
     return KeptBatch(row[0], *astuple(asked), n_requests, file_id, "", "uploaded", "", started, known)
 
 
+def note_ordered(store: Store, row_id: int) -> None:
+    """That the endpoint is asked to begin with it at this moment, perhaps not for the first time."""
+    with store.transaction() as writer:
+        writer.execute("UPDATE answer_batches SET started_at = ? WHERE row_id = ?", [now(), row_id])
+
+
 def update_batch(store: Store, row_id: int, *, batch_id: str, state: str, reason: str = "") -> None:
     with store.transaction() as writer:
         writer.execute(

@@ -85,9 +85,10 @@ def read_answers(store: Store, asked: AskedAs) -> pa.Table:
     )
 
 
-def leave_out(store: Store, asked: AskedAs) -> None:
-    """Has none of the answers that count so far count any more. Raises HierexError while a batch of them is out."""
-    _swap(store, asked, brought_back=None)
+def leave_out(store: Store, asked: AskedAs) -> int | None:
+    """Has none of the answers that count so far count any more; returns their number for `bring_back`, None where there
+    were none. Raises HierexError while a batch of them is out."""
+    return _swap(store, asked, brought_back=None)
 
 
 def bring_back(store: Store, asked: AskedAs, number: int) -> None:
@@ -96,13 +97,13 @@ def bring_back(store: Store, asked: AskedAs, number: int) -> None:
     _swap(store, asked, brought_back=number)
 
 
-def _swap(store: Store, asked: AskedAs, brought_back: int | None) -> None:
+def _swap(store: Store, asked: AskedAs, brought_back: int | None) -> int | None:
     with store.transaction() as writer:
         if writer.execute(f"SELECT 1 FROM answer_batches WHERE {ASKED} AND state <> 'collected'", astuple(asked)):
             raise HierexError("A batch of these questions is under way. Collect or stop it first.")
-        last, n_back = writer.execute(
-            "SELECT coalesce(max(left_out), 0), count(*) FILTER (WHERE left_out = ?) FROM context_answers "
-            f"WHERE {ASKED}",
+        last, n_counting, n_back = writer.execute(
+            "SELECT coalesce(max(left_out), 0), count(*) FILTER (WHERE left_out = 0), "
+            f"count(*) FILTER (WHERE left_out = ?) FROM context_answers WHERE {ASKED}",
             [brought_back, *astuple(asked)],
         )
         if brought_back is not None and not n_back:
@@ -112,6 +113,7 @@ def _swap(store: Store, asked: AskedAs, brought_back: int | None) -> None:
             f"WHERE {ASKED} AND (left_out = 0 OR left_out = ?)",
             [last + 1, *astuple(asked), brought_back],
         )
+    return last + 1 if n_counting else None
 
 
 def read_left_out(store: Store, asked: AskedAs) -> list[LeftOut]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from openai.types.chat import ChatCompletion
@@ -88,7 +88,9 @@ def check_offered(service: Service, *, wait: Wait = wait_unwatched) -> None:
     find_batch(service, "", wait=wait)
 
 
-def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -> Batch:
+def start_batch(
+    service: Service, file_id: str, *, ordering: Callable[[], None] = lambda: None, wait: Wait = wait_unwatched
+) -> Batch:
     """Starts a batch, or finds the one that was started from this file already. Raises as `Service.start_once`."""
 
     def start(client) -> Batch:
@@ -100,6 +102,7 @@ def start_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) 
         start,
         what="the batch",
         missing=_not_offered(service),
+        ordering=ordering,
         wait=wait,
     )
 

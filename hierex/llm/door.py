@@ -35,8 +35,6 @@ TIMEOUT = 120.0
 """Seconds without a word from the endpoint."""
 LONGEST_REPLY, LARGEST_REPLY = 300.0, 4_000_000
 """Seconds that a reply which has begun may take, and bytes that it may have: some trickle, and some never end."""
-LONGEST_FILE, LARGEST_FILE = 3_600.0, 400_000_000
-"""The same of a file that is fetched: OpenAI takes 200 MB of questions in one."""
 PATIENCE = 10.0
 """Seconds of a test of the connection after which nothing is tried again."""
 MOST_TOKENS = 10_000_000
@@ -59,14 +57,19 @@ class _Habits:
         return "schema" if self.takes_schema and self.kept_schema >= self.broke_schema else "words"
 
 
-def bounded_client(endpoint: Endpoint, timeout: float) -> openai.OpenAI:
-    """A client whose replies end, and that tries nothing again by itself. timeout: seconds without a word."""
+def bounded_client(endpoint: Endpoint, timeout: float, *, longest: float = 0, largest: int = 0) -> openai.OpenAI:
+    """A client that tries nothing again by itself. timeout: seconds without a word; longest, largest: seconds and bytes
+    of a reply, which ends in an error when it takes more; 0 for those of an answer."""
+
+    def bound(response: httpx2.Response) -> None:
+        response.stream = _BoundedStream(response.stream, longest or LONGEST_REPLY, largest or LARGEST_REPLY)
+
     return openai.OpenAI(
         base_url=endpoint.url,
         api_key=endpoint.key or "none",
         max_retries=0,
         timeout=timeout,
-        http_client=openai.DefaultHttpxClient(event_hooks={"response": [_bound_reply]}),
+        http_client=openai.DefaultHttpxClient(event_hooks={"response": [bound]}),
     )
 
 
@@ -158,12 +161,6 @@ class _BoundedStream(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
-
-
-def _bound_reply(response: httpx2.Response) -> None:
-    is_file = response.request.url.path.endswith("/content")
-    bounds = (LONGEST_FILE, LARGEST_FILE) if is_file else (LONGEST_REPLY, LARGEST_REPLY)
-    response.stream = _BoundedStream(response.stream, *bounds)
 
 
 class _Asking:

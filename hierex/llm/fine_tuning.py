@@ -60,7 +60,14 @@ def upload_examples(service: Service, lines: bytes, *, wait: Wait = wait_unwatch
 
 
 def start_tuning(
-    service: Service, file_id: str, *, epochs: int, seed: int, suffix: str = "", wait: Wait = wait_unwatched
+    service: Service,
+    file_id: str,
+    *,
+    epochs: int,
+    seed: int,
+    suffix: str = "",
+    ordering: Callable[[], None] = lambda: None,
+    wait: Wait = wait_unwatched,
 ) -> TuningJob:
     """Starts a job, or finds the one that was started from this file already.
 
@@ -80,6 +87,7 @@ def start_tuning(
         start,
         what=f"the order to fine-tune '{model}'",
         missing=_not_offered(service),
+        ordering=ordering,
         wait=wait,
     )
 

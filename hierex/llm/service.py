@@ -25,6 +25,8 @@ LOOKS = 3
 """How often what may have begun is looked for at once; what is not listed by then may be listed later."""
 LISTED = 1_000
 """Among so many of the latest batches or jobs one is looked for that was started before."""
+LONGEST_FILE, LARGEST_FILE = 3_600.0, 400_000_000
+"""Seconds that a file may take to come, and bytes: OpenAI takes 200 MB of questions in one."""
 LONGEST_NAME = 200
 LARGEST_COUNT = 2**53
 
@@ -43,6 +45,7 @@ class Service:
     def __init__(self, endpoint: Endpoint):
         self.endpoint = endpoint
         self._client = bounded_client(endpoint, TIMEOUT)
+        self._of_files = bounded_client(endpoint, TIMEOUT, longest=LONGEST_FILE, largest=LARGEST_FILE)
 
     def call(self, send: Callable[[openai.OpenAI], T], *, what: str, missing: str, wait: Wait = wait_unwatched) -> T:
         """`send(client)`, tried again after a wait where it may pass: for what may be sent twice.
@@ -66,12 +69,14 @@ class Service:
         *,
         what: str,
         missing: str,
+        ordering: Callable[[], None] = lambda: None,
         wait: Wait = wait_unwatched,
     ) -> T:
         """What `find` finds, else what `start(client)` starts. It is tried again only where nothing can have begun.
 
         Raises as `call`, but: PutOff where the last try certainly began nothing either, StoppedBefore where `wait` ends
         it before another, and any other ModelBusy where nobody can tell: it may begin, and be listed, later.
+        ordering: hears that it is about to be tried, so that how long ago that was is known whatever becomes of it.
         """
 
         def begin(client: openai.OpenAI) -> T:
@@ -80,10 +85,11 @@ class Service:
             except ModelError as unreadable:  # what came back names nothing, though it may have begun
                 raise TypeError(str(unreadable)) from None
 
-        found = find()
         for failed in range(1, TRIES + 1):
+            found = _find_before(find)
             if found is not None:
                 return found
+            ordering()
             try:
                 return self._send(begin, what=what, missing=missing)
             except _Passing as passing:
@@ -95,7 +101,6 @@ class Service:
                     wait(waiting_time(failed, passing.asked_wait), str(passing.trouble))
                 except Cancelled as stopped:
                     raise StoppedBefore(str(stopped)) from None
-            found = find()
         raise AssertionError("the last try returns or raises")
 
     def _look_for(self, find: Callable[[], T | None], trouble: ModelBusy, wait: Wait) -> T:
@@ -137,7 +142,7 @@ class Service:
         """Raises _Passing for what may pass."""
         try:
             return send(self._client)
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError, RecursionError) as error:
             trouble = self._plain(error, what, missing)
             if isinstance(trouble, ModelBusy):
                 # what openai raised may repeat the key
@@ -166,7 +171,7 @@ class Service:
 
     def download(self, file_id: str, *, wait: Wait = wait_unwatched) -> str:
         return self.call(
-            lambda client: client.files.content(file_id).text,
+            lambda _: self._of_files.files.content(file_id).text,
             what="the question for a file",
             missing=f"{self.endpoint.place} no longer has the file {file_id}.",
             wait=wait,
@@ -192,6 +197,7 @@ class Service:
 
     def close(self) -> None:
         self._client.close()
+        self._of_files.close()
 
 
 def is_name(found: object) -> bool:
@@ -212,8 +218,18 @@ class _Passing(Exception):
         self.trouble, self.asked_wait, self.may_have_begun = trouble, asked_wait, may_have_begun
 
 
+def _find_before(find: Callable[[], T | None]) -> T | None:
+    """What was started already, where nothing that was sent may have begun since it was looked for."""
+    try:
+        return find()
+    except ModelBusy as trouble:
+        raise PutOff(str(trouble)) from None
+    except Cancelled as stopped:
+        raise StoppedBefore(str(stopped)) from None
+
+
 def _began_nothing(error: Exception) -> bool:
     """Whether an order that ended in this certainly began nothing; a gateway that fails may have passed it on."""
     if isinstance(error, openai.APIStatusError):
-        return error.status_code < 500 or error.status_code == 501
+        return error.status_code == 501 or (error.status_code < 500 and error.status_code != 408)
     return isinstance(error, openai.APIConnectionError) and not was_read(error)

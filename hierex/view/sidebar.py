@@ -27,8 +27,8 @@ ASKING = {
     ANSWERS: "Waiting for answers on what comes next …",
 }
 KEPT = "Stopped. What was finished is kept."
-TUNING_ENDED = "Ended at the endpoint. No new model comes of it; what was trained until then may have to be paid."
-BATCH_ENDED = "Ended at the endpoint. What was answered until then is kept, and may have to be paid."
+TUNING_ENDED = "Stopped. No new model comes of it; what was trained until then may have to be paid."
+BATCH_ENDED = "Stopped. What was answered until then is kept, and may have to be paid."
 A_DOUBLE_CLICK = 2.0
 """Seconds in which the second click of a double one comes, as far as a busy server goes."""
 STATE_SIGNS = {"waiting": "", "running": "⏳", "made": "✓", "reused": "✓ kept"}
@@ -199,7 +199,7 @@ def offer_to_stop(job: Job) -> None:
 def progress_texts(job: Job) -> tuple[str, str]:
     """What goes on, and how far it is."""
     if job.goal in ASKED:
-        return ASKING[job.goal], "Being stopped …" if job.stopping.is_set() else asked_text(job)
+        return ASKING[job.goal], asked_text(job)
     ahead = jobs().ahead_of(job)
     if ahead:
         return "Waiting for its turn …", f"It begins when '{ahead.path.stem}' is done."
@@ -212,6 +212,10 @@ def progress_texts(job: Job) -> tuple[str, str]:
 
 def asked_text(job: Job) -> str:
     """How far a language model is."""
+    if job.stopping.is_set():
+        return "Being stopped …"
+    if job.leaving.is_set():
+        return "Left to go on as soon as it is ordered …"
     if job.reading is None:
         return job.told or "Getting ready"
     return (answered_text if job.goal == ANSWERS else described_text)(job.reading)
