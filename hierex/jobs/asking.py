@@ -13,7 +13,7 @@ from ..asking.open_tunings import follow_tuning
 from ..asking.plans import AnswerPlan
 from ..asking.tuning import TuningPlan, check_cap, tune_model
 from ..config import AskedAs
-from ..errors import Cancelled, CapReached, HierexError, ModelError
+from ..errors import Cancelled, CapReached, HierexError, LeftRunning, ModelError
 from ..kept.tunings import KeptTuning
 from ..llm.endpoint import Endpoint
 from ..llm.meter import Reading
