@@ -67,7 +67,7 @@ def policy_depends(work: Workspace, words: list[str], version: int | None = None
 
     Unless items have vectors of their own: then the words are read by a model that the tree knows nothing of. A policy
     of a model's answers is another one as soon as there is another answer; a language model, as soon as something else
-    is hidden. version: of how the encoder learns; None: this one.
+    is hidden. version: of how the encoder learns, which the first did not tell; None: this one.
     """
     config = work.config
     reader = [model_name(config.embedding.for_words())] if config.embedding.from_file else []
@@ -77,7 +77,9 @@ def policy_depends(work: Workspace, words: list[str], version: int | None = None
         del how["causal"]
     taught = [content_of(config.policy.causal.base), digest(work.taxonomy.hidden)] if causal else []
     answers = [answers_state(work.store, config.policy.answers)] if config.policy.kind == "openai" else []
-    learned = {"encoder": [version or ENCODER_VERSION], "causal": [TASK_FIRST]}.get(config.policy.kind, [])
+    learned = {"encoder": [] if version == 1 else [version or ENCODER_VERSION], "causal": [TASK_FIRST]}.get(
+        config.policy.kind, []
+    )
     return [work.keys["transitions"], words, how, config.seed, *reader, *taught, *answers, *learned]
 
 

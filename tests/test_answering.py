@@ -1052,10 +1052,10 @@ def test_what_a_batch_was_refused_for_is_told_also_to_who_waits_no_longer(work, 
         outcome = collect(work, server, left=lambda: True)
     assert outcome.ended == "error"
     assert "refused the batch" in outcome.reason
-    assert "It goes on at the endpoint" in outcome.reason
+    assert "All else goes on at the endpoint." in outcome.reason
 
 
-def test_a_large_file_of_answers_is_fetched_wherever_it_lies(work, monkeypatch):
+def test_a_file_of_answers_may_be_larger_than_any_answer(work, monkeypatch):
     monkeypatch.setattr(door, "LARGEST_REPLY", 3_000)
     with LlmServer(answer=know_it_all(work)) as server:
         assert ask_in_batches(work, server).ended == "done"
@@ -1092,6 +1092,41 @@ def test_a_batch_that_can_never_be_fetched_is_given_up_by_who_stops_it_after_two
         days_pass(work, 3)
         assert "given up" not in collect(work, server).reason, "it may be an outage, and is paid"
         assert "It is given up." in collect(work, server, stop=True).reason
+        assert answer_batches.open_batches(work.store, server.url) == []
+
+
+def test_a_stop_gives_nothing_up_for_want_of_time(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.03)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        server.account.batches["batch-0"]["states"] = ["completed"]
+        days_pass(work, 3)
+        file = server.account._file
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                server.account, "_file", lambda how, *of: (429, {"error": {}}) if how == "GET" else file(how, *of)
+            )
+            patched.setattr(door, "FIRST_WAIT", 1.0)
+            assert "Collect them later" in collect(work, server, stop=True).reason
+        assert collect(work, server).ended == "done"
+    assert collect_answers(work).measure().rate == 1
+
+
+def test_what_was_wrong_before_a_stop_and_is_mended_by_it_is_not_told(work, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_REQUESTS", 30)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        look, failing = batches.look_at_batch, []
+
+        def fail_at_first(service, batch_id, **more):
+            if batch_id == "batch-0" and not failing:
+                failing.append(batch_id)
+                raise ModelBusy("It is failing (500).")
+            return look(service, batch_id, **more)
+
+        monkeypatch.setattr(batches, "look_at_batch", fail_at_first)
+        outcome = collect(work, server, cancelled=lambda: bool(failing))
+        assert (outcome.ended, outcome.reason) == ("stopped", "")
         assert answer_batches.open_batches(work.store, server.url) == []
 
 

@@ -335,6 +335,8 @@ def order_unheard(work, server, monkeypatch, *, begins):
     def time_out(*arguments, **more):
         if begins:
             start(*arguments, **more)
+        else:
+            more["ordering"]()
         raise ModelBusy("It did not answer in time.")
 
     with monkeypatch.context() as patched:
@@ -518,6 +520,7 @@ def test_a_stop_while_the_endpoint_is_gone_says_that_the_job_may_go_on(work, ser
     with pytest.raises(ModelError, match="did not take the order to end"):
         tune(work, server, cancelled=lambda: bool(server.account.jobs))
     assert tunings.read_tunings(work.store)[0].state == "ordered"
+    assert [job["states"] for job in server.account.jobs.values()] == [["running"]]
 
 
 def test_a_stop_before_the_job_was_found_ends_it(work, server, monkeypatch):
@@ -529,6 +532,33 @@ def test_a_stop_before_the_job_was_found_ends_it(work, server, monkeypatch):
     assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
 
 
+@pytest.mark.parametrize("hours", [0, 2])
+def test_a_stop_while_an_earlier_order_is_looked_for_ends_it(work, server, monkeypatch, hours):
+    order_unheard(work, server, monkeypatch, begins=True)
+    make_older(work, hours)
+    server.account.jobs["ftjob-0"]["states"] = ["running"]
+    server.order_faults = {("GET", "/fine_tuning/jobs"): {"status": 429}}
+    with pytest.raises(Cancelled):
+        tune(work, server, cancelled=lambda: not server.order_faults)
+    assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
+    assert len(server.account.jobs) == 1
+
+
+def test_a_job_that_was_done_before_it_could_be_ended_is_no_stop(work, server, monkeypatch):
+    server.account.job_states = ["succeeded"]
+    order = server.account._order_job
+    with monkeypatch.context() as patched:
+        unlisted(patched)
+        patched.setattr(server.account, "_order_job", lambda of: order(of) and None)
+
+        def stop() -> bool:
+            if server.account.jobs:
+                patched.undo()
+            return bool(server.account.jobs)
+
+        assert tune(work, server, cancelled=stop).state == "succeeded"
+
+
 def test_the_command_ends_every_job_also_where_one_takes_its_time(work, server, monkeypatch):
     for epochs in (2, 3):
         leave_running(work, server, epochs=epochs)
@@ -536,7 +566,9 @@ def test_the_command_ends_every_job_also_where_one_takes_its_time(work, server, 
     monkeypatch.setattr(
         server.account,
         "_look",
-        lambda what, how, name: (200, {}) if name == ["ftjob-0", "cancel"] else look(what, how, name),
+        lambda what, how, name: (
+            look(what, "HEAD", name[:1]) if name == ["ftjob-0", "cancel"] else look(what, how, name)
+        ),
     )
     told = argparse.Namespace(cancel=True, json=False)
     with pytest.raises(LeftRunning):
@@ -548,7 +580,9 @@ def test_a_job_that_is_still_being_ended_is_not_told_as_ended(work, server, monk
     left = leave_running(work, server)
     look = server.account._look
     monkeypatch.setattr(
-        server.account, "_look", lambda what, how, name: (200, {}) if name[1:] == ["cancel"] else look(what, how, name)
+        server.account,
+        "_look",
+        lambda what, how, name: look(what, *(("HEAD", name[:1]) if name[1:] == ["cancel"] else (how, name))),
     )
     with pytest.raises(LeftRunning, match="has not done so yet"):
         follow(work, server, left, stop=True)

@@ -76,7 +76,7 @@ class OpenBatches:
         self.work, self.asked, self.service, self.wait, self.progress = work, asked, service, wait, progress
         self.outcome, self.price = AnswerOutcome(), batch_price(price)
         self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
-        self._gives_up, self._troubles = False, []
+        self._gives_up, self._troubles = False, {}
 
     def until_end(self, do: Callable[[], None]) -> AnswerOutcome:
         """Does it; ends the batches where it is cancelled, and says so where the endpoint fails. Raises LeftRunning."""
@@ -87,10 +87,10 @@ class OpenBatches:
                 self.stop()
         except ModelError as error:
             self.end("error", str(error))
-        except LeftRunning as left:
+        except LeftRunning:
             if not self._troubles:
                 raise
-            self.end("error", f"{self._troubles[0]} {left}")
+            self.end("error", f"{self.first_trouble()} All else goes on at the endpoint.")
         self.outcome.reading = self.read([])
         return self.outcome
 
@@ -169,26 +169,32 @@ class OpenBatches:
             running = []
             for kept in opened:
                 try:
-                    running += self._look(kept)
+                    looked = self._look(kept)
+                    running += looked
+                    if not looked:  # it is done with, whatever was wrong before
+                        self._troubles.pop(kept.row_id, None)
                 except ModelError as error:
-                    self._troubles.append(error)
+                    self._troubles[kept.row_id] = error
             opened = [kept for kept, _ in running]
             self.progress(self.read([batch for _, batch in running]))
             if opened:
                 self.wait(POLL, "")
         if self._troubles:
-            raise self._troubles[0]
+            raise self.first_trouble()
 
     def _look(self, kept: KeptBatch) -> list[tuple[KeptBatch, Batch]]:
         """How far it is, where it goes on; what an ended one brought is kept."""
-        look = batches.look_at_batch
+        to_end = self._gives_up and not kept.batch_id  # it was not there when all were ended
+        look = batches.cancel_batch if to_end else batches.look_at_batch
         try:
-            if not kept.batch_id:
-                kept = self.find(kept)
-                look = batches.cancel_batch if self._gives_up else look  # it was not there when all were ended
+            kept = kept if kept.batch_id else self.find(kept)
             batch = kept and look(self.service, kept.batch_id, wait=self.wait)
         except NotThere as error:
             raise self._not_there(kept, error) from error
+        except Cancelled:
+            if to_end:
+                raise self._not_taken() from None
+            raise
         if not batch:
             return []
         if batch.ended:
@@ -212,7 +218,7 @@ class OpenBatches:
         except Cancelled:
             if not self._gives_up:
                 raise
-            raise self._not_fetched(kept, ModelError("The answers of a batch cannot be fetched now.")) from None
+            raise ModelError("The answers of a batch cannot be fetched now. Collect them later.") from None
         except ModelError as error:
             raise self._not_fetched(kept, error) from error
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
@@ -265,7 +271,7 @@ class OpenBatches:
             self.collect()
         except Cancelled:
             if self._troubles:
-                raise self._troubles[0] from None
+                raise self.first_trouble() from None
             self.end("stopped", STILL_ENDING)
         self.end("stopped", "")
 
@@ -280,11 +286,15 @@ class OpenBatches:
                 if begun:
                     self.note_begun(kept, batches.cancel_batch(self.service, begun, wait=self.wait))
             except Cancelled:
-                self._troubles.append(
-                    ModelError(f"{self.service.endpoint.place} did not take the order to end a batch.")
-                )
+                self._troubles[kept.row_id] = self._not_taken()
             except ModelError as error:
-                self._troubles.append(error)
+                self._troubles[kept.row_id] = error
+
+    def _not_taken(self) -> ModelError:
+        return ModelError(f"{self.service.endpoint.place} did not take the order to end a batch.")
+
+    def first_trouble(self) -> ModelError:
+        return next(iter(self._troubles.values()))
 
     def read(self, running: list[Batch]) -> Reading:
         """How far it is; tokens and dollars are those of what was collected."""

@@ -128,7 +128,10 @@ def order_tuning(work: Workspace, plan: TuningPlan, service: Service, cap: Cap, 
     if plan.is_new:
         tuning = note(work, plan, service.endpoint, uploaded_file(plan, service, wait))
     elif tuning.state == "ordered" and now() - tuning.started_at < LISTED_WITHIN:
-        tuning = find_begun(store, tuning, service, wait, listed_within=timedelta.max)
+        try:
+            tuning = find_begun(store, tuning, service, wait, listed_within=timedelta.max)
+        except Cancelled:
+            return tuning  # who follows it ends it
         if not tuning.job_id:
             raise may_have_begun(tuning)
     if tuning.job_id:
@@ -142,22 +145,27 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     from ..llm import fine_tuning  # loads the client only where a model is asked
     from ..llm.service import PutOff, StoppedBefore
 
-    store, tuning = work.store, tunings.note_order(work.store, tuning)
+    store, tuning = work.store, tunings.read_tuning(work.store, tuning.tuning_id)
     if tuning.job_id:
         return tuning
+    was_ordered = tuning.state == "ordered"  # so long ago that it is not waited for; it may have begun all the same
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
     ordering = partial(tunings.note_order, store, tuning)
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, ordering=ordering, wait=wait)
     except StoppedBefore:
-        tunings.note_reason(store, tuning, tuning.reason, state="uploaded")
+        if was_ordered:
+            return tuning  # who follows it ends it
+        tunings.note_reason(store, tunings.read_tuning(store, tuning.tuning_id), tuning.reason, state="uploaded")
         raise
     except Cancelled:
         with telling_trouble(store, tuning):
-            check_succeeded(end_at_endpoint(store, tuning, service))
-        raise
+            ended = end_at_endpoint(store, tuning, service)
+        check_succeeded(ended)
+        return ended
     except ModelError as error:
-        may_begin = isinstance(error, ModelBusy) and not isinstance(error, PutOff)
+        may_begin = was_ordered or (isinstance(error, ModelBusy) and not isinstance(error, PutOff))
+        tuning = tunings.read_tuning(store, tuning.tuning_id)
         tuning = tunings.note_reason(store, tuning, str(error), state="ordered" if may_begin else "uploaded")
         if not isinstance(error, ModelBusy):
             look_after_refusal(store, tuning, service, wait, error, is_first=plan.is_new)

@@ -166,8 +166,10 @@ def follow_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) ->
                 follow_tuning(store, tuning, service, stop=options.cancel, see=TuningLine().show)
             except Cancelled:
                 pass  # the state that is told says so
-            except (ModelError, LeftRunning) as error:
+            except LeftRunning as error:
                 trouble = trouble or error
+            except ModelError as error:
+                trouble = error if isinstance(trouble, LeftRunning) else trouble or error
             tell_tuning(tunings.read_tuning(store, tuning.tuning_id), options)
     finally:
         service.close()
@@ -261,7 +263,7 @@ def collect_all(store: Store, endpoint: Endpoint, options: argparse.Namespace) -
             line = MeterLine(answered_text)
             outcome = collect_batches(work, asked, service, stop=options.cancel, progress=line.show)
             report_answers(work, asked, outcome, options)
-            reasons += filter(None, [outcome.reason if outcome.ended == "error" else outcome.nothing_came])
+            reasons += filter(None, [outcome.reason or outcome.nothing_came])
     finally:
         service.close()
     tell_open(store, endpoint)

@@ -128,13 +128,12 @@ def cancel_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched)
     job = look_at_tuning(service, job_id, wait=wait)
     if job.ended:
         return job
-    service.call(
-        lambda client: client.fine_tuning.jobs.cancel(job_id),
+    return service.call(
+        lambda client: read_job(service, client.fine_tuning.jobs.cancel(job_id), ()),
         what="the order to end a job",
         missing=_unknown(service, job_id),
         wait=wait,
     )
-    return look_at_tuning(service, job_id, wait=wait)
 
 
 def follow_tuning(

@@ -215,7 +215,7 @@ def asked_text(job: Job) -> str:
     if job.stopping.is_set():
         return "Being stopped …"
     if job.leaving.is_set():
-        return "Left to go on as soon as it is ordered …"
+        return "Being left …"
     if job.reading is None:
         return job.told or "Getting ready"
     return (answered_text if job.goal == ANSWERS else described_text)(job.reading)
