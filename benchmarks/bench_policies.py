@@ -49,7 +49,8 @@ from hierex.metrics import recall_at, resample_means
 from hierex.policies.choices import follow_popularity, leave_out_context, thin_out, weigh_parts, weigh_people
 from hierex.policies.counts import count_moves, train_counts
 from hierex.policies.ease import train_ease
-from hierex.policies.encoder import EncoderPolicy, share_out, train_encoder
+from hierex.policies.encoder import EncoderPolicy, share_out
+from hierex.policies.encoder_training import train_encoder
 from hierex.store import open_store
 from hierex.synthetic import make_world
 from hierex.taxonomy import Taxonomy, cut_tree

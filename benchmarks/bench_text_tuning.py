@@ -28,7 +28,8 @@ import numpy as np
 import pandas as pd
 
 from hierex.config import EmbeddingConfig, PolicyConfig
-from hierex.policies.encoder import EncoderPolicy, train_encoder
+from hierex.policies.encoder import EncoderPolicy
+from hierex.policies.encoder_training import train_encoder
 from hierex.policies.text_changes import TextChanges
 from hierex.policies.text_tuning import train_tuned
 from hierex.transitions import Moves

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -28,8 +29,9 @@ from hierex.policies.choices import (
 )
 from hierex.policies.counts import train_counts
 from hierex.policies.ease import Tuning, fit_ease
-from hierex.policies.encoder import EXPECTED, Learner, weigh_by_age
+from hierex.policies.encoder_training import EXPECTED, NETWORKS, Learner, weigh_by_age
 from hierex.transitions import Histories, Moves, list_moves
+from hierex.transitions.pasts import Pasts
 
 KINDS = ("counts", "ease", "encoder")
 N = 12
@@ -129,6 +131,24 @@ def test_training_leaves_torch_as_it_was():
     assert torch.get_num_threads() == threads
 
 
+def test_the_encoders_networks_learn_from_other_seeds_and_answer_by_their_mean(encoder):
+    contexts = every_context()
+    pasts = Pasts.of_contexts(contexts)
+    alone = [network.foresee(contexts, pasts) for network in encoder.parts.networks]
+    assert len(alone) == NETWORKS > 1
+    assert not any(np.allclose(one, other) for one, other in combinations(alone, 2))
+    together, *_ = encoder.parts.foresee(contexts, pasts, whole=False)
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_an_encoder_that_was_kept_with_one_network_is_read_as_it_is(encoder):
+    first, *_ = encoder.parts.networks
+    one = replace(encoder, parts=replace(encoder.parts, networks=(first,)))
+    kept = {name: value for name, value in encoder.arrays().items() if not name.startswith("network1/")}
+    read = load_policy("encoder", load(save(kept)))
+    np.testing.assert_array_equal(read.score(every_context()), one.score(every_context()))
+
+
 def test_another_seed_is_another_encoder(encoder):
     other = train_policy(random_moves(), text_vectors(), config=QUICK, seed=1)
     assert not np.array_equal(other.score(every_context()), encoder.score(every_context()))
@@ -162,7 +182,7 @@ def test_a_move_weighs_half_where_half_of_the_moves_lie_between():
 
 
 def test_the_network_learns_most_from_the_latest_moves(monkeypatch):
-    monkeypatch.setattr("hierex.policies.encoder.WITHOUT_HISTORY", 0.0)
+    monkeypatch.setattr("hierex.policies.encoder_training.WITHOUT_HISTORY", 0.0)
     moves, learner = random_moves(), Learner(random_moves(), text_vectors(), QUICK, 0)
     learner.learn(np.arange(len(moves)), lambda done: None)
     first, last = np.argsort(moves.clock, kind="stable")[[0, -1]]

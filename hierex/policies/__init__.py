@@ -108,7 +108,7 @@ def train_policy(
         words, reader = [description.text() for description in descriptions], reader or EmbeddingConfig()
         how = {"reader": reader, "config": config, "seed": seed, "progress": progress}
         return train_tuned(moves, words, description_vectors, **how)
-    from .encoder import train_encoder
+    from .encoder_training import train_encoder
 
     return train_encoder(moves, description_vectors, config=config, seed=seed, progress=progress)
 

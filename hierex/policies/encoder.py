@@ -1,63 +1,32 @@
-"""The default policy: text vectors of the descriptions, and a small head that learns where people go from them.
+"""The default policy: networks over the text vectors of the descriptions answer together with what counts.
 
-The head sees each interest through its text, plus a part of its own that starts at nothing and grows only where moves
+A network sees each interest through its text, plus a part of its own that starts at nothing and grows only where moves
 ask for it: an interest that nobody has reached yet is judged by its words. It reads the context in order, and the
-whole history as one sum in which older interests weigh as it learns. Five things make it learn from few moves:
+whole history as one sum in which older interests weigh as it learns. Several answer by the mean of their logits.
 
-- popularity is the one *at the time of the move* (`choices.follow_popularity`), over short times and long ones, so
-  what is learned is what the context adds to it, and not the fashion of the day; for predictions it is the latest one;
-- a move is learned as a choice among the interests that were still open to that person;
-- half of the moves are learned without the history before their context, so that one network answers both;
-- a move weighs the less the longer ago it was (`HALF_LIFE`): who goes where changes, too;
-- it learns from the earlier moves, is judged on the later ones, and then goes on with both, for the latest are the most
-  like what comes. Each time these are the latest `config.most_moves` at most; popularity is known from all.
+Counting is hard to beat where the same comes up again and again, so the answer is a weighted product of the networks,
+the `counts` policy, the `ease` policy and the popularities, with one set of weights for contexts and one for histories.
+For who comes from an interest that nobody has moved on from yet, counting knows nothing, and the networks answer alone.
 
-Both times the steps first grow and then die away (Smith & Topin 2018): a few epochs of large steps end where many of
-small ones would, and nobody has to search for when to stop.
-
-Counting is hard to beat where the same comes up again and again, so the answer is a weighted product of the network,
-the `counts` policy, the `ease` policy and the popularities. The weights, one set for contexts and one for histories,
-are those under which the later moves are most likely, every person counting the same, unless that takes them far from
-an even share of the three models: the fashion of one time should not set them. For who comes from an interest
-that nobody has moved on from yet, counting knows nothing, and the network answers alone.
+How all this is learned: `encoder_training`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import count, takewhile
 
 import numpy as np
-import torch
-from torch.nn import functional
 
-from ..config import PolicyConfig, Progress, no_progress
 from ..errors import ConfigError, EarlierVersion
-from ..threads import one_thread
-from ..transitions import Histories, Moves, latest_contexts, repeat_earliest
+from ..transitions import Histories, latest_contexts, repeat_earliest
 from ..transitions.pasts import Pasts
-from .choices import Belief, follow_popularity, leave_out, part_by_time, thin_out, weigh_parts, weigh_people
-from .counts import CountsPolicy, count_moves, load_counts, train_counts
-from .ease import EasePolicy, load_ease, train_ease
-from .encoder_network import MEMORIES, EncoderNetwork, centre
+from .choices import leave_out
+from .counts import CountsPolicy, load_counts
+from .ease import EasePolicy, load_ease
+from .encoder_network import EncoderNetwork
 from .text_changes import TextChanges
-
-FEWEST_STEPS = 64
-"""Steps in an epoch, at least; batches are smaller where moves are few."""
-SMALLEST_BATCH = 128
-MOST_STEPS = 600
-"""Of many moves, once they have all been gone through, no more steps than this: they need fewer epochs."""
-WITHOUT_HISTORY = 0.5
-"""The share of moves that are learned from their context alone."""
-HALF_LIFE = 0.5
-"""A move that this share of all moves lies behind weighs half of the latest one."""
-
-EXPECTED = np.array([1 / 3] * 3 + [0.0] * len(MEMORIES))
-"""Of the weights: an even share for the network, `counts` and `ease`, each of which knows what is popular by itself."""
-DOUBT = 1.0
-"""In moves per interest, what it costs weights to lie 1 away from that: the more there are, the less each is known."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +37,16 @@ class Parts:
     split since. log_share: (n_clusters,) float32, how much of that one it is (`share_out`); 0 for all of it.
     """
 
-    network: EncoderNetwork
+    networks: tuple[EncoderNetwork, ...]
     counts: CountsPolicy
     ease: EasePolicy
     origin: np.ndarray
     log_share: np.ndarray
 
     @classmethod
-    def unsplit(cls, network: EncoderNetwork, counts: CountsPolicy, ease: EasePolicy) -> Parts:
+    def unsplit(cls, networks: Iterable[EncoderNetwork], counts: CountsPolicy, ease: EasePolicy) -> Parts:
         n = counts.n_clusters
-        return cls(network, counts, ease, np.arange(n), np.zeros(n, np.float32))
+        return cls(tuple(networks), counts, ease, np.arange(n), np.zeros(n, np.float32))
 
     def foresee(self, contexts: np.ndarray, pasts: Pasts, *, whole: bool) -> list[np.ndarray]:
         """Scores of each part, (n, n_clusters) or (n_clusters,); `whole`: the pasts are histories, not contexts."""
@@ -86,7 +55,8 @@ class Parts:
         counted = [self.counts.foresee(self.origin[contexts]), ease.foresee(past)]
         if len(self.origin) != self.counts.n_clusters:
             counted = [part[:, self.origin] for part in counted]
-        return [self.network.foresee(contexts, pasts), *counted, *self.network.log_popularity.numpy()]
+        network = sum(network.foresee(contexts, pasts) for network in self.networks) / len(self.networks)
+        return [network, *counted, *self.networks[0].log_popularity.numpy()]
 
 
 @dataclass(frozen=True)
@@ -126,9 +96,9 @@ class EncoderPolicy:
                 f"{len(vectors):,} descriptions were given for {len(origin):,} interests, each of which has to be one "
                 f"of the {self.n_clusters:,} that the policy knows, or a part of one. Train the policy again."
             )
-        network = self.parts.network.with_interests(vectors, origin)
+        networks = tuple(network.with_interests(vectors, origin) for network in self.parts.networks)
         log_share = self.parts.log_share[origin] + share_out(origin, reached)
-        parts = replace(self.parts, network=network, origin=self.parts.origin[origin], log_share=log_share)
+        parts = replace(self.parts, networks=networks, origin=self.parts.origin[origin], log_share=log_share)
         return replace(self, parts=parts)
 
     def score(self, contexts: np.ndarray) -> np.ndarray:
@@ -155,8 +125,8 @@ class EncoderPolicy:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `LanguagePolicy`."""
-        network = {name: value.numpy().copy() for name, value in self.parts.network.state_dict().items()}
-        parts = {"network": network, "counts": self.parts.counts.arrays(), "ease": self.parts.ease.arrays()}
+        parts = {"counts": self.parts.counts.arrays(), "ease": self.parts.ease.arrays()}
+        parts |= {name_of_network(place): network.arrays() for place, network in enumerate(self.parts.networks)}
         parts |= {"changes": self.changes.weights} if self.changes else {}
         named = {f"{part}/{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
         weights = {"weights_of_context": self.weights_of_context, "weights_of_history": self.weights_of_history}
@@ -174,6 +144,11 @@ def share_out(origin: np.ndarray, reached: np.ndarray) -> np.ndarray:
     return np.log(reached / np.bincount(origin, reached)[origin]).astype(np.float32)
 
 
+def name_of_network(place: int) -> str:
+    """Under which its weights are kept; the first as when there was only one."""
+    return f"network{place or ''}"
+
+
 def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
     """The policy whose `arrays()` these are. Raises ConfigError for those that an earlier version of hierex kept."""
     if "origin" not in arrays:
@@ -182,116 +157,10 @@ def load_encoder(arrays: dict[str, np.ndarray]) -> EncoderPolicy:
     def of(part: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
 
-    state = {name: torch.from_numpy(np.array(value)) for name, value in of("network/").items()}
-    learned = EncoderNetwork.of(state), load_counts(of("counts/")), load_ease(of("ease/"))
+    states = takewhile(bool, (of(f"{name_of_network(place)}/") for place in count()))
+    networks = tuple(EncoderNetwork.of_arrays(state) for state in states)
     log_share = arrays.get("log_share", np.zeros(len(arrays["origin"]), np.float32))
-    parts = Parts(*learned, arrays["origin"], log_share)
+    parts = Parts(networks, load_counts(of("counts/")), load_ease(of("ease/")), arrays["origin"], log_share)
     changes, note = of("changes/"), arrays["note"].tobytes().decode() if "note" in arrays else ""
     weights = arrays["weights_of_context"], arrays["weights_of_history"]
     return EncoderPolicy(parts, *weights, TextChanges(changes) if changes else None, note)
-
-
-def train_encoder(
-    moves: Moves,
-    vectors: np.ndarray,
-    *,
-    config: PolicyConfig,
-    seed: int,
-    progress: Progress = no_progress,
-) -> EncoderPolicy:
-    """Learn from `moves` (rows as `list_moves` gives them) and the text vectors (n_clusters, d) of the descriptions.
-
-    Leaves torch's random state and its threads as they were.
-    """
-    earlier, later = part_by_time(moves, config.validation_share)
-    counts, ease = train_counts(moves, config=config), train_ease(moves, config=config)
-    progress(0.1)
-    with _alone():
-        learner = Learner(moves, vectors, config, seed)
-        learner.learn(earlier, lambda done: progress(0.1 + 0.4 * done))
-        past = moves.take(earlier)
-        then = Parts.unsplit(learner.network, count_moves(past, counts.smoothing), ease.as_of(past))
-        weights = _weigh(then, moves, thin_out(later, moves.n_clusters))
-        progress(0.55)
-        learner.learn(np.arange(len(moves)), lambda done: progress(0.55 + 0.45 * done))
-    return EncoderPolicy(Parts.unsplit(learner.network, counts, ease), *weights)
-
-
-def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
-    """The weights for contexts and for histories with which the later moves are most likely."""
-    contexts, novel, weight = moves.contexts[later], moves.novel[later], weigh_people(moves.user[later])
-    pasts = Pasts.before_moves(moves).take(later)
-    seen = pasts.mark(moves.n_clusters)
-    belief = Belief(EXPECTED, DOUBT * moves.n_clusters)
-    given = ((Pasts.of_contexts(contexts), False), (pasts, True))
-    parts = (then.foresee(contexts, past, whole=whole) for past, whole in given)
-    return [weigh_parts(scores, novel, seen, weight, belief) for scores in parts]
-
-
-class Learner:
-    """A network that learns from the moves, some rows at a time."""
-
-    def __init__(self, moves: Moves, vectors: np.ndarray, config: PolicyConfig, seed: int):
-        torch.manual_seed(seed)
-        self.random = np.random.default_rng(seed)
-        self.moves, self.config = moves, config
-        self.pasts = Pasts.before_moves(moves)
-        middle = torch.from_numpy(np.asarray(vectors, np.float32).mean(axis=0))
-        k, texts = moves.contexts.shape[1], centre(vectors, middle)
-        self.network = EncoderNetwork(texts, middle, k, config.dimensions, config.dropout)
-
-    def learn(self, rows: np.ndarray, progress: Progress) -> None:
-        """Go through the latest of these rows a few times; the network then also knows what is popular after them."""
-        config = self.config
-        weight = weigh_by_age(self.moves.clock, rows)
-        step_of = np.zeros(len(self.moves), np.int64)
-        followed = [follow_popularity(self.moves.take(rows), half_life) for half_life in MEMORIES]
-        step_of[rows] = followed[0][0]
-        popularity = torch.from_numpy(np.stack([popularity for _, popularity in followed], axis=1))
-        rows = rows[np.argsort(-self.moves.clock[rows], kind="stable")[: config.most_moves]]
-        self.weight = weight / weight[rows].mean()
-        size = int(np.clip(len(rows) // FEWEST_STEPS, SMALLEST_BATCH, config.batch_size))
-        epochs = min(config.epochs, math.ceil(MOST_STEPS * size / len(rows)))
-        steps = epochs * math.ceil(len(rows) / size)
-        optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=config.weight_decay, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps)
-        self.network.train()
-        for epoch in range(epochs):
-            order = self.random.permutation(rows)
-            for start in range(0, len(order), size):
-                batch = order[start : start + size]
-                optimizer.zero_grad()
-                self._loss(batch, self.network.weigh_popularity(popularity)[step_of[batch]]).backward()
-                optimizer.step()
-                schedule.step()
-            progress((epoch + 1) / epochs)
-        self.network.eval()
-        self.network.log_popularity.copy_(popularity[-1])
-
-    def _loss(self, rows: np.ndarray, popularity: torch.Tensor) -> torch.Tensor:
-        """How unlikely the network finds what was chosen in these moves, among what was open; the latest weigh most."""
-        contexts = torch.from_numpy(self.moves.contexts[rows].astype(np.int64))
-        novel = torch.from_numpy(self.moves.novel[rows].astype(np.int64))
-        pasts = self.pasts.take(rows)
-        hidden = self.random.random(len(rows)) < WITHOUT_HISTORY
-        shown = np.where(hidden, np.maximum(pasts.starts, pasts.ends - contexts.shape[1]), pasts.starts)
-        logits = self.network(contexts, replace(pasts, starts=shown), popularity)
-        seen = torch.from_numpy(pasts.mark(self.moves.n_clusters))
-        surprise = functional.cross_entropy(logits.masked_fill(seen, -torch.inf), novel, reduction="none")
-        return (surprise * torch.from_numpy(self.weight[rows])).mean()
-
-
-def weigh_by_age(clock: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(n,) float32: of the moves `rows` of those made at `clock`, by the share of them that came at the same time or
-    later; 0 of all others."""
-    weight = np.zeros(len(clock), np.float32)
-    later = 1 - np.searchsorted(np.sort(clock[rows]), clock[rows]) / len(rows)
-    weight[rows] = 0.5 ** (later / HALF_LIFE)
-    return weight
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """On one thread, leaving torch's threads and random state as they were."""
-    with torch.random.fork_rng(devices=[]), one_thread():
-        yield

@@ -64,6 +64,15 @@ class EncoderNetwork(nn.Module):
         network.load_state_dict(state)
         return network.eval()
 
+    @classmethod
+    def of_arrays(cls, arrays: dict[str, np.ndarray]) -> EncoderNetwork:
+        """The trained network whose `arrays()` these are."""
+        return cls.of({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its weights and what it was told, copied, by name."""
+        return {name: value.numpy().copy() for name, value in self.state_dict().items()}
+
     def with_interests(self, vectors: np.ndarray, origin: np.ndarray) -> EncoderNetwork:
         """See `EncoderPolicy.with_interests`."""
         state = self.state_dict()

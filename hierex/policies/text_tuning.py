@@ -25,8 +25,9 @@ from ..config import EmbeddingConfig, PolicyConfig, Progress, no_progress, part_
 from ..embeddings import embed_texts
 from ..transitions import Moves
 from .choices import follow_popularity, mark_seen, part_by_time, thin_out, weigh_parts
-from .encoder import EncoderPolicy, train_encoder
+from .encoder import EncoderPolicy
 from .encoder_network import MEMORIES, centre
+from .encoder_training import train_encoder
 from .text_changes import TextChanges, changes_of, open_to_changes
 
 NO_HELP = (
