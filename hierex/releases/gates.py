@@ -34,10 +34,10 @@ def refuse_unknown_answers(policy: LanguagePolicy) -> None:
     matches = getattr(policy, "matches", None)
     if matches is None or not matches.n or matches.rate >= FEWEST_MATCHES:
         return
-    example = f", for example '{matches.misses[0][0][:80]}'" if matches.misses else ""
+    example = f"One that is not: '{matches.misses[0][0][:80]}'. " if matches.misses else ""
     raise GateFailed(
-        f"Only {matched_text(matches)} are known interests, word for word{example}; it takes "
-        f"{FEWEST_MATCHES:.0%}. {TAUGHT if policy.name.startswith('causal') else ASKED}"
+        f"Only {matched_text(matches)} are known interests, word for word; it takes {FEWEST_MATCHES:.0%}. "
+        f"{example}{TAUGHT if policy.name.startswith('causal') else ASKED}"
     )
 
 
