@@ -213,10 +213,11 @@ def look_ahead(policy: EncoderPolicy, histories: Histories, cases: Cases, more: 
         weighed = (np.float32(weight) * part for weight, part in zip(weights, foresee(contexts), strict=True))
         return leave_out_context(sum(weighed), contexts)
 
-    some = cases.take(thin_out(np.arange(len(cases)), cases.n_choices))
+    judged = thin_out(np.arange(len(cases)), cases.n_choices)
+    some, weight = cases.take(judged), weigh_people(cases.user)[judged]
     seen = Pasts.of_histories(some.histories()).mark(cases.n_choices)
     parts = foresee(latest_contexts(histories, some.ends, some.starts, k=K))
-    weights = weigh_parts(parts, some.sequence[some.ends], seen, weigh_people(some.user))
+    weights = weigh_parts(parts, some.sequence[some.ends], seen, weight / weight.mean())
     return score
 
 

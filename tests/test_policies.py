@@ -15,7 +15,7 @@ from hierex import policies
 from hierex.config import PolicyConfig
 from hierex.descriptions import Description
 from hierex.errors import ConfigError
-from hierex.policies import FEWEST_MOVES, load_policy
+from hierex.policies import FEWEST_MOVES, encoder_training, load_policy
 from hierex.policies.choices import (
     PARTS,
     Belief,
@@ -267,6 +267,27 @@ def test_every_person_weighs_the_same_however_many_moves_they_made():
     novel, seen = np.array([1, 1, 1, 0, 0, 0]), np.zeros((6, 2), bool)
     logits = sum(w * part for w, part in zip(weigh_parts(parts, novel, seen, weight), parts, strict=True))[0]
     assert np.exp(logits[1]) / np.exp(logits).sum() == pytest.approx(1 / 3, abs=1e-3)
+
+
+class Halves:
+    """Two parts: one finds the second half of the interests likelier, one nothing."""
+
+    def foresee(self, contexts, pasts, *, whole):
+        part = np.repeat(np.float32([0, 1]), N // 2)
+        return [np.tile(part, (len(contexts), 1)), np.zeros(N, np.float32)]
+
+
+def test_every_person_weighs_the_same_also_where_moves_are_thinned_out(monkeypatch):
+    rng = np.random.default_rng(0)
+    many = [[0, 1, 2, 3, 4, 5]] * 60  # four moves each within the first half
+    few = [[*rng.permutation(6)[:2], 6 + rng.integers(6)] for _ in range(240)]
+    moves = moves_of(many + few)
+    monkeypatch.setattr(encoder_training, "EXPECTED", np.zeros(2))
+    monkeypatch.setattr(encoder_training, "DOUBT", 0.0)
+    (all_of_them, _), _ = encoder_training._weigh(Halves(), moves, np.arange(len(moves)))
+    monkeypatch.setattr("hierex.policies.choices.MOST_JUDGED", 120)
+    (some, _), _ = encoder_training._weigh(Halves(), moves, np.arange(len(moves)))
+    assert some == pytest.approx(all_of_them, abs=0.1)
 
 
 def test_weights_of_parts_are_where_the_likelihood_is_highest():

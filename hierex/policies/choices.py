@@ -83,7 +83,8 @@ def spread_out(rows: np.ndarray, most: int) -> np.ndarray:
 def weigh_people(user: np.ndarray) -> np.ndarray:
     """(n,) float32 weights of rows, 1 on average, under which every user counts the same however many rows they have.
 
-    Policies are asked for people, and most people make few moves: without this, the few who make many decide.
+    Policies are asked for people, and most people make few moves: without this, the few who make many decide. To be
+    called before rows are thinned out, which leaves most of the people who made few moves without any.
     """
     _, person, counts = np.unique(user, return_inverse=True, return_counts=True)
     return (len(user) / len(counts) / counts[person]).astype(np.float32)

@@ -77,7 +77,7 @@ def train_encoder(
         _learn(learners, earlier, part_of(progress, 0.1, 0.5))
         networks, past = [learner.network for learner in learners], moves.take(earlier)
         then = Parts.unsplit(networks, count_moves(past, counts.smoothing), ease.as_of(past))
-        weights = _weigh(then, moves, thin_out(later, moves.n_clusters))
+        weights = _weigh(then, moves, later)
         progress(0.55)
         _learn(learners, np.arange(len(moves)), part_of(progress, 0.55, 1))
     return EncoderPolicy(Parts.unsplit(networks, counts, ease), *weights)
@@ -90,7 +90,10 @@ def _learn(learners: list[Learner], rows: np.ndarray, progress: Progress) -> Non
 
 def _weigh(then: Parts, moves: Moves, later: np.ndarray) -> list[np.ndarray]:
     """The weights for contexts and for histories with which the later moves are most likely."""
-    contexts, novel, weight = moves.contexts[later], moves.novel[later], weigh_people(moves.user[later])
+    weight = weigh_people(moves.user[later])
+    judged = thin_out(np.arange(len(later)), moves.n_clusters)
+    later, weight = later[judged], weight[judged] / weight[judged].mean()
+    contexts, novel = moves.contexts[later], moves.novel[later]
     pasts = Pasts.before_moves(moves).take(later)
     seen = pasts.mark(moves.n_clusters)
     belief = Belief(EXPECTED, DOUBT * moves.n_clusters)
