@@ -1,11 +1,12 @@
 """How well the policies name the next novel interest, and how fast, each against the baselines of the same run.
 
-    python -m benchmarks.bench_policies [--data FOLDER] [--vectors FOLDER] [--planted] [--seed 0]
+    python -m benchmarks.bench_policies [--data FOLDER] [--vectors FOLDER] [--planted] [--seeds 0 1 2]
 
 FOLDER holds a folder per data set with `items.parquet` and `interactions.parquet`; without it the sample is used.
 `--vectors` keeps the descriptions and what the text model read for the next time; `--planted` adds made-up worlds of
 three shapes, whose interests are known. Policies learn from the moves before the latest fifth of the interactions. A
-case is the last move of everybody who moved since; nothing of a history is a candidate, and recall@10 is measured.
+case is the last move of everybody who moved since; nothing of a history is a candidate, and recall@10 is measured: the
+mean over the seeds, of which only the encoder knows.
 
 - popularity, counts, ease: the baselines, each tuned on the later moves that it learns from;
 - K = 2 and full history: what is read of each person;
@@ -13,7 +14,8 @@ case is the last move of everybody who moved since; nothing of a history is a ca
   how popular interests would be. Both look at the cases: weights are the likeliest there (Newton's steps, every person
   counting the same), which need not be those that find most; and popularity is that among the moves of the other half
   of the people since the split, as one more part;
-- ratio: the encoder's mean over the best baseline's, with 95 % intervals (people of each data set drawn anew);
+- ratio: the encoder's mean over the best baseline's, with 95 % intervals (people of each data set drawn anew), and
+  with each seed alone;
 - rare: the cases whose answer is among the half of the interests that fewest moved to; every move: all cases, and not
   only everybody's last;
 - best baseline: the best of the three by the mean over data sets, at each granularity; of full histories it is ease;
@@ -31,7 +33,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +254,12 @@ class Found:
         return resample_means(sums, np.bincount(person), resamples=RESAMPLES, seed=0)
 
 
+def average(of_seeds: list[Found]) -> Found:
+    """Of the same cases, what is found of each on average."""
+    hits = {name: np.mean([found.hits[name] for found in of_seeds], axis=0) for name in of_seeds[0].hits}
+    return replace(of_seeds[0], hits=hits)
+
+
 def measure(interests: Interests, seed: int) -> tuple[Found, dict[str, float]]:
     """What is found of each case; and by scorer the recall of moves to the halves of split interests."""
     moves, histories = interests.training_moves(), interests.histories()
@@ -317,21 +325,24 @@ def show_found(found: Found) -> None:
     print(markdown(pd.DataFrame(rows).T.map("{:.4g}".format)), flush=True)
 
 
-def show_ratios(measured: dict[str, dict[int, Found]]) -> None:
+def show_ratios(measured: dict[str, dict[int, list[Found]]]) -> None:
+    """measured: by data set and granularity, with every seed."""
     rows = {}
     for n in GRANULARITIES:
         at = [by_n[n] for by_n in measured.values() if n in by_n]
-        for kind in at[0].kinds if at else ():
+        for kind in at[0][0].kinds if at else ():
             rows[f"N = {n}{', ' if kind else ''}{kind}"] = compare(at, kind)
     print(f"\nMeans over {len(measured)} data sets\n")
     print(markdown(pd.DataFrame.from_dict(rows, orient="index")), flush=True)
 
 
-def compare(found: list[Found], kind: str) -> dict[str, str]:
-    """The encoder to the best baseline, by the means over data sets."""
+def compare(of_sets: list[list[Found]], kind: str) -> dict[str, str]:
+    """The encoder to the best baseline, by the means over data sets. of_sets: with every seed."""
+    found = [average(of_seeds) for of_seeds in of_sets]
     recalls = [of_set.recall(kind) for of_set in found]
     mean = pd.DataFrame(recalls).mean()
     best = mean[list(BASELINES)].idxmax()
+    alone = [np.mean([of_set.recall(kind)["encoder"] for of_set in same]) for same in zip(*of_sets, strict=True)]
     cells = [recall["encoder"] / max(recall[name] for name in BASELINES) for recall in recalls]
 
     def ratio(one: str, other: str) -> str:
@@ -343,6 +354,7 @@ def compare(found: list[Found], kind: str) -> dict[str, str]:
         "best baseline": f"{best} {mean[best]:.4f}",
         "encoder": f"{mean['encoder']:.4f}",
         "ratio": ratio("encoder", best),
+        "with each seed": ", ".join(f"{one / mean[best]:.2f}" for one in alone),
         "least ratio in a data set, to its own best": f"{min(cells):.3f}",
         "full history, to ease": ratio("encoder, full history", "ease, full history"),
         "weights of then": ratio("weights of then", best),
@@ -378,26 +390,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder of data sets")
     parser.add_argument("--vectors", type=Path, help="a folder in which vectors of texts are kept")
     parser.add_argument("--planted", action="store_true", help="made-up worlds too")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.", flush=True)
-    measured: dict[str, dict[int, Found]] = {}
+    measured: dict[str, dict[int, list[Found]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, files in data_sets(options.data).items():
             measured[name] = {}
             for n, interests in read_interests(name, files, options.vectors or Path(folder)).items():
-                measured[name][n], split = measure(interests, options.seed)
+                found, splits = zip(*(measure(interests, seed) for seed in options.seeds), strict=True)
+                measured[name][n] = list(found)
                 print(f"\n{name}, N = {n}\n")
-                show_found(measured[name][n])
-                print(
-                    "\nAfter a split: " + ", ".join(f"{who} {recall:.4f}" for who, recall in split.items()), flush=True
-                )
+                show_found(average(measured[name][n]))
+                split = pd.DataFrame(splits).mean().items()
+                print("\nAfter a split: " + ", ".join(f"{who} {recall:.4f}" for who, recall in split), flush=True)
     show_ratios(measured)
     for shape in SHAPES if options.planted else ():
-        interests = plant_interests(shape, options.seed)
+        interests = plant_interests(shape, seed=0)
         print(f"\nPlanted, N = {interests.n}: {shape}\n")
-        show_found(measure(interests, options.seed)[0])
-    measure_time(options.seed)
+        show_found(average([measure(interests, seed)[0] for seed in options.seeds]))
+    measure_time(seed=0)
 
 
 if __name__ == "__main__":
