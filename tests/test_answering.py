@@ -1,12 +1,14 @@
 """Answers ahead of time over a real socket: singly or in batches, kept as they come, paid once, never trusted."""
 
 import _thread
+import itertools
 import json
 import shutil
 import threading
 from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import partial
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from small_worlds import run_until
 from hierex.asking.answering import answer_contexts
 from hierex.asking.batches import answer_in_batches
 from hierex.asking.collected import HAVE_IT_ANSWER, collect_answers, make_policy, raw_answers, ways_answered
-from hierex.asking.open_batches import collect_batches
+from hierex.asking.open_batches import STAY_OPEN, STILL_ENDING, collect_batches
 from hierex.asking.plans import cost_of, enough_for, people_contexts, plan_answers, with_estimate
 from hierex.cli import main
 from hierex.cli.models import BATCHES_GO_ON
@@ -1052,7 +1054,7 @@ def test_what_a_batch_was_refused_for_is_told_also_to_who_waits_no_longer(work, 
         outcome = collect(work, server, left=lambda: True)
     assert outcome.ended == "error"
     assert "refused the batch" in outcome.reason
-    assert "All else goes on at the endpoint." in outcome.reason
+    assert "Questions that were handed over stay open" in outcome.reason
 
 
 def test_a_file_of_answers_may_be_larger_than_any_answer(work, monkeypatch):
@@ -1079,7 +1081,7 @@ def test_one_batch_that_cannot_be_fetched_keeps_no_other_from_being_collected(wo
     monkeypatch.setattr(batches, "fetch_answers", fail_for("batch-0"))
     with LlmServer(answer=know_it_all(work)) as server:
         outcome = ask_in_batches(work, server)
-        assert (outcome.ended, outcome.reason) == ("error", "It is failing (500).")
+        assert (outcome.ended, outcome.reason) == ("error", f"It is failing (500). {STAY_OPEN}")
         assert outcome.answered == len(plan_answers(work, endpoint_at(server)).contexts) - 20
         assert [kept.batch_id for kept in answer_batches.open_batches(work.store, server.url)] == ["batch-0"]
 
@@ -1093,6 +1095,83 @@ def test_a_batch_that_can_never_be_fetched_is_given_up_by_who_stops_it_after_two
         assert "given up" not in collect(work, server).reason, "it may be an outage, and is paid"
         assert "It is given up." in collect(work, server, stop=True).reason
         assert answer_batches.open_batches(work.store, server.url) == []
+
+
+def fail_looks(monkeypatch, server, n):
+    """The endpoint fails the next n times when it is asked for a batch."""
+    look, left = server.account._look, [n]
+
+    def failing(what, how, name):
+        if name and left[0]:
+            left[0] -= 1
+            return 502, {"error": {"message": "bad gateway"}}
+        return look(what, how, name)
+
+    monkeypatch.setattr(server.account, "_look", failing)
+
+
+@pytest.mark.parametrize("outage", [900.0, 0.0])
+def test_who_waits_for_a_batch_waits_through_an_outage_that_does_not_last(work, monkeypatch, outage):
+    monkeypatch.setattr("hierex.asking.open_batches.OUTAGE", outage)
+    shown = []
+    with LlmServer(answer=know_it_all(work)) as server:
+        server.account.batch_states = ["in_progress", "in_progress", "completed"]
+        plan = plan_answers(work, endpoint_at(server))
+
+        def see(reading):
+            if not shown:
+                fail_looks(monkeypatch, server, door.TRIES)
+            shown.append(answered_text(reading))
+
+        outcome = answer_in_batches(work, plan, Service(endpoint_at(server)), cap=Cap(), progress=see)
+    if outage:
+        assert (outcome.ended, outcome.reason, outcome.answered) == ("done", "", plan.missing.sum())
+        assert any("waiting 1 s: 127.0.0.1 is failing (502)." in text for text in shown), shown
+    else:
+        assert outcome.ended == "error"
+        assert outcome.reason == f"127.0.0.1 is failing (502). {STAY_OPEN}"
+
+
+def test_what_is_being_ended_is_not_ended_twice(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.1)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        server.account.batches["batch-0"]["states"] = ["cancelling"]
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("stopped", STILL_ENDING)
+        assert ("POST", "/batches/batch-0/cancel") not in server.orders
+        assert [kept.state for kept in answer_batches.open_batches(work.store, server.url)] == ["ending"]
+
+
+@pytest.mark.parametrize("status", ["canceled", "CANCELLED", "whatever"])
+def test_a_batch_that_never_says_that_it_ended_is_given_up_by_who_stops_it_after_two_days(work, monkeypatch, status):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.1)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        days_pass(work, 3)
+        batch = server.account._batch
+        monkeypatch.setattr(server.account, "_batch", lambda name: batch(name) | {"status": status})
+        outcome = collect(work, server, stop=True)
+        assert ("It is given up." in outcome.reason) == (status == "whatever")
+        assert not answer_batches.open_batches(work.store, server.url)
+        assert not plan_answers(work, endpoint_at(server)).under_way
+
+
+def test_a_list_that_does_not_end_keeps_no_stop_waiting(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.1)
+    with LlmServer(answer=know_it_all(work)) as server:
+        upload_only(work, server, monkeypatch)
+        pages = itertools.count()
+
+        def list_one(what, how, name):
+            page = {"object": "list", "data": [{"id": f"batch-x{next(pages)}", "object": "batch"}], "has_more": True}
+            return 200, page
+
+        monkeypatch.setattr(server.account, "_look", list_one)
+        started = monotonic()
+        outcome = collect(work, server, stop=True)
+        assert outcome.ended == "error"
+        assert monotonic() - started < 5
 
 
 def test_a_stop_gives_nothing_up_for_want_of_time(work, monkeypatch):
@@ -1318,7 +1397,7 @@ def test_a_stop_ends_every_batch_that_can_be_ended(work, monkeypatch):
     with LlmServer(answer=know_it_all(work)) as server:
         server.account.batch_states = ["in_progress"]
         outcome = ask_in_batches(work, server, cancelled=lambda: len(server.account.batches) > 2)
-        assert (outcome.ended, outcome.reason) == ("error", "It is failing (500).")
+        assert (outcome.ended, outcome.reason) == ("error", f"It is failing (500). {STAY_OPEN}")
         states = [batch["states"][-1] for batch in server.account.batches.values()]
     assert states[:3] == ["in_progress", "cancelled", "cancelled"]
 
@@ -1347,7 +1426,7 @@ def test_a_stop_that_the_endpoint_does_not_take_says_so(work, monkeypatch):
         server.account.batch_states = ["in_progress"]
         monkeypatch.setattr(batches, "cancel_batch", refuse)
         outcome = ask_in_batches(work, server, cancelled=lambda: bool(server.account.batches))
-    assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
+    assert (outcome.ended, outcome.reason) == ("error", f"The model cannot be reached. {STAY_OPEN}")
 
 
 def test_a_stop_after_which_nothing_can_be_fetched_says_so(work, monkeypatch):
@@ -1358,7 +1437,7 @@ def test_a_stop_after_which_nothing_can_be_fetched_says_so(work, monkeypatch):
         leave_open(work, server)
         monkeypatch.setattr(batches, "fetch_answers", refuse)
         outcome = collect(work, server, stop=True)
-        assert (outcome.ended, outcome.reason) == ("error", "The model cannot be reached.")
+        assert (outcome.ended, outcome.reason) == ("error", f"The model cannot be reached. {STAY_OPEN}")
         assert [kept.state for kept in answer_batches.open_batches(work.store, server.url)] == ["ending"]
 
 

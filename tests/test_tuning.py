@@ -465,6 +465,80 @@ def test_an_order_that_was_put_off_can_be_made_again_at_once(work, server, monke
     assert len(server.account.jobs) == n_jobs
 
 
+def put_off(work, server, monkeypatch):
+    monkeypatch.setattr(door, "LONGEST_WAIT", 0.01)
+    with monkeypatch.context() as patched:
+        patched.setattr(server.account, "_order_job", lambda of: (429, {"error": {"message": "at most 3 at a time"}}))
+        with pytest.raises(ModelBusy):
+            tune(work, server)
+    return tunings.read_tunings(work.store)[0]
+
+
+def test_what_was_put_off_is_not_under_way_and_a_stop_puts_it_away_at_once(work, server, monkeypatch):
+    kept = put_off(work, server, monkeypatch)
+    others = plan_tuning(work, endpoint_at(server), epochs=1)
+    assert "Another fine-tuning" not in tuning_text(others, endpoint_at(server), [kept])
+    with monkeypatch.context() as patched:
+        patched.setattr(server.account, "handle", lambda *request: (503, {"error": {"message": "busy"}}))
+        with pytest.raises(ModelBusy) as told:
+            follow(work, server, kept)
+    assert GOES_ON not in str(told.value)
+    with pytest.raises(ModelError, match="failed"):
+        follow(work, server, kept, stop=True)
+    assert not tunings.open_tunings(work.store, server.url)
+
+
+def test_what_was_put_off_after_an_order_that_never_began_can_be_made_again_at_once(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=False)
+    make_older(work, 2)
+    assert put_off(work, server, monkeypatch).state == "uploaded"
+    tune(work, server)
+    assert len(server.account.jobs) == 1
+
+
+def test_what_was_refused_after_an_order_that_never_began_can_be_made_again_at_once(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=False)
+    make_older(work, 2)
+    server.order_faults = {("POST", "/fine_tuning/jobs"): {"status": 402}}
+    with pytest.raises(ModelError):
+        tune(work, server)
+    tune(work, server)
+    assert len(server.account.jobs) == 1
+
+
+def test_what_was_put_off_and_whose_file_is_gone_can_be_put_away(work, server, monkeypatch):
+    kept = put_off(work, server, monkeypatch)
+    server.account.files.clear()
+    with pytest.raises(NotThere):
+        follow(work, server, kept, stop=True)
+    assert not tunings.open_tunings(work.store, server.url)
+    tune(work, server)
+    assert len(server.account.jobs) == 1
+
+
+@pytest.mark.parametrize("reply", [(400, {"error": {"message": "Job has already completed."}}), (200, {})])
+def test_a_job_that_ends_while_it_is_being_ended_is_no_trouble(work, server, monkeypatch, reply):
+    left, look = leave_running(work, server), server.account._look
+
+    def race(what, how, name):
+        if name[1:] != ["cancel"]:
+            return look(what, how, name)
+        server.account.jobs[name[0]]["states"] = ["succeeded"]
+        return reply
+
+    monkeypatch.setattr(server.account, "_look", race)
+    assert follow(work, server, left, stop=True).state == "succeeded"
+
+
+@pytest.mark.parametrize("status", ["canceled", "CANCELLED"])
+def test_states_may_be_spelled_otherwise(work, server, monkeypatch, status):
+    left, job = leave_running(work, server), server.account._job
+    monkeypatch.setattr(server.account, "_job", lambda name: job(name) | {"status": status})
+    with pytest.raises(Cancelled):
+        follow(work, server, left, stop=True)
+    assert not tunings.open_tunings(work.store, server.url)
+
+
 def test_an_order_that_was_stopped_while_it_was_put_off_can_be_made_again_at_once(work, server):
     order = ("POST", "/fine_tuning/jobs")
     server.order_faults = {order: {"status": 429}}

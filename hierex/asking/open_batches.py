@@ -8,7 +8,7 @@ from datetime import timedelta
 from time import monotonic
 
 from ..config import AskedAs
-from ..errors import Cancelled, LeftRunning, ModelError, NotThere
+from ..errors import Cancelled, LeftRunning, ModelBusy, ModelError, NotThere
 from ..kept import answer_batches, context_answers
 from ..kept.answer_batches import KeptBatch
 from ..kept.context_answers import ContextAnswer
@@ -35,6 +35,13 @@ GIVEN_UP_AFTER = timedelta(days=2)
 STILL_ENDING = (
     "The endpoint was told to end the batches, and has not done so yet. Collect later what they had answered by then."
 )
+STAY_OPEN = (
+    "Questions that were handed over stay open: collect or stop them under “Releases” of “What comes next”, or with "
+    "'hierex answer --collect' and '--cancel'."
+)
+ANOTHER_KEY = " Is the key that of the account it was begun with?"
+OUTAGE = 900.0
+"""An endpoint that was heard of a batch may fail for so many seconds, until nobody waits for the batch any longer."""
 WHY_LEFT = {
     "completed": "The endpoint sent neither an answer nor a reason.",
     "expired": "The batch was not done in time.",
@@ -67,6 +74,10 @@ def collect_batches(
     return opened.until_end(opened.stop if stop else opened.collect)
 
 
+Going = tuple[KeptBatch, Batch, float]
+"""A batch that goes on, how it was when the endpoint last told it, and when that was (`monotonic`)."""
+
+
 class OpenBatches:
     """Those of one way to ask at one endpoint. `outcome` says what they brought, and what the endpoint made of them."""
 
@@ -76,7 +87,7 @@ class OpenBatches:
         self.work, self.asked, self.service, self.wait, self.progress = work, asked, service, wait, progress
         self.outcome, self.price = AnswerOutcome(), batch_price(price)
         self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
-        self._gives_up, self._troubles = False, {}
+        self._gives_up, self._troubles, self._outage = False, {}, ""
 
     def until_end(self, do: Callable[[], None]) -> AnswerOutcome:
         """Does it; ends the batches where it is cancelled, and says so where the endpoint fails. Raises LeftRunning."""
@@ -86,17 +97,20 @@ class OpenBatches:
             except Cancelled:
                 self.stop()
         except ModelError as error:
-            self.end("error", str(error))
+            self.end("error", self.with_open(error))
         except LeftRunning:
             if not self._troubles:
                 raise
-            self.end("error", f"{self.first_trouble()} All else goes on at the endpoint.")
+            self.end("error", self.with_open(self.first_trouble()))
         self.outcome.reading = self.read([])
         return self.outcome
 
     def end(self, ended: str, reason: str) -> None:
         if self.outcome.ended == "done":
             self.outcome.ended, self.outcome.reason = ended, reason
+
+    def with_open(self, trouble: ModelError) -> str:
+        return f"{trouble} {STAY_OPEN}" if self.kept() else str(trouble)
 
     def kept(self) -> list[KeptBatch]:
         every = answer_batches.open_batches(self.work.store, self.service.endpoint.url)
@@ -135,28 +149,27 @@ class OpenBatches:
             self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
         )
 
-    def _not_there(self, kept: KeptBatch, error: NotThere) -> ModelError:
+    def _not_there(self, kept: KeptBatch, error: NotThere, why: str) -> ModelError:
         """What the endpoint does not know is closed where that was said before and nothing more can come: a key of
         another account may be why, and asking anew would be paid twice."""
         until = kept.started_at + GIVEN_UP_AFTER
         if kept.state == UNKNOWN and now() > until:
-            self.close(kept, str(error))
-            return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
+            return self._given_up(kept, str(error))
         answer_batches.update_batch(
             self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
         )
         return ModelError(
-            f"{error} Is the key that of the account it was begun with? Where it is asked for again after "
-            f"{until:%d %b %H:%M} UTC, it is given up, and its questions can be asked anew."
+            f"{error}{why} Where it is asked for again after {until:%d %b %H:%M} UTC, it is given up, and its "
+            "questions can be asked anew."
         )
 
-    def _not_fetched(self, kept: KeptBatch, error: ModelError) -> ModelError:
-        """What an ended batch brought cannot be fetched: closed where somebody stops it after two days; it may be an
-        outage, and what it brought is paid."""
-        if not self._gives_up or now() < kept.started_at + GIVEN_UP_AFTER:
-            return error
-        self.close(kept, str(error))
-        return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
+    def _old_and_stopped(self, kept: KeptBatch) -> bool:
+        """Whether it is given up where nothing more is heard of it: somebody stops it after its time is long over."""
+        return self._gives_up and now() > kept.started_at + GIVEN_UP_AFTER
+
+    def _given_up(self, kept: KeptBatch, reason: str) -> ModelError:
+        self.close(kept, reason)
+        return ModelError(f"{reason} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
 
     # -- what it brings
 
@@ -164,43 +177,54 @@ class OpenBatches:
         """Waits for all that is under way and keeps what it brings. What was uploaded and never begun is missing again,
         so that the cap counts for it. What keeps one from being collected is raised, as ModelError, once all others
         are."""
-        opened = self.kept()
-        while opened:
-            running = []
-            for kept in opened:
-                try:
-                    looked = self._look(kept)
-                    running += looked
-                    if not looked:  # it is done with, whatever was wrong before
-                        self._troubles.pop(kept.row_id, None)
-                except ModelError as error:
-                    self._troubles[kept.row_id] = error
-            opened = [kept for kept, _ in running]
-            self.progress(self.read([batch for _, batch in running]))
-            if opened:
-                self.wait(POLL, "")
+        going = [(kept, None, 0.0) for kept in self.kept()]
+        while going:
+            self._outage = ""
+            going = [on for last in going if (on := self._look_again(*last))]
+            self.progress(self.read([batch for _, batch, _ in going]))
+            if going:
+                self.wait(POLL, self._outage)
         if self._troubles:
             raise self.first_trouble()
 
-    def _look(self, kept: KeptBatch) -> list[tuple[KeptBatch, Batch]]:
+    def _look_again(self, kept: KeptBatch, batch: Batch | None, heard: float) -> Going | None:
+        """As `_look`; as it was when it was `heard` of where the endpoint fails for now; None, and a trouble, where
+        nothing more can be told of it."""
+        try:
+            looked = self._look(kept)
+        except ModelError as error:
+            if isinstance(error, ModelBusy) and batch and not self._gives_up and monotonic() - heard < OUTAGE:
+                self._outage = str(error)
+                return kept, batch, heard
+            self._troubles[kept.row_id] = error
+            return None
+        if not looked:  # it is done with, whatever was wrong before
+            self._troubles.pop(kept.row_id, None)
+            return None
+        return *looked, monotonic()
+
+    def _look(self, kept: KeptBatch) -> tuple[KeptBatch, Batch] | None:
         """How far it is, where it goes on; what an ended one brought is kept."""
-        to_end = self._gives_up and not kept.batch_id  # it was not there when all were ended
-        look = batches.cancel_batch if to_end else batches.look_at_batch
+        look = batches.cancel_batch if self._gives_up else batches.look_at_batch
         try:
             kept = kept if kept.batch_id else self.find(kept)
             batch = kept and look(self.service, kept.batch_id, wait=self.wait)
         except NotThere as error:
-            raise self._not_there(kept, error) from error
+            raise self._not_there(kept, error, ANOTHER_KEY) from error
         except Cancelled:
-            if to_end:
-                raise self._not_taken() from None
-            raise
+            if not self._gives_up:
+                raise
+            raise self._not_taken() from None
         if not batch:
-            return []
+            return None
         if batch.ended:
             self._keep_all(kept, batch)
-            return []
-        return [(self.note_begun(kept, batch) if kept.state == UNKNOWN else kept, batch)]
+            return None
+        if self._old_and_stopped(kept):
+            raise self._given_up(kept, f"{self.service.endpoint.place} says of an old batch that it has not ended.")
+        if batch.state == "ending":
+            self._troubles.pop(kept.row_id, None)
+        return self.note_begun(kept, batch) if kept.state == UNKNOWN or batch.state == "ending" else kept, batch
 
     def _keep_all(self, kept: KeptBatch, batch: Batch) -> None:
         """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
@@ -213,16 +237,16 @@ class OpenBatches:
                 n_told += self._keep(kept, came)
         except NotThere as error:  # one of its files is gone, perhaps only that of the errors
             if batch.answered and not n_read:
-                raise self._not_there(kept, error) from error
+                raise self._not_there(kept, error, ANOTHER_KEY) from error
             self.outcome.miss(str(error))
         except Cancelled:
             if not self._gives_up:
                 raise
             raise ModelError("The answers of a batch cannot be fetched now. Collect them later.") from None
-        except ModelError as error:
-            raise self._not_fetched(kept, error) from error
+        except ModelError as error:  # it may be an outage, and what the batch brought is paid
+            raise self._given_up(kept, str(error)) if self._old_and_stopped(kept) else ModelError(str(error)) from error
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
-            raise self._not_there(kept, NotThere("None of the answers of a batch can be read."))
+            raise self._not_there(kept, NotThere("None of the answers of a batch can be read."), "")
         self.close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
         if batch.state == "failed":
             said = batch.reason or "it gives no reason"
@@ -303,9 +327,9 @@ class OpenBatches:
             described=self.outcome.answered + sum(batch.answered for batch in running),
             failed=0,
             unanswered=self._failed + sum(batch.failed for batch in running),
-            waiting=0,
-            wait_left=0.0,
-            wait_reason="",
+            waiting=int(bool(self._outage)),
+            wait_left=POLL if self._outage else 0.0,
+            wait_reason=self._outage,
             tokens=self._tokens,
             dollars=None if self.price is None else self.price.of(self._tokens),
             seconds=monotonic() - self._began,

@@ -44,7 +44,7 @@ def find_begun(
     if job:
         return tunings.update_tuning(store, tuning.tuning_id, job)
     service.check_kept(tuning.file_id, wait=wait)  # else this is the key of another account
-    if now() - tuning.started_at < listed_within:
+    if tuning.state == "ordered" and now() - tuning.started_at < listed_within:
         return tuning
     return tunings.note_reason(store, tuning, tuning.reason or "It was never begun.", state="failed")
 
@@ -125,12 +125,14 @@ def telling_trouble(store: Store, tuning: KeptTuning) -> Iterator[None]:
         yield
     except NotThere as error:  # with the key of another account it may still be; so it has to be unknown twice
         kept = tunings.read_tuning(store, tuning.tuning_id)  # others may have heard more of it meanwhile
-        is_over = tuning.reason == kept.reason == str(error) and now() - kept.started_at > GIVEN_UP_AFTER
+        is_unknown_twice = tuning.reason == kept.reason == str(error)
+        is_over = kept.state == "uploaded" or (is_unknown_twice and now() - kept.started_at > GIVEN_UP_AFTER)
         if not kept.ended:
             tunings.note_reason(store, kept, str(error), state="failed" if is_over else kept.state)
         raise
     except ModelError as error:
-        raise type(error)(f"{error} {GOES_ON}") from error
+        was_sent = tunings.read_tuning(store, tuning.tuning_id).state != "uploaded"
+        raise type(error)(f"{error} {GOES_ON}" if was_sent else str(error)) from error
 
 
 def check_succeeded(ended: KeptTuning) -> None:

@@ -19,7 +19,7 @@ from ..llm import Wait, wait_unless
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
-from ..store import Store, now
+from ..store import now
 from ..workspace import Workspace
 from .open_tunings import (
     LISTED_WITHIN,
@@ -148,41 +148,29 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     store, tuning = work.store, tunings.read_tuning(work.store, tuning.tuning_id)
     if tuning.job_id:
         return tuning
-    was_ordered = tuning.state == "ordered"  # so long ago that it is not waited for; it may have begun all the same
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
     ordering = partial(tunings.note_order, store, tuning)
+
+    def note_nothing_begun(reason: str, state: str = "uploaded") -> KeptTuning:
+        return tunings.note_reason(store, tunings.read_tuning(store, tuning.tuning_id), reason, state=state)
+
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, ordering=ordering, wait=wait)
     except StoppedBefore:
-        if was_ordered:
-            return tuning  # who follows it ends it
-        tunings.note_reason(store, tunings.read_tuning(store, tuning.tuning_id), tuning.reason, state="uploaded")
-        raise
+        if note_nothing_begun(tuning.reason) and plan.is_new:
+            raise
+        return tuning  # who follows it ends what an earlier order began
     except Cancelled:
         with telling_trouble(store, tuning):
             ended = end_at_endpoint(store, tuning, service)
         check_succeeded(ended)
         return ended
     except ModelError as error:
-        may_begin = was_ordered or (isinstance(error, ModelBusy) and not isinstance(error, PutOff))
-        tuning = tunings.read_tuning(store, tuning.tuning_id)
-        tuning = tunings.note_reason(store, tuning, str(error), state="ordered" if may_begin else "uploaded")
-        if not isinstance(error, ModelBusy):
-            look_after_refusal(store, tuning, service, wait, error, is_first=plan.is_new)
+        may_begin = isinstance(error, ModelBusy) and not isinstance(error, PutOff)
+        is_over = plan.is_new and not isinstance(error, ModelBusy)
+        note_nothing_begun(str(error), "ordered" if may_begin else "failed" if is_over else "uploaded")
         raise
     return tunings.update_tuning(store, tuning.tuning_id, job)
-
-
-def look_after_refusal(
-    store: Store, tuning: KeptTuning, service: Service, wait: Wait, error: ModelError, *, is_first: bool
-) -> None:
-    """is_first: it was not ordered before, so nothing is left to follow. What was may have begun then, and can be
-    followed for as long as any other order."""
-    if is_first:
-        tunings.note_reason(store, tuning, str(error), state="failed")
-    elif not isinstance(error, NotThere):
-        with contextlib.suppress(ModelError):
-            find_begun(store, tuning, service, wait)
 
 
 def uploaded_file(plan: TuningPlan, service: Service, wait: Wait) -> str:

@@ -27,6 +27,7 @@ STATES = {
     "failed": "failed",
     "expired": "expired",
     "cancelled": "cancelled",
+    "canceled": "cancelled",
 }
 ENDED = ("completed", "failed", "expired", "cancelled")
 
@@ -130,7 +131,7 @@ def look_at_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatche
 def cancel_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatched) -> Batch:
     """Ends a batch; what was answered by then is paid, and can be fetched once the endpoint is done with it."""
     batch = look_at_batch(service, batch_id, wait=wait)
-    if batch.ended:
+    if batch.ended or batch.state == "ending":
         return batch
     return service.call(
         lambda client: read_batch(service, client.batches.cancel(batch_id)),
@@ -157,7 +158,7 @@ def read_batch(service: Service, batch: object) -> Batch:
     files = (getattr(batch, "output_file_id", None), getattr(batch, "error_file_id", None))
     return Batch(
         batch_id=service.name_of(batch),
-        state=STATES.get(getattr(batch, "status", None), "running"),
+        state=STATES.get(str(getattr(batch, "status", None)).lower(), "running"),
         answered=whole_number(getattr(counts, "completed", None)) or 0,
         failed=whole_number(getattr(counts, "failed", None)) or 0,
         total=whole_number(getattr(counts, "total", None)) or 0,

@@ -59,9 +59,12 @@ class _Habits:
 
 def bounded_client(endpoint: Endpoint, timeout: float, *, longest: float = 0, largest: int = 0) -> openai.OpenAI:
     """A client that tries nothing again by itself. timeout: seconds without a word; longest, largest: seconds and bytes
-    of a reply, which ends in an error when it takes more; 0 for those of an answer."""
+    of a reply, which ends in an error when it takes more; 0 for those of an answer. So that the bytes are those that
+    are read, nothing may come compressed."""
 
     def bound(response: httpx2.Response) -> None:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise httpx2.RemoteProtocolError("the reply is compressed")
         response.stream = _BoundedStream(response.stream, longest or LONGEST_REPLY, largest or LARGEST_REPLY)
 
     return openai.OpenAI(
@@ -69,6 +72,7 @@ def bounded_client(endpoint: Endpoint, timeout: float, *, longest: float = 0, la
         api_key=endpoint.key or "none",
         max_retries=0,
         timeout=timeout,
+        default_headers={"Accept-Encoding": "identity"},
         http_client=openai.DefaultHttpxClient(event_hooks={"response": [bound]}),
     )
 

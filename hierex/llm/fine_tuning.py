@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..errors import ModelBusy, ModelError
 from . import Wait
 from .faults import short_line
 from .service import Service, is_name, wait_unwatched, whole_number
@@ -21,6 +22,7 @@ STATES = {
     "succeeded": "succeeded",
     "failed": "failed",
     "cancelled": "cancelled",
+    "canceled": "cancelled",
 }
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -124,16 +126,24 @@ def said_at(event: object) -> int:
 
 
 def cancel_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched) -> TuningJob:
-    """Ends a job; one that has ended stays as it is."""
+    """Ends a job; one that has ended stays as it is, also where it ends just then."""
     job = look_at_tuning(service, job_id, wait=wait)
     if job.ended:
         return job
-    return service.call(
-        lambda client: read_job(service, client.fine_tuning.jobs.cancel(job_id), ()),
-        what="the order to end a job",
-        missing=_unknown(service, job_id),
-        wait=wait,
-    )
+    try:
+        return service.call(
+            lambda client: read_job(service, client.fine_tuning.jobs.cancel(job_id), ()),
+            what="the order to end a job",
+            missing=_unknown(service, job_id),
+            wait=wait,
+        )
+    except ModelBusy:
+        raise
+    except ModelError:  # also where the reply cannot be read
+        job = look_at_tuning(service, job_id, wait=wait)
+        if not job.ended:
+            raise
+        return job
 
 
 def follow_tuning(
@@ -149,7 +159,7 @@ def follow_tuning(
 
 
 def state_of(job: object) -> str:
-    return STATES.get(getattr(job, "status", None), "running")
+    return STATES.get(str(getattr(job, "status", None)).lower(), "running")
 
 
 def read_job(service: Service, job: object, events) -> TuningJob:

@@ -128,6 +128,7 @@ class Service:
         def find(client: openai.OpenAI) -> object | None:
             seen = set()
             for one in islice(listing(client), LISTED):
+                wait(0.0, "")
                 name = getattr(one, "id", None)
                 if name is not None and name in seen:
                     return None
@@ -171,7 +172,7 @@ class Service:
 
     def download(self, file_id: str, *, wait: Wait = wait_unwatched) -> str:
         return self.call(
-            lambda _: self._of_files.files.content(file_id).text,
+            lambda _: self._of_files.files.content(file_id).content.decode(errors="replace"),
             what="the question for a file",
             missing=f"{self.endpoint.place} no longer has the file {file_id}.",
             wait=wait,

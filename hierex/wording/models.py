@@ -30,12 +30,12 @@ def estimate_text(estimate: Estimate, endpoint: Endpoint, *, did: str = "describ
 
 
 def tuning_text(plan: TuningPlan, endpoint: Endpoint, open_now: Sequence[KeptTuning] = ()) -> str:
-    """What fine-tuning would take. open_now: the jobs that are under way."""
+    """What fine-tuning would take. open_now: the jobs that were not at their end."""
     if not plan.to_pay:
         return f"This was ordered already ({plan.kept.state}), so nothing more is paid."
     cost = "its price is not known" if plan.dollars is None else f"about {money(plan.dollars)}"
     times = "once" if plan.epochs == 1 else f"{plan.epochs} times"
-    others = any(tuning.key != plan.key for tuning in open_now)
+    others = any(tuning.key != plan.key and tuning.state != "uploaded" for tuning in open_now)
     return (
         f"{plan.n_examples:,} examples for {endpoint.model}, gone through {times}, about {plan.tokens:,} "
         f"tokens: {cost}." + (" Another fine-tuning is under way; this one would be paid on top." if others else "")
