@@ -1,6 +1,7 @@
 """The door to language models, over a real socket with the official client: what passes, what does not."""
 
 import copy
+import gzip
 import json
 import logging
 import pickle
@@ -349,6 +350,31 @@ def test_testing_the_connection_with_a_wrong_key_or_model():
             LanguageModel(Endpoint(server.url, "other", KEY)).test_connection()
 
 
+@pytest.mark.parametrize("always", [False, True])
+def test_a_reply_is_asked_for_and_taken_as_it_is_only(monkeypatch, always):
+    """A few bytes may be gigabytes once they are unpacked."""
+    with LlmServer(answer=green) as server:
+        handler = server._server.RequestHandlerClass
+        send_text = handler.send_text
+
+        def compress(self, status, text, kind, retry_after=None):
+            if not always and "gzip" not in self.headers.get("accept-encoding", ""):
+                return send_text(self, status, text, kind, retry_after)
+            sent = gzip.compress(text.encode())
+            self.send_response(status)
+            for name, value in {"content-type": kind, "content-encoding": "gzip", "content-length": len(sent)}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        monkeypatch.setattr(handler, "send_text", compress)
+        if not always:
+            assert ask(server).parsed
+            return
+        with pytest.raises(ModelBusy):
+            ask(server, watch=Waits())
+
+
 # -- settings ----------------------------------------------------------------------------------------------------------
 
 
@@ -362,7 +388,7 @@ def test_nothing_is_set_up_until_a_model_is_named():
         ({"OPENAI_API_KEY": "sk-1"}, Endpoint(OPENAI, "m", "sk-1")),
         ({"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://y/v1"}, Endpoint("http://y/v1", "m", "sk-1")),
         ({"OPENAI_API_KEY": "sk-1", "HIEREX_LLM_URL": "http://x/v1"}, Endpoint("http://x/v1", "m", "")),
-        ({"HIEREX_LLM_KEY": " k\n", "HIEREX_LLM_URL": "http://x/v1"}, Endpoint("http://x/v1", "m", "k")),
+        ({"HIEREX_LLM_KEY": " k\n", "HIEREX_LLM_URL": "http://x/v1/"}, Endpoint("http://x/v1", "m", "k")),
     ],
 )
 def test_settings(found, expected):
