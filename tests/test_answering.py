@@ -66,6 +66,7 @@ CONFIG = RunConfig(granularity=8, policy=PolicyConfig(kind="openai"), tree=TreeC
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.OUTAGE", 0.0)
     monkeypatch.setattr(door, "FIRST_WAIT", 0.01)
     monkeypatch.setattr("hierex.asking.open_batches.POLL", 0.01)
 
@@ -1143,6 +1144,102 @@ def test_what_is_being_ended_is_not_ended_twice(work, monkeypatch):
         assert [kept.state for kept in answer_batches.open_batches(work.store, server.url)] == ["ending"]
 
 
+def answer_cancel(monkeypatch, server, reply, then):
+    """What the endpoint answers to the order to end a batch, which goes through the states `then` afterwards."""
+    look, told = server.account._look, []
+
+    def answered(what, how, name):
+        if name[1:] != ["cancel"]:
+            return look(what, how, name)
+        if not told:
+            server.account.batches[name[0]]["states"] = [*then]
+        told.append(name)
+        return reply or (200, server.account._batch(name[0]))
+
+    monkeypatch.setattr(server.account, "_look", answered)
+
+
+@pytest.mark.parametrize("status", [400, 405, 503])
+def test_a_batch_that_takes_no_order_to_end_is_collected_if_it_ends_by_itself(work, monkeypatch, status):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        answer_cancel(monkeypatch, server, (status, {"error": {}}), ["finalizing"] * 3 + ["completed"])
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("stopped", "")
+        assert outcome.answered == len(plan_answers(work, endpoint_at(server)).contexts)
+
+
+def test_an_order_to_end_a_batch_is_given_again_until_it_is_taken(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        server.account.batches["batch-0"]["states"] = ["in_progress"]
+        cancel, fails = server.account._look, [door.TRIES]
+
+        def refuse_at_first(what, how, name):
+            if name[1:] == ["cancel"] and fails[0]:
+                fails[0] -= 1
+                return 503, {"error": {}}
+            return cancel(what, how, name)
+
+        monkeypatch.setattr(server.account, "_look", refuse_at_first)
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("stopped", "")
+        assert not answer_batches.open_batches(work.store, server.url)
+
+
+def test_what_was_wrong_before_the_order_to_end_was_taken_is_not_told(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.5)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        fails = [door.TRIES]
+
+        def cancel(what, how, name, look=server.account._look):
+            if name[1:] != ["cancel"]:
+                return look(what, how, name)
+            if fails[0]:
+                fails[0] -= 1
+                return 503, {"error": {}}
+            server.account.batches[name[0]]["states"] = ["cancelling"]
+            return 200, server.account._batch(name[0])
+
+        monkeypatch.setattr(server.account, "_look", cancel)
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("stopped", STILL_ENDING)
+
+
+def test_an_order_to_end_that_was_taken_is_not_said_to_be_refused_by_who_fails_afterwards(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.5)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        monkeypatch.setattr(door, "FIRST_WAIT", 1.0)
+        taken = []
+
+        def fail_afterwards(what, how, name, look=server.account._look):
+            if taken:
+                return 503, {"error": {}}
+            taken.extend([name] if name[1:] == ["cancel"] else [])
+            if taken:
+                server.account.batches[name[0]]["states"] = ["cancelling"]
+                return 200, server.account._batch(name[0])
+            return look(what, how, name)
+
+        monkeypatch.setattr(server.account, "_look", fail_afterwards)
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("stopped", STILL_ENDING)
+
+
+def test_an_old_batch_that_is_stopped_still_brings_what_it_had_answered(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        server.account.expires_after = 30
+        days_pass(work, 3)
+        answer_cancel(monkeypatch, server, None, ["cancelling"] * 3 + ["cancelled"])
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.answered) == ("stopped", 30)
+        plan = plan_answers(work, endpoint_at(server))
+        assert plan.missing.sum() == len(plan.contexts) - 30
+
+
 @pytest.mark.parametrize("status", ["canceled", "CANCELLED", "whatever"])
 def test_a_batch_that_never_says_that_it_ended_is_given_up_by_who_stops_it_after_two_days(work, monkeypatch, status):
     monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.1)
@@ -1387,10 +1484,10 @@ def test_a_stop_ends_every_batch_that_can_be_ended(work, monkeypatch):
     monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.03)
     cancel = batches.cancel_batch
 
-    def cancel_but_the_first(service, batch_id, **more):
-        if batch_id == "batch-0":
+    def cancel_but_the_first(service, batch, **more):
+        if batch.batch_id == "batch-0":
             raise ModelBusy("It is failing (500).")
-        return cancel(service, batch_id, **more)
+        return cancel(service, batch, **more)
 
     monkeypatch.setattr(batches, "MOST_REQUESTS", 20)
     monkeypatch.setattr(batches, "cancel_batch", cancel_but_the_first)

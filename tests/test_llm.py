@@ -371,7 +371,7 @@ def test_a_reply_is_asked_for_and_taken_as_it_is_only(monkeypatch, always):
         if not always:
             assert ask(server).parsed
             return
-        with pytest.raises(ModelBusy):
+        with pytest.raises(ModelBusy, match="compresses its replies"):
             ask(server, watch=Waits())
 
 

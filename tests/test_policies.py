@@ -136,7 +136,9 @@ def test_the_encoders_networks_learn_from_other_seeds_and_answer_by_their_mean(e
     pasts = Pasts.of_contexts(contexts)
     alone = [network.foresee(contexts, pasts) for network in encoder.parts.networks]
     assert len(alone) == NETWORKS > 1
-    assert not any(np.allclose(one, other) for one, other in combinations(alone, 2))
+    another = train_policy(random_moves(), text_vectors(), config=QUICK, seed=1).parts.networks
+    alone_too = [*alone, *(network.foresee(contexts, pasts) for network in another)]
+    assert not any(np.allclose(one, other) for one, other in combinations(alone_too, 2))
     together, *_ = encoder.parts.foresee(contexts, pasts, whole=False)
     np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-4, atol=1e-5)
 

@@ -483,9 +483,26 @@ def test_what_was_put_off_is_not_under_way_and_a_stop_puts_it_away_at_once(work,
         with pytest.raises(ModelBusy) as told:
             follow(work, server, kept)
     assert GOES_ON not in str(told.value)
-    with pytest.raises(ModelError, match="failed"):
+    with pytest.raises(Cancelled):
         follow(work, server, kept, stop=True)
     assert not tunings.open_tunings(work.store, server.url)
+
+
+def test_who_stops_the_second_try_of_what_was_put_off_is_told_that_it_was_stopped(work, server, monkeypatch):
+    put_off(work, server, monkeypatch)
+    order = ("POST", "/fine_tuning/jobs")
+    server.order_faults = {order: {"status": 429}}
+    n_before = server.orders.count(order)
+    with pytest.raises(Cancelled):
+        tune(work, server, cancelled=lambda: server.orders.count(order) > n_before)
+    assert [kept.state for kept in tunings.open_tunings(work.store, server.url)] == ["uploaded"]
+
+
+def test_what_was_ordered_at_an_address_with_a_slash_is_not_ordered_again_without_it(work, server):
+    tune(work, server, endpoint=endpoint_at(server, url=f"{server.url}/"))
+    assert not plan_tuning(work, endpoint_at(server)).to_pay
+    tune(work, server)
+    assert len(server.account.jobs) == 1
 
 
 def test_what_was_put_off_after_an_order_that_never_began_can_be_made_again_at_once(work, server, monkeypatch):

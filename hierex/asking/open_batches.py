@@ -102,6 +102,7 @@ class OpenBatches:
             if not self._troubles:
                 raise
             self.end("error", self.with_open(self.first_trouble()))
+        self._outage = ""
         self.outcome.reading = self.read([])
         return self.outcome
 
@@ -205,14 +206,15 @@ class OpenBatches:
 
     def _look(self, kept: KeptBatch) -> tuple[KeptBatch, Batch] | None:
         """How far it is, where it goes on; what an ended one brought is kept."""
-        look = batches.cancel_batch if self._gives_up else batches.look_at_batch
         try:
             kept = kept if kept.batch_id else self.find(kept)
-            batch = kept and look(self.service, kept.batch_id, wait=self.wait)
+            batch = kept and batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)
+            if batch and self._gives_up:
+                batch = self._end(kept, batch)
         except NotThere as error:
             raise self._not_there(kept, error, ANOTHER_KEY) from error
         except Cancelled:
-            if not self._gives_up:
+            if not self._gives_up or kept.state == "ending":
                 raise
             raise self._not_taken() from None
         if not batch:
@@ -220,23 +222,28 @@ class OpenBatches:
         if batch.ended:
             self._keep_all(kept, batch)
             return None
-        if self._old_and_stopped(kept):
-            raise self._given_up(kept, f"{self.service.endpoint.place} says of an old batch that it has not ended.")
         if batch.state == "ending":
             self._troubles.pop(kept.row_id, None)
         return self.note_begun(kept, batch) if kept.state == UNKNOWN or batch.state == "ending" else kept, batch
+
+    def _end(self, kept: KeptBatch, batch: Batch) -> Batch:
+        """As it is then; where the order is not taken, as it was: it may end by itself, or take the next order."""
+        try:
+            return batches.cancel_batch(self.service, batch, wait=self.wait)
+        except ModelError as error:
+            self._troubles[kept.row_id] = error
+            return batch
 
     def _keep_all(self, kept: KeptBatch, batch: Batch) -> None:
         """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
         ModelError, where it has answers of which none can be read."""
         form = ANY_ANSWER if self.asked.form == "schema" else None
-        n_read = n_told = 0
+        came: list[BatchAnswer] = []
         try:
-            for came in batches.fetch_answers(self.service, batch, form, wait=self.wait):
-                n_read += sum(one.answer is not None for one in came)
-                n_told += self._keep(kept, came)
+            for of_file in batches.fetch_answers(self.service, batch, form, wait=self.wait):
+                came += of_file
         except NotThere as error:  # one of its files is gone, perhaps only that of the errors
-            if batch.answered and not n_read:
+            if batch.answered and not any(one.answer for one in came):
                 raise self._not_there(kept, error, ANOTHER_KEY) from error
             self.outcome.miss(str(error))
         except Cancelled:
@@ -244,7 +251,11 @@ class OpenBatches:
                 raise
             raise ModelError("The answers of a batch cannot be fetched now. Collect them later.") from None
         except ModelError as error:  # it may be an outage, and what the batch brought is paid
-            raise self._given_up(kept, str(error)) if self._old_and_stopped(kept) else ModelError(str(error)) from error
+            if not self._old_and_stopped(kept):
+                raise
+            self._keep(kept, came)
+            raise self._given_up(kept, str(error)) from error
+        n_read, n_told = sum(one.answer is not None for one in came), self._keep(kept, came)
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
             raise self._not_there(kept, NotThere("None of the answers of a batch can be read."), "")
         self.close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
@@ -294,6 +305,10 @@ class OpenBatches:
         try:
             self.collect()
         except Cancelled:
+            for kept in self.kept():
+                if self._old_and_stopped(kept):
+                    said = f"{self.service.endpoint.place} says of an old batch that it has not ended."
+                    self._troubles[kept.row_id] = self._given_up(kept, said)
             if self._troubles:
                 raise self.first_trouble() from None
             self.end("stopped", STILL_ENDING)
@@ -303,10 +318,10 @@ class OpenBatches:
         """Ends all that is under way at the endpoint, also what was begun without anybody hearing of it."""
         for kept in self.kept():
             try:
-                begun = kept.batch_id
-                if not begun:
-                    found = batches.find_batch(self.service, kept.file_id, wait=self.wait)
-                    begun = found and found.batch_id
+                if kept.batch_id:
+                    begun = batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)
+                else:
+                    begun = batches.find_batch(self.service, kept.file_id, wait=self.wait)
                 if begun:
                     self.note_begun(kept, batches.cancel_batch(self.service, begun, wait=self.wait))
             except Cancelled:

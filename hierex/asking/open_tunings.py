@@ -103,7 +103,10 @@ def end_at_endpoint(store: Store, tuning: KeptTuning, service: Service) -> KeptT
 
     wait = wait_for(ENDING)
     try:
-        begun = find_begun(store, tunings.read_tuning(store, tuning.tuning_id), service, wait)
+        tuning = tunings.read_tuning(store, tuning.tuning_id)
+        begun = find_begun(store, tuning, service, wait)
+        if tuning.state == "uploaded" and begun.state == "failed":  # there was nothing to end
+            return tunings.note_reason(store, begun, begun.reason, state="cancelled")
         if begun.ended or not begun.job_id:
             return begun
         job = fine_tuning.cancel_tuning(service, begun.job_id, wait=wait)

@@ -92,10 +92,14 @@ def plan_tuning(
     lines, seed = text.encode(), work.config.seed
     tokens = epochs * sum(map(count_messages, examples))
     price = find_training_price(endpoint.model, local=endpoint.is_local)
-    ordered = json.dumps([endpoint.url, endpoint.model, epochs, seed, suffix])
-    key = hashlib.blake2b(ordered.encode() + lines, digest_size=12).hexdigest()
     dollars = None if price is None else price.of(Tokens(tokens))
-    kept = tunings.latest_tuning(work.store, key)
+    keys = [
+        hashlib.blake2b(json.dumps([url, endpoint.model, epochs, seed, suffix]).encode() + lines, digest_size=12)
+        for url in (endpoint.url, f"{endpoint.url}/")  # earlier versions told an address with a slash from one without
+    ]
+    found = {key: tunings.latest_tuning(work.store, key) for key in (key.hexdigest() for key in keys)}
+    key = next((key for key, kept in found.items() if kept), next(iter(found)))
+    kept = found[key]
     return TuningPlan(lines, len(examples), epochs, seed, suffix, key, tokens, price, dollars, kept)
 
 
@@ -157,7 +161,8 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, ordering=ordering, wait=wait)
     except StoppedBefore:
-        if note_nothing_begun(tuning.reason) and plan.is_new:
+        note_nothing_begun(tuning.reason)
+        if tuning.state == "uploaded":
             raise
         return tuning  # who follows it ends what an earlier order began
     except Cancelled:

@@ -128,15 +128,14 @@ def look_at_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatche
     )
 
 
-def cancel_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatched) -> Batch:
+def cancel_batch(service: Service, batch: Batch, *, wait: Wait = wait_unwatched) -> Batch:
     """Ends a batch; what was answered by then is paid, and can be fetched once the endpoint is done with it."""
-    batch = look_at_batch(service, batch_id, wait=wait)
     if batch.ended or batch.state == "ending":
         return batch
     return service.call(
-        lambda client: read_batch(service, client.batches.cancel(batch_id)),
+        lambda client: read_batch(service, client.batches.cancel(batch.batch_id)),
         what="the order to end a batch",
-        missing=f"{service.endpoint.place} no longer knows the batch {batch_id}.",
+        missing=f"{service.endpoint.place} takes no order to end a batch.",
         wait=wait,
     )
 

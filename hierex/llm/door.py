@@ -18,7 +18,15 @@ from ..errors import ModelBusy
 from . import Answer, Connection, Unwatched, Watch
 from .answers import Schema, in_words, is_cut_short, read_answer, read_text
 from .endpoint import Endpoint
-from .faults import plain_error, refuses_schema, refuses_temperature, retry_after, wants_other_limit, was_read
+from .faults import (
+    COMPRESSED,
+    plain_error,
+    refuses_schema,
+    refuses_temperature,
+    retry_after,
+    wants_other_limit,
+    was_read,
+)
 from .tokens import Tokens, count_messages, estimate_tokens, most_tokens
 
 if TYPE_CHECKING:
@@ -64,7 +72,7 @@ def bounded_client(endpoint: Endpoint, timeout: float, *, longest: float = 0, la
 
     def bound(response: httpx2.Response) -> None:
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise httpx2.RemoteProtocolError("the reply is compressed")
+            raise httpx2.RemoteProtocolError(COMPRESSED)
         response.stream = _BoundedStream(response.stream, longest or LONGEST_REPLY, largest or LARGEST_REPLY)
 
     return openai.OpenAI(

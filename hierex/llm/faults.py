@@ -19,12 +19,16 @@ NO_CREDIT = ("insufficient_quota", "billing", "credit")
 NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
 SHOWN = 200
 
+COMPRESSED = "the reply is compressed"
+
 
 def plain_error(error: openai.OpenAIError | ValueError | RecursionError, endpoint: Endpoint) -> ModelError:
     """ModelBusy for what may pass, PromptRefused for what this question alone met, else ModelError."""
     place = endpoint.place
     if isinstance(error, openai.APITimeoutError):
         return ModelBusy(f"{place} did not answer in time.")
+    if str(error.__cause__) == COMPRESSED:
+        return ModelBusy(f"{place} compresses its replies though it was asked not to. They are not read.")
     if isinstance(error, openai.APIConnectionError):
         return ModelBusy(f"{place} cannot be reached, or the connection broke off. Is it running?")
     if not isinstance(error, openai.APIStatusError):
