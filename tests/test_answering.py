@@ -1240,16 +1240,13 @@ def test_an_old_batch_that_is_stopped_still_brings_what_it_had_answered(work, mo
         assert plan.missing.sum() == len(plan.contexts) - 30
 
 
-@pytest.mark.parametrize("status", ["canceled", "CANCELLED", "whatever"])
-def test_a_batch_that_never_says_that_it_ended_is_given_up_by_who_stops_it_after_two_days(work, monkeypatch, status):
-    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.1)
+@pytest.mark.parametrize("status", ["canceled", "CANCELLED"])
+def test_states_of_batches_may_be_spelled_otherwise(work, monkeypatch, status):
     with LlmServer(answer=know_it_all(work)) as server:
         leave_open(work, server)
-        days_pass(work, 3)
         batch = server.account._batch
         monkeypatch.setattr(server.account, "_batch", lambda name: batch(name) | {"status": status})
-        outcome = collect(work, server, stop=True)
-        assert ("It is given up." in outcome.reason) == (status == "whatever")
+        assert collect(work, server, stop=True).ended == "stopped"
         assert not answer_batches.open_batches(work.store, server.url)
         assert not plan_answers(work, endpoint_at(server)).under_way
 

@@ -388,7 +388,7 @@ def test_nothing_is_set_up_until_a_model_is_named():
         ({"OPENAI_API_KEY": "sk-1"}, Endpoint(OPENAI, "m", "sk-1")),
         ({"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://y/v1"}, Endpoint("http://y/v1", "m", "sk-1")),
         ({"OPENAI_API_KEY": "sk-1", "HIEREX_LLM_URL": "http://x/v1"}, Endpoint("http://x/v1", "m", "")),
-        ({"HIEREX_LLM_KEY": " k\n", "HIEREX_LLM_URL": "http://x/v1/"}, Endpoint("http://x/v1", "m", "k")),
+        ({"HIEREX_LLM_KEY": " k\n", "HIEREX_LLM_URL": "http://x/v1"}, Endpoint("http://x/v1", "m", "k")),
     ],
 )
 def test_settings(found, expected):

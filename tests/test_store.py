@@ -67,21 +67,6 @@ def test_judgements_and_thumbs_from_before_reviewers_were_told_apart_are_brought
     assert [tuple(row.values()) for row in thumbs] == expected
 
 
-def test_what_was_ordered_at_an_address_with_a_slash_is_found_without_it(tmp_path, monkeypatch):
-    path, before = tmp_path / "w.duckdb", tmp_path / "sql" / "migrations"
-    before.mkdir(parents=True)
-    for file in sorted((SQL / "migrations").glob("*.sql"))[:17]:
-        shutil.copy(file, before)
-    monkeypatch.setattr("hierex.store.SQL", tmp_path / "sql")
-    with open_store(path) as store, store.transaction() as writer:
-        for table in ("tunings", "answer_batches"):
-            writer.execute(f"INSERT INTO {table} (place, state) VALUES ('http://x/v1/', 'running')")
-    monkeypatch.undo()
-    with open_store(path) as store:
-        for table in ("tunings", "answer_batches"):
-            assert store.value(f"SELECT place FROM {table}") == "http://x/v1"
-
-
 def test_the_same_store_for_every_caller_in_the_process(store):
     assert open_store(store.path) is store
 

@@ -498,17 +498,22 @@ def test_who_stops_the_second_try_of_what_was_put_off_is_told_that_it_was_stoppe
     assert [kept.state for kept in tunings.open_tunings(work.store, server.url)] == ["uploaded"]
 
 
-def test_what_was_ordered_at_an_address_with_a_slash_is_not_ordered_again_without_it(work, server):
-    tune(work, server, endpoint=endpoint_at(server, url=f"{server.url}/"))
-    assert not plan_tuning(work, endpoint_at(server)).to_pay
-    tune(work, server)
-    assert len(server.account.jobs) == 1
-
-
 def test_what_was_put_off_after_an_order_that_never_began_can_be_made_again_at_once(work, server, monkeypatch):
     order_unheard(work, server, monkeypatch, begins=False)
     make_older(work, 2)
     assert put_off(work, server, monkeypatch).state == "uploaded"
+    tune(work, server)
+    assert len(server.account.jobs) == 1
+
+
+def test_an_order_that_nobody_could_look_for_is_still_one_that_may_have_begun(work, server, monkeypatch):
+    order_unheard(work, server, monkeypatch, begins=True)
+    make_older(work, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(server.account, "handle", lambda *request: (503, {"error": {"message": "busy"}}))
+        with pytest.raises(ModelBusy):
+            tune(work, server)
+    assert [kept.state for kept in tunings.open_tunings(work.store, server.url)] == ["ordered"]
     tune(work, server)
     assert len(server.account.jobs) == 1
 
@@ -533,7 +538,9 @@ def test_what_was_put_off_and_whose_file_is_gone_can_be_put_away(work, server, m
     assert len(server.account.jobs) == 1
 
 
-@pytest.mark.parametrize("reply", [(400, {"error": {"message": "Job has already completed."}}), (200, {})])
+@pytest.mark.parametrize(
+    "reply", [(400, {"error": {"message": "Job has already completed."}}), (409, {"error": {}}), (200, {})]
+)
 def test_a_job_that_ends_while_it_is_being_ended_is_no_trouble(work, server, monkeypatch, reply):
     left, look = leave_running(work, server), server.account._look
 

@@ -164,10 +164,6 @@ class OpenBatches:
             "questions can be asked anew."
         )
 
-    def _old_and_stopped(self, kept: KeptBatch) -> bool:
-        """Whether it is given up where nothing more is heard of it: somebody stops it after its time is long over."""
-        return self._gives_up and now() > kept.started_at + GIVEN_UP_AFTER
-
     def _given_up(self, kept: KeptBatch, reason: str) -> ModelError:
         self.close(kept, reason)
         return ModelError(f"{reason} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
@@ -222,17 +218,18 @@ class OpenBatches:
         if batch.ended:
             self._keep_all(kept, batch)
             return None
-        if batch.state == "ending":
-            self._troubles.pop(kept.row_id, None)
         return self.note_begun(kept, batch) if kept.state == UNKNOWN or batch.state == "ending" else kept, batch
 
     def _end(self, kept: KeptBatch, batch: Batch) -> Batch:
         """As it is then; where the order is not taken, as it was: it may end by itself, or take the next order."""
         try:
-            return batches.cancel_batch(self.service, batch, wait=self.wait)
+            batch = batches.cancel_batch(self.service, batch, wait=self.wait)
+            self._troubles.pop(kept.row_id, None)
+        except Cancelled:
+            self._troubles[kept.row_id] = self._not_taken()
         except ModelError as error:
             self._troubles[kept.row_id] = error
-            return batch
+        return batch
 
     def _keep_all(self, kept: KeptBatch, batch: Batch) -> None:
         """Keeps all that came, whatever plan it was asked for, and closes the batch; leaves it open, and raises
@@ -250,8 +247,8 @@ class OpenBatches:
             if not self._gives_up:
                 raise
             raise ModelError("The answers of a batch cannot be fetched now. Collect them later.") from None
-        except ModelError as error:  # it may be an outage, and what the batch brought is paid
-            if not self._old_and_stopped(kept):
+        except ModelError as error:  # given up by who stops it after two days: what it brought is paid
+            if not self._gives_up or now() < kept.started_at + GIVEN_UP_AFTER:
                 raise
             self._keep(kept, came)
             raise self._given_up(kept, str(error)) from error
@@ -305,10 +302,6 @@ class OpenBatches:
         try:
             self.collect()
         except Cancelled:
-            for kept in self.kept():
-                if self._old_and_stopped(kept):
-                    said = f"{self.service.endpoint.place} says of an old batch that it has not ended."
-                    self._troubles[kept.row_id] = self._given_up(kept, said)
             if self._troubles:
                 raise self.first_trouble() from None
             self.end("stopped", STILL_ENDING)
@@ -325,7 +318,8 @@ class OpenBatches:
                 if begun:
                     self.note_begun(kept, batches.cancel_batch(self.service, begun, wait=self.wait))
             except Cancelled:
-                self._troubles[kept.row_id] = self._not_taken()
+                if kept.state != "ending":
+                    self._troubles[kept.row_id] = self._not_taken()
             except ModelError as error:
                 self._troubles[kept.row_id] = error
 

@@ -92,14 +92,10 @@ def plan_tuning(
     lines, seed = text.encode(), work.config.seed
     tokens = epochs * sum(map(count_messages, examples))
     price = find_training_price(endpoint.model, local=endpoint.is_local)
+    ordered = json.dumps([endpoint.url, endpoint.model, epochs, seed, suffix])
+    key = hashlib.blake2b(ordered.encode() + lines, digest_size=12).hexdigest()
     dollars = None if price is None else price.of(Tokens(tokens))
-    keys = [
-        hashlib.blake2b(json.dumps([url, endpoint.model, epochs, seed, suffix]).encode() + lines, digest_size=12)
-        for url in (endpoint.url, f"{endpoint.url}/")  # earlier versions told an address with a slash from one without
-    ]
-    found = {key: tunings.latest_tuning(work.store, key) for key in (key.hexdigest() for key in keys)}
-    key = next((key for key, kept in found.items() if kept), next(iter(found)))
-    kept = found[key]
+    kept = tunings.latest_tuning(work.store, key)
     return TuningPlan(lines, len(examples), epochs, seed, suffix, key, tokens, price, dollars, kept)
 
 
@@ -155,13 +151,16 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     how = {"epochs": plan.epochs, "seed": plan.seed, "suffix": plan.suffix}
     ordering = partial(tunings.note_order, store, tuning)
 
-    def note_nothing_begun(reason: str, state: str = "uploaded") -> KeptTuning:
-        return tunings.note_reason(store, tunings.read_tuning(store, tuning.tuning_id), reason, state=state)
+    def note_trouble(reason: str, state: str) -> None:
+        """An earlier order stays as it was where nothing was ordered now: it may have begun."""
+        kept = tunings.read_tuning(store, tuning.tuning_id)
+        was_tried = tuning.state != "ordered" or kept.started_at > tuning.started_at
+        tunings.note_reason(store, kept, reason, state=state if was_tried else tuning.state)
 
     try:
         job = fine_tuning.start_tuning(service, tuning.file_id, **how, ordering=ordering, wait=wait)
     except StoppedBefore:
-        note_nothing_begun(tuning.reason)
+        note_trouble(tuning.reason, "uploaded")
         if tuning.state == "uploaded":
             raise
         return tuning  # who follows it ends what an earlier order began
@@ -173,7 +172,7 @@ def order_from_file(work: Workspace, plan: TuningPlan, tuning: KeptTuning, servi
     except ModelError as error:
         may_begin = isinstance(error, ModelBusy) and not isinstance(error, PutOff)
         is_over = plan.is_new and not isinstance(error, ModelBusy)
-        note_nothing_begun(str(error), "ordered" if may_begin else "failed" if is_over else "uploaded")
+        note_trouble(str(error), "ordered" if may_begin else "failed" if is_over else "uploaded")
         raise
     return tunings.update_tuning(store, tuning.tuning_id, job)
 

@@ -45,6 +45,8 @@ LONGEST_REPLY, LARGEST_REPLY = 300.0, 4_000_000
 """Seconds that a reply which has begun may take, and bytes that it may have: some trickle, and some never end."""
 PATIENCE = 10.0
 """Seconds of a test of the connection after which nothing is tried again."""
+COMPRESSIONS = ("gzip", "deflate", "br", "zstd", "compress")
+"""Replies in these are not read: a few bytes may be gigabytes."""
 MOST_TOKENS = 10_000_000
 """More than this is no count of one request's tokens."""
 
@@ -71,7 +73,7 @@ def bounded_client(endpoint: Endpoint, timeout: float, *, longest: float = 0, la
     are read, nothing may come compressed."""
 
     def bound(response: httpx2.Response) -> None:
-        if response.headers.get("content-encoding", "identity") != "identity":
+        if any(name in response.headers.get("content-encoding", "").lower() for name in COMPRESSIONS):
             raise httpx2.RemoteProtocolError(COMPRESSED)
         response.stream = _BoundedStream(response.stream, longest or LONGEST_REPLY, largest or LARGEST_REPLY)
 

@@ -65,9 +65,9 @@ class Endpoint:
         if not model:
             return None
         if url:
-            return cls(url.rstrip("/"), model, key)
+            return cls(url, model, key)
         url = found.get("OPENAI_BASE_URL", "").strip() or OPENAI
-        return cls(url.rstrip("/"), model, key or found.get("OPENAI_API_KEY", "").strip())
+        return cls(url, model, key or found.get("OPENAI_API_KEY", "").strip())
 
 
 def split(url: str) -> SplitResult | None:

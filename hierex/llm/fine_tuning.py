@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import ModelBusy, ModelError
+from ..errors import ModelError
 from . import Wait
 from .faults import short_line
 from .service import Service, is_name, wait_unwatched, whole_number
@@ -137,13 +138,12 @@ def cancel_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched)
             missing=_unknown(service, job_id),
             wait=wait,
         )
-    except ModelBusy:
-        raise
     except ModelError:  # also where the reply cannot be read
-        job = look_at_tuning(service, job_id, wait=wait)
-        if not job.ended:
-            raise
-        return job
+        with contextlib.suppress(ModelError):
+            job = look_at_tuning(service, job_id, wait=wait)
+            if job.ended:
+                return job
+        raise
 
 
 def follow_tuning(
