@@ -9,20 +9,18 @@ from time import monotonic
 
 from ..config import AskedAs
 from ..errors import Cancelled, LeftRunning, ModelBusy, ModelError, NotThere
-from ..kept import answer_batches, context_answers
+from ..kept import answer_batches
 from ..kept.answer_batches import KeptBatch
-from ..kept.context_answers import ContextAnswer
-from ..llm import Answer, Wait, batches, wait_for, wait_unless
+from ..llm import Wait, batches, wait_for, wait_unless
 from ..llm.batches import Batch, BatchAnswer
 from ..llm.meter import Reading
 from ..llm.prices import Price, batch_price
 from ..llm.service import Service
-from ..llm.tokens import Tokens
 from ..store import now
 from ..workspace import Workspace
 from .answering import AnswerOutcome
-from .plans import ANY_ANSWER, digest_words, price_of, raw_text
-from .question_names import read_question_name
+from .brought_answers import BroughtAnswers
+from .plans import ANY_ANSWER, price_of
 
 POLL = 15.0
 """Seconds between two looks at the batches."""
@@ -85,8 +83,9 @@ class OpenBatches:
         self, work: Workspace, asked: AskedAs, service: Service, price: Price | None, wait: Wait, progress: Callable
     ):
         self.work, self.asked, self.service, self.wait, self.progress = work, asked, service, wait, progress
-        self.outcome, self.price = AnswerOutcome(), batch_price(price)
-        self._began, self._tokens, self._failed = monotonic(), Tokens(), 0
+        self.price = batch_price(price)
+        self.brought = BroughtAnswers(work.store, asked, self.price)
+        self.outcome, self._began = self.brought.outcome, monotonic()
         self._gives_up, self._troubles, self._outage = False, {}, ""
 
     def until_end(self, do: Callable[[], None]) -> AnswerOutcome:
@@ -137,7 +136,7 @@ class OpenBatches:
                 f"{until:%d %b %H:%M} UTC."
             )
         self.close(kept, "It was never begun.")
-        self._miss("They were handed over, but never begun.", kept.n_requests)
+        self.brought.miss("They were handed over, but never begun.", kept.n_requests)
         return None
 
     def note_begun(self, kept: KeptBatch, batch: Batch) -> KeptBatch:
@@ -250,9 +249,9 @@ class OpenBatches:
         except ModelError as error:  # given up by who stops it after two days: what it brought is paid
             if not self._gives_up or now() < kept.started_at + GIVEN_UP_AFTER:
                 raise
-            self._keep(kept, came)
+            self.brought.keep(kept, came)
             raise self._given_up(kept, str(error)) from error
-        n_read, n_told = sum(one.answer is not None for one in came), self._keep(kept, came)
+        n_read, n_told = sum(one.answer is not None for one in came), self.brought.keep(kept, came)
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
             raise self._not_there(kept, NotThere("None of the answers of a batch can be read."), "")
         self.close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
@@ -261,36 +260,7 @@ class OpenBatches:
             raise ModelError(f"{self.service.endpoint.place} refused the batch: {said}")
         left = kept.n_requests - n_told
         if left > 0:
-            self._miss(WHY_LEFT[batch.state], left)
-
-    def _keep(self, kept: KeptBatch, came: list[BatchAnswer]) -> int:
-        """Of each question the first answer, else why there is none; returns of how many it tells."""
-        asked: dict[tuple, BatchAnswer] = {}
-        for one in sorted(came, key=lambda one: one.answer is None):
-            question = read_question_name(one.name)
-            if question:
-                asked.setdefault(question, one)
-        for one in asked.values():
-            if one.answer is None:
-                self._miss(one.reason)
-        known = None if kept.known is None else set(kept.known)
-        told = ((question, one.answer) for question, one in asked.items() if one.answer is not None)
-        answers = [self._answer_of(question, answer, known) for question, answer in told]
-        context_answers.save_answers(self.work.store, self.asked, answers, since=kept.started_at)
-        self.outcome.answered += len(answers)
-        return len(asked)
-
-    def _answer_of(
-        self, question: tuple[tuple[str, ...], int], answer: Answer, known: set[str] | None
-    ) -> ContextAnswer:
-        self._tokens += answer.tokens
-        dollars = None if self.price is None else self.price.of(answer.tokens)
-        said = digest_words(raw_text(answer).strip())
-        return ContextAnswer(*question, answer, dollars, None if known is None else said in known)
-
-    def _miss(self, reason: str, n: int = 1) -> None:
-        self._failed += n
-        self.outcome.miss(reason, n)
+            self.brought.miss(WHY_LEFT[batch.state], left)
 
     # -- its end
 
@@ -332,15 +302,15 @@ class OpenBatches:
     def read(self, running: list[Batch]) -> Reading:
         """How far it is; tokens and dollars are those of what was collected."""
         return Reading(
-            total=self.outcome.answered + self._failed + sum(batch.total for batch in running),
+            total=self.outcome.answered + self.brought.failed + sum(batch.total for batch in running),
             described=self.outcome.answered + sum(batch.answered for batch in running),
             failed=0,
-            unanswered=self._failed + sum(batch.failed for batch in running),
+            unanswered=self.brought.failed + sum(batch.failed for batch in running),
             waiting=int(bool(self._outage)),
             wait_left=POLL if self._outage else 0.0,
             wait_reason=self._outage,
-            tokens=self._tokens,
-            dollars=None if self.price is None else self.price.of(self._tokens),
+            tokens=self.brought.tokens,
+            dollars=self.brought.dollars,
             seconds=monotonic() - self._began,
             seconds_left=None,
         )
