@@ -1228,6 +1228,43 @@ def test_an_order_to_end_that_was_taken_is_not_said_to_be_refused_by_who_fails_a
         assert (outcome.ended, outcome.reason) == ("stopped", STILL_ENDING)
 
 
+def test_a_second_stop_of_what_is_being_ended_does_not_say_that_the_order_was_refused(work, monkeypatch):
+    monkeypatch.setattr("hierex.asking.open_batches.ENDING", 0.3)
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        server.account.batches["batch-0"]["states"] = ["cancelling"]
+        assert collect(work, server, stop=True).reason == STILL_ENDING
+        monkeypatch.setattr(server.account, "_look", lambda *asked: (503, {"error": {}}))
+        monkeypatch.setattr(door, "FIRST_WAIT", 1.0)
+        outcome = collect(work, server, stop=True)
+        assert (outcome.ended, outcome.reason) == ("stopped", STILL_ENDING)
+
+
+def test_a_batch_keeps_its_id_whatever_a_reply_calls_it(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        with monkeypatch.context() as patched:
+            show = server.account._batch
+            patched.setattr(server.account, "_batch", lambda name: show(name) | {"id": "raw-77"})
+            patched.setattr("hierex.asking.open_batches.ENDING", 0.1)
+            server.account.batches["batch-0"]["states"] = ["cancelling"]
+            collect(work, server, stop=True)
+        server.account.batches["batch-0"]["states"] = ["completed"]
+        assert collect(work, server).ended == "done"
+
+
+@pytest.mark.parametrize("address", ["list", "file"])
+def test_lists_and_names_of_files_may_be_anything(work, monkeypatch, address):
+    with LlmServer(answer=know_it_all(work)) as server:
+        if address == "list":
+            monkeypatch.setattr(server.account, "_look", lambda *asked: (200, {"data": {"a": {}}, "has_more": True}))
+            assert "not what a language model's endpoint answers" in ask_in_batches(work, server).reason
+        else:
+            show = server.account._batch
+            monkeypatch.setattr(server.account, "_batch", lambda name: show(name) | {"output_file_id": "x" * 100_000})
+            assert ask_in_batches(work, server).ended == "error"
+
+
 def test_an_old_batch_that_is_stopped_still_brings_what_it_had_answered(work, monkeypatch):
     with LlmServer(answer=know_it_all(work)) as server:
         leave_open(work, server)

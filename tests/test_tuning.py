@@ -714,6 +714,44 @@ def test_events_that_say_strange_things_are_read(work, server, monkeypatch):
     assert tune(work, server).state == "succeeded"
 
 
+@pytest.mark.parametrize("reply", [(404, {"error": {}}), (503, {}), (200, "<html>"), (200, {"data": 7}), (200, None)])
+def test_a_job_whose_events_cannot_be_read_is_followed_and_ended(work, server, monkeypatch, reply):
+    look = server.account._look
+    events = lambda what, how, name: reply if name[1:] == ["events"] else look(what, how, name)  # noqa: E731
+    monkeypatch.setattr(server.account, "_look", events)
+    assert tune(work, server).state == "succeeded"
+    server.account.job_states = ["running"]
+    left = leave_running(work, server, epochs=2)
+    with pytest.raises(Cancelled):
+        follow(work, server, left, stop=True)
+    assert server.account.jobs["ftjob-1"]["states"] == ["cancelled"]
+
+
+def test_a_job_keeps_its_id_whatever_a_reply_calls_it(work, server, monkeypatch):
+    server.account.job_states = ["running"]
+    left = leave_running(work, server)
+    show = server.account._job
+    monkeypatch.setattr(server.account, "_job", lambda name: show(name) | {"id": "other-1"})
+    with pytest.raises(Cancelled):
+        follow(work, server, left, stop=True)
+    assert tunings.read_tuning(work.store, left.tuning_id).job_id == "ftjob-0"
+    assert server.account.jobs["ftjob-0"]["states"] == ["cancelled"]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_endpoint_that_takes_no_order_to_end_a_job_still_knows_it(work, server, monkeypatch, status):
+    server.account.job_states = ["running"]
+    left = leave_running(work, server)
+    look = server.account._look
+    refuse = lambda what, how, name: (status, {}) if name[1:] == ["cancel"] else look(what, how, name)  # noqa: E731
+    monkeypatch.setattr(server.account, "_look", refuse)
+    make_older(work, 24 * 15)
+    for _ in range(2):
+        with pytest.raises(ModelError, match=f"takes no order to end a fine-tuning. {GOES_ON[:30]}"):
+            follow(work, server, left, stop=True)
+    assert tunings.read_tuning(work.store, left.tuning_id).state == "running"
+
+
 @pytest.mark.parametrize("status", [404, 400, 402])
 def test_a_second_order_that_is_refused_does_not_close_the_first(work, server, monkeypatch, status):
     order_unheard(work, server, monkeypatch, begins=True)

@@ -143,7 +143,7 @@ def check_succeeded(ended: KeptTuning) -> None:
     if not ended.ended:
         raise may_have_begun(ended)
     if ended.state == "cancelled":
-        raise Cancelled("The fine-tuning was ended at the endpoint." if ended.job_id else "It was never begun.")
+        raise Cancelled("The fine-tuning was ended.")
     if ended.state == "failed":
         raise ModelError(
             f"The fine-tuning failed: {ended.reason or 'the endpoint gives no reason'}.".replace("..", ".")

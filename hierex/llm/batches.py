@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openai.types.chat import ChatCompletion
 
@@ -12,7 +12,7 @@ from . import Answer, Wait
 from .answers import Schema, read_answer, read_text
 from .door import read_reply
 from .faults import short_line
-from .service import Service, wait_unwatched, whole_number
+from .service import Service, is_name, wait_unwatched, whole_number
 from .tokens import Tokens
 
 MOST_REQUESTS = 10_000
@@ -120,8 +120,9 @@ def find_batch(service: Service, file_id: str, *, wait: Wait = wait_unwatched) -
 
 
 def look_at_batch(service: Service, batch_id: str, *, wait: Wait = wait_unwatched) -> Batch:
+    """How far a batch is; it keeps the id by which it was asked for, whatever the reply calls it."""
     return service.call(
-        lambda client: read_batch(service, client.batches.retrieve(batch_id)),
+        lambda client: replace(read_batch(service, client.batches.retrieve(batch_id)), batch_id=batch_id),
         what="the question for a batch",
         missing=f"{service.endpoint.place} no longer knows the batch {batch_id}.",
         wait=wait,
@@ -132,8 +133,9 @@ def cancel_batch(service: Service, batch: Batch, *, wait: Wait = wait_unwatched)
     """Ends a batch; what was answered by then is paid, and can be fetched once the endpoint is done with it."""
     if batch.ended or batch.state == "ending":
         return batch
+    batch_id = batch.batch_id
     return service.call(
-        lambda client: read_batch(service, client.batches.cancel(batch.batch_id)),
+        lambda client: replace(read_batch(service, client.batches.cancel(batch_id)), batch_id=batch_id),
         what="the order to end a batch",
         missing=f"{service.endpoint.place} takes no order to end a batch.",
         wait=wait,
@@ -162,7 +164,7 @@ def read_batch(service: Service, batch: object) -> Batch:
         failed=whole_number(getattr(counts, "failed", None)) or 0,
         total=whole_number(getattr(counts, "total", None)) or 0,
         reason=next((short_line(getattr(fault, "message", None), service.endpoint) for fault in faults), ""),
-        file_ids=tuple(file for file in files if isinstance(file, str) and file),
+        file_ids=tuple(filter(is_name, files)),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..errors import ModelError
+import openai
+
+from ..errors import ModelError, NotThere
 from . import Wait
 from .faults import short_line
-from .service import Service, is_name, wait_unwatched, whole_number
+from .service import UNREADABLE, Service, is_name, wait_unwatched, whole_number
 
 POLL = 10.0
 """Seconds between two looks at a job."""
@@ -112,14 +114,21 @@ def find_tuning(service: Service, file_id: str, *, wait: Wait = wait_unwatched) 
 
 
 def look_at_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched) -> TuningJob:
-    """How far a job is."""
+    """How far a job is; it keeps the id by which it was asked for, whatever the reply calls it."""
 
     def look(client) -> TuningJob:
         job = client.fine_tuning.jobs.retrieve(job_id)
-        events = client.fine_tuning.jobs.list_events(job_id, limit=EVENTS).data or ()
-        return read_job(service, job, sorted(events, key=said_at))
+        return replace(read_job(service, job, read_events(client, job_id)), job_id=job_id)
 
     return service.call(look, what="the question for a job", missing=_unknown(service, job_id), wait=wait)
+
+
+def read_events(client: openai.OpenAI, job_id: str) -> list:
+    """The latest things said about a job, oldest first; none where they cannot be read: the job counts, not they."""
+    try:
+        return sorted(client.fine_tuning.jobs.list_events(job_id, limit=EVENTS).data or (), key=said_at)[-EVENTS:]
+    except UNREADABLE:
+        return []
 
 
 def said_at(event: object) -> int:
@@ -133,16 +142,18 @@ def cancel_tuning(service: Service, job_id: str, *, wait: Wait = wait_unwatched)
         return job
     try:
         return service.call(
-            lambda client: read_job(service, client.fine_tuning.jobs.cancel(job_id), ()),
+            lambda client: replace(read_job(service, client.fine_tuning.jobs.cancel(job_id), ()), job_id=job_id),
             what="the order to end a job",
-            missing=_unknown(service, job_id),
+            missing=f"{service.endpoint.place} takes no order to end a fine-tuning.",
             wait=wait,
         )
-    except ModelError:  # also where the reply cannot be read
+    except ModelError as error:  # also where the reply cannot be read
         with contextlib.suppress(ModelError):
             job = look_at_tuning(service, job_id, wait=wait)
             if job.ended:
                 return job
+        if isinstance(error, NotThere):  # the job is there, as was just seen
+            raise ModelError(str(error)) from None
         raise
 
 

@@ -29,6 +29,8 @@ LONGEST_FILE, LARGEST_FILE = 3_600.0, 400_000_000
 """Seconds that a file may take to come, and bytes: OpenAI takes 200 MB of questions in one."""
 LONGEST_NAME = 200
 LARGEST_COUNT = 2**53
+UNREADABLE = (openai.OpenAIError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What reading a reply may raise, whatever it is."""
 
 
 class PutOff(ModelBusy):
@@ -143,7 +145,7 @@ class Service:
         """Raises _Passing for what may pass."""
         try:
             return send(self._client)
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except UNREADABLE as error:
             trouble = self._plain(error, what, missing)
             if isinstance(trouble, ModelBusy):
                 # what openai raised may repeat the key
@@ -187,7 +189,7 @@ class Service:
 
     def _plain(self, error: Exception, what: str, missing: str) -> ModelError:
         place = self.endpoint.place
-        if isinstance(error, TypeError | AttributeError):
+        if isinstance(error, TypeError | AttributeError | LookupError):
             return ModelBusy(f"What {place} answers is not what a language model's endpoint answers.")
         if isinstance(error, openai.APIStatusError):
             if error.status_code in (404, 405, 501) and error.code != "model_not_found":

@@ -27,7 +27,7 @@ ASKING = {
     ANSWERS: "Waiting for answers on what comes next …",
 }
 KEPT = "Stopped. What was finished is kept."
-TUNING_ENDED = "Stopped. No new model comes of it; what was trained until then may have to be paid."
+TUNING_ENDED = "Stopped. No new model comes of it; what was trained until then, if anything, may have to be paid."
 BATCH_ENDED = "Stopped. What was answered until then is kept, and may have to be paid."
 A_DOUBLE_CLICK = 2.0
 """Seconds in which the second click of a double one comes, as far as a busy server goes."""
