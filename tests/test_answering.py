@@ -1094,6 +1094,7 @@ def test_a_batch_that_can_never_be_fetched_is_given_up_by_who_stops_it_after_two
         assert "given up" not in collect(work, server, stop=True).reason
         days_pass(work, 3)
         assert "given up" not in collect(work, server).reason, "it may be an outage, and is paid"
+        assert "If that is so again after" in collect(work, server, stop=True).reason, "it may be an outage here, too"
         assert "It is given up." in collect(work, server, stop=True).reason
         assert answer_batches.open_batches(work.store, server.url) == []
 

@@ -149,23 +149,20 @@ class OpenBatches:
             self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
         )
 
-    def _not_there(self, kept: KeptBatch, error: NotThere, why: str) -> ModelError:
+    def _not_there(self, kept: KeptBatch, error: ModelError, why: str) -> ModelError:
         """What the endpoint does not know is closed where that was said before and nothing more can come: a key of
         another account may be why, and asking anew would be paid twice."""
         until = kept.started_at + GIVEN_UP_AFTER
         if kept.state == UNKNOWN and now() > until:
-            return self._given_up(kept, str(error))
+            self.close(kept, str(error))
+            return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
         answer_batches.update_batch(
             self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
         )
         return ModelError(
-            f"{error}{why} Where it is asked for again after {until:%d %b %H:%M} UTC, it is given up, and its "
+            f"{error}{why} If that is so again after {max(until, now()):%d %b %H:%M} UTC, it is given up, and its "
             "questions can be asked anew."
         )
-
-    def _given_up(self, kept: KeptBatch, reason: str) -> ModelError:
-        self.close(kept, reason)
-        return ModelError(f"{reason} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
 
     # -- what it brings
 
@@ -246,14 +243,14 @@ class OpenBatches:
             if not self._gives_up:
                 raise
             raise ModelError("The answers of a batch cannot be fetched now. Collect them later.") from None
-        except ModelError as error:  # given up by who stops it after two days: what it brought is paid
+        except ModelError as error:  # given up by who stops it twice after two days; what it brought is paid
             if not self._gives_up or now() < kept.started_at + GIVEN_UP_AFTER:
                 raise
             self.brought.keep(kept, came)
-            raise self._given_up(kept, str(error)) from error
+            raise self._not_there(kept, error, "") from error
         n_read, n_told = sum(one.answer is not None for one in came), self.brought.keep(kept, came)
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
-            raise self._not_there(kept, NotThere("None of the answers of a batch can be read."), "")
+            raise self._not_there(kept, ModelError("None of the answers of a batch can be read."), "")
         self.close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
         if batch.state == "failed":
             said = batch.reason or "it gives no reason"
@@ -285,7 +282,7 @@ class OpenBatches:
                     begun = batches.look_at_batch(self.service, kept.batch_id, wait=self.wait)
                 else:
                     begun = batches.find_batch(self.service, kept.file_id, wait=self.wait)
-                if begun:
+                if begun and not begun.ended:
                     self.note_begun(kept, batches.cancel_batch(self.service, begun, wait=self.wait))
             except Cancelled:
                 if kept.state != "ending":
