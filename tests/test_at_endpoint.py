@@ -1,6 +1,7 @@
 """The panel where a model is fine-tuned and asked: what is open is seen, collected and stopped whatever is chosen."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from llm_server import KEY, MODEL, LlmServer
@@ -8,12 +9,13 @@ from opened_app import app_over, open_script, words
 from small_worlds import run_until
 from test_answering import CONFIG, ask, know_it_all, leave_open
 from test_jobs import wait_for
-from test_tuning import follow, leave_running
+from test_tuning import follow, leave_running, tune
 
 from hierex.asking.collected import collect_answers
 from hierex.asking.plans import plan_answers
 from hierex.jobs import ANSWERS, TUNING, Job
 from hierex.kept import answer_batches, tunings
+from hierex.kept.description_edits import Statement, save_edits
 from hierex.llm import door
 from hierex.llm.endpoint import Endpoint
 from hierex.pipeline import run_pipeline
@@ -53,17 +55,45 @@ def script():
     import streamlit as st
 
     from hierex.view.next_interest.asked_model import ask_panel
+    from hierex.view.next_interest.at_endpoint import open_orders
     from hierex.view.opened import show_messages
     from hierex.view.sidebar import show_job
 
     with st.sidebar:
         show_job(st.session_state["work"].store)
+    open_orders(st.session_state["work"])
     ask_panel(st.session_state["work"])
     show_messages()
 
 
 def open_panel(work):
     return open_script(script, work=work, tuning_open=True, answers_open=True)
+
+
+def script_of_releases():
+    import streamlit as st
+
+    from hierex.view.next_interest.releasing import releasing
+
+    releasing(st.session_state["work"])
+
+
+def test_what_was_ordered_is_shown_whatever_way_to_learn_is_chosen(work, server):
+    assert "Ordered at the endpoint" not in words(open_script(script_of_releases, work=work))
+    leave_open(work, server)
+    assert "Ordered at the endpoint" in words(open_script(script_of_releases, work=work))
+
+
+def test_a_model_that_was_fine_tuned_on_other_interests_does_not_come_first_and_says_so(work, server):
+    tuned = tune(work, server).tuned_model
+    app = open_panel(work)
+    assert (app.selectbox(key="answers_model").value, "was not taught" in words(app)) == (tuned, False)
+    described = replace(work.cluster_descriptions()[0], phrases=("other", "words"))
+    save_edits(work.store, [Statement(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
+    app = open_panel(work)
+    assert app.selectbox(key="answers_model").value == MODEL
+    app.selectbox(key="answers_model").set_value(tuned).run()
+    assert "it was not taught 1 of these 8" in words(app)
 
 
 def press(app, label):
@@ -189,7 +219,7 @@ def test_a_cap_below_the_estimate_is_refused_at_once(work, server, monkeypatch):
     app.number_input(key="tuning_cap_tokens").set_value(10).run()
     press(app, "Fine-tune")
     assert "Nothing was sent" in words(app)
-    assert not app.toast
+    assert [toast.icon for toast in app.toast] == [":material/error:"], "seen from wherever one is on the page"
     assert jobs().of(work.store.path) is None
 
 

@@ -14,10 +14,10 @@ from hierex.kept.description_steps import begin_step, set_step_undone
 from hierex.kept.model_answers import read_answers
 from hierex.llm.door import LanguageModel
 from hierex.llm.endpoint import Endpoint
-from hierex.llm.prices import Cap, Price, find_price, list_prices
+from hierex.llm.prices import Cap, Price, find_price, find_training_price, list_prices
 from hierex.store import open_store
 from hierex.view.descriptions.model_prices import MODEL as NAME
-from hierex.view.descriptions.model_prices import READ, WRITTEN, changed_prices, list_known
+from hierex.view.descriptions.model_prices import READ, TRAINED, WRITTEN, changed_prices, list_known
 
 ELSEWHERE = "https://llm.example/v1"
 
@@ -50,8 +50,22 @@ def test_prices_that_people_set_come_first_and_none_is_written_over(store):
     assert find_price("gpt-4o-mini", local=False, own=own) == list_prices()["gpt-4o-mini"]
 
 
+def test_the_price_of_learning_can_be_set_and_does_not_go_where_only_others_are(store):
+    model_settings.save_prices(store, {"gpt-4o": Price(9, 9), "mine": Price(1, 2, 30)}, author="Ada")
+    own = model_settings.read_prices(store)
+    assert find_training_price("mine", local=False, own=own) == Price(30, 30)
+    assert find_training_price("gpt-4o", local=False, own=own) == find_training_price("gpt-4o", local=False)
+
+
 @pytest.mark.parametrize(
-    "bad", [{"m": Price(-1, 1)}, {"m": Price(math.nan, 1)}, {"m": Price(1, math.inf)}, {" ": Price(1, 1)}]
+    "bad",
+    [
+        {"m": Price(-1, 1)},
+        {"m": Price(math.nan, 1)},
+        {"m": Price(1, math.inf)},
+        {"m": Price(1, 1, -1)},
+        {" ": Price(1, 1)},
+    ],
 )
 def test_what_is_no_price_is_refused_and_nothing_is_kept(store, bad):
     with pytest.raises(ConfigError, match="None was kept"):
@@ -64,9 +78,12 @@ def test_what_changed_in_the_table_is_found():
     assert before[NAME].iloc[0] == "new-model"
     assert before[READ].isna().tolist() == [True] + [False] * (len(before) - 1)
     assert changed_prices(before, before) == {}
+    assert before.set_index(NAME)[TRAINED].dropna()["gpt-4o-mini"] == 3.0
     changed = pd.concat([before, pd.DataFrame([{NAME: "other", READ: 0.5, WRITTEN: 1.5}, {NAME: None}])])
     changed.iloc[0, [1, 2]] = 7.0, 8.0
     assert changed_prices(before, changed) == {"new-model": Price(7, 8), "other": Price(0.5, 1.5)}
+    changed.iloc[0, 3] = 9.0
+    assert changed_prices(before, changed)["new-model"] == Price(7, 8, 9)
     changed.iloc[0, 2] = None
     assert math.isnan(changed_prices(before, changed)["new-model"].written), "half a price is refused later"
 

@@ -50,7 +50,7 @@ from hierex.taxonomy import CurationEdit, cut_tree
 from hierex.text_models import load_own, load_shared
 from hierex.transition_table import predict_novel
 from hierex.transitions import histories_of_items
-from hierex.view.preview.before_after import answer, in_short
+from hierex.view.preview.before_after import Answer, answer, in_short
 from hierex.view.preview.supposing import by_learned
 from hierex.workspace import Workspace
 
@@ -364,6 +364,20 @@ def test_changes_are_told_by_what_interests_hold(work):
     assert compare_foreseen(before, foreseen(work, merged, [holds]))["change"].tolist() == [WHOLE, ""]
     both = compare_foreseen(foreseen(work, work.taxonomy, [2, 5]), foreseen(work, merged, [holds]))
     assert both["change"].tolist() == [WHOLE, ""], "of two that were suggested"
+
+
+def test_the_same_order_with_other_likelihoods_is_not_said_to_change_nothing(work):
+    before = foreseen(work, work.taxonomy, [2, 3])
+    same, likelier = (foreseen(work, work.taxonomy, [2, 3]) for _ in range(2))
+    moved = likelier.served.predictions.score + np.float32([0.125, 0])
+    likelier = replace(
+        likelier, served=replace(likelier.served, predictions=replace(likelier.served.predictions, score=moved))
+    )
+    answers = [Answer(compare_foreseen(before, after), 0, True, 4, 0, ("", "")) for after in (same, likelier)]
+    assert [(one.alike, one.nothing_changes) for one in answers] == [(True, True), (True, False)]
+    assert answers[1].shift == pytest.approx(0.125)
+    assert in_short(answers[:1]).startswith("Nothing would change for 1 person")
+    assert "by **12 points** at most" in in_short(answers)
 
 
 def test_ids_of_another_tree_say_nothing_and_equal_items_are_the_same(work):

@@ -11,7 +11,7 @@ from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
 from hierex.asking.open_tunings import GIVEN_UP_AFTER, GOES_ON, follow_tuning
-from hierex.asking.tuning import EPOCHS, plan_tuning, tune_model
+from hierex.asking.tuning import EPOCHS, count_untaught, plan_tuning, tune_model
 from hierex.cli import main
 from hierex.cli.models import follow_all
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
@@ -28,7 +28,8 @@ from hierex.errors import (
 from hierex.files.exports import fine_tuning_lines
 from hierex.jobs import Jobs
 from hierex.jobs.asking import start_tuning
-from hierex.kept import tunings
+from hierex.kept import model_settings, tunings
+from hierex.kept.description_edits import Statement, save_edits
 from hierex.llm import door, fine_tuning
 from hierex.llm.endpoint import Endpoint
 from hierex.llm.prices import Cap, Price, find_price, find_training_price
@@ -98,6 +99,23 @@ def test_what_is_uploaded_is_the_balanced_set_and_the_new_model_is_kept(work, se
     assert shares == sorted(shares)
     assert (seen[0][0], shares[-1]) == ("queued", 1.0)
     assert tunings.read_tunings(work.store) == [tuning]
+
+
+def test_the_cost_goes_by_the_price_that_was_set(work):
+    endpoint = Endpoint("https://llm.example/v1", MODEL, KEY)
+    assert plan_tuning(work, endpoint).dollars is None
+    model_settings.save_prices(work.store, {MODEL: Price(1, 2, 30)}, author="")
+    plan = plan_tuning(work, endpoint)
+    assert plan.dollars == pytest.approx(30 * plan.tokens / 1e6)
+
+
+def test_a_model_knows_which_interests_it_was_not_taught(work, server):
+    tuning = tune(work, server)
+    assert count_untaught(work, tuning) == 0
+    described = replace(work.cluster_descriptions()[0], phrases=("other", "words"))
+    save_edits(work.store, [Statement(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
+    assert count_untaught(work, tuning) == 1
+    assert count_untaught(work, replace(tuning, known=None)) is None
 
 
 def test_nothing_is_sent_of_what_too_few_people_did(work, server):

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import Cancelled, CapReached, ModelBusy, ModelError, NotThere, TooLittleData
 from ..files.exports import fine_tuning_lines
-from ..kept import tunings
+from ..kept import model_settings, tunings
 from ..kept.tunings import KeptTuning
 from ..llm import Wait, wait_unless
 from ..llm.endpoint import Endpoint
 from ..llm.prices import Cap, Price, find_training_price
 from ..llm.tokens import Tokens, count_messages
 from ..store import now
+from ..transitions.prompts import phrases_on_one_line
 from ..workspace import Workspace
 from .open_tunings import (
     LISTED_WITHIN,
@@ -30,6 +31,7 @@ from .open_tunings import (
     may_have_begun,
     telling_trouble,
 )
+from .plans import digest_words
 
 if TYPE_CHECKING:
     from ..llm.service import Service
@@ -91,7 +93,7 @@ def plan_tuning(
         )
     lines, seed = text.encode(), work.config.seed
     tokens = epochs * sum(map(count_messages, examples))
-    price = find_training_price(endpoint.model, local=endpoint.is_local)
+    price = find_training_price(endpoint.model, local=endpoint.is_local, own=model_settings.read_prices(work.store))
     ordered = json.dumps([endpoint.url, endpoint.model, epochs, seed, suffix])
     key = hashlib.blake2b(ordered.encode() + lines, digest_size=12).hexdigest()
     dollars = None if price is None else price.of(Tokens(tokens))
@@ -207,4 +209,15 @@ def note(work: Workspace, plan: TuningPlan, endpoint: Endpoint, file_id: str) ->
         tokens_expected=plan.tokens,
         dollars_expected=plan.dollars,
         file_id=file_id,
+        known=words_now(work),
     )
+
+
+def words_now(work: Workspace) -> list[str]:
+    """Digests of what the interests are called in examples and questions."""
+    return [digest_words(phrases_on_one_line(description)) for description in work.cluster_descriptions()]
+
+
+def count_untaught(work: Workspace, tuning: KeptTuning) -> int | None:
+    """How many interests of now the model was not taught by these words; None where that was not kept."""
+    return None if tuning.known is None else len(set(words_now(work)) - set(tuning.known))

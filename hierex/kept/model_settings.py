@@ -30,8 +30,8 @@ def save_language(store: Store, language: str, *, author: str) -> None:
 
 def read_prices(store: Store) -> dict[str, Price]:
     """By model, those that people set here."""
-    rows = store.table("SELECT model, read, written FROM model_prices ORDER BY setting_id").to_pylist()
-    return {row["model"]: Price(row["read"], row["written"]) for row in rows}
+    rows = store.table("SELECT model, read, written, trained FROM model_prices ORDER BY setting_id").to_pylist()
+    return {row["model"]: Price(row["read"], row["written"], row["trained"]) for row in rows}
 
 
 def save_prices(store: Store, prices: Mapping[str, Price], *, author: str) -> None:
@@ -39,9 +39,10 @@ def save_prices(store: Store, prices: Mapping[str, Price], *, author: str) -> No
     checked = {_checked_name(model): _checked(model, price) for model, price in prices.items()}
     with store.transaction() as writer:
         for model, price in checked.items():
-            values = [model, price.read, price.written, author, now()]
+            values = [model, price.read, price.written, price.trained, author, now()]
             writer.execute(
-                "INSERT INTO model_prices (model, read, written, author, set_at) VALUES (?, ?, ?, ?, ?)", values
+                "INSERT INTO model_prices (model, read, written, trained, author, set_at) VALUES (?, ?, ?, ?, ?, ?)",
+                values,
             )
 
 
@@ -53,9 +54,10 @@ def _checked_name(model: str) -> str:
 
 
 def _checked(model: str, price: Price) -> Price:
-    if not all(math.isfinite(dollars) and dollars >= 0 for dollars in (price.read, price.written)):
+    trained = 0.0 if price.trained is None else price.trained
+    if not all(math.isfinite(dollars) and dollars >= 0 for dollars in (price.read, price.written, trained)):
         raise ConfigError(
-            f"The prices of '{tidy(model)[:LONGEST_MODEL]}' must be two numbers from 0 up, in US dollars per million "
-            "tokens that it reads and that it writes. None was kept."
+            f"The prices of '{tidy(model)[:LONGEST_MODEL]}' must be numbers from 0 up, in US dollars per million "
+            "tokens that it reads, that it writes and, where it can be fine-tuned, that it learns from. None was kept."
         )
     return price

@@ -20,7 +20,8 @@ class KeptTuning:
     cancelled, as it was when it was last looked at.
 
     place: the endpoint's address; model: what it starts from; job_id: empty before it was started; tuned_model: empty
-    until there is one; trained_tokens: None where not known.
+    until there is one; trained_tokens: None where not known; known: digests of what the interests were called, None
+    where that was not kept.
     """
 
     tuning_id: int
@@ -37,6 +38,7 @@ class KeptTuning:
     reason: str
     events: tuple[str, ...]
     started_at: datetime
+    known: tuple[str, ...] | None
 
     @property
     def ended(self) -> bool:
@@ -48,7 +50,7 @@ NAMES = ", ".join(field.name for field in fields(KeptTuning))
 
 def note_tuning(store: Store, **known) -> KeptTuning:
     """As soon as its file is there. known: key, place, model, epochs, n_examples, tokens_expected, dollars_expected,
-    file_id."""
+    file_id, known."""
     row = {**known, "job_id": "", "state": "uploaded", "tuned_model": "", "reason": "", "events": []}
     row["started_at"] = row["looked_at"] = now()
     places = ", ".join("?" * len(row))
@@ -111,4 +113,5 @@ def read_tunings(store: Store) -> list[KeptTuning]:
 
 def _read(store: Store, where: str, parameters: list) -> list[KeptTuning]:
     rows = store.table(f"SELECT {NAMES} FROM tunings WHERE {where} ORDER BY tuning_id DESC", parameters).to_pylist()
-    return [KeptTuning(**{**row, "events": tuple(row["events"])}) for row in rows]
+    lists = ({name: row[name] and tuple(row[name]) for name in ("events", "known")} for row in rows)
+    return [KeptTuning(**{**row, **found}) for row, found in zip(rows, lists, strict=True)]

@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,10 +22,11 @@ ROOM = 1.3
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars per million tokens."""
+    """US dollars per million tokens. trained: of examples, each time they are gone through; None where not known."""
 
     read: float
     written: float
+    trained: float | None = None
 
     def of(self, tokens: Tokens) -> float:
         return (tokens.read * self.read + tokens.written * self.written) / 1e6
@@ -65,13 +66,17 @@ class Cap:
         if self.dollars is not None and price is None:
             raise ConfigError(
                 "The price of this model is not known, so a bound in dollars cannot be held. "
-                "Give its price on the Descriptions page, or a bound in tokens."
+                "Give its price on the Descriptions page (“Prices”), or a bound in tokens."
             )
 
 
 def list_prices(path: Path = PRICES) -> dict[str, Price]:
     """By model, those that come with hierex. Raises ConfigError for a table that cannot be read."""
-    return _read("models", ("read", "written"), path)
+    trained = _read("tuned", ("trained", "trained"), path)
+    models = _read("models", ("read", "written"), path)
+    return {
+        name: replace(price, trained=trained[name].read if name in trained else None) for name, price in models.items()
+    }
 
 
 def find_price(
@@ -87,9 +92,10 @@ def find_price(
     return _find(model.split(":")[1], _read("tuned", ("read", "written"), path), local)
 
 
-def find_training_price(model: str, *, local: bool) -> Price | None:
+def find_training_price(model: str, *, local: bool, own: Mapping[str, Price] = MappingProxyType({})) -> Price | None:
     """The price of the tokens that fine-tuning reads; None where it is not known. Raises as `find_price`."""
-    return _find(model, _read("tuned", ("trained", "trained"), PRICES), local)
+    set_here = {name: Price(price.trained, price.trained) for name, price in own.items() if price.trained is not None}
+    return _find(model, _read("tuned", ("trained", "trained"), PRICES) | set_here, local)
 
 
 def _read(part: str, columns: tuple[str, str], path: Path) -> dict[str, Price]:

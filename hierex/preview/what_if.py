@@ -169,7 +169,8 @@ class Foreseen:
 
 
 def compare_foreseen(before: Foreseen, after: Foreseen) -> pd.DataFrame:
-    """One row per rank: rank, before, after (names; missing where there are fewer), change of what is now at that rank.
+    """One row per rank: rank, before, after (names; empty where there are fewer), likely_before, likely_after (0-1; nan
+    where there are fewer), change of what is after at that rank.
 
     change: `SAME` for an interest that was among those before, by its id in the same tree or by its items; `PART` for
     one that lies in one of them, `WHOLE` for one that holds items of one or several; `NEW` for any other; empty where
@@ -180,9 +181,11 @@ def compare_foreseen(before: Foreseen, after: Foreseen) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rank": np.arange(1, n + 1),
-            "before": _padded([before.names[c] for c in before.novel], n),
-            "after": _padded([after.names[c] for c in after.novel], n),
-            "change": _padded(changes, n),
+            "before": _padded([before.names[c] for c in before.novel], n, ""),
+            "likely_before": _padded(before.served.predictions.score.tolist(), n, np.nan),
+            "after": _padded([after.names[c] for c in after.novel], n, ""),
+            "likely_after": _padded(after.served.predictions.score.tolist(), n, np.nan),
+            "change": _padded(changes, n, ""),
         }
     )
 
@@ -214,8 +217,8 @@ def _change(before: Foreseen, after: Foreseen, cluster: int, *, novel: np.ndarra
     return PART if within else WHOLE if inside.any() else NEW
 
 
-def _padded(values: list[str], n: int) -> list[str]:
-    return values + [""] * (n - len(values))
+def _padded(values: list, n: int, missing: object) -> list:
+    return values + [missing] * (n - len(values))
 
 
 def _no_predictions(k: int) -> Predictions:

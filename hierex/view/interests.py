@@ -70,6 +70,12 @@ def interest_names(work: Workspace) -> list[str]:
     return told_apart([description.name for description in work.cluster_descriptions()])
 
 
+def interests_key(work: Workspace) -> str:
+    """For boxes that hold places of interests. It is another one where a place may be another interest or be called
+    otherwise: the browser would keep showing what the place was called before."""
+    return f"{work.store.path.stem}-{result_key('names', work.tree_key, work.key('taxonomy'), interest_names(work))}"
+
+
 def interests_box(
     label: str, names: Sequence[str], *, key: str, placeholder: str, help: str | None = None
 ) -> list[int]:

@@ -78,10 +78,12 @@ def say(kind: str, text: str) -> None:
 
 
 def show_messages() -> None:
-    """What callbacks had to say since the page was last drawn."""
+    """What callbacks had to say since the page was last drawn. What went wrong stays on top, and is also said where it
+    is seen from further down."""
     for kind, text in st.session_state.pop("messages", []):
         if kind == "error":
             st.error(plain_markdown(text), icon=":material/error:")
+            st.toast(plain_markdown(text), icon=":material/error:")
         else:
             st.toast(plain_markdown(text), icon=":material/check:")
 

@@ -42,6 +42,15 @@ def tuning_text(plan: TuningPlan, endpoint: Endpoint, open_now: Sequence[KeptTun
     )
 
 
+def untaught_text(n: int, n_interests: int) -> str:
+    """Of a model that was fine-tuned when interests were called otherwise."""
+    return (
+        f"This model was fine-tuned on other interests or other words: it was not taught {n:,} of these "
+        f"{n_interests:,}. What it names may be no interest of now, and is paid all the same. Fine-tune anew, or ask "
+        "about a few starting points first and look at how many of its answers are known."
+    )
+
+
 def described_text(reading: Reading) -> str:
     """How far a run is that describes interests, in one line."""
     failed = [f"{reading.failed:,} failed"] if reading.failed else []

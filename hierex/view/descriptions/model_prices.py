@@ -12,11 +12,16 @@ from ...workspace import Workspace
 from ..author import author_name
 from ..opened import doing
 
-MODEL, READ, WRITTEN, BY = "Model", "Reading", "Writing", "Set"
+MODEL, READ, WRITTEN, TRAINED, BY = "Model", "Reading", "Writing", "Learning", "Set"
 COLUMNS = {
     MODEL: st.column_config.TextColumn(required=True, max_chars=model_settings.LONGEST_MODEL),
     READ: st.column_config.NumberColumn(min_value=0.0, format="$%.3f"),
     WRITTEN: st.column_config.NumberColumn(min_value=0.0, format="$%.3f"),
+    TRAINED: st.column_config.NumberColumn(
+        min_value=0.0,
+        format="$%.3f",
+        help="Of examples in fine-tuning, each time they are gone through. Empty where it is not known.",
+    ),
     BY: st.column_config.TextColumn(),
 }
 
@@ -25,8 +30,8 @@ def price_table(work: Workspace, model: str) -> None:
     """Prices by model, the one in use first, to be changed and added to."""
     with st.popover("Prices", icon=":material/payments:"):
         st.caption(
-            "US dollars per million tokens that a model reads and that it writes. Providers change their prices: "
-            "compare with theirs. What you change counts in this workspace."
+            "US dollars per million tokens that a model reads, that it writes and that it learns from when it is "
+            "fine-tuned. Providers change their prices: compare with theirs. What you change counts in this workspace."
         )
         own = model_settings.read_prices(work.store)
         table = list_known(own, model)
@@ -45,10 +50,11 @@ def list_known(own: dict[str, Price], model: str) -> pd.DataFrame:
     """Those that come with hierex, with what people set over and beside them. Missing for a model without a price."""
     known = list_prices() | own
     rows = [
-        (name, price.read if price else None, price.written if price else None, "here" if name in own else "")
+        (name, *((price.read, price.written, price.trained) if price else [None] * 3), "here" if name in own else "")
         for name, price in ({model: known.get(model)} | known).items()
     ]
-    return pd.DataFrame(rows, columns=[MODEL, READ, WRITTEN, BY]).astype({READ: float, WRITTEN: float})
+    columns = [MODEL, READ, WRITTEN, TRAINED, BY]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys((READ, WRITTEN, TRAINED), float))
 
 
 def keep_prices(work: Workspace, before: pd.DataFrame, changed: pd.DataFrame) -> None:
@@ -65,7 +71,15 @@ def keep_prices(work: Workspace, before: pd.DataFrame, changed: pd.DataFrame) ->
 
 def changed_prices(before: pd.DataFrame, changed: pd.DataFrame) -> dict[str, Price]:
     """By model, in the order of the table. Rows without any price say nothing."""
-    known = set(before[[MODEL, READ, WRITTEN]].itertuples(index=False, name=None))
-    rows = changed[[MODEL, READ, WRITTEN]].dropna(subset=[READ, WRITTEN], how="all")
-    new = (row for row in rows.itertuples(index=False, name=None) if row not in known)
-    return {str(model or ""): Price(read, written) for model, read, written in new}
+    known = set(priced_rows(before))
+    new = (row for row in priced_rows(changed) if row not in known)
+    return {str(model or ""): Price(*prices) for model, *prices in new}
+
+
+def priced_rows(table: pd.DataFrame) -> list[tuple]:
+    """Model and what it costs, where that is said."""
+    rows = table[[MODEL, READ, WRITTEN, TRAINED]].dropna(subset=[READ, WRITTEN, TRAINED], how="all")
+    return [
+        (model, read, written, None if pd.isna(trained) else trained)
+        for model, read, written, trained in rows.itertuples(index=False, name=None)
+    ]

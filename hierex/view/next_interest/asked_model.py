@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...asking.collected import collect_answers, ways_answered
 from ...asking.plans import AnswerPlan, cost_of, enough_for, plan_answers
-from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning
+from ...asking.tuning import EPOCHS, TuningPlan, count_untaught, plan_tuning
 from ...config import AskedAs
 from ...errors import HierexError, NotReady
 from ...jobs import BUSY
@@ -22,11 +22,11 @@ from ...llm.prices import Cap
 from ...policies.match_rate import MatchReport, matched_text
 from ...releases.gates import FEWEST_MATCHES
 from ...wording import plain_markdown
-from ...wording.models import estimate_text, near_text, tuning_text, way_text
+from ...wording.models import estimate_text, near_text, tuning_text, untaught_text, way_text
 from ...workspace import Workspace
 from ..interests import COUNT
 from ..opened import doing, is_busy, jobs, plain_errors, server
-from .at_endpoint import begin, live, show_open, show_tunings
+from .at_endpoint import begin, live, show_tunings
 
 WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
 FORMS = {"text": "In free text, as it was fine-tuned", "schema": "By choosing from a list of all interests"}
@@ -72,7 +72,6 @@ def offer_to_ask(work: Workspace) -> None:
         "which of them follow which, and which of them some person had together. Never who."
     )
     busy = is_busy(work.store)
-    live(show_open, busy)(work, endpoint, busy)
     with st.expander("1. Fine-tune the model on how people move", key="tuning_open", on_change="rerun") as tuning:
         if tuning.open:
             with plain_errors():
@@ -115,10 +114,12 @@ def ask_cap(plan: TuningPlan) -> Cap:
 
 
 def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
-    known = [tuning for tuning in tunings.read_tunings(work.store) if tuning.place == endpoint.url]
-    tuned = [tuning.tuned_model for tuning in known if tuning.tuned_model]
-    models = list(dict.fromkeys([*tuned, endpoint.model]))
+    tuned = tuned_models(work, endpoint)
+    taught = [model for model, untaught in tuned.items() if not untaught]
+    models = list(dict.fromkeys([*taught, endpoint.model, *tuned]))  # what knows the interests of now comes first
     model = st.selectbox("Model", models, key="answers_model")
+    if untaught := tuned.get(model):
+        st.warning(plain_markdown(untaught_text(untaught, work.taxonomy.n_clusters)))
     form = st.radio(
         "How it answers", FORMS, index=int(model not in tuned), format_func=FORMS.get, key=f"answers_form-{model}"
     )
@@ -144,6 +145,12 @@ def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     )
     if estimate.calls:
         offer_start(work, plan, endpoint, batch, busy)
+
+
+def tuned_models(work: Workspace, endpoint: Endpoint) -> dict[str, int | None]:
+    """Those that came of fine-tuning at this endpoint, latest first: `count_untaught`."""
+    known = [tuning for tuning in tunings.read_tunings(work.store) if tuning.place == endpoint.url]
+    return {tuning.tuned_model: count_untaught(work, tuning) for tuning in known if tuning.tuned_model}
 
 
 def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bool, busy: bool) -> None:

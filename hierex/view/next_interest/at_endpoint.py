@@ -16,13 +16,20 @@ from ...llm.endpoint import Endpoint
 from ...wording import plain_markdown
 from ...wording.models import batch_text, elsewhere_text, open_tuning_text, tuning_state
 from ...workspace import Workspace
-from ..opened import doing, jobs
+from ..opened import doing, is_busy, jobs
 from ..sidebar import POLL_SECONDS
 
 
 def live(show: Callable[..., None], busy: bool) -> Callable[..., None]:
     """The same, drawn anew while something goes on, which is when nothing in it can be pressed."""
     return st.fragment(run_every=POLL_SECONDS)(show) if busy else show
+
+
+def open_orders(work: Workspace) -> None:
+    """At the endpoint that is set up, if there is one."""
+    endpoint, busy = Endpoint.from_environment(), is_busy(work.store)
+    if endpoint is not None:
+        live(show_open, busy)(work, endpoint, busy)
 
 
 def show_open(work: Workspace, endpoint: Endpoint, busy: bool) -> None:

@@ -20,8 +20,11 @@ def novelty_dial(work: Workspace) -> None:
         "Predictions that are most **likely** stay close to what a person has. The dial makes room for **farther** "
         "interests: less often what people would have found by themselves, and more often news to them."
     )
-    if not len(curve) or "policy" not in curve:  # earlier versions measured it of what was learned alone
+    if "policy" not in curve:  # earlier versions measured it of what was learned alone
         st.info("This was not measured yet. Build again on the Logs page.")
+        return
+    if not len(curve):
+        st.info("Nobody reached a new interest in the later part of this log, so it cannot be measured.")
         return
     layers = work.config.layers
     place = st.select_slider(

@@ -18,9 +18,10 @@ from ...workspace import Workspace
 from ..author import author_box
 from ..builds import CANDIDATE_COLUMNS, TALL_ROW, candidate_name, candidate_table, is_served
 from ..changes import MOMENT
-from ..opened import doing, is_busy, start_run, with_choices
+from ..opened import doing, is_busy, plain_errors, start_run, with_choices
 from ..policy_choice import choose_policy
 from .asked_model import ask_panel
+from .at_endpoint import open_orders
 
 LATEST = 30
 
@@ -31,6 +32,8 @@ def releasing(work: Workspace) -> None:
     decisions = read_releases(store)
     served = decisions[0] if decisions and decisions[0].run_id is not None else None
     say_served([*every, *earlier], decisions)
+    with plain_errors():
+        open_orders(work)
     candidates = [c for place, c in enumerate(every) if place < LATEST or is_served(c, served)] + earlier
     if not candidates:
         st.info("No finished build of these logs was measured yet. Press 'Build' on the Logs page.")
@@ -40,6 +43,8 @@ def releasing(work: Workspace) -> None:
     table = candidate_table(candidates, served, was_served)
     row_height = TALL_ROW if "On top" in table else None
     st.dataframe(table, hide_index=True, row_height=row_height, column_config=CANDIDATE_COLUMNS)
+    if len({candidate.report.n_cases for candidate in candidates}) > 1:
+        st.caption("Builds with another number under “Moves” were measured on other moves, so what was right differs.")
     st.caption(
         "What was released or compared blind lately is kept, and of other builds the latest few, to save room. What "
         "was forgotten can be built again."

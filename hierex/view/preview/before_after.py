@@ -10,10 +10,22 @@ import streamlit as st
 
 from ...preview.what_if import NEW, PART, SAME, WHOLE, Foreseen, compare_foreseen, count_gone, keeps_first
 from ...wording import plain_markdown
+from ..interests import PERCENT, RANK
 from .blind_results import counted
 
 OPENED = 5
 """People whose tables are open at once, at most."""
+TELLING = 0.005
+"""What is likelier by less reads the same."""
+TITLES = {
+    "rank": "#",
+    "before": "As it is",
+    "likely_before": "Likely",
+    "after": "As it would be",
+    "likely_after": "Likely then",
+    "change": "Which is",
+}
+COLUMNS = RANK | dict.fromkeys(("Likely", "Likely then"), st.column_config.NumberColumn(format=PERCENT, width=80))
 KINDS = {
     SAME: "would be the same interests as now",
     PART: "would be part of one suggested now",
@@ -36,7 +48,18 @@ class Answer:
 
     @property
     def alike(self) -> bool:
+        """The same interests in the same order, with the same items; perhaps likelier or less likely."""
         return self.n_others == 0 and bool((self.table["before"] == self.table["after"]).all())
+
+    @property
+    def shift(self) -> float:
+        """By how much (0-1) what is suggested at the same place both times is likelier or less likely, at most."""
+        shifts = (self.table["likely_after"] - self.table["likely_before"]).abs()
+        return float(shifts.max()) if len(shifts) else 0.0
+
+    @property
+    def nothing_changes(self) -> bool:
+        return self.alike and self.shift < TELLING
 
 
 def answer(before: Foreseen, after: Foreseen, titles: np.ndarray) -> Answer:
@@ -57,8 +80,14 @@ def in_short(found: list[Answer]) -> str:
     """Each suggestion then is as one of now, lies in one, holds one, or is new; each of now has one of these or is
     gone."""
     people = counted(len(found), "person", "people")
-    if all(one.alike for one in found):
+    if all(one.nothing_changes for one in found):
         return f"Nothing would change for {people}: the same interests in the same order, with the same items."
+    if all(one.alike for one in found):
+        most = 100 * max(one.shift for one in found)
+        return (
+            f"The same interests would come in the same order, with the same items, for {people}; but how likely they "
+            f"are would change, by **{most:.0f} points** at most."
+        )
     every = pd.concat([one.table for one in found])
     changes, n_now = every["change"][every["change"] != ""], (every["before"] != "").sum()
     gone, others_first = sum(one.n_gone for one in found), sum(not one.keeps_first for one in found)
@@ -86,11 +115,11 @@ def show_answers(found: dict[str, Answer], done_at: tuple[str, str]) -> None:
         return
     st.markdown(in_short(list(found.values())))
     for name, table in tables.items():
-        alike = found[name].alike
-        label = f"{plain_markdown(name)}: nothing changes" if alike else plain_markdown(name)
-        with st.expander(label, expanded=len(tables) <= OPENED and not alike):
-            titled = {"rank": "#", "before": "As it is", "after": "As it would be", "change": "Which is"}
-            st.dataframe(table.rename(columns=titled), hide_index=True)
+        unchanged = found[name].nothing_changes
+        label = f"{plain_markdown(name)}: nothing changes" if unchanged else plain_markdown(name)
+        with st.expander(label, expanded=len(tables) <= OPENED and not unchanged):
+            shown = table.assign(**{name: 100 * table[name] for name in ("likely_before", "likely_after")})
+            st.dataframe(shown.rename(columns=TITLES), hide_index=True, column_config=COLUMNS)
             for column, side, best in zip(
                 st.columns(2), ("As it is", "As it would be"), found[name].first, strict=True
             ):

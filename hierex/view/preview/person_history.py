@@ -13,6 +13,7 @@ from ...preview.persons import Person, visits_frame
 from ...transitions import repeat_earliest
 from ...wording import plain_markdown
 from ...workspace import Workspace
+from ..interests import interests_key
 
 LONGEST_HEADING = 60
 """Characters of a name that a heading has room for; one made of many interests is longer."""
@@ -68,7 +69,7 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
     default = person.latest(work.taxonomy, k)
     own = history.tolist()
     options = own[::-1] + [cluster for cluster in range(len(names)) if cluster not in set(own)]
-    place_of_choice = f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}-{k}-{person.name}"
+    place_of_choice = f"{interests_key(work)}-{k}-{person.name}"
     labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
     latest = {f"start-{place}-{place_of_choice}-{start}": start for place, start in enumerate(default)}
     *boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
