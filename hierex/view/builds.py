@@ -20,7 +20,7 @@ from .changes import MOMENT
 CANDIDATE_COLUMNS = {
     "": st.column_config.TextColumn(width=112),
     "Method": st.column_config.TextColumn(width=186),
-    "On top": st.column_config.TextColumn(width=150, help="What is laid over what was learned, or was learned too."),
+    "On top": st.column_config.TextColumn(width=190, help="What is laid over what was learned, or was learned too."),
     "Built (UTC)": st.column_config.DatetimeColumn(format=MOMENT, width=126),
     "× chance": st.column_config.NumberColumn(
         width=70, help="How often the first answer was right, as a multiple of naming any interest at random."
@@ -62,14 +62,14 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
             {
                 "": state or ("can be released" if report.passed else "not good enough"),
                 "Method": method,
-                "On top": ", ".join(on_top),
-                "Built (UTC)": candidate.run.started_at,
                 "× chance": None if report.recall.value is None else round(report.recall.value, 1),
                 "First right": measured_share(candidate, RECALL),
                 "In first ten": measured_share(candidate, "recall@10"),
+                "On top": ", ".join(on_top),
+                "Built (UTC)": candidate.run.started_at,
+                "Moves": report.n_cases,
                 "Interests": candidate.n_interests,
                 "Starts from": config_of(candidate.run.config).transition.k,
-                "Moves": report.n_cases,
                 "Known": known_share(report.match_rate),
             }
         )

@@ -31,6 +31,7 @@ from .at_endpoint import begin, live, show_tunings
 WHICH = {"people": "Those that people have had, the most frequent first", "all": "All that there can be"}
 FORMS = {"text": "In free text, as it was fine-tuned", "schema": "By choosing from a list of all interests"}
 MOST = 5_000
+SET_PRICE = "Its price is not known. Set it on the Descriptions page, under “Prices”, to have a bound in dollars."
 
 
 def ask_panel(work: Workspace) -> AskedAs | None:
@@ -105,7 +106,9 @@ def offer_tuning(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
 def ask_cap(plan: TuningPlan) -> Cap:
     """The bound on what it may cost."""
     if plan.dollars is None:
-        tokens = st.number_input("At most so many tokens", 1, None, round(1.1 * plan.tokens), key="tuning_cap_tokens")
+        tokens = st.number_input(
+            "At most so many tokens", 1, None, round(1.1 * plan.tokens), key="tuning_cap_tokens", help=SET_PRICE
+        )
         return Cap(tokens=int(tokens))
     if not plan.dollars:
         return Cap()
@@ -156,7 +159,11 @@ def tuned_models(work: Workspace, endpoint: Endpoint) -> dict[str, int | None]:
 def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bool, busy: bool) -> None:
     usual = enough_for(plan, batch=batch)
     if plan.price is None:
-        cap = Cap(tokens=int(st.number_input("At most so many tokens", 1, None, usual.tokens, key=f"answers-{usual}")))
+        cap = Cap(
+            tokens=int(
+                st.number_input("At most so many tokens", 1, None, usual.tokens, key=f"answers-{usual}", help=SET_PRICE)
+            )
+        )
     elif endpoint.is_local and not plan.estimate.dollars:
         cap = Cap()
     else:

@@ -44,7 +44,9 @@ def releasing(work: Workspace) -> None:
     row_height = TALL_ROW if "On top" in table else None
     st.dataframe(table, hide_index=True, row_height=row_height, column_config=CANDIDATE_COLUMNS)
     if len({candidate.report.n_cases for candidate in candidates}) > 1:
-        st.caption("Builds with another number under “Moves” were measured on other moves, so what was right differs.")
+        st.caption(
+            "Builds with other numbers under “Moves” were measured on other moves: what was right cannot be compared."
+        )
     st.caption(
         "What was released or compared blind lately is kept, and of other builds the latest few, to save room. What "
         "was forgotten can be built again."
