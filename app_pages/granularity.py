@@ -90,6 +90,7 @@ with right:
             disabled=bool(too_many) or is_busy(work.store),
             type="primary",
             width="stretch",
+            help="How interests are predicted, and what is laid over that, stays as in the latest build.",
         )
     find_interests(work, curated, descriptions)
     st.caption("Choose interests here or in the hierarchy, or draw around items on the map.")

@@ -1094,9 +1094,23 @@ def test_a_batch_that_can_never_be_fetched_is_given_up_by_who_stops_it_after_two
         assert "given up" not in collect(work, server, stop=True).reason
         days_pass(work, 3)
         assert "given up" not in collect(work, server).reason, "it may be an outage, and is paid"
-        assert "If that is so again after" in collect(work, server, stop=True).reason, "it may be an outage here, too"
+        assert "once more after" in collect(work, server, stop=True).reason, "it may be an outage here, too"
         assert "It is given up." in collect(work, server, stop=True).reason
         assert answer_batches.open_batches(work.store, server.url) == []
+
+
+def test_what_was_wrong_otherwise_before_is_no_reason_to_give_a_batch_up_at_the_first_stop(work, monkeypatch):
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        there, server.account.batches = server.account.batches, {}
+        assert "no longer knows" in collect(work, server).reason
+        server.account.batches = there
+        there["batch-0"]["states"] = ["completed"]
+        days_pass(work, 3)
+        with monkeypatch.context() as patched:
+            patched.setattr(batches, "fetch_answers", fail_for("batch-0"))
+            assert "when it is stopped, it is given up" in collect(work, server, stop=True).reason
+        assert collect(work, server).ended == "done"
 
 
 def fail_looks(monkeypatch, server, n):
@@ -1247,11 +1261,9 @@ def test_a_batch_keeps_its_id_whatever_a_reply_calls_it(work, monkeypatch):
         with monkeypatch.context() as patched:
             show = server.account._batch
             patched.setattr(server.account, "_batch", lambda name: show(name) | {"id": "raw-77"})
-            patched.setattr("hierex.asking.open_batches.ENDING", 0.1)
-            server.account.batches["batch-0"]["states"] = ["cancelling"]
-            collect(work, server, stop=True)
-        server.account.batches["batch-0"]["states"] = ["completed"]
-        assert collect(work, server).ended == "done"
+            assert collect(work, server, stop=True).reason == ""
+        assert server.account.batches["batch-0"]["states"] == ["cancelled"]
+        assert not answer_batches.open_batches(work.store, server.url)
 
 
 @pytest.mark.parametrize("address", ["list", "file"])

@@ -485,7 +485,7 @@ def test_two_people_edit_at_once_and_nothing_is_lost(page, browser, address):
     rewrite_name(page, 0, "Mine")
     rewrite_name(other, 1, "Theirs")  # they were shown the table before mine came
     rewrite_name(other, 0, "Over yours")
-    expect(other.get_by_text(re.compile("changed this interest in the meantime, to 'Mine'"))).to_be_visible()
+    expect(other.get_by_text(re.compile("changed this interest in the meantime, to 'Mine'")).first).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     rewrite_name(page, 1, "Mine too")
     refused = page.get_by_text(re.compile("in the meantime, to 'Theirs'"))

@@ -55,6 +55,8 @@ def test_the_price_of_learning_can_be_set_and_does_not_go_where_only_others_are(
     own = model_settings.read_prices(store)
     assert find_training_price("mine", local=False, own=own) == Price(30, 30)
     assert find_training_price("gpt-4o", local=False, own=own) == find_training_price("gpt-4o", local=False)
+    shown = list_known(own, "new-model").set_index(NAME)[TRAINED]
+    assert shown[["mine", "gpt-4o"]].tolist() == [30, find_training_price("gpt-4o", local=False).read]
 
 
 @pytest.mark.parametrize(

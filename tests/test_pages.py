@@ -294,7 +294,7 @@ def test_what_went_wrong_is_said_although_something_went_well_after_it(workspace
 
     app = AppTest.from_function(script).run()
     assert [error.value for error in app.error] == ["the first was refused"]
-    assert [toast.value for toast in app.toast] == ["the second was saved"]
+    assert [toast.value for toast in app.toast] == ["the first was refused", "the second was saved"]
 
 
 def test_a_picked_user_gets_predictions_that_are_new_to_them(workspaces):
@@ -1135,6 +1135,22 @@ def test_whose_learning_the_examples_are_is_said(workspaces):
     assert "Only a language model learns from these" in said
     assert re.search(r"from those that 3 people or more have gone \(\d+ of them\)", said)
     assert "All other ways to predict, the usual one too, learn from all moves" in said
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_dial_without_later_moves_says_so_and_not_to_build_again(measured):
+    def script(measured):
+        from types import SimpleNamespace
+
+        import pandas as pd
+
+        from hierex.view.next_interest.dial import novelty_dial
+
+        table = pd.DataFrame({"policy": [], "weight": []} if measured else {})
+        novelty_dial(SimpleNamespace(evaluation={"dial": table}))
+
+    said = words(open_script(script, measured))
+    assert ("Nobody reached a new interest" in said, "Build again" in said) == (measured, not measured)
 
 
 @pytest.mark.parametrize("part", ["Staying fresh", "Likely or novel"])

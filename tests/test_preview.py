@@ -50,6 +50,7 @@ from hierex.taxonomy import CurationEdit, cut_tree
 from hierex.text_models import load_own, load_shared
 from hierex.transition_table import predict_novel
 from hierex.transitions import histories_of_items
+from hierex.view.interests import interests_key
 from hierex.view.preview.before_after import Answer, answer, in_short
 from hierex.view.preview.supposing import by_learned
 from hierex.workspace import Workspace
@@ -377,7 +378,7 @@ def test_the_same_order_with_other_likelihoods_is_not_said_to_change_nothing(wor
     assert [(one.alike, one.nothing_changes) for one in answers] == [(True, True), (True, False)]
     assert answers[1].shift == pytest.approx(0.12)
     assert in_short(answers[:1]).startswith("Nothing would change for 1 person")
-    assert "by **12 points** at most" in in_short(answers)
+    assert "by **12.0 points** at most" in in_short(answers)
 
 
 def test_ids_of_another_tree_say_nothing_and_equal_items_are_the_same(work):
@@ -404,6 +405,26 @@ def test_what_is_gone_and_whether_the_first_stays_is_told(work):
     nothing = replace(after, served=Served(as_it_is(work).predict(Person("", np.zeros(0, np.int32)), top=3), None))
     assert (count_gone(before, nothing), keeps_first(before, nothing)) == (3, False)
     assert (count_gone(nothing, before), keeps_first(nothing, before)) == (0, True)
+
+
+def test_weights_are_not_told_as_likelihoods(work):
+    before = by_learned(work, as_it_is(work))(person_of(work, 0))
+    ordered = replace(before, policy=f"{before.policy}+aligned")
+    titles = work.items["title"].to_numpy()
+    assert "likely_after" in answer(before, before, titles).table
+    for pair in ((before, ordered), (ordered, before), (ordered, ordered)):
+        found = answer(*pair, titles)
+        assert "likely_after" not in found.table
+        assert found.nothing_changes
+
+
+def test_boxes_are_others_where_interests_were_found_anew_and_the_same_where_one_is_renamed(work):
+    def key_with(**keys):
+        other = Workspace(work.store, work.config, {**work.keys, **keys})
+        return interests_key(other)
+
+    assert key_with(descriptions="others") == interests_key(work)
+    assert len({interests_key(work), key_with(interest_tree="other"), key_with(taxonomy="other")}) == 3
 
 
 @pytest.mark.parametrize("granularity", [2, 6, 20])

@@ -225,6 +225,8 @@ def test_suppositions_are_worked_out_anew_only_for_what_has_changed(store, looks
     save_example(store, "Anna", work.user_ids[3])
     app = on_preview_part("One", "What if")
     at_nine = ask_number(app, 9)
+    assert at_nine["Likely"].dropna().between(0, 100).all()
+    assert at_nine["Likely then"].dropna().is_monotonic_decreasing
     app.run()
     at_seven = ask_number(app, 7)
     pd.testing.assert_frame_equal(ask_number(app, 9), at_nine)

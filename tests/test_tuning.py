@@ -111,11 +111,13 @@ def test_the_cost_goes_by_the_price_that_was_set(work):
 
 def test_a_model_knows_which_interests_it_was_not_taught(work, server):
     tuning = tune(work, server)
-    assert count_untaught(work, tuning) == 0
+    assert count_untaught(work, [tuning]) == [0]
+    before = plan_tuning(work, endpoint_at(server), epochs=2)
     described = replace(work.cluster_descriptions()[0], phrases=("other", "words"))
     save_edits(work.store, [Statement(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
-    assert count_untaught(work, tuning) == 1
-    assert count_untaught(work, replace(tuning, known=None)) is None
+    assert count_untaught(work, [tuning, replace(tuning, known=None)]) == [1, None]
+    late = tune(work, server, plan=before)
+    assert count_untaught(work, [late]) == [1], "planned before the words were changed"
 
 
 def test_nothing_is_sent_of_what_too_few_people_did(work, server):

@@ -150,18 +150,19 @@ class OpenBatches:
         )
 
     def _not_there(self, kept: KeptBatch, error: ModelError, why: str) -> ModelError:
-        """What the endpoint does not know is closed where that was said before and nothing more can come: a key of
-        another account may be why, and asking anew would be paid twice."""
+        """What the endpoint does not know is closed where just that was said before and nothing more can come: a key
+        of another account may be why, and asking anew would be paid twice."""
         until = kept.started_at + GIVEN_UP_AFTER
-        if kept.state == UNKNOWN and now() > until:
+        if (kept.state, kept.reason) == (UNKNOWN, str(error)) and now() > until:
             self.close(kept, str(error))
             return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
         answer_batches.update_batch(
             self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
         )
+        asked = "stopped" if self._gives_up else "collected or stopped"
         return ModelError(
-            f"{error}{why} If that is so again after {max(until, now()):%d %b %H:%M} UTC, it is given up, and its "
-            "questions can be asked anew."
+            f"{error}{why} If that is so once more after {max(until, now()):%d %b %H:%M} UTC when it is {asked}, it is "
+            "given up, and its questions can be asked anew."
         )
 
     # -- what it brings

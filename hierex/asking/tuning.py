@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -46,10 +46,12 @@ FEWEST_EXAMPLES = 10
 class TuningPlan:
     """What would be ordered. lines: the examples as JSONL; tokens: of all times they are gone through, estimated.
 
-    dollars: None where the price is not known. kept: the job that was ordered for just this before.
+    known: digests of what the interests are called in them. dollars: None where the price is not known. kept: the job
+    that was ordered for just this before.
     """
 
     lines: bytes
+    known: list[str]
     n_examples: int
     epochs: int
     seed: int
@@ -98,7 +100,7 @@ def plan_tuning(
     key = hashlib.blake2b(ordered.encode() + lines, digest_size=12).hexdigest()
     dollars = None if price is None else price.of(Tokens(tokens))
     kept = tunings.latest_tuning(work.store, key)
-    return TuningPlan(lines, len(examples), epochs, seed, suffix, key, tokens, price, dollars, kept)
+    return TuningPlan(lines, words_now(work), len(examples), epochs, seed, suffix, key, tokens, price, dollars, kept)
 
 
 def tune_model(
@@ -209,7 +211,7 @@ def note(work: Workspace, plan: TuningPlan, endpoint: Endpoint, file_id: str) ->
         tokens_expected=plan.tokens,
         dollars_expected=plan.dollars,
         file_id=file_id,
-        known=words_now(work),
+        known=plan.known,
     )
 
 
@@ -218,6 +220,7 @@ def words_now(work: Workspace) -> list[str]:
     return [digest_words(phrases_on_one_line(description)) for description in work.cluster_descriptions()]
 
 
-def count_untaught(work: Workspace, tuning: KeptTuning) -> int | None:
-    """How many interests of now the model was not taught by these words; None where that was not kept."""
-    return None if tuning.known is None else len(set(words_now(work)) - set(tuning.known))
+def count_untaught(work: Workspace, known: Sequence[KeptTuning]) -> list[int | None]:
+    """How many interests of now each model was not taught by these words; None where that was not kept."""
+    words = set(words_now(work))
+    return [None if tuning.known is None else len(words - set(tuning.known)) for tuning in known]

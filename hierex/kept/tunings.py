@@ -113,5 +113,4 @@ def read_tunings(store: Store) -> list[KeptTuning]:
 
 def _read(store: Store, where: str, parameters: list) -> list[KeptTuning]:
     rows = store.table(f"SELECT {NAMES} FROM tunings WHERE {where} ORDER BY tuning_id DESC", parameters).to_pylist()
-    lists = ({name: row[name] and tuple(row[name]) for name in ("events", "known")} for row in rows)
-    return [KeptTuning(**{**row, **found}) for row, found in zip(rows, lists, strict=True)]
+    return [KeptTuning(**{name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}) for row in rows]

@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -72,11 +72,7 @@ class Cap:
 
 def list_prices(path: Path = PRICES) -> dict[str, Price]:
     """By model, those that come with hierex. Raises ConfigError for a table that cannot be read."""
-    trained = _read("tuned", ("trained", "trained"), path)
-    models = _read("models", ("read", "written"), path)
-    return {
-        name: replace(price, trained=trained[name].read if name in trained else None) for name, price in models.items()
-    }
+    return _read("models", ("read", "written"), path)
 
 
 def find_price(

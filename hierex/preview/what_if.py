@@ -151,12 +151,13 @@ def _tell_apart(work: Workspace, learned: EncoderPolicy, taxonomy: Taxonomy, des
 @dataclass(frozen=True)
 class Foreseen:
     """What one person would be shown, with the interests that it speaks of. tree_key: of the tree that their ids are of
-    (`Workspace.tree_key`)."""
+    (`Workspace.tree_key`); policy: the name of the one that answers, with its layers."""
 
     served: Served
     taxonomy: Taxonomy
     names: list[str]
     tree_key: str
+    policy: str = ""
 
     @property
     def novel(self) -> np.ndarray:

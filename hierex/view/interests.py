@@ -71,9 +71,9 @@ def interest_names(work: Workspace) -> list[str]:
 
 
 def interests_key(work: Workspace) -> str:
-    """For boxes that hold places of interests. It is another one where a place may be another interest or be called
-    otherwise: the browser would keep showing what the place was called before."""
-    return f"{work.store.path.stem}-{result_key('names', work.tree_key, work.key('taxonomy'), interest_names(work))}"
+    """For boxes that hold places of interests: another one where a place may be another interest, or the browser would
+    keep showing the former one."""
+    return f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}"
 
 
 def interests_box(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...errors import ConfigError
 from ...kept import model_settings
-from ...llm.prices import Price, list_prices
+from ...llm.prices import Price, find_training_price, list_prices
 from ...workspace import Workspace
 from ..author import author_name
 from ..opened import doing
@@ -20,7 +20,8 @@ COLUMNS = {
     TRAINED: st.column_config.NumberColumn(
         min_value=0.0,
         format="$%.3f",
-        help="Of examples in fine-tuning, each time they are gone through. Empty where it is not known.",
+        help="Of examples in fine-tuning, each time they are gone through. Empty where it is not known; cleared, it is "
+        "again what hierex comes with.",
     ),
     BY: st.column_config.TextColumn(),
 }
@@ -49,10 +50,11 @@ def price_table(work: Workspace, model: str) -> None:
 def list_known(own: dict[str, Price], model: str) -> pd.DataFrame:
     """Those that come with hierex, with what people set over and beside them. Missing for a model without a price."""
     known = list_prices() | own
-    rows = [
-        (name, *((price.read, price.written, price.trained) if price else [None] * 3), "here" if name in own else "")
-        for name, price in ({model: known.get(model)} | known).items()
-    ]
+    rows = []
+    for name, price in ({model: known.get(model)} | known).items():
+        learning = find_training_price(name, local=False, own=own)
+        answering = (price.read, price.written) if price else (None, None)
+        rows.append((name, *answering, learning and learning.read, "here" if name in own else ""))
     columns = [MODEL, READ, WRITTEN, TRAINED, BY]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys((READ, WRITTEN, TRAINED), float))
 

@@ -152,8 +152,11 @@ def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
 
 def tuned_models(work: Workspace, endpoint: Endpoint) -> dict[str, int | None]:
     """Those that came of fine-tuning at this endpoint, latest first: `count_untaught`."""
-    known = [tuning for tuning in tunings.read_tunings(work.store) if tuning.place == endpoint.url]
-    return {tuning.tuned_model: count_untaught(work, tuning) for tuning in known if tuning.tuned_model}
+    every = tunings.read_tunings(work.store)
+    known = [tuning for tuning in every if tuning.place == endpoint.url and tuning.tuned_model]
+    latest = {tuning.tuned_model: tuning for tuning in reversed(known)}
+    found = list(latest.values())[::-1]
+    return dict(zip((tuning.tuned_model for tuning in found), count_untaught(work, found), strict=True))
 
 
 def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bool, busy: bool) -> None:

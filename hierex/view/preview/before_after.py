@@ -9,14 +9,15 @@ import pandas as pd
 import streamlit as st
 
 from ...preview.what_if import NEW, PART, SAME, WHOLE, Foreseen, compare_foreseen, count_gone, keeps_first
-from ...wording import plain_markdown
+from ...wording import plain_markdown, score_name
 from ..interests import PERCENT, RANK
 from .blind_results import counted
 
 OPENED = 5
 """People whose tables are open at once, at most."""
-TELLING = 0.005
+TELLING = 0.0005
 """What is likelier by less reads the same."""
+LIKELY = ["likely_before", "likely_after"]
 TITLES = {
     "rank": "#",
     "before": "As it is",
@@ -54,8 +55,9 @@ class Answer:
     @property
     def shift(self) -> float:
         """By how much (0-1) what is suggested at the same place both times is likelier or less likely, at most."""
-        shifts = (self.table["likely_after"] - self.table["likely_before"]).abs()
-        return float(shifts.max()) if len(shifts) else 0.0
+        if not len(self.table) or LIKELY[0] not in self.table:
+            return 0.0
+        return float((self.table["likely_after"] - self.table["likely_before"]).abs().max())
 
     @property
     def nothing_changes(self) -> bool:
@@ -66,6 +68,8 @@ def answer(before: Foreseen, after: Foreseen, titles: np.ndarray) -> Answer:
     first = in_words(before, titles), in_words(after, titles)
     n_items, n_others = len(after.items), len(after.items - before.items)
     table, n_gone = compare_foreseen(before, after), count_gone(before, after)
+    if "Weight" in (score_name(before.policy), score_name(after.policy)):
+        table = table.drop(columns=LIKELY)  # weights of two builds say nothing of each other
     return Answer(table, n_gone, keeps_first(before, after), n_items, n_others, first)
 
 
@@ -83,10 +87,10 @@ def in_short(found: list[Answer]) -> str:
     if all(one.nothing_changes for one in found):
         return f"Nothing would change for {people}: the same interests in the same order, with the same items."
     if all(one.alike for one in found):
-        most = 100 * max(one.shift for one in found)
+        most = max(one.shift for one in found)
         return (
             f"The same interests would come in the same order, with the same items, for {people}; but how likely they "
-            f"are would change, by **{most:.0f} points** at most."
+            f"are would change, by **{100 * most:.1f} points** at most."
         )
     every = pd.concat([one.table for one in found])
     changes, n_now = every["change"][every["change"] != ""], (every["before"] != "").sum()
@@ -118,7 +122,7 @@ def show_answers(found: dict[str, Answer], done_at: tuple[str, str]) -> None:
         unchanged = found[name].nothing_changes
         label = f"{plain_markdown(name)}: nothing changes" if unchanged else plain_markdown(name)
         with st.expander(label, expanded=len(tables) <= OPENED and not unchanged):
-            shown = table.assign(**{name: 100 * table[name] for name in ("likely_before", "likely_after")})
+            shown = table.assign(**{name: 100 * table[name] for name in LIKELY if name in table})
             st.dataframe(shown.rename(columns=TITLES), hide_index=True, column_config=COLUMNS)
             for column, side, best in zip(
                 st.columns(2), ("As it is", "As it would be"), found[name].first, strict=True

@@ -99,19 +99,17 @@ def keyed(people: dict[str, Person]) -> tuple:
 def interest_box(work: Workspace, label: str, key: str) -> int:
     """The index of a chosen interest."""
     names = interest_names(work)
-    key = f"{key}-{interests_key(work)}"
-    return st.selectbox(label, list(range(len(names))), format_func=lambda cluster: names[cluster], key=key)
+    return st.selectbox(label, list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, key))
 
 
 def of(work: Workspace, key: str) -> str:
-    return f"{key}-{work.store.path.stem}-{work.tree_key}-{work.key('taxonomy')}"
+    return f"{key}-{interests_key(work)}"
 
 
 def by_learned(work: Workspace, supposed: Supposed) -> Foresee:
     names = told_apart([description.name for description in supposed.descriptions])
-    return lambda person: Foreseen(
-        supposed.serve(work, person, top=TOP, items=ITEMS), supposed.taxonomy, names, work.tree_key
-    )
+    about = supposed.taxonomy, names, work.tree_key, supposed.policy.name
+    return lambda person: Foreseen(supposed.serve(work, person, top=TOP, items=ITEMS), *about)
 
 
 def ask_learned(work: Workspace, asked: tuple, suppose: Callable[[], Supposed], done_at: tuple[str, str]) -> Question:
@@ -161,8 +159,7 @@ def split_one(work: Workspace) -> Question | None:
 
 def merge_some(work: Workspace) -> Question | None:
     names = interest_names(work)
-    key = f"merge_which-{interests_key(work)}"
-    chosen = interests_box("Which ones", names, key=key, placeholder="Choose two or more")
+    chosen = interests_box("Which ones", names, key=of(work, "merge_which"), placeholder="Choose two or more")
     if len(chosen) < 2:
         st.info("Choose two or more.")
         return None
@@ -192,9 +189,8 @@ def other_build(work: Workspace) -> Question | None:
 def by_build(work: Workspace) -> Foresee:
     """With all that is laid over what was learned, as it would be served."""
     names = interest_names(work)
-    return lambda person: Foreseen(
-        serve_person(work, person, top=TOP, items=ITEMS), work.taxonomy, names, work.tree_key
-    )
+    about = work.taxonomy, names, work.tree_key, work.policy.name
+    return lambda person: Foreseen(serve_person(work, person, top=TOP, items=ITEMS), *about)
 
 
 # -- the answers -------------------------------------------------------------------------------------------------------
