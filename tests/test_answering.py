@@ -1110,6 +1110,7 @@ def test_what_was_wrong_otherwise_before_is_no_reason_to_give_a_batch_up_at_the_
         with monkeypatch.context() as patched:
             patched.setattr(batches, "fetch_answers", fail_for("batch-0"))
             assert "when it is stopped, it is given up" in collect(work, server, stop=True).reason
+            assert "given up" not in collect(work, server).reason, "only who stops it gives it up"
         assert collect(work, server).ended == "done"
 
 

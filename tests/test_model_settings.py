@@ -75,7 +75,7 @@ def test_what_is_no_price_is_refused_and_nothing_is_kept(store, bad):
     assert model_settings.read_prices(store) == {}
 
 
-def test_what_changed_in_the_table_is_found():
+def test_what_changed_in_the_table_is_found(store):
     before = list_known({"mine": Price(1, 2)}, "new-model")
     assert before[NAME].iloc[0] == "new-model"
     assert before[READ].isna().tolist() == [True] + [False] * (len(before) - 1)
@@ -87,7 +87,20 @@ def test_what_changed_in_the_table_is_found():
     changed.iloc[0, 3] = 9.0
     assert changed_prices(before, changed)["new-model"] == Price(7, 8, 9)
     changed.iloc[0, 2] = None
-    assert math.isnan(changed_prices(before, changed)["new-model"].written), "half a price is refused later"
+    half = changed_prices(before, changed)["new-model"]
+    assert half == Price(7, None, 9)
+    with pytest.raises(ConfigError, match="None was kept"):
+        model_settings.save_prices(store, {"new-model": half}, author="")
+
+
+def test_a_model_with_a_date_in_its_name_has_the_prices_that_are_used_and_changes_with_no_other():
+    before = list_known({}, "gpt-4o-2024-08-06")
+    assert before.iloc[0, 1:4].tolist() == [2.5, 10, 25]
+    changed = before.copy()
+    changed.loc[changed[NAME] == "gpt-5", READ] = 9.0
+    assert changed_prices(before, changed) == {"gpt-5": Price(9, 10, None)}
+    alone = changed.assign(**{TRAINED: [3.0] + [None] * (len(changed) - 1), READ: None, WRITTEN: None})
+    assert changed_prices(alone, alone) == {}
 
 
 def test_a_plan_goes_by_what_is_set(work):  # noqa: F811

@@ -50,7 +50,6 @@ from hierex.taxonomy import CurationEdit, cut_tree
 from hierex.text_models import load_own, load_shared
 from hierex.transition_table import predict_novel
 from hierex.transitions import histories_of_items
-from hierex.view.interests import interests_key
 from hierex.view.preview.before_after import Answer, answer, in_short
 from hierex.view.preview.supposing import by_learned
 from hierex.workspace import Workspace
@@ -416,15 +415,6 @@ def test_weights_are_not_told_as_likelihoods(work):
         found = answer(*pair, titles)
         assert "likely_after" not in found.table
         assert found.nothing_changes
-
-
-def test_boxes_are_others_where_interests_were_found_anew_and_the_same_where_one_is_renamed(work):
-    def key_with(**keys):
-        other = Workspace(work.store, work.config, {**work.keys, **keys})
-        return interests_key(other)
-
-    assert key_with(descriptions="others") == interests_key(work)
-    assert len({interests_key(work), key_with(interest_tree="other"), key_with(taxonomy="other")}) == 3
 
 
 @pytest.mark.parametrize("granularity", [2, 6, 20])

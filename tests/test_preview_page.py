@@ -212,6 +212,21 @@ def test_another_workspace_of_the_same_logs_has_a_report_of_its_own(folder):
     assert said[0][1] != said[1][1]
 
 
+def test_a_box_keeps_what_was_chosen_where_interests_are_called_otherwise(store):
+    """And is another box: the browser knows a choice by what it was called."""
+    work = work_of(store)
+    app = open_app("preview", "One")
+    app.segmented_control(key="whom-One").set_value("Made up").run()
+    box = app.multiselect[0].select(3).select(1).run().multiselect[0]
+    assert (box.value, app.exception) == ([3, 1], [])
+    name_interests(work, [f"Other {place}" for place in range(work.taxonomy.n_clusters)])
+    app.run()
+    renamed = app.multiselect[0]
+    assert (renamed.value, renamed.options[3]) == ([3, 1], "Other 3")
+    assert renamed.key != box.key
+    assert renamed.unselect(3).run().multiselect[0].value == [1]
+
+
 def ask_number(app: AppTest, number: int) -> pd.DataFrame:
     """What the first person would be shown at that number of interests."""
     app.selectbox(key="what_if").select("there were more or fewer interests").run()

@@ -11,7 +11,7 @@ from llm_server import KEY, MODEL, LlmServer
 from small_worlds import run_until
 
 from hierex.asking.open_tunings import GIVEN_UP_AFTER, GOES_ON, follow_tuning
-from hierex.asking.tuning import EPOCHS, count_untaught, plan_tuning, tune_model
+from hierex.asking.tuning import EPOCHS, plan_tuning, tune_model, tuned_models
 from hierex.cli import main
 from hierex.cli.models import follow_all
 from hierex.config import PolicyConfig, RunConfig, TreeConfig
@@ -111,13 +111,19 @@ def test_the_cost_goes_by_the_price_that_was_set(work):
 
 def test_a_model_knows_which_interests_it_was_not_taught(work, server):
     tuning = tune(work, server)
-    assert count_untaught(work, [tuning]) == [0]
+    assert tuned_models(work, server.url) == {tuning.tuned_model: 0}
     before = plan_tuning(work, endpoint_at(server), epochs=2)
     described = replace(work.cluster_descriptions()[0], phrases=("other", "words"))
     save_edits(work.store, [Statement(described, ["1"], None)], tree_key=work.tree_key, author="Ann")
-    assert count_untaught(work, [tuning, replace(tuning, known=None)]) == [1, None]
     late = tune(work, server, plan=before)
-    assert count_untaught(work, [late]) == [1], "planned before the words were changed"
+    new = tune(work, server, epochs=3)
+    of_each = {late.tuned_model: 1, new.tuned_model: 0, tuning.tuned_model: 1}
+    assert tuned_models(work, server.url) == of_each, "one was planned before the words were changed"
+    assert list(tuned_models(work, server.url)) == [new.tuned_model, late.tuned_model, tuning.tuned_model]
+    assert tuned_models(work, "http://elsewhere/v1") == {}
+    with work.store.transaction() as writer:
+        writer.execute("UPDATE tunings SET known = NULL, tuned_model = ?", [new.tuned_model])
+    assert tuned_models(work, server.url) == {new.tuned_model: None}, "of an earlier version"
 
 
 def test_nothing_is_sent_of_what_too_few_people_did(work, server):

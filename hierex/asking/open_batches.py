@@ -26,8 +26,9 @@ POLL = 15.0
 """Seconds between two looks at the batches."""
 ENDING = 120.0
 """For so many seconds whoever ends batches waits until the endpoint has ended them, to keep what they had answered."""
-UNKNOWN = "unknown"
-"""The state of a batch that the endpoint did not know when it was last looked for."""
+UNKNOWN, UNFETCHED = "unknown", "unfetched"
+"""The state of a batch that the endpoint did not know when it was last looked for; of one whose answers could not be
+fetched when it was last stopped."""
 GIVEN_UP_AFTER = timedelta(days=2)
 """A batch is done, or its time is over, within one day."""
 STILL_ENDING = (
@@ -150,19 +151,22 @@ class OpenBatches:
         )
 
     def _not_there(self, kept: KeptBatch, error: ModelError, why: str) -> ModelError:
-        """What the endpoint does not know is closed where just that was said before and nothing more can come: a key
-        of another account may be why, and asking anew would be paid twice."""
+        """For what the endpoint does not know: a key of another account may be why."""
+        return self._doubt(kept, error, UNKNOWN, f"{why} If that is so once more", "collected or stopped")
+
+    def _doubt(self, kept: KeptBatch, error: ModelError, state: str, again: str, asked: str) -> ModelError:
+        """Closes what was in this state before and is over its time; else notes the state, and says what comes of it
+        the next time: asking anew would be paid twice."""
         until = kept.started_at + GIVEN_UP_AFTER
-        if (kept.state, kept.reason) == (UNKNOWN, str(error)) and now() > until:
+        if kept.state == state and now() > until:
             self.close(kept, str(error))
             return ModelError(f"{error} It is given up. Its {kept.n_requests:,} questions can be asked anew.")
         answer_batches.update_batch(
-            self.work.store, kept.row_id, batch_id=kept.batch_id, state=UNKNOWN, reason=str(error)
+            self.work.store, kept.row_id, batch_id=kept.batch_id, state=state, reason=str(error)
         )
-        asked = "stopped" if self._gives_up else "collected or stopped"
         return ModelError(
-            f"{error}{why} If that is so once more after {max(until, now()):%d %b %H:%M} UTC when it is {asked}, it is "
-            "given up, and its questions can be asked anew."
+            f"{error}{again} after {max(until, now()):%d %b %H:%M} UTC when it is {asked}, it is given up, and its "
+            "questions can be asked anew."
         )
 
     # -- what it brings
@@ -248,7 +252,8 @@ class OpenBatches:
             if not self._gives_up or now() < kept.started_at + GIVEN_UP_AFTER:
                 raise
             self.brought.keep(kept, came)
-            raise self._not_there(kept, error, "") from error
+            again = " If they cannot be fetched once more"
+            raise self._doubt(kept, error, UNFETCHED, again, "stopped") from error
         n_read, n_told = sum(one.answer is not None for one in came), self.brought.keep(kept, came)
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
             raise self._not_there(kept, ModelError("None of the answers of a batch can be read."), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -220,7 +220,12 @@ def words_now(work: Workspace) -> list[str]:
     return [digest_words(phrases_on_one_line(description)) for description in work.cluster_descriptions()]
 
 
-def count_untaught(work: Workspace, known: Sequence[KeptTuning]) -> list[int | None]:
-    """How many interests of now each model was not taught by these words; None where that was not kept."""
-    words = set(words_now(work))
-    return [None if tuning.known is None else len(words - set(tuning.known)) for tuning in known]
+def tuned_models(work: Workspace, place: str) -> dict[str, int | None]:
+    """The models that came of fine-tuning at the endpoint with this address, latest first: how many interests of now
+    each was not taught by the words they have now; None where that was not kept."""
+    words, found = set(words_now(work)), {}
+    for tuning in tunings.read_tunings(work.store):
+        if tuning.place == place and tuning.tuned_model:
+            untaught = None if tuning.known is None else len(words - set(tuning.known))
+            found.setdefault(tuning.tuned_model, untaught)
+    return found

@@ -17,7 +17,7 @@ from ..asking.describing import AGAIN, Plan, describe_interests, plan_descriptio
 from ..asking.open_batches import collect_batches
 from ..asking.open_tunings import GOES_ON, follow_tuning
 from ..asking.plans import FORMS, WHICH, AnswerPlan, cost_of, plan_answers, with_estimate
-from ..asking.tuning import EPOCHS, plan_tuning, tune_model
+from ..asking.tuning import EPOCHS, plan_tuning, tune_model, tuned_models
 from ..config import AskedAs
 from ..descriptions.model import Outcome
 from ..errors import Cancelled, ConfigError, HierexError, LeftRunning, ModelError, NotReady
@@ -31,7 +31,16 @@ from ..llm.service import Service
 from ..policies.match_rate import matched_text
 from ..server_config import ServerConfig
 from ..store import Store
-from ..wording.models import answered_text, batch_text, elsewhere_text, estimate_text, near_text, tuning_text, way_text
+from ..wording.models import (
+    answered_text,
+    batch_text,
+    elsewhere_text,
+    estimate_text,
+    near_text,
+    tuning_text,
+    untaught_text,
+    way_text,
+)
 from ..workspace import Workspace
 from .parts import MeterLine, add_cap, endpoint_of, open_workspace, positive, print_json, work_at
 
@@ -199,7 +208,10 @@ def answer_command(options: argparse.Namespace) -> None:
         if plan.under_way:
             print("With --batch that is collected first. What then has no answer would cost:", file=sys.stderr)
         estimate, _ = cost_of(plan, batch=options.batch)
-        print(" ".join(filter(None, [estimate_text(estimate, endpoint, did=ALL_ANSWERED), plan.note])), file=sys.stderr)
+        untaught = tuned_models(work, endpoint.url).get(endpoint.model)
+        warning = untaught_text(untaught, work.taxonomy.n_clusters) if untaught else ""
+        said = [estimate_text(estimate, endpoint, did=ALL_ANSWERED), plan.note, warning]
+        print(" ".join(filter(None, said)), file=sys.stderr)
         if options.estimate:
             print_json(options, {"estimate": asdict(estimate), "share_of_people": plan.share})
             return

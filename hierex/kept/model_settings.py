@@ -54,8 +54,8 @@ def _checked_name(model: str) -> str:
 
 
 def _checked(model: str, price: Price) -> Price:
-    trained = 0.0 if price.trained is None else price.trained
-    if not all(math.isfinite(dollars) and dollars >= 0 for dollars in (price.read, price.written, trained)):
+    told = (price.read, price.written, 0.0 if price.trained is None else price.trained)
+    if not all(dollars is not None and math.isfinite(dollars) and dollars >= 0 for dollars in told):
         raise ConfigError(
             f"The prices of '{tidy(model)[:LONGEST_MODEL]}' must be numbers from 0 up, in US dollars per million "
             "tokens that it reads, that it writes and, where it can be fine-tuned, that it learns from. None was kept."

@@ -71,9 +71,23 @@ def interest_names(work: Workspace) -> list[str]:
 
 
 def interests_key(work: Workspace) -> str:
-    """For boxes that hold places of interests: another one where a place may be another interest, or the browser would
-    keep showing the former one."""
+    """Another one where a place among the interests may be another interest."""
     return f"{work.store.path.stem}-{work.key('interest_tree')}-{work.key('taxonomy')}"
+
+
+def box_of_interests(work: Workspace, name: str) -> str:
+    """The key of a box in which interests are chosen.
+
+    The browser knows a choice by what it is called. So where interests are called otherwise it is another box, which
+    takes over what was chosen in the one before.
+    """
+    box = f"{name}-{interests_key(work)}"
+    key = f"{box}-{result_key('names', *interest_names(work))}"
+    before = st.session_state.get(box, key)
+    if before != key and before in st.session_state:
+        st.session_state[key] = st.session_state[before]
+    st.session_state[box] = key
+    return key
 
 
 def interests_box(

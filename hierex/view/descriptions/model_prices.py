@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...errors import ConfigError
 from ...kept import model_settings
-from ...llm.prices import Price, find_training_price, list_prices
+from ...llm.prices import Price, find_price, find_training_price, list_prices
 from ...workspace import Workspace
 from ..author import author_name
 from ..opened import doing
@@ -49,10 +49,9 @@ def price_table(work: Workspace, model: str) -> None:
 
 def list_known(own: dict[str, Price], model: str) -> pd.DataFrame:
     """Those that come with hierex, with what people set over and beside them. Missing for a model without a price."""
-    known = list_prices() | own
     rows = []
-    for name, price in ({model: known.get(model)} | known).items():
-        learning = find_training_price(name, local=False, own=own)
+    for name in {model: None} | list_prices() | own:
+        price, learning = (find(name, local=False, own=own) for find in (find_price, find_training_price))
         answering = (price.read, price.written) if price else (None, None)
         rows.append((name, *answering, learning and learning.read, "here" if name in own else ""))
     columns = [MODEL, READ, WRITTEN, TRAINED, BY]
@@ -73,15 +72,12 @@ def keep_prices(work: Workspace, before: pd.DataFrame, changed: pd.DataFrame) ->
 
 def changed_prices(before: pd.DataFrame, changed: pd.DataFrame) -> dict[str, Price]:
     """By model, in the order of the table. Rows without any price say nothing."""
-    known = set(priced_rows(before))
+    known = priced_rows(before)
     new = (row for row in priced_rows(changed) if row not in known)
     return {str(model or ""): Price(*prices) for model, *prices in new}
 
 
 def priced_rows(table: pd.DataFrame) -> list[tuple]:
-    """Model and what it costs, where that is said."""
+    """Model and what it costs, None where that is not said; none of these says nothing."""
     rows = table[[MODEL, READ, WRITTEN, TRAINED]].dropna(subset=[READ, WRITTEN, TRAINED], how="all")
-    return [
-        (model, read, written, None if pd.isna(trained) else trained)
-        for model, read, written, trained in rows.itertuples(index=False, name=None)
-    ]
+    return [tuple(None if pd.isna(told) else told for told in row) for row in rows.itertuples(index=False, name=None)]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...asking.collected import collect_answers, ways_answered
 from ...asking.plans import AnswerPlan, cost_of, enough_for, plan_answers
-from ...asking.tuning import EPOCHS, TuningPlan, count_untaught, plan_tuning
+from ...asking.tuning import EPOCHS, TuningPlan, plan_tuning, tuned_models
 from ...config import AskedAs
 from ...errors import HierexError, NotReady
 from ...jobs import BUSY
@@ -117,7 +117,7 @@ def ask_cap(plan: TuningPlan) -> Cap:
 
 
 def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
-    tuned = tuned_models(work, endpoint)
+    tuned = tuned_models(work, endpoint.url)
     taught = [model for model, untaught in tuned.items() if not untaught]
     models = list(dict.fromkeys([*taught, endpoint.model, *tuned]))  # what knows the interests of now comes first
     model = st.selectbox("Model", models, key="answers_model")
@@ -148,15 +148,6 @@ def offer_answers(work: Workspace, endpoint: Endpoint, busy: bool) -> None:
     )
     if estimate.calls:
         offer_start(work, plan, endpoint, batch, busy)
-
-
-def tuned_models(work: Workspace, endpoint: Endpoint) -> dict[str, int | None]:
-    """Those that came of fine-tuning at this endpoint, latest first: `count_untaught`."""
-    every = tunings.read_tunings(work.store)
-    known = [tuning for tuning in every if tuning.place == endpoint.url and tuning.tuned_model]
-    latest = {tuning.tuned_model: tuning for tuning in reversed(known)}
-    found = list(latest.values())[::-1]
-    return dict(zip((tuning.tuned_model for tuning in found), count_untaught(work, found), strict=True))
 
 
 def offer_start(work: Workspace, plan: AnswerPlan, endpoint: Endpoint, batch: bool, busy: bool) -> None:

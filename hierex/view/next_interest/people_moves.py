@@ -11,7 +11,7 @@ from ...charts.moves import LIFT, PEOPLE
 from ...files import exports
 from ...transitions.pairs import count_pairs, list_pairs, strongest
 from ...workspace import Workspace
-from ..interests import COUNT, PERCENT, colors_of, interests_key
+from ..interests import COUNT, PERCENT, box_of_interests, colors_of
 from ..opened import server
 
 SHOWN = 25
@@ -69,7 +69,7 @@ def starting_points(k: int) -> str:
 def one_interest(work: Workspace, pairs: pd.DataFrame, names: list[str]) -> None:
     st.subheader("One interest: what leads to it, and where it leads")
     busiest = np.argsort(-work.taxonomy.traffic, kind="stable").tolist()
-    key = f"move_interest-{interests_key(work)}"
+    key = box_of_interests(work, "move_interest")
     chosen = st.selectbox("Interest", busiest, format_func=names.__getitem__, key=key)
     colors = colors_of(work, work.taxonomy)
     st.plotly_chart(

@@ -12,7 +12,7 @@ from ...preview.persons import Person, made_up_name, make_up, person_of
 from ...wording import plain_markdown
 from ...workspace import Workspace
 from ..author import author_name
-from ..interests import interests_box, interests_key
+from ..interests import box_of_interests, interests_box
 from ..opened import doing
 
 EXAMPLE, DRAWN, BY_ID, MADE_UP = "An example", "Drawn at random", "By id", "Made up"
@@ -94,7 +94,7 @@ def drawn_person(work: Workspace, names: list[str]) -> Person | None:
         "Who have",
         [ANY, *range(len(names))],
         format_func=lambda cluster: "any interest" if cluster == ANY else names[cluster],
-        key=f"who_have-{interests_key(work)}",
+        key=box_of_interests(work, "who_have"),
         persist_state="session",
     )
     longest = int(max(lengths.max(initial=1), 2))
@@ -170,7 +170,7 @@ def made_up_person(work: Workspace, names: list[str]) -> Person | None:
     chosen = interests_box(
         "Interests, in the order in which they came",
         names,
-        key=f"made_up-{interests_key(work)}",
+        key=box_of_interests(work, "made_up"),
         placeholder="Choose one or more",
         help="Such a person has had the three most consumed items of each.",
     )

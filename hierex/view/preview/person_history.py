@@ -13,7 +13,7 @@ from ...preview.persons import Person, visits_frame
 from ...transitions import repeat_earliest
 from ...wording import plain_markdown
 from ...workspace import Workspace
-from ..interests import interests_key
+from ..interests import box_of_interests
 
 LONGEST_HEADING = 60
 """Characters of a name that a heading has room for; one made of many interests is longer."""
@@ -69,9 +69,10 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
     default = person.latest(work.taxonomy, k)
     own = history.tolist()
     options = own[::-1] + [cluster for cluster in range(len(names)) if cluster not in set(own)]
-    place_of_choice = f"{interests_key(work)}-{k}-{person.name}"
     labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
-    latest = {f"start-{place}-{place_of_choice}-{start}": start for place, start in enumerate(default)}
+    latest = {
+        box_of_interests(work, f"start-{place}-{k}-{person.name}-{start}"): start for place, start in enumerate(default)
+    }
     *boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
     for key, start in latest.items():
         st.session_state.setdefault(key, start)

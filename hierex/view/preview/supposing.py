@@ -21,7 +21,7 @@ from ...wording import plain_markdown
 from ...wording.labels import told_apart
 from ...workspace import Workspace
 from ..builds import candidate_name
-from ..interests import interest_names, interests_box, interests_key
+from ..interests import box_of_interests, interest_names, interests_box, interests_key
 from ..opened import serve_run
 from .before_after import Answer, answer, show_answers
 
@@ -99,7 +99,8 @@ def keyed(people: dict[str, Person]) -> tuple:
 def interest_box(work: Workspace, label: str, key: str) -> int:
     """The index of a chosen interest."""
     names = interest_names(work)
-    return st.selectbox(label, list(range(len(names))), format_func=lambda cluster: names[cluster], key=of(work, key))
+    key = box_of_interests(work, key)
+    return st.selectbox(label, list(range(len(names))), format_func=lambda cluster: names[cluster], key=key)
 
 
 def of(work: Workspace, key: str) -> str:
@@ -159,7 +160,8 @@ def split_one(work: Workspace) -> Question | None:
 
 def merge_some(work: Workspace) -> Question | None:
     names = interest_names(work)
-    chosen = interests_box("Which ones", names, key=of(work, "merge_which"), placeholder="Choose two or more")
+    key = box_of_interests(work, "merge_which")
+    chosen = interests_box("Which ones", names, key=key, placeholder="Choose two or more")
     if len(chosen) < 2:
         st.info("Choose two or more.")
         return None
