@@ -1099,6 +1099,28 @@ def test_a_batch_that_can_never_be_fetched_is_given_up_by_who_stops_it_after_two
         assert answer_batches.open_batches(work.store, server.url) == []
 
 
+@pytest.mark.parametrize("fetched", ["gone", "nothing to read"])
+def test_what_the_endpoint_did_not_know_is_not_given_up_when_its_answers_are_looked_for_first(
+    work, monkeypatch, fetched
+):
+    def fetch(service, batch, form, *, wait):
+        if fetched == "gone":
+            raise NotThere("The file is gone.")
+        yield []
+
+    with LlmServer(answer=know_it_all(work)) as server:
+        leave_open(work, server)
+        there, server.account.batches = server.account.batches, {}
+        assert "no longer knows" in collect(work, server).reason
+        server.account.batches = there
+        there["batch-0"]["states"] = ["completed"]
+        days_pass(work, 3)
+        with monkeypatch.context() as patched:
+            patched.setattr(batches, "fetch_answers", fetch)
+            assert "it is given up, and" in collect(work, server).reason
+        assert collect(work, server).ended == "done"
+
+
 def test_what_was_wrong_otherwise_before_is_no_reason_to_give_a_batch_up_at_the_first_stop(work, monkeypatch):
     with LlmServer(answer=know_it_all(work)) as server:
         leave_open(work, server)

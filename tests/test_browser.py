@@ -488,7 +488,7 @@ def test_two_people_edit_at_once_and_nothing_is_lost(page, browser, address):
     expect(other.get_by_text(re.compile("changed this interest in the meantime, to 'Mine'")).first).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     rewrite_name(page, 1, "Mine too")
-    refused = page.get_by_text(re.compile("in the meantime, to 'Theirs'"))
+    refused = page.get_by_text(re.compile("in the meantime, to 'Theirs'")).first
     expect(refused).to_be_visible()
     rewrite_name(page, 1, "Mine too")  # now that they have seen it
     expect(refused).to_have_count(0)

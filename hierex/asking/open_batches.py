@@ -27,8 +27,8 @@ POLL = 15.0
 ENDING = 120.0
 """For so many seconds whoever ends batches waits until the endpoint has ended them, to keep what they had answered."""
 UNKNOWN, UNFETCHED = "unknown", "unfetched"
-"""The state of a batch that the endpoint did not know when it was last looked for; of one whose answers could not be
-fetched when it was last stopped."""
+"""The state of a batch that the endpoint did not know when it was last looked for; of one whose answers were gone or
+not to be read, or could not be fetched when it was last stopped."""
 GIVEN_UP_AFTER = timedelta(days=2)
 """A batch is done, or its time is over, within one day."""
 STILL_ENDING = (
@@ -65,8 +65,8 @@ def collect_batches(
 
     stop: ends them at the endpoint first, as when `cancelled` says so; what they had answered by then is paid, and kept
     as soon as the endpoint is done with them, by this call or the next. What the endpoint never began can be asked
-    anew; so can what it did not know twice, the second time two days after the start or later. left: says that nobody
-    waits any more; raises LeftRunning then, and the batches go on.
+    anew; so can what it did not know, or whose answers were not to be had, twice, the second time two days after the
+    start or later. left: says that nobody waits any more; raises LeftRunning then, and the batches go on.
     """
     price = price_of(work, replace(service.endpoint, model=asked.model))
     opened = OpenBatches(work, asked, service, price, wait_unless(cancelled, left), progress)
@@ -150,11 +150,9 @@ class OpenBatches:
             self.work.store, kept.row_id, batch_id=kept.batch_id, state="collected", reason=reason
         )
 
-    def _not_there(self, kept: KeptBatch, error: ModelError, why: str) -> ModelError:
-        """For what the endpoint does not know: a key of another account may be why."""
-        return self._doubt(kept, error, UNKNOWN, f"{why} If that is so once more", "collected or stopped")
-
-    def _doubt(self, kept: KeptBatch, error: ModelError, state: str, again: str, asked: str) -> ModelError:
+    def _doubt(
+        self, kept: KeptBatch, error: ModelError, state: str, why: str = "", *, asked: str = "collected or stopped"
+    ) -> ModelError:
         """Closes what was in this state before and is over its time; else notes the state, and says what comes of it
         the next time: asking anew would be paid twice."""
         until = kept.started_at + GIVEN_UP_AFTER
@@ -165,8 +163,8 @@ class OpenBatches:
             self.work.store, kept.row_id, batch_id=kept.batch_id, state=state, reason=str(error)
         )
         return ModelError(
-            f"{error}{again} after {max(until, now()):%d %b %H:%M} UTC when it is {asked}, it is given up, and its "
-            "questions can be asked anew."
+            f"{error}{why} If that is so once more after {max(until, now()):%d %b %H:%M} UTC when it is {asked}, it is "
+            "given up, and its questions can be asked anew."
         )
 
     # -- what it brings
@@ -209,7 +207,7 @@ class OpenBatches:
             if batch and self._gives_up:
                 batch = self._end(kept, batch)
         except NotThere as error:
-            raise self._not_there(kept, error, ANOTHER_KEY) from error
+            raise self._doubt(kept, error, UNKNOWN, ANOTHER_KEY) from error
         except Cancelled:
             if not self._gives_up or kept.state == "ending":
                 raise
@@ -242,7 +240,7 @@ class OpenBatches:
                 came += of_file
         except NotThere as error:  # one of its files is gone, perhaps only that of the errors
             if batch.answered and not any(one.answer for one in came):
-                raise self._not_there(kept, error, ANOTHER_KEY) from error
+                raise self._doubt(kept, error, UNFETCHED, ANOTHER_KEY) from error
             self.outcome.miss(str(error))
         except Cancelled:
             if not self._gives_up:
@@ -252,11 +250,10 @@ class OpenBatches:
             if not self._gives_up or now() < kept.started_at + GIVEN_UP_AFTER:
                 raise
             self.brought.keep(kept, came)
-            again = " If they cannot be fetched once more"
-            raise self._doubt(kept, error, UNFETCHED, again, "stopped") from error
+            raise self._doubt(kept, error, UNFETCHED, asked="stopped") from error
         n_read, n_told = sum(one.answer is not None for one in came), self.brought.keep(kept, came)
         if not n_read and (batch.answered or (batch.state == "completed" and not n_told)):
-            raise self._not_there(kept, ModelError("None of the answers of a batch can be read."), "")
+            raise self._doubt(kept, ModelError("None of the answers of a batch can be read."), UNFETCHED)
         self.close(kept, f"{batch.state}: {batch.reason}".removesuffix(": "))
         if batch.state == "failed":
             said = batch.reason or "it gives no reason"

@@ -12,8 +12,8 @@ from ..store import Store, now
 
 @dataclass(frozen=True)
 class KeptBatch:
-    """state: uploaded, then as the endpoint says, unknown where it did not know it; collected once nothing more will
-    come of it, `reason` says why.
+    """state: uploaded, then as the endpoint says, unknown where it did not know it, unfetched where its answers were
+    not to be had; collected once nothing more will come of it, `reason` says why.
 
     model, form, temperature, prompt: see `asked`. batch_id: empty before it began. known: digests of what interests
     were called when it was handed over; None for one of an earlier version.

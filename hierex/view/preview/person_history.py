@@ -10,6 +10,7 @@ import streamlit as st
 
 from ... import charts
 from ...preview.persons import Person, visits_frame
+from ...result_keys import result_key
 from ...transitions import repeat_earliest
 from ...wording import plain_markdown
 from ...workspace import Workspace
@@ -70,8 +71,9 @@ def choose_context(work: Workspace, person: Person, history: np.ndarray, names: 
     own = history.tolist()
     options = own[::-1] + [cluster for cluster in range(len(names)) if cluster not in set(own)]
     labels = ["The prediction starts from", "and from the more recent", "and from the most recent"][:k]
+    whose = result_key("person", person.name if person.user is not None else person.had.hex())
     latest = {
-        box_of_interests(work, f"start-{place}-{k}-{person.name}-{start}"): start for place, start in enumerate(default)
+        box_of_interests(work, f"start-{place}-{k}-{whose}-{start}"): start for place, start in enumerate(default)
     }
     *boxes, reset_box = st.columns([2] * k + [1], vertical_alignment="bottom")
     for key, start in latest.items():
