@@ -19,8 +19,8 @@ from .changes import MOMENT
 
 CANDIDATE_COLUMNS = {
     "": st.column_config.TextColumn(width=112),
-    "Method": st.column_config.TextColumn(width=186),
-    "On top": st.column_config.TextColumn(width=190, help="What is laid over what was learned, or was learned too."),
+    "Method": st.column_config.TextColumn(width=150),
+    "On top": st.column_config.TextColumn(width=170, help="What is laid over what was learned, or was learned too."),
     "Built (UTC)": st.column_config.DatetimeColumn(format=MOMENT, width=126),
     "× chance": st.column_config.NumberColumn(
         width=70, help="How often the first answer was right, as a multiple of naming any interest at random."
@@ -67,8 +67,8 @@ def candidate_table(candidates: list[Candidate], served: Release | None, was_ser
                 "In first ten": measured_share(candidate, "recall@10"),
                 "On top": ", ".join(on_top),
                 "Built (UTC)": candidate.run.started_at,
-                "Moves": report.n_cases,
                 "Interests": candidate.n_interests,
+                "Moves": report.n_cases,
                 "Starts from": config_of(candidate.run.config).transition.k,
                 "Known": known_share(report.match_rate),
             }
