@@ -19,7 +19,7 @@ from .changes import MOMENT
 
 CANDIDATE_COLUMNS = {
     "": st.column_config.TextColumn(width=112),
-    "Method": st.column_config.TextColumn(width=150),
+    "Method": st.column_config.TextColumn(width=186),
     "On top": st.column_config.TextColumn(width=170, help="What is laid over what was learned, or was learned too."),
     "Built (UTC)": st.column_config.DatetimeColumn(format=MOMENT, width=126),
     "× chance": st.column_config.NumberColumn(
